@@ -1,0 +1,66 @@
+package token
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+const (
+	// DefaultProvider is refreshed when nobody names a provider.
+	DefaultProvider = "fitbit"
+	// DefaultAccount is refreshed when nobody names an account. Its secrets
+	// carry no account in their names, as in the article that users come from.
+	DefaultAccount = "default"
+)
+
+// MaxName bounds the names of accounts and providers, in characters, so that
+// every name made from them fits into Key Vault's 127.
+const MaxName = 50
+
+// Lower case only: Key Vault takes "Will" and "will" for one secret, so they
+// must not be two accounts.
+var name = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// Account names one grant in our care: whose it is and at which provider.
+// The zero value is not valid; NewAccount gives checked ones.
+type Account struct {
+	Provider string `json:"provider"`
+	Name     string `json:"account"`
+}
+
+// NewAccount checks the two names. An empty one means the default.
+func NewAccount(provider, account string) (Account, error) {
+	if provider == "" {
+		provider = DefaultProvider
+	}
+	if account == "" {
+		account = DefaultAccount
+	}
+	if err := checkName("provider", provider); err != nil {
+		return Account{}, err
+	}
+	if err := checkName("account", account); err != nil {
+		return Account{}, err
+	}
+	return Account{Provider: provider, Name: account}, nil
+}
+
+// IsDefault reports whether this is the provider's default account.
+func (a Account) IsDefault() bool { return a.Name == DefaultAccount }
+
+// String reads as provider/account, for messages.
+func (a Account) String() string { return a.Provider + "/" + a.Name }
+
+func checkName(what, value string) error {
+	if len(value) > MaxName {
+		return fmt.Errorf("%s name %.20q… has %d characters; use at most %d", what, value, len(value), MaxName)
+	}
+	if name.MatchString(value) {
+		return nil
+	}
+	if lower := strings.ToLower(value); name.MatchString(lower) {
+		return fmt.Errorf("%s name %q has capitals, which Key Vault does not tell apart; use %q", what, value, lower)
+	}
+	return fmt.Errorf("%s name %q is not valid; use lower-case letters, digits and single hyphens between them, such as %q", what, value, "will-2")
+}
