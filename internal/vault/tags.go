@@ -1,0 +1,112 @@
+package vault
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"tokenkeeper/internal/token"
+)
+
+// The tags that every token version carries. Key Vault takes 15 tags of up to
+// 512 characters each on a version; these leave room for three of the owner's.
+const (
+	tagGeneration  = "generation"
+	tagFingerprint = "fingerprint"
+	tagParent      = "parent"
+	tagConsent     = "consent"
+	tagProvider    = "provider"
+	tagAccount     = "account"
+	tagUserID      = "user-id"
+	tagWorkflowID  = "workflow-id"
+	tagRunID       = "run-id"
+	tagObtainedAt  = "obtained-at"
+
+	// The intent record: which run is about to spend this refresh token.
+	tagStartedAt  = "refresh-started-at"
+	tagStartedRun = "refresh-run-id"
+
+	maxTags      = 15
+	maxTagLength = 512
+)
+
+// Run names the workflow run that acts, for the tags of what it writes.
+type Run struct {
+	WorkflowID string
+	RunID      string
+}
+
+// tagsOf describes one token version.
+func tagsOf(a token.Account, p token.Provenance, userID string, obtained time.Time, run Run) map[string]string {
+	tags := map[string]string{
+		tagGeneration:  strconv.Itoa(int(p.Generation)),
+		tagFingerprint: string(p.Fingerprint),
+		tagConsent:     string(p.Consent),
+		tagProvider:    a.Provider,
+		tagAccount:     a.Name,
+		tagWorkflowID:  run.WorkflowID,
+		tagRunID:       run.RunID,
+	}
+	if p.Parent != "" {
+		tags[tagParent] = string(p.Parent)
+	}
+	if userID != "" {
+		tags[tagUserID] = userID
+	}
+	if !obtained.IsZero() {
+		tags[tagObtainedAt] = obtained.UTC().Format(time.RFC3339Nano)
+	}
+	for k, v := range tags {
+		tags[k] = truncate(v)
+	}
+	return tags
+}
+
+// withIntent returns the tags of a refresh token that run is about to spend,
+// keeping whatever tags its owner put there.
+func withIntent(h Held, a token.Account, run Run, now time.Time) (map[string]string, error) {
+	tags := maps.Clone(h.tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	if !h.tagged {
+		maps.Copy(tags, tagsOf(a, h.Provenance, h.UserID, h.ObtainedAt, run))
+	}
+	tags[tagStartedAt] = now.UTC().Format(time.RFC3339Nano)
+	tags[tagStartedRun] = truncate(run.RunID)
+	if len(tags) > maxTags {
+		return nil, fmt.Errorf("it carries %d tags and Key Vault takes %d", len(tags), maxTags)
+	}
+	return tags, nil
+}
+
+// provenanceOf reads a version's tags. ok is false where they are not ours.
+func provenanceOf(tags map[string]string) (p token.Provenance, ok bool) {
+	generation, err := strconv.Atoi(tags[tagGeneration])
+	if err != nil || generation < 0 || tags[tagFingerprint] == "" || tags[tagConsent] == "" {
+		return token.Provenance{}, false
+	}
+	return token.Provenance{
+		Generation:  token.Generation(generation),
+		Fingerprint: token.Fingerprint(tags[tagFingerprint]),
+		Parent:      token.Fingerprint(tags[tagParent]),
+		Consent:     token.Fingerprint(tags[tagConsent]),
+	}, true
+}
+
+// obtainedAt reads a version's time tag; zero where there is none.
+func obtainedAt(tags map[string]string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, tags[tagObtainedAt])
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+func truncate(s string) string {
+	if len(s) > maxTagLength {
+		return s[:maxTagLength]
+	}
+	return s
+}

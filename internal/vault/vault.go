@@ -1,0 +1,192 @@
+// Package vault keeps an account's tokens in Azure Key Vault so that the newest
+// refresh token is always found and never overwritten by an older one.
+//
+// Key Vault has no compare-and-swap, so order comes from tags: every token
+// version says which [token.Generation] it is and which token it descends from.
+// [Vault.Load] finds the newest and leaves an intent record on it before it is
+// spent; [Vault.Store] writes the refresh token first, then the access token,
+// behind the fence of [FenceRefresh], and looks again afterwards.
+//
+// Secrets is the edge to the service; package keyvault implements it.
+package vault
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"tokenkeeper/internal/token"
+)
+
+// Vault is safe for use by several goroutines.
+type Vault struct {
+	secrets Secrets
+	now     func() time.Time
+}
+
+// New keeps tokens in the given secrets.
+func New(secrets Secrets) *Vault { return &Vault{secrets: secrets, now: time.Now} }
+
+// ErrMalformed: a secret is there and its value cannot be what it should be.
+var ErrMalformed = errors.New("malformed")
+
+// Load finds the refresh token to spend: the current version, unless a newer
+// generation lies under it. Errors are [*Error]s; those that only a person can
+// mend say how.
+func (v *Vault) Load(ctx context.Context, n Names) (Held, error) {
+	current, err := v.current(ctx, n.RefreshToken)
+	if err != nil {
+		return Held{}, err
+	}
+	access, err := v.Access(ctx, n)
+	if err != nil {
+		return Held{}, err
+	}
+	if !suspicious(current, access) {
+		return current, nil
+	}
+	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
+	if err != nil {
+		return Held{}, err
+	}
+	held, instead := settle(current, versions)
+	if instead == "" {
+		return held, nil
+	}
+	return v.read(ctx, n.RefreshToken, instead)
+}
+
+// Begin leaves the intent record on the refresh token that run is about to
+// spend: when, and by which run. It is also the proof that the vault takes
+// writes, without which nothing may be spent.
+func (v *Vault) Begin(ctx context.Context, n Names, a token.Account, h Held, run Run) error {
+	tags, err := withIntent(h, a, run, v.now())
+	if err != nil {
+		return &Error{Op: "tag", Name: n.RefreshToken, Kind: ErrRejected, Detail: err.Error(), Fix: "remove some of your own tags from it"}
+	}
+	return v.secrets.SetTags(ctx, n.RefreshToken, h.Version, tags)
+}
+
+// Access reads what the access token says of itself. An access token that is
+// absent, deleted or disabled says nothing, and that is no error.
+func (v *Vault) Access(ctx context.Context, n Names) (AccessHeld, error) {
+	s, err := v.secrets.Get(ctx, n.AccessToken, "")
+	if err != nil {
+		if absent(err) || errors.Is(err, ErrDisabled) {
+			return AccessHeld{}, nil
+		}
+		return AccessHeld{}, err
+	}
+	return accessFrom(s.Properties), nil
+}
+
+// Newer finds a refresh token that outranks a dead one: a later generation, or
+// a consent that was put there by hand and buried under a late write. ok is
+// false where the vault holds nothing better.
+func (v *Vault) Newer(ctx context.Context, n Names, than token.Provenance) (h Held, ok bool, err error) {
+	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
+	if err != nil {
+		return Held{}, false, err
+	}
+	newest, known := newestOf(versions)
+	if p, _ := provenanceOf(newest.Tags); known && p.Generation > than.Generation {
+		h, err = v.read(ctx, n.RefreshToken, newest.Version)
+		return h, err == nil, err
+	}
+	for _, p := range handPut(versions) {
+		h, err = v.read(ctx, n.RefreshToken, p.Version)
+		if err != nil {
+			return Held{}, false, err
+		}
+		if h.Fingerprint != than.Fingerprint && h.Fingerprint != than.Consent && !spent(h.Fingerprint, versions) {
+			h.Generation = than.Generation + 1
+			return h, true, nil
+		}
+	}
+	return Held{}, false, nil
+}
+
+// Credentials reads a provider's client id and secret.
+func (v *Vault) Credentials(ctx context.Context, n Names) (token.Client, error) {
+	s, err := v.secrets.Get(ctx, n.Credentials, "")
+	if err != nil {
+		return token.Client{}, v.explain(ctx, err, n.Credentials, "the base64 of client_id:client_secret")
+	}
+	client, err := parseCredentials(s.Value)
+	if err != nil {
+		return token.Client{}, &Error{Op: "read", Name: n.Credentials, Kind: ErrMalformed, Detail: err.Error(),
+			Fix: "store the base64 of client_id:client_secret in it"}
+	}
+	return client, nil
+}
+
+func parseCredentials(value token.Secret) (token.Client, error) {
+	text := strings.TrimSpace(value.Reveal())
+	if text == "" {
+		return token.Client{}, errors.New("it is empty")
+	}
+	if strings.Contains(text, ":") {
+		return token.Client{}, errors.New("it looks like client_id:client_secret in the clear, not in base64")
+	}
+	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return token.Client{}, errors.New("it is not base64")
+	}
+	id, secret, found := strings.Cut(strings.TrimSpace(string(decoded)), ":")
+	if !found {
+		return token.Client{}, errors.New("its base64 holds no colon between client id and client secret")
+	}
+	if id == "" || !printable(id) || !printable(secret) {
+		return token.Client{}, errors.New("its base64 does not hold a client id and a client secret in plain text")
+	}
+	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
+}
+
+// current reads the current refresh token.
+func (v *Vault) current(ctx context.Context, name string) (Held, error) {
+	h, err := v.read(ctx, name, "")
+	if err != nil {
+		return Held{}, v.explain(ctx, err, name, "the refresh token from the provider's consent")
+	}
+	return h, nil
+}
+
+func (v *Vault) read(ctx context.Context, name, version string) (Held, error) {
+	s, err := v.secrets.Get(ctx, name, version)
+	if err != nil {
+		return Held{}, err
+	}
+	h := heldFrom(s)
+	if h.Value.Empty() || !printable(h.Value.Reveal()) {
+		return Held{}, &Error{Op: "read", Name: name, Kind: ErrMalformed, Detail: "a refresh token is one word of printable characters",
+			Fix: "store the refresh token from the provider's consent in it, and nothing else"}
+	}
+	return h, nil
+}
+
+// explain adds to a failed read what a person has to put where. A name that is
+// missing may be soft-deleted, which wants another fix.
+func (v *Vault) explain(ctx context.Context, err error, name, content string) error {
+	var e *Error
+	if !errors.As(err, &e) || !absent(err) {
+		return err
+	}
+	explained := *e
+	if deleted, lookErr := v.secrets.IsDeleted(ctx, name); lookErr == nil && deleted {
+		explained.Kind = ErrDeleted
+		explained.Fix = fmt.Sprintf("bring it back with: az keyvault secret recover --name %s", name)
+		return &explained
+	}
+	explained.Fix = fmt.Sprintf("store %s in it: az keyvault secret set --name %s --file FILE", content, name)
+	return &explained
+}
+
+func absent(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDeleted) }
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
+}
