@@ -1,0 +1,64 @@
+// Command simkeyvault runs the stand-in for Azure Key Vault as a process. It
+// prints its URL once it listens, and stops on SIGTERM or Ctrl-C.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"tokenkeeper/internal/sim/keyvault"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "simkeyvault:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("simkeyvault", flag.ExitOnError)
+	listen := flags.String("listen", "127.0.0.1:0", "`address` to listen on")
+	certFile := flags.String("cert-file", "", "write the certificate that clients must trust to this `file`")
+	dataFile := flags.String("data", "", "keep the content in this `file`, in the clear; without it, in memory")
+	urlFile := flags.String("url-file", "", "write the URL to this `file` once the server listens")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	server, err := keyvault.Start(keyvault.Options{Listen: *listen, DataFile: *dataFile})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	// The URL comes last: whoever waits for it finds the certificate there.
+	if err := writeFile(*certFile, server.CertificatePEM()); err != nil {
+		return err
+	}
+	if err := writeFile(*urlFile, []byte(server.URL()+"\n")); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, server.URL())
+	<-ctx.Done()
+	return nil
+}
+
+// writeFile writes in one step, so that a reader who waits for the file never
+// sees half of it.
+func writeFile(path string, content []byte) error {
+	if path == "" {
+		return nil
+	}
+	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	if err := os.WriteFile(temporary, content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}

@@ -1,0 +1,67 @@
+package keyvault
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"time"
+)
+
+// identity is the self-signed certificate and its key, both as PEM.
+type identity struct {
+	certificatePEM []byte
+	keyPEM         []byte
+}
+
+// newIdentity makes a certificate for this machine's loopback names and the
+// given ones. It is its own authority, so that clients can trust it alone.
+func newIdentity(dnsNames []string) (identity, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return identity{}, fmt.Errorf("simulated vault: make a key: %w", err)
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return identity{}, fmt.Errorf("simulated vault: make a serial number: %w", err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: "simulated key vault"},
+		NotBefore:             now.Add(-time.Hour),
+		NotAfter:              now.AddDate(1, 0, 0),
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		DNSNames:              append([]string{"localhost"}, dnsNames...),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return identity{}, fmt.Errorf("simulated vault: make a certificate: %w", err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return identity{}, fmt.Errorf("simulated vault: encode the key: %w", err)
+	}
+	return identity{
+		certificatePEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		keyPEM:         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	}, nil
+}
+
+func (i identity) tls() (tls.Certificate, error) {
+	c, err := tls.X509KeyPair(i.certificatePEM, i.keyPEM)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("simulated vault: load the certificate: %w", err)
+	}
+	return c, nil
+}
