@@ -1,0 +1,54 @@
+# Needs Go 1.26 and make, nothing else; works with the make of macOS as well.
+
+TEMPORAL := $(CURDIR)/.bin/temporal
+LINTER   := go tool -modfile=tools/go.mod
+REVISION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+# Whoever changes what may happen to a token shows it in a test.
+COVERED  := workflows activities internal/token internal/provider internal/vault internal/seal
+FLOOR    := 85
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: temporal ## Run the whole system on this machine, with a live view
+	@go run ./demo
+
+.PHONY: demo-once
+demo-once: temporal ## Refresh twice without a terminal; ends with a line of JSON
+	@go run ./demo --once
+
+.PHONY: test
+test: temporal ## Run every test, and hold the coverage of what handles tokens
+	@scripts/left-out
+	@echo 'go test -race ./... (on an empty cache it compiles for some minutes first)'
+	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
+		go test -race -timeout 20m -coverprofile=.bin/coverage.out ./...
+	@awk -v floor=$(FLOOR) -v module=tokenkeeper -v covered='$(COVERED)' \
+		-f scripts/coverage.awk .bin/coverage.out
+
+.PHONY: lint
+lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
+	@echo gofmt; unformatted=$$(gofmt -l .); \
+		[ -z "$$unformatted" ] || { echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; }
+	go vet ./...
+	$(LINTER) staticcheck ./...
+	$(LINTER) errcheck ./...
+	$(LINTER) workflowcheck ./...
+
+.PHONY: temporal
+temporal: ## Put a Temporal CLI into .bin/: the installed one, or one built from source
+	@go run ./internal/sim/cmd/gettemporal '$(TEMPORAL)'
+
+.PHONY: docker
+docker: ## Build the images of worker, starter and simulators
+	for target in worker starter sim; do \
+		docker build --target $$target --build-arg REVISION='$(REVISION)' \
+			--tag tokenkeeper-$$target:'$(REVISION)' . || exit 1; \
+	done
+
+.PHONY: clean
+clean: ## Remove everything that make made, the Temporal CLI as well
+	rm -rf .bin .demo
