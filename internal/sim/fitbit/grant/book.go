@@ -1,0 +1,184 @@
+// Package grant is the provider's side of OAuth 2.0 without its HTTP: who has
+// consented, which tokens are in force, and what happens when one is presented.
+//
+// A [Book] keeps the grants of one client. A user has at most one grant, and a
+// grant has exactly one refresh token in force. [Book.Refresh] spends it and
+// issues the next; what a spent one is answered is decided by [Rules].
+// [Codes] are the authorization codes that lead to a grant.
+//
+// Nothing here reads a clock or draws a random number: both come in from
+// outside, so that a test decides them. Nothing here locks, either: one
+// goroutine at a time.
+package grant
+
+import (
+	"errors"
+	"time"
+
+	"tokenkeeper/internal/token"
+)
+
+// Why an access token is refused.
+var (
+	ErrToken   = errors.New("not an access token in force")
+	ErrExpired = errors.New("access token expired")
+)
+
+// Rules are what providers differ in.
+type Rules struct {
+	// AccessTokenLifetime is how long an access token works.
+	AccessTokenLifetime time.Duration
+	// ReplayWindow is how long, counted from the rotation, the refresh token
+	// that was just spent is answered with the same pair again. Zero: never.
+	ReplayWindow time.Duration
+	// ReuseRevokes ends the grant when a spent token is presented outside the
+	// replay window (refresh token reuse detection, RFC 9700 section 4.14.2).
+	ReuseRevokes bool
+}
+
+// Pair is what a consent or a refresh issues.
+type Pair struct {
+	User         string
+	Scope        string
+	AccessToken  token.Secret
+	RefreshToken token.Secret
+	IssuedAt     time.Time
+	// ExpiresAt is when the access token stops to work.
+	ExpiresAt time.Time
+	// Generation counts the rotations since the consent, whose pair is 0.
+	Generation int
+}
+
+// Book is the record of all grants. NewBook makes one.
+type Book struct {
+	rules    Rules
+	newToken func() token.Secret
+	grants   map[string]*grant // by user: the latest one, ended or not
+	refresh  map[token.Secret]*issued
+	access   map[token.Secret]*issued
+}
+
+type grant struct {
+	current *issued
+	ended   bool // revoked, or replaced by a later consent
+}
+
+type issued struct {
+	Pair
+	grant *grant
+	// parent is the refresh token that was spent for this pair; empty for a
+	// consent's.
+	parent token.Secret
+	// used is set when the access token is first used, which ends the replay.
+	used bool
+}
+
+// NewBook opens an empty book. newToken must never return the same value twice.
+func NewBook(rules Rules, newToken func() token.Secret) *Book {
+	return &Book{
+		rules:    rules,
+		newToken: newToken,
+		grants:   map[string]*grant{},
+		refresh:  map[token.Secret]*issued{},
+		access:   map[token.Secret]*issued{},
+	}
+}
+
+// Consent begins a grant for the user and returns its first pair. The grant
+// that the user had before ends.
+func (b *Book) Consent(user, scope string, now time.Time) Pair {
+	if old := b.grants[user]; old != nil {
+		old.ended = true
+	}
+	g := &grant{}
+	b.grants[user] = g
+	return b.put(g, Pair{User: user, Scope: scope}, token.Secret{}, now)
+}
+
+// Refresh presents a refresh token. The pair is valid only when the outcome
+// says that the request was granted.
+func (b *Book) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
+	of := b.refresh[presented]
+	switch outcome := b.judge(of, now); outcome {
+	case Rotated:
+		next := Pair{User: of.User, Scope: of.Scope, Generation: of.Generation + 1}
+		return b.put(of.grant, next, presented, now), Rotated
+	case Replayed:
+		return of.grant.current.Pair, Replayed
+	case Reused:
+		of.grant.ended = b.rules.ReuseRevokes
+		return Pair{}, Reused
+	default:
+		return Pair{}, outcome
+	}
+}
+
+// Use presents an access token at a protected resource and returns the pair it
+// belongs to. The first use of the newest one ends the replay of that pair.
+// It returns ErrToken or ErrExpired.
+func (b *Book) Use(access token.Secret, now time.Time) (Pair, error) {
+	of := b.access[access]
+	switch {
+	case of == nil || of.grant.ended:
+		return Pair{}, ErrToken
+	case !now.Before(of.ExpiresAt):
+		return Pair{}, ErrExpired
+	}
+	of.used = true
+	return of.Pair, nil
+}
+
+// Revoke ends the grant that an access or refresh token belongs to, with all
+// its tokens (RFC 7009). An unknown token changes nothing.
+func (b *Book) Revoke(t token.Secret) {
+	if of := b.find(t); of != nil {
+		of.grant.ended = true
+	}
+}
+
+// Owner is the user whom an access or refresh token was issued for, also when
+// it is no longer in force; empty for a token that was never issued.
+func (b *Book) Owner(t token.Secret) string {
+	if of := b.find(t); of != nil {
+		return of.User
+	}
+	return ""
+}
+
+// Live returns the pair whose refresh token is in force, if the user's grant
+// has not ended.
+func (b *Book) Live(user string) (Pair, bool) {
+	g := b.grants[user]
+	if g == nil || g.ended {
+		return Pair{}, false
+	}
+	return g.current.Pair, true
+}
+
+// IsLive reports whether presenting the refresh token would rotate it.
+func (b *Book) IsLive(refresh token.Secret, now time.Time) bool {
+	return b.judge(b.refresh[refresh], now) == Rotated
+}
+
+// Replayable reports whether presenting the spent refresh token would repeat
+// the answer that was given for it.
+func (b *Book) Replayable(refresh token.Secret, now time.Time) bool {
+	return b.judge(b.refresh[refresh], now) == Replayed
+}
+
+func (b *Book) put(g *grant, p Pair, parent token.Secret, now time.Time) Pair {
+	p.AccessToken, p.RefreshToken = b.newToken(), b.newToken()
+	p.IssuedAt, p.ExpiresAt = now, now.Add(b.rules.AccessTokenLifetime)
+	of := &issued{Pair: p, grant: g, parent: parent}
+	g.current = of
+	b.refresh[p.RefreshToken] = of
+	b.access[p.AccessToken] = of
+	return p
+}
+
+func (b *Book) find(t token.Secret) *issued {
+	if of := b.refresh[t]; of != nil {
+		return of
+	}
+	return b.access[t]
+}
