@@ -16,6 +16,8 @@ type Held struct {
 	Version    string
 	UserID     string    // the provider's name for the person; empty when unknown
 	ObtainedAt time.Time // zero when unknown
+	// StartedBy is the run that last was about to spend this token; empty for none.
+	StartedBy string
 
 	tagged bool
 	tags   map[string]string
@@ -25,7 +27,7 @@ type Held struct {
 // value counts as untagged: somebody put a new value beside old tags.
 func heldFrom(s Secret) Held {
 	value := token.NewSecret(strings.TrimSpace(s.Value.Reveal()))
-	h := Held{Value: value, Version: s.Version, tags: s.Tags}
+	h := Held{Value: value, Version: s.Version, StartedBy: s.Tags[tagStartedRun], tags: s.Tags}
 	p, ok := provenanceOf(s.Tags)
 	if ok && p.Fingerprint == value.Fingerprint() {
 		h.Provenance, h.tagged = p, true
@@ -108,6 +110,14 @@ func newestOf(versions []Properties) (newest Properties, ok bool) {
 	}), true
 }
 
+// known reports whether some version's tags name this token as its own.
+func known(f token.Fingerprint, versions []Properties) bool {
+	return slices.ContainsFunc(versions, func(p Properties) bool {
+		provenance, ok := provenanceOf(p.Tags)
+		return ok && provenance.Fingerprint == f
+	})
+}
+
 // spent reports whether some version says that it was issued for this token.
 func spent(f token.Fingerprint, versions []Properties) bool {
 	return slices.ContainsFunc(versions, func(p Properties) bool {
@@ -116,11 +126,22 @@ func spent(f token.Fingerprint, versions []Properties) bool {
 	})
 }
 
-// handPut lists the enabled versions without our tags, the latest first.
-func handPut(versions []Properties) []Properties {
+// buried lists the enabled versions without our tags that came after the dead
+// token's parent, the latest first: a consent put there by hand, just when the
+// token that turned out dead was being written over it. Untagged versions from
+// before are what another program rotated through, and long spent.
+func buried(versions []Properties, dead token.Provenance) []Properties {
+	parent := slices.IndexFunc(versions, func(p Properties) bool {
+		provenance, ok := provenanceOf(p.Tags)
+		return ok && provenance.Fingerprint == dead.Parent
+	})
+	if parent < 0 {
+		return nil
+	}
+	after := versions[parent].Created
 	theirs := slices.DeleteFunc(slices.Clone(versions), func(p Properties) bool {
 		_, tagged := provenanceOf(p.Tags)
-		return tagged || !p.Enabled
+		return tagged || !p.Enabled || p.Created.Before(after)
 	})
 	slices.SortFunc(theirs, func(a, b Properties) int { return b.Created.Compare(a.Created) })
 	return theirs

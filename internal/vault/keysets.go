@@ -3,47 +3,50 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
 )
 
 // Keysets is where the sealing keyset lives: every version of the secret
-// TokenKeeperKeyset. Versions cannot be deleted one by one, so whatever was ever
+// that seal.SecretName names. Versions cannot be deleted one by one, so whatever was ever
 // sealed stays openable.
 type Keysets struct{ secrets Secrets }
 
 // NewKeysets finds the keysets in the given secrets.
 func NewKeysets(secrets Secrets) *Keysets { return &Keysets{secrets} }
 
-// Keysets reads every enabled version, the current one first; none where the
-// secret does not exist. A soft-deleted keyset is an error and not an absence:
+// Keysets reads every enabled version, the current one first and the others
+// from new to old; none where the secret does not exist. A soft-deleted keyset is an error and not an absence:
 // a new one would open nothing that the old one sealed.
 func (k *Keysets) Keysets(ctx context.Context) ([][]byte, error) {
-	current, err := k.secrets.Get(ctx, Keyset, "")
+	current, err := k.secrets.Get(ctx, seal.SecretName, "")
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted):
-		deleted, err := k.secrets.IsDeleted(ctx, Keyset)
+		deleted, err := k.secrets.IsDeleted(ctx, seal.SecretName)
 		if err != nil {
 			return nil, err
 		}
 		if deleted {
-			return nil, &Error{Op: "get", Name: Keyset, Kind: ErrDeleted,
-				Fix: "bring it back with: az keyvault secret recover --name " + Keyset}
+			return nil, &Error{Op: "get", Name: seal.SecretName, Kind: ErrDeleted,
+				Fix: "bring it back with: az keyvault secret recover --name " + seal.SecretName}
 		}
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
 	keysets := [][]byte{[]byte(current.Value.Reveal())}
-	versions, err := k.secrets.Versions(ctx, Keyset)
+	versions, err := k.secrets.Versions(ctx, seal.SecretName)
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(versions, func(a, b Properties) int { return b.Created.Compare(a.Created) })
 	for _, p := range versions {
 		if p.Version == current.Version || !p.Enabled {
 			continue
 		}
-		s, err := k.secrets.Get(ctx, Keyset, p.Version)
+		s, err := k.secrets.Get(ctx, seal.SecretName, p.Version)
 		if err != nil {
 			return nil, err
 		}
@@ -54,6 +57,6 @@ func (k *Keysets) Keysets(ctx context.Context) ([][]byte, error) {
 
 // Put writes a keyset as the current version.
 func (k *Keysets) Put(ctx context.Context, keyset []byte) error {
-	_, err := k.secrets.Set(ctx, Keyset, token.NewSecret(string(keyset)), Properties{ContentType: "application/json"})
+	_, err := k.secrets.Set(ctx, seal.SecretName, token.NewSecret(string(keyset)), Properties{ContentType: "application/json"})
 	return err
 }

@@ -7,9 +7,6 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Keyset is the secret that holds the keys for sealing.
-const Keyset = "TokenKeeperKeyset"
-
 // Names are the secrets of one account, as Key Vault knows them. They are the
 // original article's, so that its users rename nothing.
 type Names struct {

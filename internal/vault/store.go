@@ -115,7 +115,7 @@ func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run) (ve
 // that the one in the vault is of a later generation.
 func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (version string, superseded bool, err error) {
 	fingerprint := e.AccessToken.Fingerprint()
-	held, err := v.Access(ctx, n)
+	held, err := v.access(ctx, n)
 	if err != nil {
 		return "", false, err
 	}

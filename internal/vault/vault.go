@@ -34,30 +34,30 @@ func New(secrets Secrets) *Vault { return &Vault{secrets: secrets, now: time.Now
 // ErrMalformed: a secret is there and its value cannot be what it should be.
 var ErrMalformed = errors.New("malformed")
 
-// Load finds the refresh token to spend: the current version, unless a newer
-// generation lies under it. Errors are [*Error]s; those that only a person can
-// mend say how.
-func (v *Vault) Load(ctx context.Context, n Names) (Held, error) {
+// Load finds the refresh token to spend, which is the current version unless a
+// newer generation lies under it, and what the access token says of itself.
+// Errors are [*Error]s; those that only a person can mend say how.
+func (v *Vault) Load(ctx context.Context, n Names) (Held, AccessHeld, error) {
 	current, err := v.current(ctx, n.RefreshToken)
 	if err != nil {
-		return Held{}, err
+		return Held{}, AccessHeld{}, err
 	}
-	access, err := v.Access(ctx, n)
+	access, err := v.access(ctx, n)
 	if err != nil {
-		return Held{}, err
+		return Held{}, AccessHeld{}, err
 	}
 	if !suspicious(current, access) {
-		return current, nil
+		return current, access, nil
 	}
 	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
 	if err != nil {
-		return Held{}, err
+		return Held{}, AccessHeld{}, err
 	}
 	held, instead := settle(current, versions)
-	if instead == "" {
-		return held, nil
+	if instead != "" {
+		held, err = v.read(ctx, n.RefreshToken, instead)
 	}
-	return v.read(ctx, n.RefreshToken, instead)
+	return held, access, err
 }
 
 // Begin leaves the intent record on the refresh token that run is about to
@@ -71,9 +71,9 @@ func (v *Vault) Begin(ctx context.Context, n Names, a token.Account, h Held, run
 	return v.secrets.SetTags(ctx, n.RefreshToken, h.Version, tags)
 }
 
-// Access reads what the access token says of itself. An access token that is
+// access reads what the access token says of itself. An access token that is
 // absent, deleted or disabled says nothing, and that is no error.
-func (v *Vault) Access(ctx context.Context, n Names) (AccessHeld, error) {
+func (v *Vault) access(ctx context.Context, n Names) (AccessHeld, error) {
 	s, err := v.secrets.Get(ctx, n.AccessToken, "")
 	if err != nil {
 		if absent(err) || errors.Is(err, ErrDisabled) {
@@ -82,32 +82,6 @@ func (v *Vault) Access(ctx context.Context, n Names) (AccessHeld, error) {
 		return AccessHeld{}, err
 	}
 	return accessFrom(s.Properties), nil
-}
-
-// Newer finds a refresh token that outranks a dead one: a later generation, or
-// a consent that was put there by hand and buried under a late write. ok is
-// false where the vault holds nothing better.
-func (v *Vault) Newer(ctx context.Context, n Names, than token.Provenance) (h Held, ok bool, err error) {
-	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
-	if err != nil {
-		return Held{}, false, err
-	}
-	newest, known := newestOf(versions)
-	if p, _ := provenanceOf(newest.Tags); known && p.Generation > than.Generation {
-		h, err = v.read(ctx, n.RefreshToken, newest.Version)
-		return h, err == nil, err
-	}
-	for _, p := range handPut(versions) {
-		h, err = v.read(ctx, n.RefreshToken, p.Version)
-		if err != nil {
-			return Held{}, false, err
-		}
-		if h.Fingerprint != than.Fingerprint && h.Fingerprint != than.Consent && !spent(h.Fingerprint, versions) {
-			h.Generation = than.Generation + 1
-			return h, true, nil
-		}
-	}
-	return Held{}, false, nil
 }
 
 // Credentials reads a provider's client id and secret.

@@ -1,0 +1,109 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+// CallTimeout is the longest that one attempt of a Call activity may take. It is
+// short, because a worker that dies is only noticed when it has passed and a
+// provider's replay window is short too. The steps below fit into it.
+const CallTimeout = 20 * time.Second
+
+const (
+	lookTimeout     = 3 * time.Second  // a look into the vault before a second attempt
+	requestTimeout  = 12 * time.Second // the provider's answer
+	completeTimeout = 3 * time.Second  // one try to get Temporal's word
+	escrowTimeout   = 10 * time.Second // one try to get the pair into the vault
+)
+
+// Call spends the refresh token at its provider and does not let go of the pair
+// that comes back before Temporal's history or the vault holds it. It completes
+// itself, because only then does it learn whether Temporal has the result; the
+// SDK's own report of a returned result is dropped after ten seconds without
+// the server, and nobody is told.
+func (a *Activities) Call(ctx context.Context, in Loaded) (Called, error) {
+	info := activity.GetInfo(ctx)
+	p, names, err := a.place(in.Account)
+	if err != nil {
+		return Called{}, err
+	}
+	refresh, client, err := a.openGrant(ctx, in.Account, in.Provenance.Generation, in.Grant)
+	if err != nil {
+		return Called{}, err
+	}
+	if info.Attempt > 1 {
+		if err := a.mindEscrow(ctx, names, in); err != nil {
+			return Called{}, err
+		}
+	}
+
+	a.custody.Add(1)
+	defer a.custody.Done()
+	// From here on the attempt must not be abandoned halfway: a cancelled context
+	// does not take back a request that the provider may have committed.
+	ctx = context.WithoutCancel(ctx)
+	requestCtx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	pair, err := a.Client.Refresh(requestCtx, p, client, refresh)
+	if err != nil {
+		return Called{}, a.refused(ctx, in, err)
+	}
+	a.Metrics.Answered(ctx, p.Name, "ok")
+	return Called{}, a.handOver(ctx, info, names, calledFrom(in, pair), pair)
+}
+
+// mindEscrow looks whether an earlier attempt, cut off from Temporal, has put its
+// pair into the vault. If so the refresh token is spent, and presenting it again
+// could make a provider that watches for reuse revoke everything.
+func (a *Activities) mindEscrow(ctx context.Context, names vault.Names, in Loaded) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	held, _, err := a.Vault.Load(ctx, names)
+	if err != nil {
+		// The replay window does not wait for the vault.
+		a.Log.WarnContext(ctx, "cannot look for an escrowed pair before another attempt", "account", in.Account.String(), "error", err)
+		return nil
+	}
+	if held.Fingerprint == in.Provenance.Fingerprint || held.Generation < in.Provenance.Generation {
+		return nil
+	}
+	return fail(GrantAdvanced, fmt.Errorf("the vault already holds generation %d of %s, so generation %d is not presented again", held.Generation, in.Account, in.Provenance.Generation))
+}
+
+// calledFrom says of a pair what may be read in a history.
+func calledFrom(in Loaded, pair token.Pair) Called {
+	c := Called{
+		Account:           in.Account,
+		Provenance:        in.Provenance,
+		UserID:            pair.UserID,
+		Scopes:            pair.Scopes,
+		AccessTokenExpiry: pair.Expiry,
+		ObtainedAt:        pair.ObtainedAt,
+	}
+	if f := pair.RefreshToken.Fingerprint(); f != "" && f != in.Provenance.Fingerprint {
+		c.Rotated = true
+		c.Provenance = in.Provenance.Next(f)
+	}
+	return c
+}
+
+// refused turns a failed call into the activity's failure.
+func (a *Activities) refused(ctx context.Context, in Loaded, err error) error {
+	var f *provider.Failure
+	if !errors.As(err, &f) {
+		return temporal.NewApplicationError(fmt.Sprintf("%s: the call did not go through", in.Account.Provider), providerNotReady)
+	}
+	a.Metrics.Answered(ctx, in.Account.Provider, string(f.Kind))
+	a.Log.WarnContext(ctx, "provider refused", "account", in.Account.String(), "generation", in.Provenance.Generation, "kind", string(f.Kind), "error", f)
+	return providerFailure(f)
+}

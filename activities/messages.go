@@ -1,0 +1,54 @@
+package activities
+
+import (
+	"time"
+
+	"tokenkeeper/internal/token"
+)
+
+// Loaded is the grant that a run is about to use.
+type Loaded struct {
+	Account    token.Account    `json:"account"`
+	Provenance token.Provenance `json:"provenance"`
+	// UserID is whose grant it is, as the provider said before; empty when unknown.
+	UserID string `json:"userId,omitempty"`
+	// RefreshTokenVersion is the secret's version that holds the refresh token.
+	RefreshTokenVersion string `json:"refreshTokenVersion"`
+	// AccessTokenExpiry is when the access token in the vault ends; zero when unknown.
+	AccessTokenExpiry time.Time `json:"accessTokenExpiry,omitzero"`
+	// SpentBefore names an earlier run that was about to spend this very refresh
+	// token and stored nothing for it; empty when there was none.
+	SpentBefore string `json:"spentBefore,omitempty"`
+
+	// CallActivity is the activity that calls this account's provider.
+	CallActivity string `json:"callActivity"`
+	// ProviderTitle is the provider's name for people.
+	ProviderTitle string `json:"providerTitle"`
+	// ReplayWindow is how long the provider repeats a lost answer.
+	ReplayWindow time.Duration `json:"replayWindow"`
+
+	Grant token.Sealed `json:"grant"`
+}
+
+// Called is what the provider issued.
+type Called struct {
+	Account token.Account `json:"account"`
+	// Provenance of the refresh token that is now in force.
+	Provenance token.Provenance `json:"provenance"`
+	// Rotated says whether the provider issued a new refresh token.
+	Rotated           bool      `json:"rotated"`
+	UserID            string    `json:"userId,omitempty"`
+	Scopes            []string  `json:"scopes,omitempty"`
+	AccessTokenExpiry time.Time `json:"accessTokenExpiry,omitzero"`
+	ObtainedAt        time.Time `json:"obtainedAt"`
+
+	Pair token.Sealed `json:"pair"`
+}
+
+// Stored says where the pair is now.
+type Stored struct {
+	// Superseded: the vault holds something newer, which was left as it is.
+	Superseded          bool   `json:"superseded,omitempty"`
+	RefreshTokenVersion string `json:"refreshTokenVersion"`
+	AccessTokenVersion  string `json:"accessTokenVersion"`
+}

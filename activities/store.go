@@ -1,0 +1,64 @@
+package activities
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/activity"
+
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+// StoreSecrets puts an issued pair into the vault, the refresh token first. It
+// may run any number of times, on any worker, for the same pair.
+//
+// While the pair cannot be stored it fails retryably, also where a person has to
+// act first; the pair waits sealed in the history.
+func (a *Activities) StoreSecrets(ctx context.Context, called Called) (Stored, error) {
+	stored, err := a.store(ctx, called)
+	if err != nil {
+		return Stored{}, storing(err)
+	}
+	outcome := "refreshed"
+	if stored.Superseded {
+		outcome = "superseded"
+	}
+	a.Metrics.Stored(ctx, called.Account, outcome, called.AccessTokenExpiry)
+	return stored, nil
+}
+
+func (a *Activities) store(ctx context.Context, called Called) (Stored, error) {
+	_, names, err := a.place(called.Account)
+	if err != nil {
+		return Stored{}, err
+	}
+	access, refresh, err := a.openPair(ctx, called.Account, called.Provenance.Generation, called.Pair)
+	if err != nil {
+		return Stored{}, err
+	}
+	receipt, err := a.Vault.Store(ctx, names, entryOf(called, access, refresh), runOf(activity.GetInfo(ctx)))
+	if err != nil {
+		return Stored{}, vaultFailure(err)
+	}
+	return Stored{
+		Superseded:          receipt.Superseded,
+		RefreshTokenVersion: receipt.RefreshTokenVersion,
+		AccessTokenVersion:  receipt.AccessTokenVersion,
+	}, nil
+}
+
+// entryOf puts the tokens back beside what was said of them.
+func entryOf(c Called, access, refresh token.Secret) vault.Entry {
+	return vault.Entry{
+		Account:    c.Account,
+		Provenance: c.Provenance,
+		Pair: token.Pair{
+			AccessToken:  access,
+			RefreshToken: refresh,
+			Expiry:       c.AccessTokenExpiry,
+			ObtainedAt:   c.ObtainedAt,
+			UserID:       c.UserID,
+			Scopes:       c.Scopes,
+		},
+	}
+}

@@ -1,0 +1,59 @@
+package workflows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tokenkeeper/internal/token"
+)
+
+// Input says whose tokens to refresh. The zero value, {} and no input at all
+// mean the default account at the default provider.
+type Input struct {
+	Account  string `json:"account,omitempty"`
+	Provider string `json:"provider,omitempty"`
+
+	problem error
+}
+
+// UnmarshalJSON takes an object with known keys only, for a misspelt key would
+// otherwise refresh somebody else's tokens. It never fails itself: Check tells
+// the problem, in a sentence of ours rather than the data converter's.
+func (in *Input) UnmarshalJSON(data []byte) error {
+	type plain Input
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	var p plain
+	if err := decoder.Decode(&p); err != nil {
+		*in = Input{problem: explain(err)}
+		return nil
+	}
+	*in = Input(p)
+	return nil
+}
+
+func explain(err error) error {
+	const example = `; give a JSON object such as {"account":"will","provider":"fitbit"}, or {} for the default account`
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		if kind.Field == "" {
+			return fmt.Errorf("workflow input is a JSON %s%s", kind.Value, example)
+		}
+		return fmt.Errorf("workflow input: %q is a JSON %s, not a string%s", kind.Field, kind.Value, example)
+	}
+	return fmt.Errorf("workflow input: %v%s", err, example)
+}
+
+// Check returns the account that the input means, or what is wrong with it.
+func (in Input) Check() (token.Account, error) {
+	if in.problem != nil {
+		return token.Account{}, in.problem
+	}
+	account, err := token.NewAccount(in.Provider, in.Account)
+	if err != nil {
+		return token.Account{}, fmt.Errorf("workflow input: %w", err)
+	}
+	return account, nil
+}

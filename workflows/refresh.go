@@ -1,0 +1,143 @@
+// Package workflows holds RefreshTokens: the protocol that never loses a
+// single-use refresh token, and nothing else.
+//
+// The workflow decides; package activities acts. A run loads the grant, has the
+// provider called, and has the pair stored. Between the last two the pair exists
+// in the run's history, sealed, so that it survives whatever happens to the
+// worker, to the vault, or to the run itself.
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+)
+
+const (
+	// Type is the workflow's registered name.
+	Type = "RefreshTokens"
+	// RefreshNow is the signal that asks for a refresh without waiting for the
+	// cron. Send it with signal-with-start: a plain signal waits for the cron.
+	RefreshNow = "refresh-now"
+)
+
+// The failure types that a run ends with beside those of package activities.
+const (
+	// ReauthorizationRequired: no refresh token that the provider takes is left,
+	// and a person must consent again.
+	ReauthorizationRequired = "ReauthorizationRequired"
+	// WrongUser: the provider answered with another person's tokens.
+	WrongUser = "WrongUser"
+	// StoreStuck is an alert's reason and not a failure: the run goes on.
+	StoreStuck = "StoreStuck"
+)
+
+// maxReloads bounds how often one run starts over with a newer grant that it
+// found in the vault. Each needs another writer at work on the same account.
+const maxReloads = 5
+
+// Workflows carries what the worker knows and the workflow code may not look up.
+type Workflows struct {
+	// Searchable: the namespace has the search attributes of searchattributes.go.
+	// Setting one that it does not have would block the run.
+	Searchable bool
+}
+
+// acts is only ever used to name activities, so that the compiler checks them.
+var acts *activities.Activities
+
+// RefreshTokens refreshes one account's tokens once. It is meant to be started
+// with a cron schedule or by a Schedule, and has no time limit of its own: a run
+// that holds a pair keeps it until it is stored.
+func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
+	account, err := in.Check()
+	if err != nil {
+		return Result{}, temporal.NewNonRetryableApplicationError(err.Error(), activities.InvalidInput, nil)
+	}
+	r := &run{account: account, searchable: w.recordSearchable(ctx)}
+	r.label(ctx)
+
+	result, err := r.refresh(ctx)
+	drain(workflow.GetSignalChannel(ctx, RefreshNow))
+	r.conclude(ctx, result, err)
+	if err == nil && ctx.Err() != nil {
+		return result, ctx.Err() // cancelled meanwhile; the pair was stored all the same
+	}
+	return result, err
+}
+
+// run is one refresh of one account.
+type run struct {
+	account    token.Account
+	searchable bool
+	recovered  bool // a better grant than the first one was found on the way
+}
+
+// refresh goes from a grant to a stored pair, starting over where the vault turns
+// out to hold a newer grant.
+func (r *run) refresh(ctx workflow.Context) (Result, error) {
+	for range maxReloads {
+		loaded, err := r.load(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		if loaded.SpentBefore != "" {
+			// An earlier run was about to spend this very token. Its history may
+			// hold what came of it, and presenting the token again may cost it.
+			recovery, err := r.recover(ctx, loaded)
+			if err != nil || recovery.Found == activities.FoundInHistory {
+				return recoveredFrom(recovery), err
+			}
+			if recovery.Found == activities.FoundInVault {
+				continue
+			}
+		}
+		called, err := r.call(ctx, loaded)
+		if err == nil {
+			return r.store(ctx, loaded, called)
+		}
+		switch failureType(err) {
+		case activities.GrantAdvanced:
+			r.recovered = true
+		case activities.InvalidGrant:
+			recovery, recoverErr := r.recover(ctx, loaded)
+			if recoverErr != nil || recovery.Found == activities.FoundInHistory {
+				return recoveredFrom(recovery), recoverErr
+			}
+			if recovery.Found == "" {
+				return Result{}, reauthorize(loaded, recovery)
+			}
+		default:
+			return Result{}, err
+		}
+	}
+	return Result{}, temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf("the refresh token of %s changed %d times during one run; see that only one workflow refreshes this account", r.account, maxReloads),
+		activities.GenerationConflict, nil)
+}
+
+// reauthorize is the end of the ladder: a person must consent again.
+func reauthorize(loaded activities.Loaded, recovery activities.Recovery) error {
+	why := "it was revoked, replaced by another consent, or spent by somebody else"
+	if loaded.SpentBefore != "" {
+		why = fmt.Sprintf("run %s was about to spend it and its answer was lost", loaded.SpentBefore)
+	}
+	return temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer; have the person consent again and store the new refresh token",
+			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, recovery.Searched),
+		ReauthorizationRequired, nil)
+}
+
+// failureType is the type of an activity's final failure; empty for other errors.
+func failureType(err error) string {
+	var failure *temporal.ApplicationError
+	if errors.As(err, &failure) {
+		return failure.Type()
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/activities"
+)
+
+const (
+	vaultAttempt = time.Minute // the longest that one attempt at the vault may take
+	slowest      = time.Minute // the longest pause between attempts at the vault
+	// stuckAfter is how long a pair may wait to be stored before a person is told.
+	stuckAfter = 10 * time.Minute
+	// minimalGrace is how long a call goes on after a cancellation at the least:
+	// one attempt and its completion.
+	minimalGrace = activities.CallTimeout + 10*time.Second
+)
+
+// load reads the grant. It is retried for ever: nothing is spent yet.
+func (r *run) load(ctx workflow.Context) (loaded activities.Loaded, err error) {
+	r.say(ctx, "Loading the secrets of %s from the vault.", r.account)
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: vaultAttempt,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest},
+		Summary:             fmt.Sprintf("read the grant of %s, see that the vault takes writes", r.account),
+	})
+	err = workflow.ExecuteActivity(ctx, acts.LoadSecrets, r.account).Get(ctx, &loaded)
+	return loaded, err
+}
+
+// call has the refresh token spent. A cancelled run does not abandon it: the
+// token may be spent already, and only the next attempts, inside the provider's
+// replay window, would tell. After that the cancellation goes through.
+func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activities.Called, err error) {
+	if ctx.Err() != nil {
+		return activities.Called{}, ctx.Err()
+	}
+	next := loaded.Provenance.Generation + 1
+	r.say(ctx, "Asking %s for generation %d of %s.", loaded.ProviderTitle, next, r.account)
+	callCtx, giveUp := workflow.NewDisconnectedContext(ctx)
+	defer giveUp()
+	callCtx = workflow.WithActivityOptions(callCtx, workflow.ActivityOptions{
+		StartToCloseTimeout: activities.CallTimeout,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1.5, MaximumInterval: 5 * time.Minute},
+		WaitForCancellation: true,
+		Summary:             fmt.Sprintf("spend generation %d (%s) of %s", loaded.Provenance.Generation, loaded.Provenance.Fingerprint, r.account),
+	})
+	future := workflow.ExecuteActivity(callCtx, loaded.CallActivity, loaded)
+
+	cancelled := false
+	workflow.NewSelector(ctx).
+		AddFuture(future, func(workflow.Future) {}).
+		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { cancelled = true }).
+		Select(ctx)
+	if cancelled {
+		grace := max(loaded.ReplayWindow, minimalGrace)
+		r.say(ctx, "Cancelled. Bringing the call to %s to its end first, for up to %s.", loaded.ProviderTitle, grace)
+		timerCtx, stopTimer := workflow.WithCancel(callCtx)
+		workflow.NewSelector(callCtx).
+			AddFuture(future, func(workflow.Future) { stopTimer() }).
+			AddFuture(workflow.NewTimer(timerCtx, grace), func(workflow.Future) { giveUp() }).
+			Select(callCtx)
+	}
+	err = future.Get(callCtx, &called)
+	return called, err
+}
+
+// store has the pair written. From here on nothing stops the run: not a
+// cancellation, not an hour without the vault.
+func (r *run) store(ctx workflow.Context, loaded activities.Loaded, called activities.Called) (Result, error) {
+	if loaded.UserID != "" && called.UserID != "" && loaded.UserID != called.UserID {
+		return Result{}, temporal.NewNonRetryableApplicationError(
+			fmt.Sprintf("%s answered the refresh of %s with the tokens of user %s instead of %s; nothing was stored, the pair is sealed in this run's history; find out whose consent this account's refresh token comes from",
+				loaded.ProviderTitle, r.account, called.UserID, loaded.UserID),
+			WrongUser, nil)
+	}
+	r.say(ctx, "Generation %d of %s is issued and sealed in this run's history. Storing it.", called.Provenance.Generation, r.account)
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	storeCtx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: vaultAttempt,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest},
+		Summary:             fmt.Sprintf("write generation %d of %s, the refresh token first", called.Provenance.Generation, r.account),
+	})
+	future := workflow.ExecuteActivity(storeCtx, acts.StoreSecrets, called)
+	stuck := r.watch(ctx, future, called)
+
+	var stored activities.Stored
+	if err := future.Get(ctx, &stored); err != nil {
+		return Result{}, err
+	}
+	if stuck {
+		r.alert(ctx, activities.Notice{Reason: StoreStuck, Healed: true, Message: fmt.Sprintf("generation %d of %s is stored", called.Provenance.Generation, r.account)})
+	}
+	outcome := Refreshed
+	if r.recovered {
+		outcome = Recovered
+	}
+	return resultOf(called, stored, outcome), nil
+}
+
+// watch waits for a store and tells a person once where it takes too long. It
+// reports whether it did.
+func (r *run) watch(ctx workflow.Context, store workflow.Future, called activities.Called) (stuck bool) {
+	timerCtx, stopTimer := workflow.WithCancel(ctx)
+	workflow.NewSelector(ctx).
+		AddFuture(store, func(workflow.Future) { stopTimer() }).
+		AddFuture(workflow.NewTimer(timerCtx, stuckAfter), func(workflow.Future) { stuck = true }).
+		Select(ctx)
+	if stuck {
+		r.setHealth(ctx, healthStuck)
+		r.say(ctx, "Generation %d of %s is issued and sealed in this run's history, and the vault has not taken it for %s. Still trying.", called.Provenance.Generation, r.account, stuckAfter)
+		r.alert(ctx, activities.Notice{Reason: StoreStuck, Message: fmt.Sprintf("generation %d of %s waits in run %s for the vault", called.Provenance.Generation, r.account, workflow.GetInfo(ctx).WorkflowExecution.RunID)})
+	}
+	return stuck
+}
+
+// recover climbs the ladder. What it finds is stored by the same activity, so it
+// is not abandoned by a cancellation either.
+func (r *run) recover(ctx workflow.Context, loaded activities.Loaded) (recovery activities.Recovery, err error) {
+	r.say(ctx, "Generation %d of %s may be spent. Looking for what came of it in the vault and in earlier runs.", loaded.Provenance.Generation, r.account)
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest, MaximumAttempts: 10},
+		Summary:             fmt.Sprintf("look for what generation %d of %s was spent for", loaded.Provenance.Generation, r.account),
+	})
+	err = workflow.ExecuteActivity(ctx, acts.RecoverGrant, activities.Lost{Loaded: loaded, Searchable: r.searchable}).Get(ctx, &recovery)
+	if recovery.Found != "" {
+		r.recovered = true
+	}
+	return recovery, err
+}
