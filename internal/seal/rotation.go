@@ -3,6 +3,7 @@ package seal
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
 	"github.com/tink-crypto/tink-go/v2/secretdata"
@@ -16,11 +17,11 @@ func generate() (keys, error) {
 	return k, err
 }
 
-// union has the keys of all versions. Its primary is the current version's,
-// which is the first.
+// union has the keys of all versions, of which the first is the current one:
+// its primary is the union's, and its key counts where two have one number.
 func union(versions []keys) keys {
 	all := keys{byID: map[KeyID]*aesgcm.Key{}, primary: versions[0].primary}
-	for _, v := range versions {
+	for _, v := range slices.Backward(versions) {
 		maps.Copy(all.byID, v.byID)
 	}
 	return all
