@@ -1,0 +1,117 @@
+package tokenkeeper_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// machinePath finds an absolute path into somebody's home or workplace.
+var machinePath = regexp.MustCompile(`(?m)(?:^|[^\w./-])(/(?:home|Users|root|work|workspace)/[\w.-]+)`)
+
+// Homes inside container images, which are everybody's.
+var imageHomes = []string{"/home/temporal"}
+
+func TestNoFileHoldsAMachinePath(t *testing.T) {
+	for _, file := range trackedFiles(t) {
+		content, err := os.ReadFile(file)
+		if os.IsNotExist(err) {
+			continue // deleted and not yet committed
+		}
+		require.NoError(t, err)
+		if bytes.IndexByte(content, 0) >= 0 {
+			continue // not text
+		}
+		for _, match := range machinePath.FindAllSubmatch(content, -1) {
+			if path := string(match[1]); !slices.Contains(imageHomes, path) {
+				t.Errorf("%s holds the machine path %s…; write it relative to the repository or to the user's home", file, path)
+			}
+		}
+	}
+}
+
+func TestMachinePathsAreRecognised(t *testing.T) {
+	const home = "/home"
+	for text, want := range map[string]bool{
+		"cd " + home + "/will/token-keeper":         true,
+		`dir := "` + home + `/will"`:                true,
+		home + "/will":                              true,
+		"https://example.com" + home + "/index":     false,
+		"docs" + home + "/page.md":                  false,
+		"the folder $HOME/token-keeper/providers":   false,
+		"a sentence about a home/work/life balance": false,
+	} {
+		require.Equal(t, want, machinePath.MatchString(text), text)
+	}
+}
+
+func TestRelativeLinksResolve(t *testing.T) {
+	for _, file := range trackedFiles(t) {
+		inDocs, err := filepath.Match("docs/*.md", file)
+		require.NoError(t, err)
+		if file != "README.md" && !inDocs {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, target := range relativeLinks(string(text)) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
+				t.Errorf("%s links to %s, which is not there", file, target)
+			}
+		}
+	}
+}
+
+func TestRelativeLinksAreFound(t *testing.T) {
+	text := strings.Join([]string{
+		"See [the failures](docs/reliability.md#f1), ![a run](docs/run.png \"A run\") and [here](#below).",
+		"Not [Temporal](https://temporal.io) nor <mailto:someone@example.com> nor `[code](gone.md)`.",
+		"```", "[in a listing](gone.md)", "```",
+		"[by name]: <deploy/my file.yaml>",
+	}, "\n")
+	require.Equal(t, []string{"docs/reliability.md", "docs/run.png", "deploy/my file.yaml"}, relativeLinks(text))
+}
+
+var (
+	listing    = regexp.MustCompile("(?ms)^ *```.*?^ *```[^\n]*$|`[^`\n]*`")
+	inlineLink = regexp.MustCompile(`\]\(\s*(<[^>]*>|[^\s)]+)`)
+	namedLink  = regexp.MustCompile(`(?m)^ {0,3}\[[^\]]+\]:\s*(<[^>]*>|\S+)`)
+	scheme     = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:`)
+)
+
+// relativeLinks are the files that a Markdown text links to, without anchors.
+func relativeLinks(markdown string) []string {
+	prose := listing.ReplaceAllString(markdown, "")
+	var files []string
+	for _, link := range []*regexp.Regexp{inlineLink, namedLink} {
+		for _, match := range link.FindAllStringSubmatch(prose, -1) {
+			target, _, _ := strings.Cut(strings.Trim(match[1], "<>"), "#")
+			if target != "" && !scheme.MatchString(target) {
+				files = append(files, target)
+			}
+		}
+	}
+	return files
+}
+
+// trackedFiles are the files that git knows, relative to the root.
+func trackedFiles(t *testing.T) []string {
+	t.Helper()
+	if _, err := os.Stat(".git"); err != nil {
+		t.Skip("not a git checkout")
+	}
+	cmd := exec.CommandContext(t.Context(), "git", "ls-files", "-z")
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	require.NoError(t, err, fmt.Sprintf("git ls-files: %s", complaint.String()))
+	return strings.Split(strings.Trim(string(out), "\x00"), "\x00")
+}
