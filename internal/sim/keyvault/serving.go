@@ -14,14 +14,16 @@ import (
 type serving struct {
 	server   *Server
 	http     *http.Server
+	listener net.Listener
 	stopping chan struct{}
+	done     chan struct{}
 	// Calls hold gate for reading; stop takes it for good, so that nothing
 	// changes the content once Stop has returned.
 	gate sync.RWMutex
 }
 
 func startServing(s *Server, listener net.Listener, certificate tls.Certificate) *serving {
-	run := &serving{server: s, stopping: make(chan struct{})}
+	run := &serving{server: s, listener: listener, stopping: make(chan struct{}), done: make(chan struct{})}
 	// HTTP/1.1 only: cutting a connection needs to have it to oneself.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -33,13 +35,18 @@ func startServing(s *Server, listener net.Listener, certificate tls.Certificate)
 		// Clients that do not trust the certificate are part of the tests.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
-	go run.http.ServeTLS(listener, "", "")
+	go func() {
+		defer close(run.done)
+		_ = run.http.ServeTLS(listener, "", "") // always "server closed"
+	}()
 	return run
 }
 
 func (run *serving) stop() {
 	close(run.stopping)
+	run.listener.Close() // the server may not have taken it over yet
 	run.http.Close()
+	<-run.done
 	run.gate.Lock()
 }
 

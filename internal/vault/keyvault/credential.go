@@ -1,0 +1,104 @@
+package keyvault
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// The kinds of credential that NewCredential knows.
+const (
+	// CredentialManaged is a managed identity of the machine or service.
+	CredentialManaged = "managed"
+	// CredentialWorkload is a Kubernetes service account federated with Entra.
+	CredentialWorkload = "workload"
+	// CredentialCLI is whoever ran az login on this machine.
+	CredentialCLI = "cli"
+	// CredentialDefault tries environment, workload, managed and developer
+	// credentials in turn.
+	CredentialDefault = "default"
+	// CredentialEmulator is a made-up token, for emulators that take any.
+	CredentialEmulator = "emulator"
+)
+
+// NewCredential makes the credential of a kind. ClientID names the identity for
+// managed and workload; empty means the system-assigned identity for the one and
+// AZURE_CLIENT_ID for the other. Nothing is asked of Entra yet, except that a
+// missing setting of the environment fails here.
+//
+// Whether an emulator's credential is allowed at all is the caller's decision.
+func NewCredential(kind, clientID string) (azcore.TokenCredential, error) {
+	var (
+		cred azcore.TokenCredential
+		err  error
+	)
+	switch kind {
+	case CredentialManaged:
+		options := &azidentity.ManagedIdentityCredentialOptions{}
+		if clientID != "" {
+			options.ID = azidentity.ClientID(clientID)
+		}
+		cred, err = azidentity.NewManagedIdentityCredential(options)
+	case CredentialWorkload:
+		cred, err = azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{ClientID: clientID})
+	case CredentialCLI:
+		cred, err = azidentity.NewAzureCLICredential(nil)
+	case CredentialDefault:
+		cred, err = azidentity.NewDefaultAzureCredential(nil)
+	case CredentialEmulator:
+		cred = emulatorCredential{}
+	default:
+		return nil, fmt.Errorf("credential %q is not one of managed, workload, cli, default, emulator", kind)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("credential %q: %w; %s", kind, err, credentialFix(kind))
+	}
+	return named{cred, kind}, nil
+}
+
+// credentialFix says what a person checks when a kind of credential fails.
+func credentialFix(kind string) string {
+	switch kind {
+	case CredentialManaged:
+		return "give this machine a managed identity (ManagedIdentityCredential), and set AZURE_CLIENT_ID if it is a user-assigned one"
+	case CredentialWorkload:
+		return "check the pod's AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE and the identity's federated credential (WorkloadIdentityCredential)"
+	case CredentialCLI:
+		return "run az login (AzureCLICredential)"
+	case CredentialDefault:
+		return "set TOKENKEEPER_AZURE_CREDENTIAL to managed, workload or cli, which says what it misses (DefaultAzureCredential)"
+	}
+	return "check TOKENKEEPER_AZURE_CREDENTIAL"
+}
+
+// named remembers which kind of credential failed.
+type named struct {
+	azcore.TokenCredential
+	kind string
+}
+
+func (n named) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := n.TokenCredential.GetToken(ctx, o)
+	if err != nil {
+		return azcore.AccessToken{}, &credentialError{n.kind, err}
+	}
+	return token, nil
+}
+
+type credentialError struct {
+	kind string
+	err  error
+}
+
+func (e *credentialError) Error() string { return "credential " + e.kind + ": " + e.err.Error() }
+func (e *credentialError) Unwrap() error { return e.err }
+
+type emulatorCredential struct{}
+
+func (emulatorCredential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: "emulator", ExpiresOn: time.Now().Add(time.Hour)}, nil
+}
