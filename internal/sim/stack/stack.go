@@ -1,0 +1,172 @@
+// Package stack runs the whole system on one machine: a Temporal development
+// server with its Web UI, a vault, a provider, and as many workers as wanted.
+// The server and the workers are processes of their own that can be killed; the
+// vault and the provider are served by this process, over the network, and can
+// be stopped and made to fail.
+//
+// The demo, the fault campaign and the integration tests stand on it.
+package stack
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/keyvault"
+)
+
+// Options say what to run. The zero value, but for the required fields, is a
+// fresh system on free ports.
+type Options struct {
+	// Dir keeps databases, logs, the certificate and the providers file. Required.
+	Dir string
+	// CLI is the Temporal CLI that serves, used where Temporal is nil.
+	CLI string
+	// Temporal is a server that runs already and that the stack does not stop.
+	Temporal *Temporal
+	// WorkerBinary is the program to run as a worker. Required; see BuildWorker.
+	WorkerBinary string
+	// TaskQueue separates stacks that share a server. Default "token-refresh".
+	TaskQueue string
+
+	Port, UIPort int // of the Temporal server; 0 means a free one
+	Provider     fitbit.Options
+	Vault        keyvault.Options
+}
+
+// Stack is a running system. Stop ends it.
+type Stack struct {
+	Temporal *Temporal
+	Provider *fitbit.Server
+	Vault    *keyvault.Server
+
+	options Options
+	owns    bool // the Temporal server is ours to stop
+	workers []*Worker
+}
+
+var discard = slog.New(slog.DiscardHandler)
+
+// Start runs everything but workers. The vault holds the client's credentials
+// and no account yet; see CreateAccount.
+func Start(ctx context.Context, o Options) (s *Stack, err error) {
+	if o.TaskQueue == "" {
+		o.TaskQueue = "token-refresh"
+	}
+	s = &Stack{options: o, Temporal: o.Temporal, owns: o.Temporal == nil}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if s.Provider, err = fitbit.Start(o.Provider); err != nil {
+		return s, err
+	}
+	if s.Vault, err = keyvault.Start(o.Vault); err != nil {
+		return s, err
+	}
+	client := s.Provider.Client()
+	credentials := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))
+	if _, err = s.Vault.Put("FitbitCredentials", credentials); err != nil {
+		return s, err
+	}
+	if err = os.WriteFile(s.certificateFile(), s.Vault.CertificatePEM(), 0o600); err != nil {
+		return s, err
+	}
+	if err = os.WriteFile(s.providersFile(), []byte(s.providers()), 0o600); err != nil {
+		return s, err
+	}
+	if s.owns {
+		s.Temporal, err = StartTemporal(ctx, o.CLI, o.Dir, o.Port, o.UIPort)
+	}
+	return s, err
+}
+
+// providers points the built-in provider at the simulator.
+func (s *Stack) providers() string {
+	base := s.Provider.URL()
+	return strings.Join([]string{
+		"providers:",
+		"  fitbit:",
+		"    auth_url: " + base + "/oauth2/authorize",
+		"    token_url: " + base + "/oauth2/token",
+		"    revoke_url: " + base + "/oauth2/revoke",
+		"    introspect_url: " + base + "/1.1/oauth2/introspect",
+		"",
+	}, "\n")
+}
+
+func (s *Stack) certificateFile() string { return filepath.Join(s.options.Dir, "vault.pem") }
+func (s *Stack) providersFile() string   { return filepath.Join(s.options.Dir, "providers.yaml") }
+
+// CreateAccount has a person consent at the provider and puts the refresh token
+// into the vault by hand, as the article's users did. The empty name is the
+// default account. The provider knows the person by UserOf.
+func (s *Stack) CreateAccount(name string) error {
+	refresh, _ := s.Provider.CreateGrant(UserOf(name))
+	_, err := s.Vault.Put(SecretName(name, "RefreshToken"), refresh)
+	return err
+}
+
+// UserOf is the provider's user of an account.
+func UserOf(account string) string {
+	if account == "" || account == "default" {
+		return "USER-DEFAULT"
+	}
+	return "USER-" + strings.ToUpper(account)
+}
+
+// SecretName is the vault's name for an account's secret of the given kind.
+func SecretName(account, kind string) string {
+	if account == "" || account == "default" {
+		return kind
+	}
+	return account + "-" + kind
+}
+
+// Held is the value of the current refresh token in the vault; empty for none.
+func (s *Stack) Held(account string) string {
+	versions := s.Vault.Versions(SecretName(account, "RefreshToken"))
+	if len(versions) == 0 {
+		return ""
+	}
+	return versions[len(versions)-1].Value
+}
+
+// Lost reports whether the grant of an account is gone: the refresh token that
+// the vault holds is neither the provider's live one nor would it still be
+// answered with the live one.
+func (s *Stack) Lost(account string) bool {
+	held := s.Held(account)
+	return !s.Provider.IsLive(held) && !s.Provider.Replayable(held)
+}
+
+// TaskQueue is where the stack's workers listen.
+func (s *Stack) TaskQueue() string { return s.options.TaskQueue }
+
+// Stop ends the workers, then everything else that the stack started.
+func (s *Stack) Stop() error {
+	var problems []error
+	for _, w := range s.workers {
+		problems = append(problems, w.Stop(stopWithin))
+	}
+	if s.owns && s.Temporal != nil {
+		problems = append(problems, s.Temporal.Stop())
+	}
+	if s.Vault != nil {
+		s.Vault.Close()
+	}
+	if s.Provider != nil {
+		s.Provider.Close()
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}

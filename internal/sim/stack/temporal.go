@@ -1,0 +1,126 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+)
+
+// Temporal is a development server with its Web UI, as a process of its own, on
+// a database file so that it survives being killed.
+type Temporal struct {
+	cli      string
+	database string
+	log      *os.File
+	port     int
+	uiPort   int
+	process  *Process
+}
+
+// searchAttributes are what an operator registers once per namespace.
+var searchAttributes = []string{"TokenAccount=Keyword", "TokenProvider=Keyword", "TokenHealth=Keyword"}
+
+// StartTemporal runs a development server that keeps its database and its log in
+// dir. Port 0 means a free one; the Web UI gets the next free one.
+func StartTemporal(ctx context.Context, cli, dir string, port, uiPort int) (*Temporal, error) {
+	t := &Temporal{cli: cli, database: filepath.Join(dir, "temporal.db"), port: port, uiPort: uiPort}
+	var err error
+	if t.port == 0 {
+		if t.port, err = freePort(); err != nil {
+			return nil, err
+		}
+	}
+	if t.uiPort == 0 {
+		if t.uiPort, err = freePort(); err != nil {
+			return nil, err
+		}
+	}
+	t.log, err = os.OpenFile(filepath.Join(dir, "temporal.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.Restart(ctx)
+}
+
+// Restart starts the server again on the same database and ports.
+func (t *Temporal) Restart(ctx context.Context) error {
+	args := []string{"server", "start-dev", "--ip", "127.0.0.1",
+		"--port", strconv.Itoa(t.port), "--ui-port", strconv.Itoa(t.uiPort),
+		"--db-filename", t.database, "--log-level", "warn"}
+	for _, a := range searchAttributes {
+		args = append(args, "--search-attribute", a)
+	}
+	var err error
+	t.process, err = run("temporal", t.cli, args, os.Environ(), t.log)
+	if err != nil {
+		return err
+	}
+	return t.ready(ctx)
+}
+
+// ready waits until the server answers for the default namespace.
+func (t *Temporal) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		c, err := t.Dial()
+		if err == nil {
+			_, err = c.CheckHealth(ctx, &client.CheckHealthRequest{})
+			c.Close()
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-t.process.Ended():
+			return fmt.Errorf("the Temporal server ended at once: %s", t.process.Output())
+		case <-ctx.Done():
+			return fmt.Errorf("the Temporal server at %s does not get ready: %w", t.Address(), err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Dial connects a client that does not log.
+func (t *Temporal) Dial() (client.Client, error) {
+	return client.Dial(client.Options{HostPort: t.Address(), Logger: log.NewStructuredLogger(discard)})
+}
+
+// CLI is the path of the Temporal CLI that runs this server.
+func (t *Temporal) CLI() string { return t.cli }
+
+// Address is the server's host and port for gRPC.
+func (t *Temporal) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(t.port)) }
+
+// WebUI is the base URL of the Web UI.
+func (t *Temporal) WebUI() string { return "http://localhost:" + strconv.Itoa(t.uiPort) }
+
+// Database is the path of the file that holds everything the server knows.
+func (t *Temporal) Database() string { return t.database }
+
+// Kill ends the server with SIGKILL; Restart brings it back.
+func (t *Temporal) Kill() { t.process.Kill() }
+
+// Stop ends the server and closes its log.
+func (t *Temporal) Stop() error {
+	err := t.process.Stop(10 * time.Second)
+	_ = t.log.Close()
+	return err
+}
+
+// freePort asks the system for a port that nobody listens on.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
