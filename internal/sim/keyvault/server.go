@@ -117,7 +117,7 @@ func (s *Server) Close() { s.Stop() }
 func (s *Server) serve(listener net.Listener) error {
 	certificate, err := s.identity.tls()
 	if err != nil {
-		listener.Close()
+		_ = listener.Close()
 		return err
 	}
 	s.mu.Lock()

@@ -44,8 +44,8 @@ func startServing(s *Server, listener net.Listener, certificate tls.Certificate)
 
 func (run *serving) stop() {
 	close(run.stopping)
-	run.listener.Close() // the server may not have taken it over yet
-	run.http.Close()
+	_ = run.listener.Close() // the server may not have taken it over yet
+	_ = run.http.Close()
 	<-run.done
 	run.gate.Lock()
 }
@@ -88,5 +88,5 @@ func cut(w http.ResponseWriter) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	conn.Close()
+	_ = conn.Close()
 }

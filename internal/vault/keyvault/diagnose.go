@@ -29,8 +29,8 @@ func (c *Client) fail(ctx context.Context, op, name string, err error) error {
 }
 
 func (c *Client) failAs(op, name string, f failure) error {
-	kind, detail, fix := judge(f)
-	return &vault.Error{Op: op, Name: name, Kind: kind, Detail: detail, Fix: fix}
+	v := judge(f)
+	return &vault.Error{Op: op, Name: name, Kind: v.kind, Detail: v.detail, Fix: v.fix}
 }
 
 // diagnose reads what is worth knowing out of an error of azsecrets or

@@ -48,25 +48,31 @@ const (
 	grant    = `grant this identity the role "Key Vault Secrets Officer" on the vault (a new role takes some minutes to count)`
 )
 
+// verdict is the part of a vault.Error that depends on the failure alone.
+type verdict struct {
+	kind        error
+	detail, fix string
+}
+
 // judge decides what a failure means to callers and what mends it.
-func judge(f failure) (kind error, detail, fix string) {
+func judge(f failure) verdict {
 	switch f.class {
 	case silent:
-		return vault.ErrUnavailable, "no whole answer from " + f.host, ""
+		return verdict{vault.ErrUnavailable, "no whole answer from " + f.host, ""}
 	case gaveUp:
-		return vault.ErrUnavailable, "given up before " + f.host + " answered", ""
+		return verdict{vault.ErrUnavailable, "given up before " + f.host + " answered", ""}
 	case refused:
-		return vault.ErrUnavailable, f.host + " refuses connections", "if that lasts, " + checkURL
+		return verdict{vault.ErrUnavailable, f.host + " refuses connections", "if that lasts, " + checkURL}
 	case unknownHost:
-		return vault.ErrUnavailable, "no host has the name " + f.host, "if that lasts, " + checkURL
+		return verdict{vault.ErrUnavailable, "no host has the name " + f.host, "if that lasts, " + checkURL}
 	case untrusted:
-		return vault.ErrUnavailable, "the certificate of " + f.host + " is not trusted", checkURL + " and the CA file that vouches for the vault"
+		return verdict{vault.ErrUnavailable, "the certificate of " + f.host + " is not trusted", checkURL + " and the CA file that vouches for the vault"}
 	case unreadable:
-		return vault.ErrUnavailable, f.host + " answers something else than Key Vault's JSON", "if that lasts, " + checkURL
+		return verdict{vault.ErrUnavailable, f.host + " answers something else than Key Vault's JSON", "if that lasts, " + checkURL}
 	case foreign:
-		return vault.ErrRejected, f.host + " does not answer as an Azure Key Vault", checkURL
+		return verdict{vault.ErrRejected, f.host + " does not answer as an Azure Key Vault", checkURL}
 	case credentialMissing:
-		return vault.ErrCredential, "nothing to get a token with", credentialFix(f.credential)
+		return verdict{vault.ErrCredential, "nothing to get a token with", credentialFix(f.credential)}
 	case credentialFailed:
 		return judgeToken(f)
 	}
@@ -76,64 +82,64 @@ func judge(f failure) (kind error, detail, fix string) {
 // judgeToken: Entra's 400, 401 and 403 stay what they are until a person acts;
 // everything else passes ("azidentity troubleshooting guide", "How to use
 // managed identities: error handling").
-func judgeToken(f failure) (kind error, detail, fix string) {
-	fix = credentialFix(f.credential)
+func judgeToken(f failure) verdict {
+	fix := credentialFix(f.credential)
 	switch f.status {
 	case 0:
 		if f.credential == CredentialCLI {
-			return vault.ErrCredential, "az gives no token", fix
+			return verdict{vault.ErrCredential, "az gives no token", fix}
 		}
-		return vault.ErrUnavailable, "no answer to the request for a token", "if that lasts, " + fix
+		return verdict{vault.ErrUnavailable, "no answer to the request for a token", "if that lasts, " + fix}
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		return vault.ErrCredential, describe(f) + " to the request for a token", fix
+		return verdict{vault.ErrCredential, describe(f) + " to the request for a token", fix}
 	}
-	return vault.ErrUnavailable, describe(f) + " to the request for a token", "if that lasts, " + fix
+	return verdict{vault.ErrUnavailable, describe(f) + " to the request for a token", "if that lasts, " + fix}
 }
 
 // judgeAnswer follows "Azure Key Vault REST API error codes" and the error bodies
 // that users of the real service posted.
-func judgeAnswer(f failure) (kind error, detail, fix string) {
-	detail = describe(f)
+func judgeAnswer(f failure) verdict {
+	detail := describe(f)
 	switch {
 	case f.status == http.StatusTooManyRequests:
-		return vault.ErrThrottled, detail, ""
+		return verdict{vault.ErrThrottled, detail, ""}
 	case f.status == http.StatusServiceUnavailable && f.readOnly:
-		return vault.ErrReadOnly, detail, ""
+		return verdict{vault.ErrReadOnly, detail, ""}
 	case f.status >= http.StatusInternalServerError, f.status == http.StatusRequestTimeout:
-		return vault.ErrUnavailable, detail, ""
+		return verdict{vault.ErrUnavailable, detail, ""}
 	case f.code == "":
 		// A proxy's or a gateway's word is no reason to believe that a secret is
 		// missing, or that access is denied.
-		return vault.ErrUnavailable, detail + " from " + f.host + ", not in Key Vault's manner", "if that lasts, " + checkURL
+		return verdict{vault.ErrUnavailable, detail + " from " + f.host + ", not in Key Vault's manner", "if that lasts, " + checkURL}
 	}
 	switch f.status {
 	case http.StatusUnauthorized:
-		return vault.ErrCredential, detail, "check that the identity and the vault are of one Entra tenant"
+		return verdict{vault.ErrCredential, detail, "check that the identity and the vault are of one Entra tenant"}
 	case http.StatusForbidden:
 		return judgeForbidden(f)
 	case http.StatusNotFound:
-		return vault.ErrNotFound, detail, ""
+		return verdict{vault.ErrNotFound, detail, ""}
 	case http.StatusConflict:
 		if f.inner == "ObjectIsDeletedButRecoverable" {
-			return vault.ErrDeleted, detail, "recover it with az keyvault secret recover"
+			return verdict{vault.ErrDeleted, detail, "recover it with az keyvault secret recover"}
 		}
 		// Being deleted, being recovered, or changed by two at once: it passes.
-		return vault.ErrUnavailable, detail, ""
+		return verdict{vault.ErrUnavailable, detail, ""}
 	}
-	return vault.ErrRejected, detail, ""
+	return verdict{vault.ErrRejected, detail, ""}
 }
 
-func judgeForbidden(f failure) (kind error, detail, fix string) {
-	detail = describe(f)
+func judgeForbidden(f failure) verdict {
+	detail := describe(f)
 	switch f.inner {
 	case "SecretDisabled":
-		return vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --enabled true"
+		return verdict{vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --enabled true"}
 	case "ForbiddenByFirewall":
-		return vault.ErrDenied, detail, "let this machine's address through the vault's firewall"
+		return verdict{vault.ErrDenied, detail, "let this machine's address through the vault's firewall"}
 	case "AccessDenied":
-		return vault.ErrDenied, detail, "give this identity get, list, set and recover on secrets in the vault's access policy"
+		return verdict{vault.ErrDenied, detail, "give this identity get, list, set and recover on secrets in the vault's access policy"}
 	}
-	return vault.ErrDenied, detail, grant
+	return verdict{vault.ErrDenied, detail, grant}
 }
 
 // describe reads as "403 Forbidden, ForbiddenByRbac".

@@ -76,13 +76,13 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		{"not logged in", token(CredentialCLI, 0, "", ""), vault.ErrCredential, "az gives no token", "az login"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			kind, detail, fix := judge(c.failure)
-			require.Equal(t, c.kind, kind)
-			require.Equal(t, c.detail, detail)
+			v := judge(c.failure)
+			require.Equal(t, c.kind, v.kind)
+			require.Equal(t, c.detail, v.detail)
 			if c.fix == "" {
-				require.Empty(t, fix)
+				require.Empty(t, v.fix)
 			} else {
-				require.Contains(t, fix, c.fix)
+				require.Contains(t, v.fix, c.fix)
 			}
 		})
 	}

@@ -45,7 +45,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := writeFile(*urlFile, []byte(server.URL()+"\n")); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, server.URL())
+	if _, err := fmt.Fprintln(out, server.URL()); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	return nil
 }

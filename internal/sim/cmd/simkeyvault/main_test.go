@@ -81,7 +81,7 @@ func request(t *testing.T, client *http.Client, method, url, body string) string
 	require.NoError(t, err)
 	response, err := client.Do(r)
 	require.NoError(t, err)
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return string(content)
