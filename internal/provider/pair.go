@@ -1,0 +1,117 @@
+package provider
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"tokenkeeper/internal/token"
+)
+
+// maxLifetime bounds expires_in. Tokens "without end" are given for 10 to 68
+// years; beyond a century it is no lifetime at all.
+const maxLifetime = 100 * 365 * 24 * time.Hour
+
+// success is RFC 6749 section 5.1 with the user_id that Fitbit adds.
+type success struct {
+	AccessToken  string          `json:"access_token"`
+	RefreshToken *string         `json:"refresh_token"`
+	TokenType    string          `json:"token_type"`
+	ExpiresIn    json.RawMessage `json:"expires_in"`
+	Scope        lenient         `json:"scope"`
+	UserID       lenient         `json:"user_id"`
+	Error        lenient         `json:"error"`
+}
+
+// readPair takes the tokens out of an answer of success, or says in words what
+// makes it unusable. It is strict about what would be stored as a token and
+// lenient about the rest: a pair that was issued must not be lost to an
+// unusual scope.
+func readPair(p Provider, a Answer) (token.Pair, string) {
+	var body success
+	if wrong := a.decode(&body); wrong != "" {
+		return token.Pair{}, wrong
+	}
+	lifetime, lifetimeOK := readLifetime(body.ExpiresIn)
+	refresh := ""
+	if body.RefreshToken != nil {
+		refresh = *body.RefreshToken
+	}
+	switch {
+	case body.Error != "":
+		return token.Pair{}, "an error code in an answer of success"
+	case body.AccessToken == "":
+		return token.Pair{}, "no access token"
+	case !isToken(body.AccessToken):
+		return token.Pair{}, "an access token with characters that none may have"
+	case body.TokenType != "" && !strings.EqualFold(body.TokenType, "bearer"):
+		return token.Pair{}, "a token type other than bearer"
+	case refresh == "" && mustRotate(p.Rotation, body.RefreshToken):
+		return token.Pair{}, "no refresh token"
+	case refresh != "" && !isToken(refresh):
+		return token.Pair{}, "a refresh token with characters that none may have"
+	case !lifetimeOK:
+		return token.Pair{}, "an expires_in that is no lifetime"
+	}
+	pair := token.Pair{
+		AccessToken:  token.NewSecret(body.AccessToken),
+		RefreshToken: token.NewSecret(refresh),
+		ObtainedAt:   a.ReadAt,
+		UserID:       string(body.UserID),
+		Scopes:       strings.Fields(string(body.Scope)),
+	}
+	if lifetime > 0 {
+		pair.Expiry = a.ReadAt.Add(lifetime)
+	}
+	return pair, ""
+}
+
+// mustRotate reports whether an answer without a refresh token in it, absent or
+// empty, has lost one. Where tokens rotate at times, an empty one is a lost one
+// and an absent one is none.
+func mustRotate(r Rotation, stated *string) bool {
+	return r == SingleUse || r == Sometimes && stated != nil
+}
+
+// isToken reports whether s has the characters that RFC 6749 (appendices A.12
+// and A.17) allows a token, and is not blank. Anything else was damaged on its
+// way, such as by a wrong decoding of characters.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return strings.TrimSpace(s) != ""
+}
+
+// readLifetime reads expires_in, which some providers put in quotes. Absent,
+// null and 0 mean that the provider does not say.
+func readLifetime(raw json.RawMessage) (time.Duration, bool) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return 0, true
+	}
+	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
+	// Written so that NaN fails too.
+	if err != nil || !(seconds >= 0 && seconds <= maxLifetime.Seconds()) {
+		return 0, false
+	}
+	return time.Duration(seconds) * time.Second, true
+}
+
+// lenient is a text field that never makes an answer unusable: numbers become
+// their digits, anything else becomes empty.
+type lenient string
+
+func (l *lenient) UnmarshalJSON(raw []byte) error {
+	var text string
+	var number json.Number
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		*l = lenient(text)
+	case json.Unmarshal(raw, &number) == nil:
+		*l = lenient(number)
+	}
+	return nil
+}

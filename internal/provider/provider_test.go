@@ -1,0 +1,86 @@
+package provider_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/provider"
+)
+
+func lookup(t testing.TB, name string) provider.Provider {
+	t.Helper()
+	p, err := provider.Builtin().Lookup(name)
+	require.NoError(t, err)
+	return p
+}
+
+func TestNamesThatOthersDeriveFromAProvider(t *testing.T) {
+	for _, tc := range []struct{ name, activity, prefix, credentials string }{
+		{"fitbit", "CallFitbit", "", "FitbitCredentials"},
+		{"google-health", "CallGoogleHealth", "GoogleHealth", "GoogleHealthCredentials"},
+		{"a-1-b", "CallA1B", "A1B", "A1BCredentials"},
+	} {
+		p := provider.Provider{Name: tc.name}
+		require.Equal(t, tc.activity, p.ActivityType())
+		require.Equal(t, tc.prefix, p.VaultPrefix())
+		require.Equal(t, tc.credentials, p.CredentialsName())
+	}
+}
+
+func TestFitbitIsAsItsReferenceSays(t *testing.T) {
+	p := lookup(t, "fitbit")
+	require.Equal(t, "https://api.fitbit.com/oauth2/token", p.TokenURL)
+	require.Equal(t, provider.AuthHeader, p.AuthStyle)
+	require.Equal(t, provider.SingleUse, p.Rotation)
+	require.Equal(t, 2*time.Minute, p.ReplayWindow)
+	require.Equal(t, 8*time.Hour, p.AccessTokenLifetime)
+	require.Equal(t, provider.Status{Retired: true, Successor: "google-health", Since: "autumn 2026"}, p.Status)
+}
+
+func TestGoogleHealthKeepsItsRefreshTokenAndAsksForOne(t *testing.T) {
+	p := lookup(t, "google-health")
+	require.Equal(t, provider.NoRotation, p.Rotation)
+	require.Equal(t, provider.AuthBody, p.AuthStyle)
+	require.Equal(t, "offline", p.AuthParams["access_type"])
+	require.Equal(t, "consent", p.AuthParams["prompt"])
+	require.False(t, p.Status.Retired)
+}
+
+func TestBuiltinProvidersAreWhole(t *testing.T) {
+	table := provider.Builtin()
+	for _, p := range table.Providers() {
+		t.Run(p.Name, func(t *testing.T) {
+			require.NotEmpty(t, p.Title)
+			require.NotEmpty(t, p.AuthStyle)
+			require.NotEmpty(t, p.Rotation)
+			require.NotEmpty(t, p.Dialect)
+			require.NotEmpty(t, p.Scopes)
+			require.Positive(t, p.AccessTokenLifetime)
+			for _, endpoint := range []string{p.AuthURL, p.TokenURL, p.RevokeURL, p.IntrospectURL} {
+				u, err := url.Parse(endpoint)
+				require.NoError(t, err)
+				require.True(t, endpoint == "" || u.Scheme == "https" && u.Host != "", endpoint)
+			}
+			if p.Status.Successor != "" {
+				_, err := table.Lookup(p.Status.Successor)
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestProvidersAreSortedByName(t *testing.T) {
+	var names []string
+	for _, p := range provider.Builtin().Providers() {
+		names = append(names, p.Name)
+	}
+	require.Equal(t, []string{"fitbit", "google-health"}, names)
+}
+
+func TestLookupOfAnUnknownProviderListsTheKnownOnes(t *testing.T) {
+	_, err := provider.Builtin().Lookup("fitbitt")
+	require.EqualError(t, err, `provider "fitbitt" is not known; use one of fitbit, google-health, or describe it in the providers file`)
+}

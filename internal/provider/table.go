@@ -1,0 +1,44 @@
+package provider
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Table is a set of providers with distinct names. It does not change once
+// made: [Table.Override] makes another.
+type Table struct {
+	byName map[string]Provider
+}
+
+func newTable(providers ...Provider) Table {
+	t := Table{byName: make(map[string]Provider, len(providers))}
+	for _, p := range providers {
+		t.byName[p.Name] = p
+	}
+	return t
+}
+
+// Lookup finds a provider by its name; the error for an unknown one lists those
+// that there are.
+func (t Table) Lookup(name string) (Provider, error) {
+	p, ok := t.byName[name]
+	if !ok {
+		return Provider{}, fmt.Errorf("provider %.60q is not known; use one of %s, or describe it in the providers file",
+			name, strings.Join(t.names(), ", "))
+	}
+	return p, nil
+}
+
+// Providers lists them all, sorted by name.
+func (t Table) Providers() []Provider {
+	all := make([]Provider, 0, len(t.byName))
+	for _, name := range t.names() {
+		all = append(all, t.byName[name])
+	}
+	return all
+}
+
+func (t Table) names() []string { return slices.Sorted(maps.Keys(t.byName)) }
