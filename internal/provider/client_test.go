@@ -29,6 +29,9 @@ var (
 	fakeRefresh = token.NewSecret("fake-refresh-token-1")
 )
 
+// reply writes a body; a client that has left is no concern of the server's.
+func reply(w io.Writer, body string) { _, _ = io.WriteString(w, body) }
+
 // endpoint is a token endpoint on loopback that counts its requests.
 func endpoint(t *testing.T, handle http.HandlerFunc) (provider.Provider, *atomic.Int32) {
 	t.Helper()
@@ -43,7 +46,13 @@ func endpoint(t *testing.T, handle http.HandlerFunc) (provider.Provider, *atomic
 	return p, &requests
 }
 
-func requireFailure(t *testing.T, err error, kind provider.Kind) *provider.Failure {
+func requireKind(t *testing.T, err error, kind provider.Kind) {
+	t.Helper()
+	_ = failureOf(t, err, kind)
+}
+
+// failureOf is the failure in err, which is of this kind and holds no token.
+func failureOf(t *testing.T, err error, kind provider.Kind) *provider.Failure {
 	t.Helper()
 	var failure *provider.Failure
 	require.ErrorAs(t, err, &failure)
@@ -58,7 +67,7 @@ func TestRefreshGetsAPairForOnePOST(t *testing.T) {
 		if r.ParseForm() == nil {
 			got = r
 		}
-		io.WriteString(w, goodAnswer)
+		reply(w, goodAnswer)
 	})
 	before := time.Now()
 	pair, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
@@ -108,7 +117,7 @@ func TestClientAuthentication(t *testing.T) {
 			})
 			p.AuthStyle = tc.style
 			_, err := provider.NewClient(nil).Refresh(t.Context(), p, tc.client, fakeRefresh)
-			requireFailure(t, err, provider.Unexpected)
+			requireKind(t, err, provider.Unexpected)
 
 			require.EqualValues(t, 1, requests.Load(), "another style was tried with the same token")
 			encoded, _ := strings.CutPrefix(header, "Basic ")
@@ -126,7 +135,7 @@ func TestRefreshFollowsNoRedirect(t *testing.T) {
 			http.Redirect(w, r, "/elsewhere", status)
 		})
 		_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-		failure := requireFailure(t, err, provider.Unexpected)
+		failure := failureOf(t, err, provider.Unexpected)
 		require.Equal(t, status, failure.Status)
 		require.EqualValues(t, 1, requests.Load())
 	}
@@ -134,7 +143,7 @@ func TestRefreshFollowsNoRedirect(t *testing.T) {
 
 func TestRefreshKeepsAnAnswerWithoutARefreshTokenApartFromTheOldToken(t *testing.T) {
 	p, _ := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"access_token":"fake-access-token-2"}`)
+		reply(w, `{"access_token":"fake-access-token-2"}`)
 	})
 	p.Rotation = provider.NoRotation
 	pair, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
@@ -143,23 +152,23 @@ func TestRefreshKeepsAnAnswerWithoutARefreshTokenApartFromTheOldToken(t *testing
 
 	p.Rotation = provider.SingleUse
 	_, err = provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	requireFailure(t, err, provider.Malformed)
+	requireKind(t, err, provider.Malformed)
 }
 
 func TestRefreshClassifiesWhatTheServerSays(t *testing.T) {
 	p, _ := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
-		io.WriteString(w, fitbitError("invalid_grant", "Refresh token invalid: fake-refresh-token-1."))
+		reply(w, fitbitError("invalid_grant", "Refresh token invalid: fake-refresh-token-1."))
 	})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	requireFailure(t, err, provider.GrantDead)
+	requireKind(t, err, provider.GrantDead)
 }
 
 func TestRefreshReadsNoMoreThanAMebibyte(t *testing.T) {
 	gone := make(chan struct{})
 	p, _ := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 		defer close(gone)
-		io.WriteString(w, `{"access_token":"`)
+		reply(w, `{"access_token":"`)
 		for r.Context().Err() == nil {
 			if _, err := io.WriteString(w, strings.Repeat("a", 64<<10)); err != nil {
 				return
@@ -167,7 +176,7 @@ func TestRefreshReadsNoMoreThanAMebibyte(t *testing.T) {
 		}
 	})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	require.Equal(t, "an answer of more than 1 MiB", requireFailure(t, err, provider.Malformed).Detail)
+	require.Equal(t, "an answer of more than 1 MiB", failureOf(t, err, provider.Malformed).Detail)
 	select {
 	case <-gone:
 	case <-time.After(10 * time.Second):
@@ -178,22 +187,22 @@ func TestRefreshReadsNoMoreThanAMebibyte(t *testing.T) {
 func TestAnAnswerThatBreaksOffIsMalformed(t *testing.T) {
 	p, _ := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
-		io.WriteString(w, goodAnswer)
+		reply(w, goodAnswer)
 	})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	require.Equal(t, "an answer that broke off", requireFailure(t, err, provider.Malformed).Detail)
+	require.Equal(t, "an answer that broke off", failureOf(t, err, provider.Malformed).Detail)
 }
 
 func TestRefreshSendsNothingWithoutARefreshToken(t *testing.T) {
 	p, requests := endpoint(t, func(http.ResponseWriter, *http.Request) {})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, token.Secret{})
-	requireFailure(t, err, provider.Rejected)
+	requireKind(t, err, provider.Rejected)
 	require.Zero(t, requests.Load())
 }
 
 func TestNoAnswerIsUnreachableAndSaysWhy(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // only then does the server notice that the client left
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client left
 		<-r.Context().Done()
 	}
 	drop := func(w http.ResponseWriter, linger int) {
@@ -202,9 +211,9 @@ func TestNoAnswerIsUnreachableAndSaysWhy(t *testing.T) {
 			return
 		}
 		if linger == 0 {
-			conn.(*net.TCPConn).SetLinger(0) // closes with a reset
+			_ = conn.(*net.TCPConn).SetLinger(0) // closes with a reset
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -231,7 +240,7 @@ func TestNoAnswerIsUnreachableAndSaysWhy(t *testing.T) {
 				tc.change(&p)
 			}
 			_, err := provider.NewClient(nil).Refresh(tc.ctx, p, fakeClient, fakeRefresh)
-			failure := requireFailure(t, err, provider.Unreachable)
+			failure := failureOf(t, err, provider.Unreachable)
 			require.Equal(t, tc.detail, failure.Detail)
 			require.Zero(t, failure.Status)
 		})
@@ -246,7 +255,7 @@ func TestAnUntrustedCertificateIsToldAsTLS(t *testing.T) {
 	p := lookup(t, "fitbit")
 	p.TokenURL = server.URL
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	failure := requireFailure(t, err, provider.Unreachable)
+	failure := failureOf(t, err, provider.Unreachable)
 	require.Equal(t, "TLS failed", failure.Detail)
 	require.Contains(t, failure.Fix, "certificate authorities")
 }
@@ -264,7 +273,7 @@ func TestFaultsOfTheNetworkItself(t *testing.T) {
 	} {
 		client := provider.NewClient(roundTripper(func(*http.Request) (*http.Response, error) { return nil, cause }))
 		_, err := client.Refresh(t.Context(), lookup(t, "fitbit"), fakeClient, fakeRefresh)
-		require.Equal(t, detail, requireFailure(t, err, provider.Unreachable).Detail)
+		require.Equal(t, detail, failureOf(t, err, provider.Unreachable).Detail)
 	}
 }
 
@@ -279,7 +288,7 @@ func TestTransportsGetNothingToReplay(t *testing.T) {
 		return nil, io.EOF
 	}))
 	_, err := client.Refresh(t.Context(), lookup(t, "fitbit"), fakeClient, fakeRefresh)
-	requireFailure(t, err, provider.Unreachable)
+	requireKind(t, err, provider.Unreachable)
 	require.Equal(t, 1, sent)
 }
 
@@ -287,12 +296,12 @@ func TestAStaleConnectionIsNotTriedAgain(t *testing.T) {
 	var connections atomic.Int32
 	p, requests := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
 		if connections.Add(1) == 1 {
-			io.WriteString(w, goodAnswer)
+			reply(w, goodAnswer)
 			return
 		}
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
-			conn.Close()
+			_ = conn.Close()
 		}
 	})
 	keepAlive := &http.Transport{}
@@ -301,7 +310,7 @@ func TestAStaleConnectionIsNotTriedAgain(t *testing.T) {
 	_, err := client.Refresh(t.Context(), p, fakeClient, fakeRefresh)
 	require.NoError(t, err)
 	_, err = client.Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	requireFailure(t, err, provider.Unreachable)
+	requireKind(t, err, provider.Unreachable)
 	require.EqualValues(t, 2, requests.Load())
 }
 
@@ -310,6 +319,6 @@ func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer l.Close()
+	require.NoError(t, l.Close())
 	return l.Addr().String()
 }

@@ -23,7 +23,7 @@ type exchange struct {
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x.used {
 		if req.Body != nil {
-			req.Body.Close()
+			_ = req.Body.Close()
 		}
 		return nil, errors.New("a refresh is one request")
 	}
@@ -36,8 +36,8 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	_ = resp.Body.Close()
 	x.answer = &Answer{
 		Status: resp.StatusCode,
 		Header: resp.Header,
