@@ -1,0 +1,58 @@
+// Configdoc writes the page that describes every variable, from the list that
+// the programs themselves read: configdoc docs/configuration.md.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"tokenkeeper/internal/config"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: configdoc FILE")
+		os.Exit(2)
+	}
+	if err := os.WriteFile(os.Args[1], []byte(page()), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "configdoc:", err)
+		os.Exit(1)
+	}
+}
+
+const top = `<!-- Made by: go generate ./internal/config -->
+
+# Configuration
+
+Both programs read their configuration from the environment, check all of it when they start, and
+name every mistake at once. A variable that is set to nothing counts as not set; an unknown
+variable that begins with TOKENKEEPER_ is a mistake.
+`
+
+func page() string {
+	var b strings.Builder
+	b.WriteString(top)
+	for _, section := range []struct {
+		title     string
+		variables []config.Variable
+	}{
+		{"Worker", config.WorkerVariables()},
+		{"Starter", config.StarterVariables()},
+		{"Both", config.SharedVariables()},
+		{"Temporal, for both", config.TemporalVariables()},
+	} {
+		fmt.Fprintf(&b, "\n## %s\n\n| Variable | Default | Meaning |\n|---|---|---|\n", section.title)
+		for _, v := range section.variables {
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, code(v.Default), v.Meaning)
+		}
+	}
+	return b.String()
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
