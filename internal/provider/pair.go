@@ -17,7 +17,6 @@ const maxLifetime = 100 * 365 * 24 * time.Hour
 type success struct {
 	AccessToken  string          `json:"access_token"`
 	RefreshToken *string         `json:"refresh_token"`
-	TokenType    string          `json:"token_type"`
 	ExpiresIn    json.RawMessage `json:"expires_in"`
 	Scope        lenient         `json:"scope"`
 	UserID       lenient         `json:"user_id"`
@@ -27,13 +26,12 @@ type success struct {
 // readPair takes the tokens out of an answer of success, or says in words what
 // makes it unusable. It is strict about what would be stored as a token and
 // lenient about the rest: a pair that was issued must not be lost to an
-// unusual scope.
+// unusual scope, token type or lifetime.
 func readPair(p Provider, a Answer) (token.Pair, string) {
 	var body success
 	if wrong := a.decode(&body); wrong != "" {
 		return token.Pair{}, wrong
 	}
-	lifetime, lifetimeOK := readLifetime(body.ExpiresIn)
 	refresh := ""
 	if body.RefreshToken != nil {
 		refresh = *body.RefreshToken
@@ -45,14 +43,10 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 		return token.Pair{}, "no access token"
 	case !isToken(body.AccessToken):
 		return token.Pair{}, "an access token with characters that none may have"
-	case body.TokenType != "" && !strings.EqualFold(body.TokenType, "bearer"):
-		return token.Pair{}, "a token type other than bearer"
 	case refresh == "" && mustRotate(p.Rotation, body.RefreshToken):
 		return token.Pair{}, "no refresh token"
 	case refresh != "" && !isToken(refresh):
 		return token.Pair{}, "a refresh token with characters that none may have"
-	case !lifetimeOK:
-		return token.Pair{}, "an expires_in that is no lifetime"
 	}
 	pair := token.Pair{
 		AccessToken:  token.NewSecret(body.AccessToken),
@@ -61,7 +55,7 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 		UserID:       string(body.UserID),
 		Scopes:       strings.Fields(string(body.Scope)),
 	}
-	if lifetime > 0 {
+	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
 		pair.Expiry = a.ReadAt.Add(lifetime)
 	}
 	return pair, ""
@@ -86,18 +80,15 @@ func isToken(s string) bool {
 	return strings.TrimSpace(s) != ""
 }
 
-// readLifetime reads expires_in, which some providers put in quotes. Absent,
-// null and 0 mean that the provider does not say.
-func readLifetime(raw json.RawMessage) (time.Duration, bool) {
-	if len(raw) == 0 || string(raw) == "null" {
-		return 0, true
-	}
+// readLifetime reads expires_in, which some providers put in quotes. Absent, 0
+// and what is no lifetime at all mean that the provider does not say.
+func readLifetime(raw json.RawMessage) time.Duration {
 	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 	// Written so that NaN fails too.
 	if err != nil || !(seconds >= 0 && seconds <= maxLifetime.Seconds()) {
-		return 0, false
+		return 0
 	}
-	return time.Duration(seconds) * time.Second, true
+	return time.Duration(seconds) * time.Second
 }
 
 // lenient is a text field that never makes an answer unusable: numbers become
