@@ -20,7 +20,7 @@ import (
 const CallTimeout = 20 * time.Second
 
 const (
-	lookTimeout     = 3 * time.Second  // a look into the vault before a second attempt
+	prepareTimeout  = 4 * time.Second  // all reading from the vault before the request
 	requestTimeout  = 12 * time.Second // the provider's answer
 	completeTimeout = 3 * time.Second  // one try to get Temporal's word
 	escrowTimeout   = 10 * time.Second // one try to get the pair into the vault
@@ -37,14 +37,9 @@ func (a *Activities) Call(ctx context.Context, in Loaded) (Called, error) {
 	if err != nil {
 		return Called{}, err
 	}
-	refresh, client, err := a.openGrant(ctx, in.Account, in.Provenance.Generation, in.Grant)
+	refresh, client, err := a.prepare(ctx, info, names, in)
 	if err != nil {
 		return Called{}, err
-	}
-	if info.Attempt > 1 {
-		if err := a.mindEscrow(ctx, names, in); err != nil {
-			return Called{}, err
-		}
 	}
 
 	a.custody.Add(1)
@@ -59,15 +54,27 @@ func (a *Activities) Call(ctx context.Context, in Loaded) (Called, error) {
 		return Called{}, a.refused(ctx, in, err)
 	}
 	a.Metrics.Answered(ctx, p.Name, "ok")
-	return Called{}, a.handOver(ctx, info, names, calledFrom(in, pair), pair)
+	called := calledFrom(in, pair)
+	return Called{}, a.handOver(ctx, info, names, called, pair, !called.ForOtherUser(in))
+}
+
+// prepare opens the grant and, before a further attempt, looks for an escrowed
+// pair. It is short: a request that went out late would still be on its way when
+// Temporal starts the next attempt.
+func (a *Activities) prepare(ctx context.Context, info activity.Info, names vault.Names, in Loaded) (token.Secret, token.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	refresh, client, err := a.openGrant(ctx, in.Account, in.Provenance.Generation, in.Grant)
+	if err == nil && info.Attempt > 1 {
+		err = a.mindEscrow(ctx, names, in)
+	}
+	return refresh, client, err
 }
 
 // mindEscrow looks whether an earlier attempt, cut off from Temporal, has put its
 // pair into the vault. If so the refresh token is spent, and presenting it again
 // could make a provider that watches for reuse revoke everything.
 func (a *Activities) mindEscrow(ctx context.Context, names vault.Names, in Loaded) error {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
-	defer cancel()
 	held, _, err := a.Vault.Load(ctx, names)
 	if err != nil {
 		// The replay window does not wait for the vault.

@@ -31,6 +31,7 @@ const (
 const (
 	vaultNotReady    = "VaultNotReady"
 	providerNotReady = "ProviderNotReady"
+	historyNotReady  = "HistoryNotReady"
 	noWord           = "NoWordFromTemporal"
 )
 

@@ -33,9 +33,12 @@ const (
 // result, it escrows the pair; without the vault either, it goes on asking both
 // in turn for as long as the process lives.
 //
+// A pair that is not storable, because it is another person's, is never escrowed;
+// it is let go of when Temporal no longer waits for it.
+//
 // The error is activity.ErrResultPending when Temporal has the result. Any other
-// says that the pair is in the vault.
-func (a *Activities) handOver(ctx context.Context, info activity.Info, names vault.Names, called Called, pair token.Pair) error {
+// says where the pair is instead.
+func (a *Activities) handOver(ctx context.Context, info activity.Info, names vault.Names, called Called, pair token.Pair, storable bool) error {
 	log := a.Log.With("account", called.Account.String(), "generation", called.Provenance.Generation, "fingerprint", called.Provenance.Fingerprint)
 	sealed, err := a.sealPair(ctx, called.Account, called.Provenance.Generation, pair)
 	wanted := err == nil
@@ -56,7 +59,7 @@ func (a *Activities) handOver(ctx context.Context, info activity.Info, names vau
 			wanted = !errors.As(err, &gone)
 			log.WarnContext(ctx, "no word from Temporal for the pair", "error", err)
 		}
-		if !escrowed {
+		if storable && !escrowed {
 			err := a.escrow(ctx, info, names, called, pair)
 			if err == nil {
 				a.durable(ctx, "vault", called, false)
@@ -67,11 +70,20 @@ func (a *Activities) handOver(ctx context.Context, info activity.Info, names vau
 				log.ErrorContext(ctx, "neither Temporal nor the vault takes the pair; trying on", "error", err)
 			}
 		}
-		if escrowed && (!wanted || time.Now().After(info.Deadline)) {
-			return temporal.NewApplicationError(fmt.Sprintf("Temporal gave no word for generation %d of %s; it is in the vault", called.Provenance.Generation, called.Account), noWord)
+		if (escrowed || !storable) && (!wanted || time.Now().After(info.Deadline)) {
+			return withoutWord(called, escrowed)
 		}
 		time.Sleep(pause)
 	}
+}
+
+// withoutWord says where a pair is that Temporal has not taken.
+func withoutWord(called Called, escrowed bool) error {
+	where := "it is in the vault"
+	if !escrowed {
+		where = "it is for user " + called.UserID + ", who is not the one whose token was spent, and was not stored"
+	}
+	return temporal.NewApplicationError(fmt.Sprintf("Temporal gave no word for generation %d of %s; %s", called.Provenance.Generation, called.Account, where), noWord)
 }
 
 func (a *Activities) complete(ctx context.Context, info activity.Info, called Called) error {

@@ -52,7 +52,7 @@ func search(ctx context.Context, histories Histories, self vault.Run, lost Lost)
 				return nil, searched, err
 			}
 			for _, called := range issued {
-				if descends(called, lost.Account, lost.Provenance) {
+				if descends(called, lost) {
 					found = append(found, called)
 				} else if called.Account == lost.Account && called.Provenance.Fingerprint == lost.Provenance.Fingerprint {
 					return newestFirst(found), searched, nil // this run issued the spent token: all others are older
@@ -66,16 +66,22 @@ func search(ctx context.Context, histories Histories, self vault.Run, lost Lost)
 }
 
 // queryFor is the visibility query for an account's runs: those of the same
-// workflow ID, and, where the namespace can search for it, of the same account.
+// workflow ID, the one that the intent record names, and, where the namespace
+// can search for it, those of the same account. A Schedule gives every run a
+// workflow ID of its own, so that the first alone would miss them.
 func queryFor(workflowID string, lost Lost) string {
 	runs := "WorkflowId = " + quote(workflowID)
-	if lost.Searchable {
-		runs = fmt.Sprintf("(%s OR (TokenAccount = %s AND TokenProvider = %s))", runs, quote(lost.Account.Name), quote(lost.Account.Provider))
+	if lost.SpentBefore != "" {
+		runs += " OR RunId = " + quote(lost.SpentBefore)
 	}
-	return "WorkflowType = 'RefreshTokens' AND " + runs
+	if lost.Searchable {
+		runs += fmt.Sprintf(" OR (TokenAccount = %s AND TokenProvider = %s)", quote(lost.Account.Name), quote(lost.Account.Provider))
+	}
+	return "WorkflowType = 'RefreshTokens' AND (" + runs + ")"
 }
 
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+// quote makes a string literal of the visibility query language.
+func quote(s string) string { return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'" }
 
 // issuedBy reads what a run's call to the provider returned, from its history.
 func issuedBy(ctx context.Context, histories Histories, run *commonpb.WorkflowExecution, callActivity string) ([]Called, error) {

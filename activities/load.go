@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 )
 
@@ -50,7 +51,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 		ReplayWindow:        p.ReplayWindow,
 		Grant:               grant,
 	}
-	if held.StartedBy != run.RunID {
+	if p.Rotation != provider.NoRotation && held.StartedBy != run.RunID {
 		loaded.SpentBefore = held.StartedBy
 	}
 	return loaded, nil

@@ -45,6 +45,12 @@ type Called struct {
 	Pair token.Sealed `json:"pair"`
 }
 
+// ForOtherUser reports whether the provider issued the pair for another person
+// than the one whose refresh token was spent. Such a pair is never stored.
+func (c Called) ForOtherUser(in Loaded) bool {
+	return in.UserID != "" && c.UserID != "" && c.UserID != in.UserID
+}
+
 // Stored says where the pair is now.
 type Stored struct {
 	// Superseded: the vault holds something newer, which was left as it is.

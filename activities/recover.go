@@ -5,8 +5,7 @@ import (
 	"fmt"
 
 	"go.temporal.io/sdk/activity"
-
-	"tokenkeeper/internal/token"
+	"go.temporal.io/sdk/temporal"
 )
 
 // Where RecoverGrant found something better than a dead refresh token.
@@ -52,7 +51,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, err
 	}
 	found, searched, err := search(ctx, a.Temporal, run, lost)
 	if err != nil {
-		return Recovery{}, fmt.Errorf("search the earlier runs of %s: %w", lost.Account, err)
+		return Recovery{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
 	}
 	for _, called := range found {
 		stored, err := a.store(ctx, called)
@@ -68,9 +67,10 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, err
 	return Recovery{Searched: searched}, nil
 }
 
-// descends reports whether an issued pair continues the line of a spent token.
-func descends(issued Called, from token.Account, spent token.Provenance) bool {
-	return issued.Account == from && issued.Rotated &&
+// descends reports whether an issued pair continues the line of the lost token.
+func descends(issued Called, lost Lost) bool {
+	spent := lost.Provenance
+	return issued.Account == lost.Account && issued.Rotated && !issued.ForOtherUser(lost.Loaded) &&
 		(issued.Provenance.Parent == spent.Fingerprint ||
 			issued.Provenance.Consent == spent.Consent && issued.Provenance.Generation > spent.Generation)
 }

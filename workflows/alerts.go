@@ -25,10 +25,6 @@ func (r *run) alert(ctx workflow.Context, n activities.Notice) {
 	}
 }
 
-// alarming reports whether a failure waits for a person. Every final failure
-// does; what can heal by itself is retried and never gets here.
-func alarming(reason string) bool { return reason != "" }
-
 // lastFailure is the type that the cron's run before this one failed with; empty
 // where it did not fail.
 func lastFailure(ctx workflow.Context) string { return failureType(workflow.GetLastError(ctx)) }

@@ -35,6 +35,9 @@ const (
 	WrongUser = "WrongUser"
 	// StoreStuck is an alert's reason and not a failure: the run goes on.
 	StoreStuck = "StoreStuck"
+	// Unexplained is an alert's reason where the failure has no type of ours, such
+	// as an activity that timed out too often.
+	Unexplained = "Unexplained"
 )
 
 // maxReloads bounds how often one run starts over with a newer grant that it
@@ -43,7 +46,7 @@ const maxReloads = 5
 
 // Workflows carries what the worker knows and the workflow code may not look up.
 type Workflows struct {
-	// Searchable: the namespace has the search attributes of searchattributes.go.
+	// Searchable: the namespace has TokenAccount, TokenProvider and TokenHealth.
 	// Setting one that it does not have would block the run.
 	Searchable bool
 }
@@ -76,6 +79,7 @@ type run struct {
 	account    token.Account
 	searchable bool
 	recovered  bool // a better grant than the first one was found on the way
+	unanswered bool // a cancelled call was given up before the provider answered
 }
 
 // refresh goes from a grant to a stored pair, starting over where the vault turns
@@ -125,7 +129,7 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 func reauthorize(loaded activities.Loaded, recovery activities.Recovery) error {
 	why := "it was revoked, replaced by another consent, or spent by somebody else"
 	if loaded.SpentBefore != "" {
-		why = fmt.Sprintf("run %s was about to spend it and its answer was lost", loaded.SpentBefore)
+		why += fmt.Sprintf("; or run %s spent it and its answer was lost", loaded.SpentBefore)
 	}
 	return temporal.NewNonRetryableApplicationError(
 		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer; have the person consent again and store the new refresh token",
@@ -133,11 +137,23 @@ func reauthorize(loaded activities.Loaded, recovery activities.Recovery) error {
 		ReauthorizationRequired, nil)
 }
 
-// failureType is the type of an activity's final failure; empty for other errors.
+// failureType is the type of an activity's final failure, Unexplained for other
+// errors, and empty for none.
 func failureType(err error) string {
 	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) {
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &failure):
 		return failure.Type()
+	default:
+		return Unexplained
 	}
-	return ""
+}
+
+// final reports whether an activity failed for a reason that another attempt
+// would not have changed.
+func final(err error) bool {
+	var failure *temporal.ApplicationError
+	return errors.As(err, &failure) && failure.NonRetryable()
 }

@@ -25,7 +25,8 @@ type Result struct {
 	Account  string  `json:"account"`
 	Provider string  `json:"provider"`
 	Outcome  Outcome `json:"outcome"`
-	// Generation of the refresh token in force after this run.
+	// Generation that this run arrived at. It is in force unless the outcome is
+	// Superseded: then the vault holds a newer refresh token.
 	Generation          token.Generation  `json:"generation"`
 	Fingerprint         token.Fingerprint `json:"fingerprint"`
 	UserID              string            `json:"userId,omitempty"`

@@ -24,6 +24,7 @@ const (
 	healthStuck      = "store-stuck"   // a pair waits for the vault
 	healthConsent    = "needs-consent" // a person must consent again
 	healthFailed     = "failed"        // the last run failed for another reason
+	healthCancelled  = "cancelled"     // the last run was cancelled before it had refreshed
 )
 
 // recordSearchable puts what this worker knows of the namespace into the
@@ -68,13 +69,14 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 	if err == nil {
 		r.setHealth(ctx, healthGood)
 		r.say(ctx, "%s", inWords(result, workflow.Now(ctx)))
-		if alarming(before) {
+		if before != "" {
 			r.alert(ctx, activities.Notice{Reason: before, Healed: true, Message: inWords(result, workflow.Now(ctx))})
 		}
 		return
 	}
 	if temporal.IsCanceledError(err) {
-		r.say(ctx, "Cancelled before %s was refreshed. Nothing was lost.", r.account)
+		r.setHealth(ctx, healthCancelled)
+		r.say(ctx, "%s", r.cancelledInWords())
 		return
 	}
 	reason := failureType(err)
@@ -84,13 +86,25 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 	}
 	r.setHealth(ctx, health)
 	r.say(ctx, "Failed: %s", message(err))
-	if alarming(reason) && reason != before {
+	if reason != before {
+		// Every final failure waits for a person: what heals by itself is retried
+		// and never gets here.
 		r.alert(ctx, activities.Notice{Reason: reason, Message: message(err)})
 	}
 }
 
+func (r *run) cancelledInWords() string {
+	if r.unanswered {
+		return fmt.Sprintf("Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run looks for what came of it.", r.account)
+	}
+	return fmt.Sprintf("Cancelled before %s was refreshed. Nothing was lost.", r.account)
+}
+
 // inWords tells a result to a person.
 func inWords(r Result, now time.Time) string {
+	if r.Outcome == Superseded {
+		return fmt.Sprintf("The vault holds something newer than generation %d of %s/%s and was left as it is.", r.Generation, r.Provider, r.Account)
+	}
 	words := fmt.Sprintf("Generation %d of %s/%s is in the vault (%s).", r.Generation, r.Provider, r.Account, r.Outcome)
 	if !r.AccessTokenExpiry.IsZero() {
 		words += fmt.Sprintf(" The access token is good until %s, for %s.",

@@ -51,7 +51,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 	})
 	future := workflow.ExecuteActivity(callCtx, loaded.CallActivity, loaded)
 
-	cancelled := false
+	cancelled, gaveUp := false, false
 	workflow.NewSelector(ctx).
 		AddFuture(future, func(workflow.Future) {}).
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { cancelled = true }).
@@ -62,17 +62,26 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 		timerCtx, stopTimer := workflow.WithCancel(callCtx)
 		workflow.NewSelector(callCtx).
 			AddFuture(future, func(workflow.Future) { stopTimer() }).
-			AddFuture(workflow.NewTimer(timerCtx, grace), func(workflow.Future) { giveUp() }).
+			AddFuture(workflow.NewTimer(timerCtx, grace), func(workflow.Future) { gaveUp = true }).
 			Select(callCtx)
 	}
+	if gaveUp {
+		giveUp()
+	}
 	err = future.Get(callCtx, &called)
+	if gaveUp && err != nil && !final(err) {
+		// A server does not retry a cancelled activity: the error may as well be
+		// what the last attempt happened to fail with.
+		r.unanswered = true
+		return activities.Called{}, ctx.Err()
+	}
 	return called, err
 }
 
 // store has the pair written. From here on nothing stops the run: not a
 // cancellation, not an hour without the vault.
 func (r *run) store(ctx workflow.Context, loaded activities.Loaded, called activities.Called) (Result, error) {
-	if loaded.UserID != "" && called.UserID != "" && loaded.UserID != called.UserID {
+	if called.ForOtherUser(loaded) {
 		return Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("%s answered the refresh of %s with the tokens of user %s instead of %s; nothing was stored, the pair is sealed in this run's history; find out whose consent this account's refresh token comes from",
 				loaded.ProviderTitle, r.account, called.UserID, loaded.UserID),
