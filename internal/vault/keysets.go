@@ -9,17 +9,18 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Keysets is where the sealing keyset lives: every version of the secret
-// that seal.SecretName names. Versions cannot be deleted one by one, so whatever was ever
-// sealed stays openable.
+// Keysets is where the sealing keyset lives: every version of the secret that
+// seal.SecretName names. Versions cannot be deleted one by one, so whatever was
+// ever sealed stays openable.
 type Keysets struct{ secrets Secrets }
 
 // NewKeysets finds the keysets in the given secrets.
 func NewKeysets(secrets Secrets) *Keysets { return &Keysets{secrets} }
 
 // Keysets reads every enabled version, the current one first and the others
-// from new to old; none where the secret does not exist. A soft-deleted keyset is an error and not an absence:
-// a new one would open nothing that the old one sealed.
+// from new to old; none where the secret does not exist. A soft-deleted keyset
+// is an error and not an absence: a new one would open nothing that the old one
+// sealed.
 func (k *Keysets) Keysets(ctx context.Context) ([][]byte, error) {
 	current, err := k.secrets.Get(ctx, seal.SecretName, "")
 	switch {
