@@ -1,0 +1,49 @@
+# syntax=docker/dockerfile:1
+# Targets: worker (the default), starter, and sim, which stands in for Fitbit.
+# Each holds static binaries and the certificates of public authorities, and
+# runs without root, without a shell and without writing to its file system.
+
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS source
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+
+FROM source AS product
+ARG TARGETOS TARGETARCH
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath \
+        -ldflags "-s -w" -o /out/ ./worker ./starter
+
+FROM source AS stand-ins
+ARG TARGETOS TARGETARCH
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath \
+        -ldflags "-s -w" -o /out/ ./internal/sim/cmd/simfitbit ./internal/sim/cmd/simseed
+# A named volume that is mounted here becomes the user's.
+RUN mkdir /certificates
+
+FROM scratch AS nobody
+COPY --from=source /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+USER 65532:65532
+
+FROM nobody AS sim
+COPY --from=stand-ins /out/simfitbit /out/simseed /
+COPY --from=stand-ins --chown=65532:65532 /certificates /certificates
+ENTRYPOINT ["/simfitbit"]
+
+FROM nobody AS starter
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Token Keeper starter" \
+      org.opencontainers.image.revision=$REVISION \
+      org.opencontainers.image.licenses=MIT
+COPY --from=product /out/starter /
+ENTRYPOINT ["/starter"]
+
+FROM nobody AS worker
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Token Keeper worker" \
+      org.opencontainers.image.revision=$REVISION \
+      org.opencontainers.image.licenses=MIT
+COPY --from=product /out/worker /
+ENTRYPOINT ["/worker"]
