@@ -1,0 +1,176 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+func requireCanceled(t *testing.T, err error) {
+	t.Helper()
+	var canceled *temporal.CanceledError
+	require.ErrorAs(t, err, &canceled)
+}
+
+func TestCancelledDuringLoadCallsNothing(t *testing.T) {
+	s := newScenario(t)
+	s.load = func(int, token.Account) (activities.Loaded, error) {
+		s.CancelWorkflow()
+		return activities.Loaded{}, forNow("VaultNotReady")
+	}
+	_, err := s.refresh()
+	requireCanceled(t, err)
+	require.Equal(t, []string{"LoadSecrets"}, s.order())
+	require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
+	require.Equal(t, []string{"refreshing", "cancelled"}, s.health)
+	require.Empty(t, s.notices, "a person did it")
+}
+
+func TestCancelledBetweenLoadAndCallCallsNothing(t *testing.T) {
+	s := newScenario(t)
+	s.load = spentBefore
+	s.recover = func(n int, _ activities.Lost) (activities.Recovery, error) {
+		if n == 1 {
+			s.CancelWorkflow()
+			return activities.Recovery{}, forNow("HistoryNotReady")
+		}
+		return activities.Recovery{}, nil
+	}
+	_, err := s.refresh()
+	requireCanceled(t, err)
+	require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order(), "the ladder is climbed to its end")
+}
+
+func TestCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
+	s := newScenario(t)
+	s.call = func(n int, in activities.Loaded) (activities.Called, error) {
+		if n == 1 {
+			s.CancelWorkflow()
+		}
+		if n < 5 {
+			return activities.Called{}, forNow("ProviderNotReady")
+		}
+		return issuedFor(in), nil
+	}
+	_, err := s.refresh()
+	requireCanceled(t, err)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
+	require.Equal(t, 5, s.calls["CallFitbit"], "the call is brought to its end")
+	require.Contains(t, s.closing, "Generation 5 of fitbit/default is in the vault")
+	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+	grace := s.step(t, "timer")
+	require.Equal(t, 2*time.Minute, grace.timer)
+	require.Equal(t, "Cancelled. Bringing the call to Fitbit to its end first, for up to 2m0s.", grace.details)
+}
+
+func TestCancelledDuringACallThatIsRefusedFailsAsWhatItIs(t *testing.T) {
+	s := newScenario(t)
+	s.call = func(n int, _ activities.Loaded) (activities.Called, error) {
+		if n == 1 {
+			s.CancelWorkflow()
+			return activities.Called{}, forNow("ProviderNotReady")
+		}
+		return activities.Called{}, forGood(activities.InvalidGrant)
+	}
+	_, err := s.refresh()
+	requireFailure(t, err, workflows.ReauthorizationRequired)
+	require.Len(t, s.notices, 1)
+}
+
+func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		window, grace time.Duration
+	}{
+		{"the provider repeats lost answers", 2 * time.Minute, 2 * time.Minute},
+		{"it does not, so one attempt is waited for", 0, 30 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = func(_ int, a token.Account) (activities.Loaded, error) {
+				l := loaded(a, 4)
+				l.ReplayWindow = c.window
+				return l, nil
+			}
+			var cancelled time.Time
+			s.call = func(n int, _ activities.Loaded) (activities.Called, error) {
+				if n == 1 {
+					cancelled = s.Now()
+					s.CancelWorkflow()
+				}
+				return activities.Called{}, forNow("ProviderNotReady")
+			}
+			_, err := s.refresh()
+			requireCanceled(t, err)
+			require.WithinRange(t, s.Now(), cancelled.Add(c.grace), cancelled.Add(c.grace+5*time.Second))
+			require.Equal(t, []string{"LoadSecrets", "CallFitbit"}, s.order())
+			require.Equal(t, "Cancelled while the provider gave no answer. The refresh token of fitbit/default may be spent; the next run looks for what came of it.", s.closing)
+		})
+	}
+}
+
+// A server does not retry an activity whose cancellation was requested; it hands
+// over what the attempt in flight failed with.
+func TestACancelledRunEndsCanceledWhateverTheLastAttemptMet(t *testing.T) {
+	for name, met := range map[string]error{
+		"refused for now": forNow("ProviderNotReady"),
+		"timed out":       temporal.NewTimeoutError(1, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			s.instead = func(ctx workflow.Context, name string) workflow.Future {
+				if name != "CallFitbit" {
+					return nil
+				}
+				future, settle := workflow.NewFuture(ctx)
+				workflow.Go(ctx, func(ctx workflow.Context) {
+					ctx.Done().Receive(ctx, nil)
+					settle.SetError(met)
+				})
+				return future
+			}
+			s.RegisterDelayedCallback(s.CancelWorkflow, time.Second)
+			_, err := s.refresh()
+			requireCanceled(t, err)
+			require.Empty(t, s.notices)
+		})
+	}
+}
+
+func TestCancelledDuringTheStoreIsStoredThenCanceled(t *testing.T) {
+	s := newScenario(t)
+	began := s.Now()
+	s.store = func(n int, _ activities.Called) (activities.Stored, error) {
+		if n == 1 {
+			s.CancelWorkflow()
+		}
+		if s.Now().Sub(began) < time.Hour {
+			return activities.Stored{}, forNow("VaultNotReady")
+		}
+		return stored(), nil
+	}
+	_, err := s.refresh()
+	requireCanceled(t, err)
+	require.Greater(t, s.calls["StoreSecrets"], 10)
+	require.Equal(t, []string{"refreshing", "store-stuck", "healthy"}, s.health)
+	require.Len(t, s.notices, 2, "a cancelled run still tells that it is stuck, and that it is over")
+}
+
+// failing answers one activity with an error that the environment cannot make.
+func failing(activity string, err error) func(workflow.Context, string) workflow.Future {
+	return func(ctx workflow.Context, name string) workflow.Future {
+		if name != activity {
+			return nil
+		}
+		future, settle := workflow.NewFuture(ctx)
+		settle.SetError(err)
+		return future
+	}
+}

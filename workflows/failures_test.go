@@ -1,0 +1,122 @@
+package workflows_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+var will = token.Account{Provider: "fitbit", Name: "will"}
+
+func TestFinalFailuresEndTheRunAsWhatTheyAre(t *testing.T) {
+	for _, c := range []struct {
+		at    string
+		kinds []string
+	}{
+		{"load", []string{activities.MissingSecret, activities.MalformedSecret, activities.VaultRefused, activities.KeysetUnusable, activities.InvalidInput}},
+		{"call", []string{activities.InvalidClient, activities.ProviderRetired, activities.RequestRejected, activities.KeysetUnusable}},
+		{"store", []string{activities.GenerationConflict}},
+		{"recover", []string{activities.MissingSecret, activities.GenerationConflict}},
+	} {
+		for _, kind := range c.kinds {
+			t.Run(c.at+"/"+kind, func(t *testing.T) {
+				s := newScenario(t)
+				s.failAt(c.at, forGood(kind))
+				_, err := s.refreshWith(workflows.Input{Account: "will"})
+				require.Equal(t, "what "+kind+" says", requireFailure(t, err, kind))
+				require.Equal(t, []activities.Notice{{Account: will, Reason: kind, Message: "what " + kind + " says"}}, s.notices)
+				require.Equal(t, []string{"refreshing", "failed"}, s.health)
+				require.Equal(t, "Failed: what "+kind+" says", s.closing)
+			})
+		}
+	}
+}
+
+// failAt makes one of the steps fail.
+func (s *scenario) failAt(step string, err error) {
+	switch step {
+	case "load":
+		s.load = func(int, token.Account) (activities.Loaded, error) { return activities.Loaded{}, err }
+	case "call":
+		s.call = func(int, activities.Loaded) (activities.Called, error) { return activities.Called{}, err }
+	case "store":
+		s.store = func(int, activities.Called) (activities.Stored, error) { return activities.Stored{}, err }
+	case "recover":
+		s.failAt("call", forGood(activities.InvalidGrant))
+		s.recover = func(int, activities.Lost) (activities.Recovery, error) { return activities.Recovery{}, err }
+	}
+}
+
+func TestLoadIsRetriedForAsLongAsItTakes(t *testing.T) {
+	s := newScenario(t)
+	began := s.Now()
+	s.load = func(_ int, a token.Account) (activities.Loaded, error) {
+		if s.Now().Sub(began) < 3*time.Hour {
+			return activities.Loaded{}, forNow("VaultNotReady")
+		}
+		return loaded(a, 4), nil
+	}
+	result, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, workflows.Refreshed, result.Outcome)
+	require.Empty(t, s.notices, "nothing is spent, nothing is at risk")
+}
+
+func TestAnIncidentIsToldOnce(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before error
+		told   int
+	}{
+		{"the run before was green", nil, 1},
+		{"the run before failed alike", forGood(activities.InvalidClient), 0},
+		{"the run before failed otherwise", forGood(workflows.ReauthorizationRequired), 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			if c.before != nil {
+				s.SetLastError(c.before)
+			}
+			s.failAt("call", forGood(activities.InvalidClient))
+			_, err := s.refreshWith(workflows.Input{Account: "will"})
+			requireFailure(t, err, activities.InvalidClient)
+			require.Len(t, s.notices, c.told)
+		})
+	}
+}
+
+func TestAGreenRunAfterAFailedOneSaysHealed(t *testing.T) {
+	s := newScenario(t)
+	s.SetLastError(forGood(workflows.ReauthorizationRequired))
+	_, err := s.refreshWith(workflows.Input{Account: "will"})
+	require.NoError(t, err)
+	require.Len(t, s.notices, 1)
+	require.Equal(t, activities.Notice{Account: will, Reason: workflows.ReauthorizationRequired, Healed: true, Message: s.closing}, s.notices[0])
+}
+
+func TestAFailureWithoutATypeOfOursIsToldToo(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.InvalidGrant))
+	s.instead = failing("RecoverGrant", temporal.NewTimeoutError(1, errors.New("it took too long")))
+	_, err := s.refresh()
+	require.Error(t, err)
+	require.Len(t, s.notices, 1)
+	require.Equal(t, workflows.Unexplained, s.notices[0].Reason)
+	require.NotEmpty(t, s.notices[0].Message)
+}
+
+func TestAnAlertThatCannotBeRaisedChangesNothing(t *testing.T) {
+	s := newScenario(t)
+	s.alert = func(int, activities.Notice) error { return forNow("nobody listens") }
+	s.failAt("call", forGood(activities.InvalidClient))
+	_, err := s.refresh()
+	requireFailure(t, err, activities.InvalidClient)
+	require.Equal(t, 5, s.calls["Alert"])
+}

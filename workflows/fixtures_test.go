@@ -1,0 +1,71 @@
+package workflows_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+)
+
+// The opaque envelopes of the stand-ins. They must travel, and never be shown.
+const (
+	sealedGrant = "fake-sealed-grant"
+	sealedPair  = "fake-sealed-pair"
+)
+
+func loaded(a token.Account, g token.Generation) activities.Loaded {
+	return activities.Loaded{
+		Account:             a,
+		Provenance:          token.Provenance{Generation: g, Fingerprint: fingerprint(g), Parent: fingerprint(g - 1), Consent: fingerprint(0)},
+		UserID:              "USER-1",
+		RefreshTokenVersion: "refresh-version-" + string(fingerprint(g)),
+		CallActivity:        "CallFitbit",
+		ProviderTitle:       "Fitbit",
+		ReplayWindow:        2 * time.Minute,
+		Grant:               token.Sealed(sealedGrant),
+	}
+}
+
+func issuedFor(in activities.Loaded) activities.Called {
+	return activities.Called{
+		Account:           in.Account,
+		Provenance:        in.Provenance.Next(fingerprint(in.Provenance.Generation + 1)),
+		Rotated:           true,
+		UserID:            "USER-1",
+		Scopes:            []string{"activity", "sleep"},
+		AccessTokenExpiry: time.Now().Add(100 * 24 * time.Hour),
+		ObtainedAt:        time.Now(),
+		Pair:              token.Sealed(sealedPair),
+	}
+}
+
+func stored() activities.Stored {
+	return activities.Stored{RefreshTokenVersion: "refresh-version-new", AccessTokenVersion: "access-version-new"}
+}
+
+func fingerprint(g token.Generation) token.Fingerprint {
+	return token.Fingerprint(fmt.Sprintf("%016x", int(g)+1))
+}
+
+// forGood and forNow are the two ways in which an activity fails.
+func forGood(kind string) error {
+	return temporal.NewNonRetryableApplicationError("what "+kind+" says", kind, nil)
+}
+
+func forNow(kind string) error { return temporal.NewApplicationError("what "+kind+" says", kind) }
+
+// requireFailure demands that a run failed with one of our types and returns
+// its message.
+func requireFailure(t *testing.T, err error, kind string) string {
+	t.Helper()
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, kind, failure.Type())
+	require.True(t, failure.NonRetryable())
+	return failure.Message()
+}

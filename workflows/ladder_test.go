@@ -1,0 +1,159 @@
+package workflows_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+// foundInHistory is a ladder that led to a pair of an earlier run.
+func foundInHistory(_ int, lost activities.Lost) (activities.Recovery, error) {
+	called, kept := issuedFor(lost.Loaded), stored()
+	return activities.Recovery{Found: activities.FoundInHistory, Searched: 1, Called: &called, Stored: &kept}, nil
+}
+
+func foundInVault(int, activities.Lost) (activities.Recovery, error) {
+	return activities.Recovery{Found: activities.FoundInVault}, nil
+}
+
+// deadUntil is a provider that takes nothing older than a generation.
+func deadUntil(g token.Generation, kind string) func(int, activities.Loaded) (activities.Called, error) {
+	return func(_ int, in activities.Loaded) (activities.Called, error) {
+		if in.Provenance.Generation < g {
+			return activities.Called{}, forGood(kind)
+		}
+		return issuedFor(in), nil
+	}
+}
+
+// growing is a vault that holds a later generation each time it is read.
+func growing(n int, a token.Account) (activities.Loaded, error) {
+	return loaded(a, token.Generation(3+n)), nil
+}
+
+func TestANewerGrantInTheVaultIsRunOnWith(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		refusal string
+		recover func(int, activities.Lost) (activities.Recovery, error)
+		want    []string
+	}{
+		{"seen before another attempt", activities.GrantAdvanced, nil,
+			[]string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "StoreSecrets"}},
+		{"found by the ladder", activities.InvalidGrant, foundInVault,
+			[]string{"LoadSecrets", "CallFitbit", "RecoverGrant", "LoadSecrets", "CallFitbit", "StoreSecrets"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load, s.call = growing, deadUntil(5, c.refusal)
+			if c.recover != nil {
+				s.recover = c.recover
+			}
+			result, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, c.want, s.order())
+			require.Equal(t, workflows.Recovered, result.Outcome)
+			require.Equal(t, token.Generation(6), result.Generation)
+			require.Empty(t, s.notices, "nothing was lost, nobody is told")
+		})
+	}
+}
+
+func TestAPairOfAnEarlierRunEndsTheRunRecovered(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.InvalidGrant))
+	s.recover = foundInHistory
+	result, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant"}, s.order(), "the ladder has stored it")
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.Equal(t, token.Generation(5), result.Generation)
+	require.Equal(t, "refresh-version-new", result.RefreshTokenVersion)
+	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+}
+
+func TestNothingFoundMeansThatAPersonMustConsent(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.InvalidGrant))
+	_, err := s.refreshWith(workflows.Input{Account: "will"})
+	message := requireFailure(t, err, workflows.ReauthorizationRequired)
+	require.Equal(t, "Fitbit no longer takes generation 4 of fitbit/will (fingerprint 0000000000000005): it was revoked, replaced by another consent, or spent by somebody else; "+
+		"the vault and 3 earlier runs hold nothing newer; have the person consent again and store the new refresh token", message)
+	require.Equal(t, []activities.Notice{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
+	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant", "Alert"}, s.order(), "what the vault holds is left as it is")
+}
+
+// spentBefore is a vault whose token an earlier run was about to spend.
+func spentBefore(_ int, a token.Account) (activities.Loaded, error) {
+	l := loaded(a, 4)
+	l.SpentBefore = "earlier-run"
+	return l, nil
+}
+
+func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheLadder(t *testing.T) {
+	t.Run("found in its history", func(t *testing.T) {
+		s := newScenario(t)
+		s.load, s.recover = spentBefore, foundInHistory
+		result, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order())
+		require.Equal(t, workflows.Recovered, result.Outcome)
+		require.Equal(t, "earlier-run", first[activities.Lost](s, "RecoverGrant").SpentBefore)
+	})
+	t.Run("found in the vault", func(t *testing.T) {
+		s := newScenario(t)
+		s.recover = foundInVault
+		s.load = func(n int, a token.Account) (activities.Loaded, error) {
+			if n == 1 {
+				return spentBefore(n, a)
+			}
+			return growing(n, a)
+		}
+		result, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
+		require.Equal(t, workflows.Recovered, result.Outcome)
+	})
+	t.Run("found nowhere, so it may not be spent after all", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		result, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
+		require.Equal(t, workflows.Refreshed, result.Outcome)
+	})
+	t.Run("found nowhere, and it is", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		s.failAt("call", forGood(activities.InvalidGrant))
+		_, err := s.refresh()
+		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired), "or run earlier-run spent it and its answer was lost")
+	})
+	t.Run("the ladder breaks", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		s.recover = func(int, activities.Lost) (activities.Recovery, error) {
+			return activities.Recovery{}, forNow("HistoryNotReady")
+		}
+		_, err := s.refresh()
+		require.ErrorContains(t, err, "what HistoryNotReady says")
+		require.Equal(t, 10, s.calls["RecoverGrant"])
+		require.Zero(t, s.calls["CallFitbit"], "nothing is presented before the ladder was climbed")
+	})
+}
+
+func TestTheLadderIsToldWhatMayBeSearched(t *testing.T) {
+	for _, searchable := range []bool{true, false} {
+		s := newScenario(t)
+		s.searchable = searchable
+		s.failAt("call", forGood(activities.InvalidGrant))
+		_, err := s.refresh()
+		requireFailure(t, err, workflows.ReauthorizationRequired)
+		require.Equal(t, searchable, first[activities.Lost](s, "RecoverGrant").Searchable)
+	}
+}

@@ -1,0 +1,215 @@
+package workflows_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	sdkinterceptor "go.temporal.io/sdk/interceptor"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+// scenario is one run of RefreshTokens, with stand-ins for the activities and
+// skipped time. A stand-in is told how often it has been called, from 1.
+type scenario struct {
+	*testsuite.TestWorkflowEnvironment
+	recorder
+	t          *testing.T
+	searchable bool
+
+	load    func(n int, a token.Account) (activities.Loaded, error)
+	call    func(n int, in activities.Loaded) (activities.Called, error)
+	store   func(n int, c activities.Called) (activities.Stored, error)
+	recover func(n int, lost activities.Lost) (activities.Recovery, error)
+	alert   func(n int, notice activities.Notice) error
+
+	mu      sync.Mutex
+	calls   map[string]int
+	inputs  map[string][]any
+	notices []activities.Notice
+}
+
+// newScenario is a run in which everything goes well, until a test says otherwise.
+func newScenario(t *testing.T) *scenario {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	s := &scenario{
+		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(),
+		t:                       t,
+		searchable:              true,
+		calls:                   map[string]int{},
+		inputs:                  map[string][]any{},
+		load:                    func(_ int, a token.Account) (activities.Loaded, error) { return loaded(a, 4), nil },
+		call:                    func(_ int, in activities.Loaded) (activities.Called, error) { return issuedFor(in), nil },
+		store:                   func(int, activities.Called) (activities.Stored, error) { return stored(), nil },
+		recover:                 func(int, activities.Lost) (activities.Recovery, error) { return activities.Recovery{Searched: 3}, nil },
+		alert:                   func(int, activities.Notice) error { return nil },
+	}
+	s.SetTestTimeout(30 * time.Second)
+	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
+	standIn(s, "LoadSecrets", &s.load)
+	standIn(s, "CallFitbit", &s.call)
+	standIn(s, "StoreSecrets", &s.store)
+	standIn(s, "RecoverGrant", &s.recover)
+	tell := func(n int, notice activities.Notice) (struct{}, error) {
+		s.mu.Lock()
+		s.notices = append(s.notices, notice)
+		s.mu.Unlock()
+		return struct{}{}, s.alert(n, notice)
+	}
+	standIn(s, "Alert", &tell)
+	return s
+}
+
+func standIn[In, Out any](s *scenario, name string, answer *func(int, In) (Out, error)) {
+	s.RegisterActivityWithOptions(func(_ context.Context, in In) (Out, error) {
+		s.mu.Lock()
+		s.calls[name]++
+		n := s.calls[name]
+		s.inputs[name] = append(s.inputs[name], in)
+		s.mu.Unlock()
+		return (*answer)(n, in)
+	}, activity.RegisterOptions{Name: name})
+}
+
+// refresh runs the workflow for the default account.
+func (s *scenario) refresh() (workflows.Result, error) { return s.refreshWith(workflows.Input{}) }
+
+func (s *scenario) refreshWith(in ...any) (result workflows.Result, err error) {
+	s.t.Helper()
+	w := &workflows.Workflows{Searchable: s.searchable}
+	s.RegisterWorkflowWithOptions(w.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
+	s.ExecuteWorkflow(workflows.Type, in...)
+	require.True(s.t, s.IsWorkflowCompleted(), "the run must come to an end")
+	if err := s.GetWorkflowError(); err != nil {
+		return workflows.Result{}, err
+	}
+	require.NoError(s.t, s.GetWorkflowResult(&result))
+	return result, nil
+}
+
+// first is what an activity was given when it was first called.
+func first[In any](s *scenario, name string) In {
+	s.t.Helper()
+	require.NotEmpty(s.t, s.inputs[name], name+" must have been called")
+	return s.inputs[name][0].(In)
+}
+
+// step is an activity or a timer that a run has asked for.
+type step struct {
+	name    string
+	options workflow.ActivityOptions
+	timer   time.Duration
+	details string // what the run said of itself at the time
+}
+
+// recorder writes down what a run asks for.
+type recorder struct {
+	sdkinterceptor.WorkerInterceptorBase
+	steps   []step
+	health  []string
+	labels  []temporal.SearchAttributes
+	closing string // the last word that the run said of itself
+	unread  int    // signals that the run left in its channel
+	// instead, where set, answers an activity in place of the environment.
+	instead func(ctx workflow.Context, name string) workflow.Future
+}
+
+// order is the activities that the run asked for.
+func (r *recorder) order() []string {
+	var names []string
+	for _, s := range r.steps {
+		if s.timer == 0 {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+func (r *recorder) step(t *testing.T, name string) step {
+	t.Helper()
+	i := slices.IndexFunc(r.steps, func(s step) bool { return s.name == name })
+	require.GreaterOrEqual(t, i, 0, name+" must have been asked for")
+	return r.steps[i]
+}
+
+func (r *recorder) InterceptWorkflow(_ workflow.Context, next sdkinterceptor.WorkflowInboundInterceptor) sdkinterceptor.WorkflowInboundInterceptor {
+	in := &inbound{recorder: r}
+	in.Next = next
+	return in
+}
+
+type inbound struct {
+	sdkinterceptor.WorkflowInboundInterceptorBase
+	recorder *recorder
+}
+
+func (in *inbound) Init(next sdkinterceptor.WorkflowOutboundInterceptor) error {
+	out := &outbound{recorder: in.recorder}
+	out.Next = next
+	return in.Next.Init(out)
+}
+
+func (in *inbound) ExecuteWorkflow(ctx workflow.Context, input *sdkinterceptor.ExecuteWorkflowInput) (any, error) {
+	result, err := in.Next.ExecuteWorkflow(ctx, input)
+	in.recorder.closing = workflow.GetCurrentDetails(ctx)
+	in.recorder.unread = workflow.GetSignalChannel(ctx, workflows.RefreshNow).Len()
+	return result, err
+}
+
+type outbound struct {
+	sdkinterceptor.WorkflowOutboundInterceptorBase
+	recorder *recorder
+}
+
+func (out *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	r := out.recorder
+	r.steps = append(r.steps, step{name: name, options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx)})
+	if r.instead != nil {
+		if future := r.instead(ctx, name); future != nil {
+			return future
+		}
+	}
+	return out.Next.ExecuteActivity(forEver(ctx), name, args...)
+}
+
+// forEver means what it says: the test environment takes unlimited attempts for ten.
+func forEver(ctx workflow.Context) workflow.Context {
+	options := workflow.GetActivityOptions(ctx)
+	if policy := *options.RetryPolicy; policy.MaximumAttempts == 0 {
+		policy.MaximumAttempts = math.MaxInt32
+		options.RetryPolicy = &policy
+	}
+	return workflow.WithActivityOptions(ctx, options)
+}
+
+func (out *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Future {
+	r := out.recorder
+	r.steps = append(r.steps, step{name: "timer", timer: d, details: workflow.GetCurrentDetails(ctx)})
+	return out.Next.NewTimer(ctx, d)
+}
+
+func (out *outbound) UpsertTypedSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
+	attributes := temporal.NewSearchAttributes(updates...)
+	out.recorder.labels = append(out.recorder.labels, attributes)
+	if health, ok := attributes.GetKeyword(workflows.TokenHealth); ok {
+		out.recorder.health = append(out.recorder.health, health)
+	}
+	return out.Next.UpsertTypedSearchAttributes(ctx, updates...)
+}

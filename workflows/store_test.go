@@ -1,0 +1,91 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+// awayFor is a vault that takes nothing for a while.
+func (s *scenario) awayFor(d time.Duration) {
+	began := s.Now()
+	s.store = func(int, activities.Called) (activities.Stored, error) {
+		if s.Now().Sub(began) < d {
+			return activities.Stored{}, forNow("VaultNotReady")
+		}
+		return stored(), nil
+	}
+}
+
+func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
+	s := newScenario(t)
+	s.awayFor(24 * time.Hour)
+	result, err := s.refreshWith(workflows.Input{Account: "will"})
+	require.NoError(t, err)
+	require.Equal(t, workflows.Refreshed, result.Outcome)
+	require.Equal(t, 1, s.calls["CallFitbit"], "the provider is not asked again")
+
+	require.Len(t, s.notices, 2, "one notice when it begins, one when it is over")
+	began, over := s.notices[0], s.notices[1]
+	require.Equal(t, will, began.Account)
+	require.Equal(t, workflows.StoreStuck, began.Reason)
+	require.False(t, began.Healed)
+	require.Regexp(t, `^generation 5 of fitbit/will waits in run \S+ for the vault$`, began.Message)
+	require.Equal(t, activities.Notice{Account: will, Reason: workflows.StoreStuck, Healed: true, Message: "generation 5 of fitbit/will is stored"}, over)
+
+	require.Equal(t, []string{"refreshing", "store-stuck", "healthy"}, s.health)
+	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in this run's history, and the vault has not taken it for 10m0s. Still trying.",
+		s.step(t, "Alert").details)
+}
+
+func TestNobodyIsToldOfAVaultThatIsBackInTenMinutes(t *testing.T) {
+	s := newScenario(t)
+	s.awayFor(9 * time.Minute)
+	_, err := s.refresh()
+	require.NoError(t, err)
+	require.Empty(t, s.notices)
+	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+	require.Equal(t, 10*time.Minute, s.step(t, "timer").timer)
+}
+
+func TestAnotherPersonsTokensAreNeverStored(t *testing.T) {
+	for _, c := range []struct {
+		name, known, answered string
+		stored                bool
+	}{
+		{"the same person", "USER-1", "USER-1", true},
+		{"another person", "USER-1", "USER-2", false},
+		{"the first refresh of a grant", "", "USER-2", true},
+		{"an answer without a user", "USER-1", "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.call = func(_ int, in activities.Loaded) (activities.Called, error) {
+				called := issuedFor(in)
+				called.UserID = c.answered
+				return called, nil
+			}
+			load := s.load
+			s.load = func(n int, a token.Account) (activities.Loaded, error) {
+				l, err := load(n, a)
+				l.UserID = c.known
+				return l, err
+			}
+			_, err := s.refreshWith(workflows.Input{Account: "will"})
+			if c.stored {
+				require.NoError(t, err)
+				require.Equal(t, 1, s.calls["StoreSecrets"])
+				return
+			}
+			require.Equal(t, "Fitbit answered the refresh of fitbit/will with the tokens of user USER-2 instead of USER-1; nothing was stored, the pair is sealed in this run's history; "+
+				"find out whose consent this account's refresh token comes from", requireFailure(t, err, workflows.WrongUser))
+			require.Zero(t, s.calls["StoreSecrets"])
+			require.Len(t, s.notices, 1)
+		})
+	}
+}
