@@ -43,7 +43,7 @@ func build(ctx context.Context, bin string, out io.Writer) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("build the Temporal CLI: %w", ctx.Err())
 		}
-		return fmt.Errorf("build the Temporal CLI: go install %s@%s: %w\n%s\nIt needs the Go module proxy (go env GOPROXY) and about 5 GB of disk; or install the Temporal CLI 1.5 or newer yourself and put it on PATH",
+		return fmt.Errorf("build the Temporal CLI: go install %s@%s: %w\n%s\nIt needs the Go module proxy (go env GOPROXY) and about 3 GB of disk; or install the Temporal CLI 1.5 or newer yourself and put it on PATH",
 			module, Version, err, strings.Join(p.messages, "\n"))
 	}
 	_, _ = fmt.Fprintf(out, "temporal: built in %s\n", p.elapsed(time.Now()))
