@@ -1,0 +1,97 @@
+package main_test
+
+import (
+	"strconv"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+// account is one account of a system, by a name that no other row uses: rows
+// share a server, and runs are found by account.
+type account struct {
+	*system
+	name, user string
+}
+
+// consent has a new person consent at the provider, and the refresh token put
+// into the vault by hand.
+func (s *system) consent() account {
+	s.t.Helper()
+	name := unique("row")
+	require.NoError(s.t, s.CreateAccount(name))
+	return account{s, name, stack.UserOf(name)}
+}
+
+func (a account) workflowID() string { return "refresh-" + a.name }
+
+// refresh starts a run; changes may make a cron of it, or give it another id.
+func (a account) refresh(changes ...func(*client.StartWorkflowOptions)) run {
+	a.t.Helper()
+	o := client.StartWorkflowOptions{ID: a.workflowID(), TaskQueue: a.TaskQueue()}
+	for _, change := range changes {
+		change(&o)
+	}
+	started, err := a.temporal.ExecuteWorkflow(a.t.Context(), o, workflows.Type, workflows.Input{Account: a.name})
+	require.NoError(a.t, err)
+	return run{a, o.ID, started.GetRunID()}
+}
+
+func (a account) refreshVersions() []keyvault.Version {
+	return a.Vault.Versions(stack.SecretName(a.name, "RefreshToken"))
+}
+
+func (a account) accessVersions() []keyvault.Version {
+	return a.Vault.Versions(stack.SecretName(a.name, "AccessToken"))
+}
+
+// outcomes is what became of each refresh token that was presented, in order.
+func (a account) outcomes() []grant.Outcome {
+	var all []grant.Outcome
+	for _, e := range a.Provider.Events(a.user) {
+		all = append(all, e.Outcome)
+	}
+	return all
+}
+
+// calls counts the requests at the token endpoint, whatever became of them.
+func (a account) calls() int { return a.Provider.Stats().Users[a.user].Calls[fitbit.Token] }
+
+// held waits until the provider keeps an answer for this account back.
+func (a account) held() {
+	a.t.Helper()
+	a.eventually("the provider holds an answer back", func() bool { return a.Provider.Held(a.user) == 1 })
+}
+
+// nothingLost asserts that the vault holds the provider's live refresh token as
+// the given generation and the access token of the same pair on top, and that
+// every generation since 0 has one version, each the child of the one before.
+func (a account) nothingLost(generation int) {
+	a.t.Helper()
+	held := a.Held(a.name)
+	require.True(a.t, a.Provider.IsLive(held), "the vault's current refresh token is not the provider's live one")
+
+	versions := a.refreshVersions()
+	require.Len(a.t, versions, generation+1, "versions of the refresh token")
+	for g, v := range versions {
+		require.Equal(a.t, strconv.Itoa(g), v.Tags["generation"], "version %d of the refresh token", g)
+		require.Equal(a.t, fingerprint(v), v.Tags["fingerprint"], "generation %d", g)
+		if g > 0 {
+			require.Equal(a.t, fingerprint(versions[g-1]), v.Tags["parent"], "generation %d", g)
+		}
+	}
+	access := a.accessVersions()
+	require.Len(a.t, access, generation, "versions of the access token")
+	require.Equal(a.t, strconv.Itoa(generation), access[len(access)-1].Tags["generation"], "the current access token")
+}
+
+func fingerprint(v keyvault.Version) string {
+	return string(token.NewSecret(v.Value).Fingerprint())
+}

@@ -1,0 +1,113 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/sim/stack"
+)
+
+const (
+	// patience is how long a row waits for what must come: longer than the
+	// longest activity timeout and the pauses that follow it.
+	patience = 3 * time.Minute
+	tick     = 50 * time.Millisecond
+
+	// secretPrefix begins every token and the client's secret at the simulator.
+	secretPrefix = "fake-"
+)
+
+// system is one row's own vault, provider and workers, on the shared server.
+type system struct {
+	*stack.Stack
+	t        *testing.T
+	temporal client.Client
+}
+
+// newSystem starts a system without workers, and lets the row run beside others.
+// Directory, worker, task queue and, where o names none, the Temporal server are
+// filled in. At the end its workers are killed, and their logs are searched for
+// secrets and data races.
+func newSystem(t *testing.T, o stack.Options) *system {
+	t.Helper()
+	t.Parallel()
+	if o.Temporal == nil {
+		o.Temporal = sharedTemporal(t)
+	}
+	o.Dir, o.WorkerBinary, o.TaskQueue = t.TempDir(), workerBinary(t), unique("queue")
+	running, err := stack.Start(t.Context(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, running.Stop()) })
+	c, err := running.Temporal.Dial()
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return &system{Stack: running, t: t, temporal: c}
+}
+
+// work starts one more worker and waits until it is ready. Further variables
+// override the environment that the system gives it.
+func (s *system) work(further ...string) *stack.Worker {
+	s.t.Helper()
+	w, err := s.StartWorker(s.t.Context(), nil, further...)
+	if w != nil {
+		s.t.Cleanup(func() { s.inspect(w) })
+	}
+	require.NoError(s.t, err)
+	return w
+}
+
+// inspect ends a worker and reads what it printed.
+func (s *system) inspect(w *stack.Worker) {
+	w.Kill()
+	said := w.Output()
+	require.NotContains(s.t, said, "DATA RACE")
+	if strings.Contains(said, secretPrefix) {
+		s.t.Error("a worker's log holds a secret")
+		return // and is not printed
+	}
+	if s.t.Failed() {
+		s.t.Logf("worker %d said:\n%s", w.PID(), said)
+	}
+}
+
+// eventually waits until something holds.
+func (s *system) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(tick) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("waited %s in vain until %s", patience, what)
+		}
+	}
+}
+
+// alerts is how many alerts for a reason a worker has counted in its metrics.
+func (s *system) alerts(w *stack.Worker, reason string) int {
+	s.t.Helper()
+	answer, err := http.Get(w.HTTP + "/metrics")
+	require.NoError(s.t, err)
+	defer func() { _ = answer.Body.Close() }()
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(s.t, err)
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "tokenkeeper_alerts_total{") && strings.Contains(line, fmt.Sprintf("reason=%q", reason)) {
+			var n int
+			_, err := fmt.Sscan(line[strings.LastIndex(line, "}")+1:], &n)
+			require.NoError(s.t, err)
+			return n
+		}
+	}
+	return 0
+}
+
+var serial atomic.Int64
+
+// unique makes a name that no other row uses.
+func unique(kind string) string { return fmt.Sprintf("%s-%d", kind, serial.Add(1)) }
