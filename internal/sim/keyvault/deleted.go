@@ -7,6 +7,7 @@ import (
 )
 
 // delete hides an object and keeps it: "Azure Key Vault soft-delete overview".
+// It answers at once and finishes later, like the real vault, as recover does.
 func (s *store) delete(name string) (object, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -14,16 +15,23 @@ func (s *store) delete(name string) (object, *apiError) {
 	if err != nil {
 		return object{}, err
 	}
-	o.Deleted = time.Now().UTC().Truncate(time.Second)
+	now := time.Now()
+	o.Deleted = now.UTC().Truncate(time.Second)
+	o.recoverable = now.Add(s.deletionDelay)
 	return o.copied(), s.save()
 }
 
+// getDeleted does not show what is still being deleted, nor, as get, what is
+// disabled.
 func (s *store) getDeleted(name string) (object, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.objects[strings.ToLower(name)]
-	if o == nil || o.Deleted.IsZero() {
+	o, err := s.deleted(name)
+	if err != nil {
 		return object{}, errDeletedSecretNotFound(name)
+	}
+	if !o.current().Enabled {
+		return object{}, errSecretDisabled()
 	}
 	return o.copied(), nil
 }
@@ -33,9 +41,9 @@ func (s *store) getDeleted(name string) (object, *apiError) {
 func (s *store) recover(name string) (object, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.objects[strings.ToLower(name)]
-	if o == nil || o.Deleted.IsZero() {
-		return object{}, errDeletedSecretNotFound(name)
+	o, err := s.deleted(name)
+	if err != nil {
+		return object{}, err
 	}
 	o.Deleted = time.Time{}
 	o.readable = time.Now().Add(s.recoveryDelay)
@@ -46,12 +54,23 @@ func (s *store) recover(name string) (object, *apiError) {
 func (s *store) purge(name string) *apiError {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.objects[strings.ToLower(name)]
-	if o == nil || o.Deleted.IsZero() {
-		return errDeletedSecretNotFound(name)
+	if _, err := s.deleted(name); err != nil {
+		return err
 	}
 	delete(s.objects, strings.ToLower(name))
 	return s.save()
+}
+
+// deleted finds an object whose deletion is complete. Callers hold the lock.
+func (s *store) deleted(name string) (*object, *apiError) {
+	o := s.objects[strings.ToLower(name)]
+	switch {
+	case o == nil || o.Deleted.IsZero():
+		return nil, errDeletedSecretNotFound(name)
+	case time.Now().Before(o.recoverable):
+		return nil, errBeingDeleted(name)
+	}
+	return o, nil
 }
 
 // copied may leave the lock: later changes do not reach it.

@@ -44,6 +44,37 @@ func TestRecoveryBringsReadsBackFirstAndWritesLater(t *testing.T) {
 	require.Equal(t, 404, vault.call("GET", "/deletedsecrets/"+name, "").status)
 }
 
+func TestWhileADeletionIsUnderWayTheSecretIsNowhere(t *testing.T) {
+	_, vault := start(t, keyvault.Options{DeletionDelay: 500 * time.Millisecond})
+	vault.set(name, value)
+	require.Equal(t, 200, vault.call("DELETE", "/secrets/"+name, "").status)
+
+	require.Equal(t, 404, vault.call("GET", "/secrets/"+name, "").status)
+	require.Equal(t, "SecretNotFound", vault.call("GET", "/deletedsecrets/"+name, "").code())
+	for _, got := range []answer{
+		vault.set(name, value),
+		vault.call("POST", "/deletedsecrets/"+name+"/recover", ""),
+		vault.call("DELETE", "/deletedsecrets/"+name, ""),
+	} {
+		require.Equal(t, 409, got.status)
+		require.Equal(t, "Conflict/ObjectIsBeingDeleted", got.code())
+	}
+	eventually(t, func() bool { return vault.call("GET", "/deletedsecrets/"+name, "").status == 200 })
+	require.Equal(t, "Conflict/ObjectIsDeletedButRecoverable", vault.set(name, value).code())
+	require.Equal(t, 200, vault.call("POST", "/deletedsecrets/"+name+"/recover", "").status)
+}
+
+func TestADisabledSecretIsNotShownAmongTheDeleted(t *testing.T) {
+	server, vault := start(t, keyvault.Options{})
+	version := vault.set(name, value).version()
+	require.NoError(t, server.SetEnabled(name, version, false))
+	require.Equal(t, 200, vault.call("DELETE", "/secrets/"+name, "").status)
+	got := vault.call("GET", "/deletedsecrets/"+name, "")
+	require.Equal(t, 403, got.status)
+	require.Equal(t, "Forbidden/SecretDisabled", got.code())
+	require.Equal(t, 200, vault.call("POST", "/deletedsecrets/"+name+"/recover", "").status)
+}
+
 func TestAPurgedNameIsFree(t *testing.T) {
 	server, vault := start(t, keyvault.Options{})
 	vault.set(name, value)

@@ -47,6 +47,15 @@ func errDeletedButRecoverable(name string) *apiError {
 	}
 }
 
+// errBeingDeleted is what the real vault said to a purge that came too early, in
+// the recorded tests of Azure/azure-sdk-for-js.
+func errBeingDeleted(name string) *apiError {
+	return &apiError{
+		status: http.StatusConflict, code: "Conflict", inner: "ObjectIsBeingDeleted",
+		message: fmt.Sprintf("Secret %s is currently being deleted; retry later.", name),
+	}
+}
+
 func errBeingRecovered(name string) *apiError {
 	return &apiError{
 		status: http.StatusConflict, code: "Conflict", inner: "ObjectIsBeingRecovered",

@@ -13,8 +13,9 @@
 // own.
 //
 // Behaviour follows "Azure Key Vault REST API reference: Secrets", "Azure Key
-// Vault soft-delete overview", "Azure Key Vault service limits" and the error
-// bodies that users of the real service posted.
+// Vault soft-delete overview", "Azure Key Vault service limits", the sessions
+// with the real service that the Azure SDKs' own tests recorded, and the error
+// bodies that its users posted.
 package keyvault
 
 import (
@@ -39,6 +40,10 @@ type Options struct {
 	// before the vault answers 429; 0 means no limit. The real vault's is 300
 	// ("Azure Key Vault service limits").
 	CreationLimit int
+	// DeletionDelay is how long a secret is being deleted: gone for readers, not
+	// among the deleted yet, and neither writable nor recoverable. The real
+	// vault takes seconds up to half a minute; 0 means no time.
+	DeletionDelay time.Duration
 	// RecoveryDelay is how long a recovered secret stays unreadable; it stays
 	// unwritable for as long again, as with the real vault. 0 means 300 ms.
 	RecoveryDelay time.Duration

@@ -30,13 +30,15 @@ type object struct {
 	Name     string    `json:"name"` // as first written
 	Versions []Version `json:"versions"`
 	Deleted  time.Time `json:"deleted,omitzero"`
-	// A recovered object is unreadable until the one and unwritable until the other.
-	readable, writable time.Time
+	// A deleted object is being deleted until recoverable; a recovered one is
+	// unreadable until readable and unwritable until writable.
+	recoverable, readable, writable time.Time
 }
 
 // store is the vault's content. Names are keyed in lower case, because Key
 // Vault does not tell cases apart.
 type store struct {
+	deletionDelay time.Duration
 	recoveryDelay time.Duration
 	creations     creationLimit
 	path          string
@@ -157,6 +159,8 @@ func (s *store) live(name string) (*object, *apiError) {
 
 func (o *object) checkWritable(now time.Time) *apiError {
 	switch {
+	case now.Before(o.recoverable):
+		return errBeingDeleted(o.Name)
 	case !o.Deleted.IsZero():
 		return errDeletedButRecoverable(o.Name)
 	case now.Before(o.writable):
