@@ -1,0 +1,14 @@
+package workflows
+
+import "tokenkeeper/internal/token"
+
+// ID is the workflow id under which an account is kept alive, whoever starts it:
+// fitbit-token-refresh, or fitbit-token-refresh-will for a named account. One id
+// per account lets Temporal see to it that only one cron refreshes it.
+func ID(a token.Account) string {
+	id := a.Provider + "-token-refresh"
+	if !a.IsDefault() {
+		id += "-" + a.Name
+	}
+	return id
+}
