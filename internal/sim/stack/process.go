@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -18,9 +19,8 @@ type Process struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
 
-	mu    sync.Mutex
-	said  bytes.Buffer
-	state error
+	mu   sync.Mutex
+	said bytes.Buffer
 }
 
 // run starts a program. What it prints is kept for Output and copied to tee.
@@ -32,20 +32,25 @@ func run(name, path string, args, env []string, tee io.Writer) (*Process, error)
 		out = io.MultiWriter(out, tee)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	// A group of its own, so that Ctrl-C in a terminal reaches only us and the
-	// order in which things stop is ours.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = attributes()
 	p.cmd.WaitDelay = time.Second
-	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
+	started := make(chan error)
 	go func() {
-		err := p.cmd.Wait()
-		p.mu.Lock()
-		p.state = err
-		p.mu.Unlock()
+		// On Linux a child is ended with the thread that started it, so that
+		// thread has to live for as long as the child.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		_ = p.cmd.Wait() // how it ended is in ProcessState
 		close(p.ended)
 	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
 	return p, nil
 }
 
