@@ -1,0 +1,218 @@
+package activities_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+func TestARefusalIsFinalOnlyWhereOnlyAPersonCanHelp(t *testing.T) {
+	status := func(code int) fitbit.Fault { return fitbit.Fault{Answer: fitbit.Status, Status: code} }
+	for _, c := range []struct {
+		name  string
+		fault fitbit.Fault
+		kind  string
+		final bool
+	}{
+		{"connection reset before the provider committed", fitbit.Fault{Answer: fitbit.Reset}, "ProviderNotReady", false},
+		{"connection reset after it", fitbit.Fault{Answer: fitbit.Reset, Commit: true}, "ProviderNotReady", false},
+		{"500", status(500), "ProviderNotReady", false},
+		{"503", status(503), "ProviderNotReady", false},
+		{"429", status(429), "ProviderNotReady", false},
+		{"a 403 of nobody knows whom", status(403), "ProviderNotReady", false},
+		{"broken JSON", fitbit.Fault{Answer: fitbit.Malformed, Commit: true}, "ProviderNotReady", false},
+		{"HTML", fitbit.Fault{Answer: fitbit.HTML, Commit: true}, "ProviderNotReady", false},
+		{"truncated", fitbit.Fault{Answer: fitbit.Truncated}, "ProviderNotReady", false},
+		{"no tokens", fitbit.Fault{Answer: fitbit.NoTokens, Commit: true}, "ProviderNotReady", false},
+		{"empty tokens", fitbit.Fault{Answer: fitbit.EmptyTokens, Commit: true}, "ProviderNotReady", false},
+		{"invalid_client", fitbit.Fault{Answer: fitbit.InvalidClient}, activities.InvalidClient, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			loaded := s.mustLoad()
+			spent := s.held()
+			require.NoError(t, s.provider.Inject(c.fault))
+			failure := requireFailure(t, s.call(attempt{}, loaded), c.kind, c.final)
+			require.Contains(t, failure.Message(), "provider: refresh at fitbit")
+			require.Equal(t, spent, s.held(), "nothing is stored")
+			require.Zero(t, s.temporal.timesAsked())
+			if !c.final {
+				// Nothing is lost: the next attempt, inside the replay window, has the pair.
+				require.ErrorIs(t, s.call(attempt{number: 2}, loaded), activity.ErrResultPending)
+				require.Equal(t, s.provider.Audit("USER-1").Live, s.temporal.last().Provenance.Fingerprint)
+				require.Equal(t, 1, s.provider.Audit("USER-1").Generation)
+			}
+		})
+	}
+}
+
+func TestAProviderThatHasEndedItsAPIIsToldWithItsSuccessor(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	s.provider.Retire()
+	failure := requireFailure(t, s.call(attempt{}, loaded), activities.ProviderRetired, true)
+	require.Contains(t, failure.Message(), "google-health")
+}
+
+func TestTheProvidersOwnErrorCodesDecide(t *testing.T) {
+	for code, want := range map[string]struct {
+		kind  string
+		final bool
+	}{
+		"invalid_grant":       {activities.InvalidGrant, true},
+		"invalid_client":      {activities.InvalidClient, true},
+		"unauthorized_client": {activities.InvalidClient, true},
+		"invalid_request":     {activities.RequestRejected, true},
+		"system":              {"ProviderNotReady", false},
+		"something else":      {"ProviderNotReady", false},
+	} {
+		t.Run(code, func(t *testing.T) {
+			// Like the real one it repeats in its message whatever it was sent.
+			s := newSystemWith(t, setup{tokenURL: answering(t, func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprintf(w, `{"errors":[{"errorType":%q,"message":"invalid: %s %s"}],"success":false}`, code, r.FormValue("refresh_token"), r.Header.Get("Authorization"))
+			})})
+			requireFailure(t, s.call(attempt{}, s.mustLoad()), want.kind, want.final)
+		})
+	}
+}
+
+// answering is the URL of a token endpoint of the test's own.
+func answering(t *testing.T, answer http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestTheProvidersWishToBeLeftAloneIsObeyed(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault fitbit.Fault
+		wait  time.Duration
+	}{
+		{"Retry-After", fitbit.Fault{Answer: fitbit.Status, Status: 429, RetryAfter: fitbit.Duration(7 * time.Second)}, 7 * time.Second},
+		{"Retry-After of an outage", fitbit.Fault{Answer: fitbit.Status, Status: 503, RetryAfter: fitbit.Duration(90 * time.Second)}, 90 * time.Second},
+		{"the rate limit's reset", fitbit.Fault{Answer: fitbit.Status, Status: 429, RateLimitReset: fitbit.Duration(20 * time.Minute)}, 20 * time.Minute},
+		{"no wish", fitbit.Fault{Answer: fitbit.Status, Status: 502}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			require.NoError(t, s.provider.Inject(c.fault))
+			failure := requireFailure(t, s.call(attempt{}, s.mustLoad()), "ProviderNotReady", false)
+			require.Equal(t, c.wait, failure.NextRetryDelay())
+		})
+	}
+}
+
+func TestACancelledAttemptDoesNotAbandonItsRequest(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	require.NoError(t, s.provider.Inject(fitbit.Fault{Hold: true}))
+	ctx, cancel := context.WithCancel(t.Context())
+	called := make(chan error, 1)
+	go func() { called <- s.call(attempt{ctx: ctx}, loaded) }()
+	eventually(t, func() bool { return s.provider.Held("") == 1 })
+	cancel()
+	require.Equal(t, 1, s.provider.Release(""), "the request is still waiting for its answer")
+	require.ErrorIs(t, <-called, activity.ErrResultPending)
+	require.Equal(t, s.provider.Audit("USER-1").Live, s.temporal.last().Provenance.Fingerprint)
+}
+
+func TestAFurtherAttemptFirstLooksForAnEscrowedPair(t *testing.T) {
+	escrowed := func(t *testing.T) (*system, activities.Loaded) {
+		s := newSystem(t)
+		loaded := s.mustLoad()
+		s.temporal.word = says(gone)
+		requireFailure(t, s.call(attempt{}, loaded), "NoWordFromTemporal", false)
+		s.temporal.word = nil
+		return s, loaded
+	}
+	t.Run("and does not present a spent token", func(t *testing.T) {
+		s, loaded := escrowed(t)
+		failure := requireFailure(t, s.call(attempt{number: 2}, loaded), activities.GrantAdvanced, true)
+		require.Equal(t, "the vault already holds generation 1 of fitbit/default, so generation 0 is not presented again", failure.Message())
+		require.Equal(t, 1, s.provider.Stats().Total.Calls[fitbit.Token])
+	})
+	t.Run("but the replay window does not wait for the vault", func(t *testing.T) {
+		s, loaded := escrowed(t)
+		s.refuse("get", "RefreshToken", vault.ErrUnavailable)
+		require.ErrorIs(t, s.call(attempt{number: 2}, loaded), activity.ErrResultPending)
+		require.Equal(t, 1, s.provider.Stats().Total.Replays)
+		require.Contains(t, s.said.String(), "cannot look for an escrowed pair")
+	})
+	t.Run("and goes on where there is none", func(t *testing.T) {
+		s := newSystem(t)
+		loaded := s.mustLoad()
+		require.ErrorIs(t, s.call(attempt{}, loaded), activity.ErrResultPending)
+		require.ErrorIs(t, s.call(attempt{number: 2}, loaded), activity.ErrResultPending)
+		require.Equal(t, 1, s.provider.Stats().Total.Replays)
+	})
+	t.Run("and a first attempt does not look", func(t *testing.T) {
+		s := newSystem(t)
+		loaded := s.mustLoad()
+		s.refuse("get", "RefreshToken", vault.ErrUnavailable)
+		require.ErrorIs(t, s.call(attempt{}, loaded), activity.ErrResultPending)
+	})
+}
+
+func TestAProviderThatDoesNotRotateKeepsTheProvenance(t *testing.T) {
+	for name, again := range map[string]string{"an answer without a refresh token": "", "an answer with the same one": `,"refresh_token":"` + canary + `google"`} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystemWith(t, setup{entries: "  google-health:\n    token_url: " + answering(t, func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, `{"access_token":"`+canary+`access","expires_in":3600,"token_type":"Bearer"`+again+`}`)
+			}) + "\n"})
+			s.vault.Put("GoogleHealth-RefreshToken", canary+"google")
+			s.vault.Put("GoogleHealthCredentials", credentials)
+			loaded, err := perform[activities.Loaded](s, attempt{}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default"})
+			require.NoError(t, err)
+			_, err = perform[activities.Called](s, attempt{}, "CallGoogleHealth", loaded)
+			require.ErrorIs(t, err, activity.ErrResultPending)
+			called := s.temporal.last()
+			require.False(t, called.Rotated)
+			require.Equal(t, loaded.Provenance, called.Provenance)
+
+			stored, err := s.store(called)
+			require.NoError(t, err)
+			require.False(t, stored.Superseded)
+			require.Len(t, s.vault.All("GoogleHealth-RefreshToken"), 1, "the refresh token stays as it is")
+			require.Equal(t, canary+"access", s.vault.All("GoogleHealth-AccessToken")[0].Value.Reveal())
+		})
+	}
+}
+
+func TestAGrantThatDoesNotOpenIsNotSpent(t *testing.T) {
+	for name, spoil := range map[string]func(*activities.Loaded){
+		"altered":               func(l *activities.Loaded) { l.Grant[len(l.Grant)-1] ^= 1 },
+		"of another generation": func(l *activities.Loaded) { l.Provenance.Generation++ },
+		"empty":                 func(l *activities.Loaded) { l.Grant = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t)
+			loaded := s.mustLoad()
+			spoil(&loaded)
+			requireFailure(t, s.call(attempt{}, loaded), activities.KeysetUnusable, true)
+			require.Zero(t, s.provider.Stats().Total.Calls[fitbit.Token])
+		})
+	}
+}
+
+func TestAKeysetThatIsAwayIsWaitedForBeforeAnythingIsSpent(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	s.refuse("get", "TokenKeeperKeyset", vault.ErrUnavailable)
+	s.coldKeyring()
+	requireFailure(t, s.call(attempt{}, loaded), "VaultNotReady", false)
+	require.Zero(t, s.provider.Stats().Total.Calls[fitbit.Token])
+}

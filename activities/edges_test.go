@@ -1,0 +1,187 @@
+package activities_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+)
+
+var (
+	noWord = serviceerror.NewUnavailable("the server does not answer")
+	gone   = serviceerror.NewNotFound("no such activity execution")
+)
+
+// temporalWord is a Temporal server's word on completions, and its histories.
+type temporalWord struct {
+	// word is what the nth completion is told; nil means that all are taken.
+	word func(n int) error
+
+	runs    []earlierRun // the latest first
+	listErr error
+
+	mu        sync.Mutex
+	asked     int
+	completed []activities.Called
+	queries   []string
+	read      []string // the runs whose histories were read
+}
+
+func (w *temporalWord) CompleteActivity(_ context.Context, _ []byte, result any, _ error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked++
+	if w.word != nil {
+		if err := w.word(w.asked); err != nil {
+			return err
+		}
+	}
+	w.completed = append(w.completed, result.(activities.Called))
+	return nil
+}
+
+// says makes every completion be told the same.
+func says(err error) func(int) error { return func(int) error { return err } }
+
+func (w *temporalWord) last() activities.Called {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.completed[len(w.completed)-1]
+}
+
+func (w *temporalWord) timesAsked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked
+}
+
+// earlierRun is a run that the server still knows, or once knew.
+type earlierRun struct {
+	id     string
+	called []activities.Called
+	err    error // of reading its history
+}
+
+func (w *temporalWord) ListWorkflow(_ context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queries = append(w.queries, request.Query)
+	if w.listErr != nil {
+		return nil, w.listErr
+	}
+	const perPage = 50 // fewer than asked for, as a server may
+	from := 0
+	if len(request.NextPageToken) > 0 {
+		from = int(request.NextPageToken[0])
+	}
+	page := w.runs[from:min(from+perPage, len(w.runs))]
+	answer := &workflowservice.ListWorkflowExecutionsResponse{}
+	for _, run := range page {
+		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{
+			Execution: &commonpb.WorkflowExecution{WorkflowId: "fitbit-token-refresh", RunId: run.id},
+		})
+	}
+	if next := from + len(page); next < len(w.runs) {
+		answer.NextPageToken = []byte{byte(next)}
+	}
+	return answer, nil
+}
+
+func (w *temporalWord) GetWorkflowHistory(_ context.Context, _, runID string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.read = append(w.read, runID)
+	run := w.runs[slices.IndexFunc(w.runs, func(r earlierRun) bool { return r.id == runID })]
+	return &events{left: run.events(), err: run.err}
+}
+
+// events is a history in which other activities surround the calls.
+func (r earlierRun) events() []*historypb.HistoryEvent {
+	var history []*historypb.HistoryEvent
+	schedule := func(name string, result any) {
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(result)
+		if err != nil {
+			panic(err)
+		}
+		id := int64(len(history) + 1)
+		history = append(history,
+			&historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+				ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{ActivityType: &commonpb.ActivityType{Name: name}}}},
+			&historypb.HistoryEvent{EventId: id + 1, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: id, Result: payloads}}})
+	}
+	schedule("LoadSecrets", activities.Loaded{Account: account})
+	for _, c := range r.called {
+		schedule("CallFitbit", c)
+	}
+	schedule("CallFitbit", "what another version of the program wrote")
+	schedule("StoreSecrets", activities.Stored{})
+	return history
+}
+
+type events struct {
+	left []*historypb.HistoryEvent
+	err  error
+}
+
+func (e *events) HasNext() bool { return e.err != nil || len(e.left) > 0 }
+
+func (e *events) Next() (*historypb.HistoryEvent, error) {
+	if e.err != nil {
+		return nil, e.err
+	}
+	next := e.left[0]
+	e.left = e.left[1:]
+	return next, nil
+}
+
+// measured counts what the activities measured.
+type measured struct {
+	mu       sync.Mutex
+	answered []string
+	durable  []string
+	escrowed int
+	stored   []string
+	alerted  []string
+}
+
+func (m *measured) Answered(_ context.Context, _, kind string) { m.note(&m.answered, kind) }
+
+func (m *measured) Durable(_ context.Context, where string, after time.Duration) {
+	if after < 0 || after > time.Minute {
+		where = "at an impossible time"
+	}
+	m.note(&m.durable, where)
+}
+
+func (m *measured) Escrowed(context.Context, string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.escrowed++
+}
+
+func (m *measured) Stored(_ context.Context, _ token.Account, outcome string, _ time.Time) {
+	m.note(&m.stored, outcome)
+}
+
+func (m *measured) Alerted(_ context.Context, _ token.Account, reason string) {
+	m.note(&m.alerted, reason)
+}
+
+func (m *measured) note(list *[]string, what string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	*list = append(*list, what)
+}

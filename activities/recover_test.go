@@ -1,0 +1,200 @@
+package activities_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/memvault"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+func (s *system) climb(lost activities.Lost) (activities.Recovery, error) {
+	return perform[activities.Recovery](s, attempt{run: "run-now"}, "RecoverGrant", lost)
+}
+
+func TestTheVaultIsTheFirstRungOfTheLadder(t *testing.T) {
+	s := newSystem(t)
+	spent := s.mustLoad()
+	called := s.issued()
+	_, err := s.store(called)
+	require.NoError(t, err)
+	recovery, err := s.climb(activities.Lost{Loaded: spent})
+	require.NoError(t, err)
+	require.Equal(t, activities.Recovery{Found: activities.FoundInVault}, recovery)
+	require.Empty(t, s.temporal.queries, "no history needs to be read")
+	s.requireNewestIs(called)
+}
+
+func TestAPairInAnEarlierRunsHistoryIsStored(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.Lost{Loaded: s.mustLoad()}
+	called := s.issued()
+	s.temporal.runs = []earlierRun{{id: "run-now"}, {id: "run-3"}, {id: "run-2", called: []activities.Called{called}}, {id: "run-1"}}
+	recovery, err := s.climb(lost)
+	require.NoError(t, err)
+	require.Equal(t, activities.FoundInHistory, recovery.Found)
+	require.Equal(t, 3, recovery.Searched, "the run's own history is not one of them")
+	require.Equal(t, called.Provenance, recovery.Called.Provenance)
+	require.Equal(t, s.vault.All("RefreshToken")[1].Version, recovery.Stored.RefreshTokenVersion)
+	s.requireHeldIsLive()
+	require.NotContains(t, s.temporal.read, "run-now")
+	require.Equal(t, []string{"recovered"}, s.metrics.stored)
+}
+
+func TestOfSeveralPairsTheNewestIsStored(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.Lost{Loaded: s.mustLoad()}
+	older, newer := s.issuedTwice()
+	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.Called{older}}, {id: "run-1", called: []activities.Called{newer}}}
+	recovery, err := s.climb(lost)
+	require.NoError(t, err)
+	require.Equal(t, newer.Provenance, recovery.Called.Provenance)
+	s.requireNewestIs(newer)
+}
+
+// issuedTwice is a pair and the one that its refresh token was spent for, in a
+// vault that has neither.
+func (s *system) issuedTwice() (older, newer activities.Called) {
+	s.t.Helper()
+	older = s.issued()
+	real := s.Vault
+	elsewhere := &memvault.Vault{}
+	elsewhere.Put("FitbitCredentials", credentials)
+	s.Vault = vault.New(elsewhere)
+	_, err := s.store(older)
+	require.NoError(s.t, err)
+	newer = s.issued()
+	s.Vault = real
+	return older, newer
+}
+
+func TestOnlyDescendantsOfTheLostGrantAreStored(t *testing.T) {
+	for name, change := range map[string]func(*activities.Called){
+		"another account":            func(c *activities.Called) { c.Account.Name = "will" },
+		"another provider":           func(c *activities.Called) { c.Account.Provider = "google-health" },
+		"another person":             func(c *activities.Called) { c.UserID = "SOMEBODY-ELSE" },
+		"another consent":            func(c *activities.Called) { c.Provenance.Parent, c.Provenance.Consent = "f00d", "f00d" },
+		"an answer without rotation": func(c *activities.Called) { c.Rotated = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t)
+			lost := activities.Lost{Loaded: s.mustLoad()}
+			lost.UserID = "USER-1"
+			called := s.issued()
+			change(&called)
+			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.Called{called}}}
+			recovery, err := s.climb(lost)
+			require.NoError(t, err)
+			require.Equal(t, activities.Recovery{Searched: 1}, recovery)
+			require.Len(t, s.vault.All("RefreshToken"), 1)
+		})
+	}
+}
+
+func TestTheSearchEndsAtTheRunThatIssuedTheLostGrant(t *testing.T) {
+	s := newSystem(t)
+	first := s.issued()
+	_, err := s.store(first)
+	require.NoError(t, err)
+	lost := activities.Lost{Loaded: s.mustLoad()}
+	s.temporal.runs = []earlierRun{{id: "run-3"}, {id: "run-2", called: []activities.Called{first}}, {id: "run-1"}}
+	recovery, err := s.climb(lost)
+	require.NoError(t, err)
+	require.Equal(t, activities.Recovery{Searched: 2}, recovery)
+	require.Equal(t, []string{"run-3", "run-2"}, s.temporal.read)
+}
+
+func TestTheSearchIsBounded(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.Lost{Loaded: s.mustLoad()}
+	for i := range 130 {
+		s.temporal.runs = append(s.temporal.runs, earlierRun{id: fmt.Sprintf("run-%d", i)})
+	}
+	s.temporal.runs[129].called = []activities.Called{s.issued()} // too long ago
+	recovery, err := s.climb(lost)
+	require.NoError(t, err)
+	require.Equal(t, activities.Recovery{Searched: 120}, recovery)
+	require.Len(t, s.temporal.read, 120)
+}
+
+func TestAPairThatNoKeyOpensIsPassedOver(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.Lost{Loaded: s.mustLoad()}
+	good := s.issued()
+	spoilt := good
+	spoilt.Provenance.Generation = 2
+	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.Called{spoilt}}, {id: "run-1", called: []activities.Called{good}}}
+	recovery, err := s.climb(lost)
+	require.NoError(t, err)
+	require.Equal(t, good.Provenance, recovery.Called.Provenance)
+	s.requireHeldIsLive()
+	require.Contains(t, s.said.String(), "an earlier run holds a pair that no key opens")
+}
+
+func TestARunWhoseRetentionEndedIsPassedOver(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.Lost{Loaded: s.mustLoad()}
+	s.temporal.runs = []earlierRun{
+		{id: "run-2", err: serviceerror.NewNotFound("workflow execution history not found")},
+		{id: "run-1", called: []activities.Called{s.issued()}},
+	}
+	recovery, err := s.climb(lost)
+	require.NoError(t, err)
+	require.Equal(t, activities.FoundInHistory, recovery.Found)
+}
+
+func TestALadderThatCannotBeClimbedIsTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		breaks func(*system)
+		kind   string
+	}{
+		"the vault is away":        {func(s *system) { s.refuse("list", "RefreshToken", vault.ErrUnavailable) }, "VaultNotReady"},
+		"the list is away":         {func(s *system) { s.temporal.listErr = errors.New("unavailable") }, "HistoryNotReady"},
+		"a history is away":        {func(s *system) { s.temporal.runs[0].err = errors.New("unavailable") }, "HistoryNotReady"},
+		"the vault takes no write": {func(s *system) { s.refuse("set", "RefreshToken", vault.ErrReadOnly) }, "VaultNotReady"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t)
+			lost := activities.Lost{Loaded: s.mustLoad()}
+			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.Called{s.issued()}}}
+			c.breaks(s)
+			_, err := s.climb(lost)
+			requireFailure(t, err, c.kind, false)
+		})
+	}
+}
+
+func TestTheQueryAsksForWhatTheNamespaceCanSearch(t *testing.T) {
+	will := token.Account{Provider: "fitbit", Name: "will"}
+	for _, c := range []struct {
+		name string
+		lost activities.Lost
+		want string
+	}{
+		{"nothing but the workflow ID", activities.Lost{},
+			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh')`},
+		{"the run of the intent record", activities.Lost{Loaded: activities.Loaded{SpentBefore: "run-9"}},
+			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR RunId = 'run-9')`},
+		{"the account", activities.Lost{Searchable: true},
+			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR (TokenAccount = 'will' AND TokenProvider = 'fitbit'))`},
+		{"a text that would end the literal", activities.Lost{Loaded: activities.Loaded{SpentBefore: `a' OR '\`}},
+			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR RunId = 'a'' OR ''\\')`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			s.vault.Put("will-RefreshToken", canary+"will")
+			loaded, err := perform[activities.Loaded](s, attempt{}, "LoadSecrets", will)
+			require.NoError(t, err)
+			loaded.SpentBefore = c.lost.SpentBefore
+			_, err = s.climb(activities.Lost{Loaded: loaded, Searchable: c.lost.Searchable})
+			require.NoError(t, err)
+			require.Equal(t, []string{c.want}, s.temporal.queries)
+		})
+	}
+}

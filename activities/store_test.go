@@ -1,0 +1,111 @@
+package activities_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+func TestAPairIsStoredOnceHoweverOftenItIsStored(t *testing.T) {
+	s := newSystem(t)
+	called := s.issued()
+	first, err := s.store(called)
+	require.NoError(t, err)
+	s.requireHeldIsLive()
+	require.Equal(t, s.vault.All("RefreshToken")[1].Version, first.RefreshTokenVersion)
+	require.Equal(t, s.vault.All("AccessToken")[0].Version, first.AccessTokenVersion)
+	require.Equal(t, called.AccessTokenExpiry.Unix(), s.vault.All("AccessToken")[0].Expires.Unix())
+
+	s.coldKeyring() // as on another worker
+	again, err := s.store(called)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Len(t, s.vault.All("RefreshToken"), 2)
+	require.Len(t, s.vault.All("AccessToken"), 1)
+	require.Equal(t, []string{"refreshed", "refreshed"}, s.metrics.stored)
+}
+
+func TestTheRefreshTokenIsStoredFirst(t *testing.T) {
+	s := newSystem(t)
+	called := s.issued()
+	s.refuse("set", "AccessToken", vault.ErrUnavailable)
+	_, err := s.store(called)
+	requireFailure(t, err, "VaultNotReady", false)
+	require.True(t, s.provider.IsLive(s.held()))
+	require.Empty(t, s.vault.All("AccessToken"))
+}
+
+func TestAPairThatComesLateIsSuperseded(t *testing.T) {
+	s := newSystem(t)
+	late := s.issued()
+	_, err := s.store(late)
+	require.NoError(t, err)
+	newer := s.issued()
+	_, err = s.store(newer)
+	require.NoError(t, err)
+
+	stored, err := s.store(late)
+	require.NoError(t, err)
+	require.True(t, stored.Superseded)
+	s.requireNewestIs(newer)
+	require.Equal(t, []string{"refreshed", "refreshed", "superseded"}, s.metrics.stored)
+}
+
+func (s *system) requireNewestIs(c activities.Called) {
+	s.t.Helper()
+	require.Equal(s.t, c.Provenance.Fingerprint, token.NewSecret(s.held()).Fingerprint())
+}
+
+func TestTwoTokensOfOneGenerationAreForAPersonToJudge(t *testing.T) {
+	s := newSystem(t)
+	called := s.issued()
+	_, err := s.store(called)
+	require.NoError(t, err)
+	twin := called
+	twin.Provenance.Fingerprint = "0123456789abcdef"
+	_, err = s.store(twin)
+	failure := requireFailure(t, err, activities.GenerationConflict, true)
+	require.Contains(t, failure.Message(), "find out which one the provider still takes")
+	s.requireNewestIs(called)
+}
+
+func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
+	for _, kind := range []error{
+		vault.ErrDenied, vault.ErrReadOnly, vault.ErrThrottled, vault.ErrUnavailable, vault.ErrCredential, vault.ErrRejected, vault.ErrNotFound,
+	} {
+		t.Run(kind.Error(), func(t *testing.T) {
+			s := newSystem(t)
+			called := s.issued()
+			s.refuse("set", "RefreshToken", kind)
+			_, err := s.store(called)
+			failure := requireFailure(t, err, "VaultNotReady", false)
+			require.Contains(t, failure.Message(), "vault: set RefreshToken: "+kind.Error())
+		})
+	}
+	for name, spoil := range map[string]func(*activities.Called){
+		"an envelope that does not open": func(c *activities.Called) { c.Pair[len(c.Pair)-1] ^= 1 },
+		"a provider that nobody knows":   func(c *activities.Called) { c.Account.Provider = "nobody" },
+		"an envelope of another account": func(c *activities.Called) { c.Account.Name = "will" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t)
+			called := s.issued()
+			spoil(&called)
+			_, err := s.store(called)
+			requireFailure(t, err, "VaultNotReady", false)
+		})
+	}
+}
+
+func TestADeletedSecretIsRecoveredForThePair(t *testing.T) {
+	s := newSystem(t)
+	called := s.issued()
+	s.vault.Delete("RefreshToken")
+	_, err := s.store(called)
+	require.NoError(t, err)
+	s.requireHeldIsLive()
+}

@@ -1,0 +1,244 @@
+package activities_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	sdkinterceptor "go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/seal"
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/memvault"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+// canary begins every secret of these tests, so that one that got out is found.
+const canary = "fake-canary-"
+
+var (
+	account     = token.Account{Provider: "fitbit", Name: "default"}
+	credentials = base64.StdEncoding.EncodeToString([]byte("FAKE0C:" + canary + "client-secret"))
+)
+
+// system is the activities between a real provider simulator, a vault in memory
+// and a Temporal server that says what a test wants.
+type system struct {
+	*activities.Activities
+	t        *testing.T
+	provider *fitbit.Server
+	vault    *memvault.Vault
+	temporal *temporalWord
+	metrics  *measured
+	said     *transcript
+}
+
+// setup is what a test wants otherwise than usual.
+type setup struct {
+	tokenURL string // of Fitbit, in place of the simulator's
+	entries  string // further entries of the providers file
+	// secrets is the way to a vault that has the credentials already, in place
+	// of the one in memory.
+	secrets vault.Secrets
+}
+
+// newSystem has one account whose grant is fresh. When the test ends, nothing
+// that was said or failed may hold a secret.
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	return newSystemWith(t, setup{})
+}
+
+func newSystemWith(t *testing.T, o setup) *system {
+	t.Helper()
+	sim, err := fitbit.Start(fitbit.Options{
+		TokenPrefix: canary,
+		Client:      fitbit.Client{ID: "FAKE0C", Secret: token.NewSecret(canary + "client-secret")},
+	})
+	require.NoError(t, err)
+	t.Cleanup(sim.Close)
+	s := &system{t: t, provider: sim, vault: &memvault.Vault{}, temporal: &temporalWord{}, metrics: &measured{}, said: &transcript{}}
+	if o.tokenURL == "" {
+		o.tokenURL = sim.URL() + "/oauth2/token"
+	}
+	if o.secrets == nil {
+		refresh, _ := sim.CreateGrant("USER-1")
+		s.vault.Put("FitbitCredentials", credentials)
+		s.vault.Put("RefreshToken", refresh)
+		o.secrets = s.vault
+	}
+	yaml := "providers:\n  fitbit:\n    token_url: " + o.tokenURL + "\n" + o.entries
+	table, err := provider.Builtin().Override([]byte(yaml), "providers.yaml")
+	require.NoError(t, err)
+	ring := seal.New(vault.NewKeysets(o.secrets))
+	_, err = ring.Create(t.Context())
+	require.NoError(t, err)
+	s.Activities = activities.New(activities.Dependencies{
+		Vault:     vault.New(o.secrets),
+		Keyring:   ring,
+		Providers: table,
+		Client:    provider.NewClient(nil),
+		Temporal:  s.temporal,
+		Metrics:   s.metrics,
+		Log:       slog.New(slog.NewTextHandler(s.said, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	t.Cleanup(func() { requireNoSecret(t, s.said.String()) })
+	return s
+}
+
+func requireNoSecret(t *testing.T, text string) {
+	t.Helper()
+	require.NotContains(t, text, canary)
+	require.NotContains(t, text, credentials)
+}
+
+// attempt is the circumstances of one attempt at an activity.
+type attempt struct {
+	number   int32           // 1 unless set
+	run      string          // "run-1" unless set
+	deadline time.Time       // in 20 s unless set
+	ctx      context.Context // the test's unless set
+}
+
+// perform has an activity done as a worker would, and keeps every failure for
+// the search for secrets.
+func perform[Out any](s *system, at attempt, name string, in any) (out Out, err error) {
+	s.t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestActivityEnvironment()
+	env.SetTestTimeout(time.Minute)
+	if at.ctx == nil {
+		at.ctx = s.t.Context()
+	}
+	env.SetWorkerOptions(worker.Options{
+		BackgroundActivityContext: at.ctx,
+		Interceptors:              []sdkinterceptor.WorkerInterceptor{&circumstances{at: at}},
+	})
+	s.Register(env)
+	value, err := env.ExecuteActivity(name, in)
+	if err != nil {
+		_, _ = fmt.Fprintf(s.said, "failure: %+v\n", err)
+		return out, err
+	}
+	if value.HasValue() {
+		require.NoError(s.t, value.Get(&out))
+	}
+	return out, nil
+}
+
+func (s *system) load(at attempt) (activities.Loaded, error) {
+	return perform[activities.Loaded](s, at, "LoadSecrets", account)
+}
+
+// mustLoad is a grant that is ready to be spent.
+func (s *system) mustLoad() activities.Loaded {
+	s.t.Helper()
+	loaded, err := s.load(attempt{})
+	require.NoError(s.t, err)
+	return loaded
+}
+
+func (s *system) call(at attempt, in activities.Loaded) error {
+	_, err := perform[activities.Called](s, at, "CallFitbit", in)
+	return err
+}
+
+// issued is a pair that the provider has issued and that nobody has stored.
+func (s *system) issued() activities.Called {
+	s.t.Helper()
+	require.ErrorIs(s.t, s.call(attempt{}, s.mustLoad()), activity.ErrResultPending)
+	return s.temporal.last()
+}
+
+func (s *system) store(c activities.Called) (activities.Stored, error) {
+	return perform[activities.Stored](s, attempt{}, "StoreSecrets", c)
+}
+
+// held is the vault's current refresh token.
+func (s *system) held() string {
+	all := s.vault.All("RefreshToken")
+	return all[len(all)-1].Value.Reveal()
+}
+
+// requireFailure demands a failure of one of our types, and returns it.
+func requireFailure(t *testing.T, err error, kind string, final bool) *temporal.ApplicationError {
+	t.Helper()
+	var failure *temporal.ApplicationError
+	require.ErrorAs(t, err, &failure)
+	require.Equal(t, kind, failure.Type(), failure.Message())
+	require.Equal(t, final, failure.NonRetryable(), "whether it ends the activity for good")
+	require.NotContains(t, failure.Message(), "\n")
+	return failure
+}
+
+// circumstances tells an activity which attempt it is.
+type circumstances struct {
+	sdkinterceptor.WorkerInterceptorBase
+	at attempt
+}
+
+func (c *circumstances) InterceptActivity(_ context.Context, next sdkinterceptor.ActivityInboundInterceptor) sdkinterceptor.ActivityInboundInterceptor {
+	return &told{ActivityInboundInterceptorBase: sdkinterceptor.ActivityInboundInterceptorBase{Next: next}, at: c.at}
+}
+
+type told struct {
+	sdkinterceptor.ActivityInboundInterceptorBase
+	at attempt
+}
+
+func (i *told) Init(next sdkinterceptor.ActivityOutboundInterceptor) error {
+	return i.Next.Init(&teller{ActivityOutboundInterceptorBase: sdkinterceptor.ActivityOutboundInterceptorBase{Next: next}, at: i.at})
+}
+
+type teller struct {
+	sdkinterceptor.ActivityOutboundInterceptorBase
+	at attempt
+}
+
+func (o *teller) GetInfo(ctx context.Context) activity.Info {
+	info := o.Next.GetInfo(ctx)
+	info.Attempt = max(1, o.at.number)
+	info.WorkflowExecution.ID = "fitbit-token-refresh"
+	info.WorkflowExecution.RunID = "run-1"
+	if o.at.run != "" {
+		info.WorkflowExecution.RunID = o.at.run
+	}
+	info.Deadline = time.Now().Add(activities.CallTimeout)
+	if !o.at.deadline.IsZero() {
+		info.Deadline = o.at.deadline
+	}
+	return info
+}
+
+// transcript is what was logged and what failed.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *transcript) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(b)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
