@@ -72,24 +72,37 @@ func (a account) held() {
 
 // nothingLost asserts that the vault holds the provider's live refresh token as
 // the given generation and the access token of the same pair on top, and that
-// every generation since 0 has one version, each the child of the one before.
+// every generation since 0 has one version: a consent, or the child of the one
+// before.
 func (a account) nothingLost(generation int) {
 	a.t.Helper()
-	held := a.Held(a.name)
-	require.True(a.t, a.Provider.IsLive(held), "the vault's current refresh token is not the provider's live one")
+	require.True(a.t, a.Provider.IsLive(a.Held(a.name)), "the vault's current refresh token is not the provider's live one")
 
 	versions := a.refreshVersions()
 	require.Len(a.t, versions, generation+1, "versions of the refresh token")
+	issued := 0
 	for g, v := range versions {
 		require.Equal(a.t, strconv.Itoa(g), v.Tags["generation"], "version %d of the refresh token", g)
 		require.Equal(a.t, fingerprint(v), v.Tags["fingerprint"], "generation %d", g)
-		if g > 0 {
+		require.True(a.t, v.Enabled, "generation %d", g)
+		if v.Tags["consent"] != fingerprint(v) {
 			require.Equal(a.t, fingerprint(versions[g-1]), v.Tags["parent"], "generation %d", g)
+			issued++
 		}
 	}
 	access := a.accessVersions()
-	require.Len(a.t, access, generation, "versions of the access token")
-	require.Equal(a.t, strconv.Itoa(generation), access[len(access)-1].Tags["generation"], "the current access token")
+	require.Len(a.t, access, issued, "versions of the access token")
+	require.Equal(a.t, strconv.Itoa(generation), access[issued-1].Tags["generation"], "the current access token")
+}
+
+// untouched asserts that the vault's refresh token is still the given value and
+// has no version but those of the given number of generations.
+func (a account) untouched(value string, versions int) {
+	a.t.Helper()
+	held := a.refreshVersions()
+	require.Len(a.t, held, versions, "versions of the refresh token")
+	require.Equal(a.t, value, held[versions-1].Value, "the current refresh token")
+	require.True(a.t, held[versions-1].Enabled, "the current refresh token")
 }
 
 func fingerprint(v keyvault.Version) string {

@@ -69,7 +69,7 @@ func (s *system) inspect(w *stack.Worker) {
 	w.Kill()
 	said := w.Output()
 	require.NotContains(s.t, said, "DATA RACE")
-	if strings.Contains(said, secretPrefix) {
+	if strings.Contains(said, secretPrefix) || strings.Contains(said, s.Vault.Versions("FitbitCredentials")[0].Value) {
 		s.t.Error("a worker's log holds a secret")
 		return // and is not printed
 	}
@@ -88,8 +88,9 @@ func (s *system) eventually(what string, holds func() bool) {
 	}
 }
 
-// alerts is how many alerts for a reason a worker has counted in its metrics.
-func (s *system) alerts(w *stack.Worker, reason string) int {
+// metric reads one of a worker's counts, by the series' name and one of its
+// labels; 0 where the worker has not counted it yet.
+func (s *system) metric(w *stack.Worker, series, label, value string) int {
 	s.t.Helper()
 	answer, err := http.Get(w.HTTP + "/metrics")
 	require.NoError(s.t, err)
@@ -97,7 +98,7 @@ func (s *system) alerts(w *stack.Worker, reason string) int {
 	page, err := io.ReadAll(answer.Body)
 	require.NoError(s.t, err)
 	for line := range strings.Lines(string(page)) {
-		if strings.HasPrefix(line, "tokenkeeper_alerts_total{") && strings.Contains(line, fmt.Sprintf("reason=%q", reason)) {
+		if strings.HasPrefix(line, series+"{") && strings.Contains(line, fmt.Sprintf("%s=%q", label, value)) {
 			var n int
 			_, err := fmt.Sscan(line[strings.LastIndex(line, "}")+1:], &n)
 			require.NoError(s.t, err)

@@ -1,15 +1,41 @@
 package main_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/sim/fitbit"
 	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )
+
+// forGood is how long something is delayed that is not meant to come.
+const forGood = time.Hour
+
+func TestF01WorkerKilledWhileItLoadsLeavesTheTokenUnspent(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	doomed := s.work()
+	// The intent record is written, and the worker does not hear of it.
+	name := stack.SecretName(a.name, "RefreshToken")
+	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayAfter: forGood})
+	run := a.refresh()
+	s.eventually("the intent record is written", func() bool { return a.refreshVersions()[0].Tags["refresh-run-id"] == run.runID })
+	doomed.Kill()
+	require.Zero(t, a.calls())
+	s.work()
+
+	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	require.Equal(t, 1, a.calls())
+	require.Equal(t, []int{2}, run.attempts("LoadSecrets"))
+	a.nothingLost(1)
+}
 
 func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T) {
 	s := newSystem(t, stack.Options{})
@@ -26,5 +52,50 @@ func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T
 	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
 	require.Equal(t, 2, a.calls())
 	require.Equal(t, []int{2}, run.attempts("CallFitbit"))
+	a.nothingLost(1)
+}
+
+func TestF05WorkerKilledBeforeItStoresAndAnotherOneStores(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	temporal := s.linkTo(s.Temporal.Address())
+	doomed := s.work("TEMPORAL_ADDRESS=" + temporal.address())
+	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Hold: true}))
+	run := a.refresh()
+	a.held()
+	// The pair arrives in the history, and the worker hears neither of that nor
+	// of what to do next.
+	temporal.swallow(answers)
+	require.Equal(t, 1, s.Provider.Release(a.user))
+	run.completed("CallFitbit")
+	doomed.Kill()
+	require.Len(t, a.refreshVersions(), 1, "killed too late: the worker has stored the pair")
+	s.work()
+
+	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	require.Equal(t, 1, a.calls())
+	a.nothingLost(1)
+}
+
+func TestF05WorkerKilledBetweenTheTwoWritesLeavesOneVersionOfEachGeneration(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	doomed := s.work()
+	name := stack.SecretName(a.name, "AccessToken")
+	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: name, Times: 1, DelayBefore: forGood})
+	run := a.refresh()
+	s.eventually("the access token is about to be written", func() bool {
+		return s.Vault.Counts().ByName[strings.ToLower(name)][keyvault.OpSet] == 1
+	})
+	doomed.Kill()
+	require.Len(t, a.refreshVersions(), 2)
+	require.Empty(t, a.accessVersions())
+	s.work()
+
+	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	require.Equal(t, 1, a.calls())
+	require.Equal(t, []int{2}, run.attempts("StoreSecrets"))
 	a.nothingLost(1)
 }
