@@ -17,26 +17,24 @@ const recoveryPoll = 300 * time.Millisecond
 // Recover implements vault.Secrets. It waits as long as ctx allows: Key Vault
 // recovers behind the caller's back, answers reads before it takes writes, and
 // meanwhile says "not found" and then "is being recovered" (Azure/azure-sdk-for-net
-// issue 31581). A name that is not deleted, or that someone else is recovering,
-// is waited for as well; one that has no versions at all is vault.ErrNotFound.
+// issue 31581). A name that is still being deleted, that is not deleted, or that
+// someone else is recovering, is waited for as well; one that has no versions at
+// all is vault.ErrNotFound.
 func (c *Client) Recover(ctx context.Context, name string) error {
-	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
-	_, err := c.secrets.RecoverDeletedSecret(callCtx, name, nil)
-	cancel()
-	var started failure
-	if err != nil {
-		started = c.diagnose(ctx, err)
-		if !recovering(started) {
-			return c.fail(ctx, "recover", name, err)
-		}
-	}
+	accepted := false
 	for {
+		var refused failure
+		if !accepted {
+			if refused, accepted = c.startRecovery(ctx, name); !accepted && !recovering(refused) {
+				return c.failAs("recover", name, refused)
+			}
+		}
 		versions, err := c.Versions(ctx, name)
 		if err != nil {
 			return err
 		}
-		if len(versions) == 0 && started.notFound() {
-			return c.failAs("recover", name, started)
+		if len(versions) == 0 && refused.notFound() {
+			return c.failAs("recover", name, refused)
 		}
 		if len(versions) > 0 {
 			last, err := c.tryWrite(ctx, name, versions[0])
@@ -55,6 +53,15 @@ func (c *Client) Recover(ctx context.Context, name string) error {
 	}
 }
 
+func (c *Client) startRecovery(ctx context.Context, name string) (refused failure, accepted bool) {
+	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := c.secrets.RecoverDeletedSecret(callCtx, name, nil); err != nil {
+		return c.diagnose(ctx, err), false
+	}
+	return failure{}, true
+}
+
 // tryWrite writes to one version what it already holds: the only write that
 // proves writability and leaves no trace but the time of update.
 func (c *Client) tryWrite(ctx context.Context, name string, p vault.Properties) (failure, error) {
@@ -67,7 +74,8 @@ func (c *Client) tryWrite(ctx context.Context, name string, p vault.Properties) 
 	return failure{}, nil
 }
 
-// recovering reports whether an answer is one that a name gives on its way back.
+// recovering reports whether an answer is one that a name gives on its way out
+// or back.
 func recovering(f failure) bool {
 	return f.notFound() || f.class == answered && f.status == http.StatusConflict
 }

@@ -65,7 +65,11 @@ func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties,
 	for pager := c.secrets.NewListSecretPropertiesVersionsPager(name, nil); pager.More(); {
 		page, err := nextPage(ctx, pager.NextPage)
 		if err != nil {
-			return nil, c.fail(ctx, "list", name, err)
+			f := c.diagnose(ctx, err)
+			if len(all) == 0 && f.notFound() {
+				return nil, nil // Lowkey Vault; Key Vault itself lists nothing
+			}
+			return nil, c.failAs("list", name, f)
 		}
 		for _, v := range page.Value {
 			all = append(all, properties(v.ID, v.ContentType, v.Attributes, v.Tags))
@@ -80,7 +84,10 @@ func nextPage[T any](ctx context.Context, next func(context.Context) (T, error))
 	return next(ctx)
 }
 
-// IsDeleted implements vault.Secrets.
+// IsDeleted implements vault.Secrets. Key Vault does not show a disabled secret
+// among the deleted: it says that it is disabled, instead of "not found". While
+// a deletion is under way, which takes up to half a minute, the answer is false
+// and Set fails as unavailable.
 func (c *Client) IsDeleted(ctx context.Context, name string) (bool, error) {
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -88,10 +95,14 @@ func (c *Client) IsDeleted(ctx context.Context, name string) (bool, error) {
 	if err == nil {
 		return true, nil
 	}
-	if f := c.diagnose(ctx, err); f.notFound() {
+	f := c.diagnose(ctx, err)
+	switch {
+	case f.notFound():
 		return false, nil
+	case judge(f).kind == vault.ErrDisabled:
+		return true, nil
 	}
-	return false, c.fail(ctx, "get deleted", name, err)
+	return false, c.failAs("get deleted", name, f)
 }
 
 func properties(id *azsecrets.ID, contentType *string, a *azsecrets.SecretAttributes, tags map[string]*string) vault.Properties {
