@@ -10,7 +10,7 @@ FLOOR    := 85
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: temporal ## Run the whole system on this machine, with a live view
@@ -28,6 +28,10 @@ test: temporal ## Run every test, and hold the coverage of what handles tokens
 		go test -race -timeout 20m -coverprofile=.bin/coverage.out ./...
 	@awk -v floor=$(FLOOR) -v module=tokenkeeper -v covered='$(COVERED)' \
 		-f scripts/coverage.awk .bin/coverage.out
+
+.PHONY: test-lowkey-vault
+test-lowkey-vault: temporal ## Test against Lowkey Vault as well, which others wrote
+	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 scripts/test-lowkey-vault
 
 .PHONY: lint
 lint: ## Check format, vet, staticcheck, errcheck and workflow determinism

@@ -53,6 +53,25 @@ func TestWritesDuringRecoveryMayBeTriedAgain(t *testing.T) {
 	require.True(t, vault.Retryable(err))
 }
 
+func TestANameThatIsBeingDeletedIsRefusedThenRecovered(t *testing.T) {
+	t.Parallel()
+	server, c := start(t, sim.Options{DeletionDelay: 700 * time.Millisecond, RecoveryDelay: 50 * time.Millisecond})
+	put(t, server, name, value)
+	require.NoError(t, server.Delete(name))
+
+	_, err := c.Set(t.Context(), name, token.NewSecret(value), vault.Properties{})
+	require.ErrorIs(t, err, vault.ErrUnavailable)
+	require.ErrorContains(t, err, "ObjectIsBeingDeleted")
+	require.True(t, vault.Retryable(err))
+	deleted, err := c.IsDeleted(t.Context(), name)
+	require.NoError(t, err)
+	require.False(t, deleted, "not yet")
+
+	require.NoError(t, c.Recover(t.Context(), name))
+	_, err = c.Set(t.Context(), name, token.NewSecret(value), vault.Properties{})
+	require.NoError(t, err)
+}
+
 func TestTwoMayRecoverTheSameName(t *testing.T) {
 	t.Parallel()
 	server, c := start(t, sim.Options{RecoveryDelay: 50 * time.Millisecond})
@@ -60,22 +79,6 @@ func TestTwoMayRecoverTheSameName(t *testing.T) {
 	require.NoError(t, server.Delete(name))
 	require.NoError(t, c.Recover(t.Context(), name))
 	require.NoError(t, c.Recover(t.Context(), name), "a live name needs no recovery")
-}
-
-func TestNothingToRecoverIsNotFound(t *testing.T) {
-	t.Parallel()
-	_, c := start(t, sim.Options{})
-	require.ErrorIs(t, c.Recover(t.Context(), name), vault.ErrNotFound)
-}
-
-func TestADisabledSecretIsRecoveredDisabled(t *testing.T) {
-	t.Parallel()
-	server, c := start(t, sim.Options{RecoveryDelay: 50 * time.Millisecond})
-	version := put(t, server, name, value)
-	require.NoError(t, server.SetEnabled(name, version, false))
-	require.NoError(t, server.Delete(name))
-	require.NoError(t, c.Recover(t.Context(), name))
-	require.False(t, server.Versions(name)[0].Enabled)
 }
 
 func TestRecoveryReportsWhatStopsIt(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/lowkey"
 	"tokenkeeper/internal/vault/keyvault"
 )
 
@@ -50,9 +51,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, startup)
 	defer cancel()
 
-	presented, err := presentedCertificate(ctx, *vaultURL)
+	presented, err := lowkey.PresentedCertificate(ctx, *vaultURL)
 	if err != nil {
-		return err
+		return fmt.Errorf("-vault-url: %w", err)
 	}
 	if *certFile != "" {
 		if err := os.WriteFile(*certFile, presented, 0o644); err != nil {

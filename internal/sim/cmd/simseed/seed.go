@@ -19,6 +19,9 @@ const (
 	credentialsSecret  = "FitbitCredentials"
 
 	user = "DEMO42"
+
+	// retryEvery is how often a stand-in that is still starting is asked again.
+	retryEvery = 500 * time.Millisecond
 )
 
 // seed leaves the vault with the client's credentials and a refresh token that

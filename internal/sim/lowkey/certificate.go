@@ -1,4 +1,4 @@
-package main
+package lowkey
 
 import (
 	"context"
@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// retryEvery is how often a stand-in that is still starting is asked again.
+// retryEvery is how often a vault that is still starting is asked again.
 const retryEvery = 500 * time.Millisecond
 
-// presentedCertificate waits until the vault answers and returns the certificate
-// that it presents, as PEM. Emulators make their own, which nobody vouches for;
-// taking it on sight is sound on loopback, where nobody can come between, and
-// refused elsewhere.
-func presentedCertificate(ctx context.Context, vaultURL string) ([]byte, error) {
+// PresentedCertificate waits until the vault at an https URL answers and returns
+// the certificate that it presents, as PEM. Emulators bring their own, which
+// nobody vouches for; taking it on sight is sound on loopback, where nobody can
+// come between, and refused elsewhere.
+func PresentedCertificate(ctx context.Context, vaultURL string) ([]byte, error) {
 	u, err := url.Parse(vaultURL)
 	if err != nil || u.Scheme != "https" || u.Port() == "" {
-		return nil, errors.New("-vault-url must look like https://localhost:8443")
+		return nil, errors.New("the vault's URL must look like https://localhost:8443")
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && !ip.IsLoopback() {
-		return nil, fmt.Errorf("-vault-url: %s is not on this machine; its certificate cannot be trusted on sight", u.Hostname())
+		return nil, fmt.Errorf("%s is not on this machine; its certificate cannot be trusted on sight", u.Hostname())
 	}
 	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
 	for {
