@@ -2,51 +2,83 @@ package vault
 
 import (
 	"context"
+	"errors"
 
 	"tokenkeeper/internal/token"
 )
 
-// Advance looks for a refresh token that outranks a dead one: a later
+// Advance looks for a refresh token that takes the place of a dead one: a later
 // generation, or a consent that was put there by hand and buried under a late
 // write. It makes sure that Load will find it and reports whether there is one.
+// A version that would do but is disabled is an error (ErrDisabled).
 func (v *Vault) Advance(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run) (bool, error) {
+	current, _, exists, err := v.look(ctx, n.RefreshToken)
+	if err != nil {
+		return false, err
+	}
 	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
 	if err != nil {
 		return false, err
 	}
-	newer, err := v.newer(ctx, n, versions, dead)
-	if err != nil || newer.Value.Empty() {
+	current = current.asListed(versions)
+	if exists && current.Fingerprint != dead.Fingerprint && consents(current, versions) {
+		return true, nil // nothing outranks a person, and Load sees it without help
+	}
+	heir, found, err := v.heir(ctx, n.RefreshToken, versions, dead)
+	if err != nil || !found {
 		return false, err
 	}
-	current, err := v.current(ctx, n.RefreshToken)
-	if err != nil {
-		return false, err
-	}
-	if current.Fingerprint == newer.Fingerprint {
+	if exists && current.Fingerprint == heir.Fingerprint {
 		return true, nil
 	}
-	_, err = v.secrets.Set(ctx, n.RefreshToken, newer.Value, Properties{
-		Tags: tagsOf(a, newer.Provenance, newer.UserID, newer.ObtainedAt, run),
-	})
+	if _, _, err := v.set(ctx, n.RefreshToken, heir.Value, Properties{Tags: heirsTags(heir, a, run)}); err != nil {
+		return false, err
+	}
+	// Another writer may have been faster, and the heir lies on top of its token.
+	_, _, err = v.restore(ctx, n.RefreshToken, heir.Generation)
 	return err == nil, err
 }
 
-// newer reads the version that outranks the dead token; empty where none does.
-func (v *Vault) newer(ctx context.Context, n Names, versions []Properties, dead token.Provenance) (Held, error) {
-	if newest, known := newestOf(versions); known {
-		if p, _ := provenanceOf(newest.Tags); p.Generation > dead.Generation {
-			return v.read(ctx, n.RefreshToken, newest.Version)
+// heir reads the version that takes the dead token's place. One that was never
+// numbered gets a generation that outranks it.
+func (v *Vault) heir(ctx context.Context, name string, versions []Properties, dead token.Provenance) (h Held, found bool, err error) {
+	for _, p := range heirs(dead, versions) {
+		h, err := v.read(ctx, name, p.Version)
+		switch {
+		case errors.Is(err, ErrMalformed):
+			continue
+		case err != nil:
+			return Held{}, false, err
+		case h.Fingerprint == dead.Fingerprint, spent(h.Fingerprint, versions):
+			continue
+		case !h.tagged && known(h.Fingerprint, versions):
+			continue // a copy of a token that has its place already
 		}
+		if !h.tagged {
+			h.Generation = max(nextGeneration(AccessHeld{}, versions), dead.Generation+1)
+		}
+		return h, true, nil
 	}
-	for _, p := range buried(versions, dead) {
-		h, err := v.read(ctx, n.RefreshToken, p.Version)
-		if err != nil {
-			return Held{}, err
-		}
-		if !known(h.Fingerprint, versions) && !spent(h.Fingerprint, versions) {
-			h.Generation = dead.Generation + 1
-			return h, nil
-		}
+	return Held{}, false, nil
+}
+
+// consents reports whether a person put this token there for us to use: it is
+// none of ours, and nothing says that it is spent.
+func consents(h Held, versions []Properties) bool {
+	return !h.tagged && !spent(h.Fingerprint, versions)
+}
+
+// known reports whether some version's tags name this token as its own.
+func known(f token.Fingerprint, versions []Properties) bool {
+	_, known := firstWritten(f, versions)
+	return known
+}
+
+// heirsTags describe the heir where it is put on top. One of ours keeps its
+// tags, the intent record among them: a run may have spent it already.
+func heirsTags(heir Held, a token.Account, run Run) map[string]string {
+	if heir.tagged {
+		return heir.properties.Tags
 	}
-	return Held{}, nil
+	return tagsOf(a, heir.Provenance, heir.UserID, heir.ObtainedAt, run)
 }

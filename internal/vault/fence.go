@@ -38,6 +38,8 @@ func FenceRefresh(held token.Provenance, tagged bool, issued token.Provenance) V
 		return Skip
 	case held.Fingerprint == issued.Parent:
 		return Write
+	case held.Parent == issued.Fingerprint:
+		return Superseded // it is spent: the vault holds what it was spent for
 	case !tagged:
 		return Superseded // a person's new consent outranks what is in flight
 	case held.Generation < issued.Generation:
@@ -56,7 +58,7 @@ func FenceRefresh(held token.Provenance, tagged bool, issued token.Provenance) V
 // rotate, several access tokens share a generation and the later one counts.
 func FenceAccess(held AccessHeld, issued token.Provenance, access token.Fingerprint, obtained time.Time) Verdict {
 	switch {
-	case !held.tagged:
+	case !held.Tagged:
 		return Write
 	case held.Fingerprint == access:
 		return Skip

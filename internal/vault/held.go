@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -19,25 +18,40 @@ type Held struct {
 	// StartedBy is the run that last was about to spend this token; empty for none.
 	StartedBy string
 
-	tagged bool
-	tags   map[string]string
+	tagged     bool
+	properties Properties
 }
 
 // heldFrom reads a version. A version whose fingerprint tag does not fit its
-// value counts as untagged: somebody put a new value beside old tags.
+// value counts as untagged: somebody put a new value beside old tags, which say
+// nothing of it.
 func heldFrom(s Secret) Held {
 	value := token.NewSecret(strings.TrimSpace(s.Value.Reveal()))
-	h := Held{Value: value, Version: s.Version, StartedBy: s.Tags[tagStartedRun], tags: s.Tags}
+	h := Held{Value: value, Version: s.Version, properties: s.Properties}
 	p, ok := provenanceOf(s.Tags)
 	if ok && p.Fingerprint == value.Fingerprint() {
 		h.Provenance, h.tagged = p, true
 		h.UserID = s.Tags[tagUserID]
 		h.ObtainedAt = obtainedAt(s.Tags)
+		h.StartedBy = s.Tags[tagStartedRun]
 		return h
 	}
 	h.Provenance = token.Provenance{Fingerprint: value.Fingerprint(), Consent: value.Fingerprint()}
 	return h
 }
+
+// asListed is the same version with the tags that it has by now: another run may
+// have begun with it since it was read.
+func (h Held) asListed(versions []Properties) Held {
+	i := slices.IndexFunc(versions, func(p Properties) bool { return p.Version == h.Version })
+	if i < 0 {
+		return h
+	}
+	return heldFrom(Secret{Properties: versions[i], Value: h.Value})
+}
+
+// usable reports whether the value can be a refresh token at all.
+func (h Held) usable() bool { return !h.Value.Empty() && printable(h.Value.Reveal()) }
 
 // AccessHeld is what the vault's access token says of itself.
 type AccessHeld struct {
@@ -46,103 +60,21 @@ type AccessHeld struct {
 	ObtainedAt  time.Time
 	Expires     time.Time
 	Version     string
-
-	tagged bool
+	// Tagged is false where a person put it there, and where there is none.
+	Tagged bool
 }
 
-func accessFrom(p Properties) AccessHeld {
-	provenance, ok := provenanceOf(p.Tags)
-	return AccessHeld{
-		Generation:  provenance.Generation,
-		Fingerprint: provenance.Fingerprint,
-		ObtainedAt:  obtainedAt(p.Tags),
-		Expires:     p.Expires,
-		Version:     p.Version,
-		tagged:      ok,
+// accessFrom reads a version, by the same rule as heldFrom. When the token was
+// obtained is on the writer's clock, which may be ahead; the vault's bounds it,
+// or no other worker's access token would count until that time has come.
+func accessFrom(s Secret) AccessHeld {
+	h := AccessHeld{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version}
+	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == h.Fingerprint {
+		h.Generation, h.Tagged = p.Generation, true
+		h.ObtainedAt = obtainedAt(s.Tags)
+		if taken := s.Created.Add(time.Second); taken.Before(h.ObtainedAt) {
+			h.ObtainedAt = taken
+		}
 	}
-}
-
-// suspicious reports whether the current refresh token may not be the newest,
-// so that all versions must be looked at: it was put there by hand, or the
-// access token is of a later generation, which means that a late writer has put
-// an old refresh token on top.
-func suspicious(current Held, access AccessHeld) bool {
-	return !current.tagged || (access.tagged && access.Generation > current.Generation)
-}
-
-// settle says which refresh token counts, given the current version and the
-// properties of all. The answer is current itself, with its generation set, or
-// the version to read instead.
-func settle(current Held, versions []Properties) (Held, string) {
-	newest, known := newestOf(versions)
-	if !known {
-		return current, ""
-	}
-	p, _ := provenanceOf(newest.Tags)
-	overwritten := current.tagged && p.Generation > current.Generation
-	putBack := !current.tagged && spent(current.Fingerprint, versions)
-	if overwritten || putBack {
-		return Held{}, newest.Version
-	}
-	if current.tagged {
-		return current, ""
-	}
-	// A person's new consent: the account's generations go on from here, so
-	// that everything older stays older.
-	current.Generation = p.Generation + 1
-	return current, ""
-}
-
-// newestOf finds the enabled version of the highest generation; of two, the
-// one that was created later.
-func newestOf(versions []Properties) (newest Properties, ok bool) {
-	ours := slices.DeleteFunc(slices.Clone(versions), func(p Properties) bool {
-		_, tagged := provenanceOf(p.Tags)
-		return !tagged || !p.Enabled
-	})
-	if len(ours) == 0 {
-		return Properties{}, false
-	}
-	return slices.MaxFunc(ours, func(a, b Properties) int {
-		pa, _ := provenanceOf(a.Tags)
-		pb, _ := provenanceOf(b.Tags)
-		return cmp.Or(cmp.Compare(pa.Generation, pb.Generation), a.Created.Compare(b.Created))
-	}), true
-}
-
-// known reports whether some version's tags name this token as its own.
-func known(f token.Fingerprint, versions []Properties) bool {
-	return slices.ContainsFunc(versions, func(p Properties) bool {
-		provenance, ok := provenanceOf(p.Tags)
-		return ok && provenance.Fingerprint == f
-	})
-}
-
-// spent reports whether some version says that it was issued for this token.
-func spent(f token.Fingerprint, versions []Properties) bool {
-	return slices.ContainsFunc(versions, func(p Properties) bool {
-		provenance, ok := provenanceOf(p.Tags)
-		return ok && provenance.Parent == f
-	})
-}
-
-// buried lists the enabled versions without our tags that came after the dead
-// token's parent, the latest first: a consent put there by hand, just when the
-// token that turned out dead was being written over it. Untagged versions from
-// before are what another program rotated through, and long spent.
-func buried(versions []Properties, dead token.Provenance) []Properties {
-	parent := slices.IndexFunc(versions, func(p Properties) bool {
-		provenance, ok := provenanceOf(p.Tags)
-		return ok && provenance.Fingerprint == dead.Parent
-	})
-	if parent < 0 {
-		return nil
-	}
-	after := versions[parent].Created
-	theirs := slices.DeleteFunc(slices.Clone(versions), func(p Properties) bool {
-		_, tagged := provenanceOf(p.Tags)
-		return tagged || !p.Enabled || p.Created.Before(after)
-	})
-	slices.SortFunc(theirs, func(a, b Properties) int { return b.Created.Compare(a.Created) })
-	return theirs
+	return h
 }

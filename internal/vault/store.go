@@ -1,11 +1,9 @@
 package vault
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"tokenkeeper/internal/token"
 )
@@ -47,151 +45,118 @@ func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, 
 	if err != nil || superseded {
 		return Receipt{Superseded: superseded, RefreshTokenVersion: refresh}, err
 	}
-	access, superseded, err := v.storeAccess(ctx, n, e, run)
+	access, newer, err := v.storeAccess(ctx, n, e, run)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if superseded {
-		refresh, err = v.restore(ctx, n.RefreshToken)
-		return Receipt{Superseded: true, RefreshTokenVersion: refresh, AccessTokenVersion: access}, err
+	if newer != "" {
+		return Receipt{Superseded: true, RefreshTokenVersion: newer, AccessTokenVersion: access}, nil
 	}
 	again, superseded, err := v.storeRefresh(ctx, n, e, run)
+	if err != nil {
+		return Receipt{}, err
+	}
 	if !superseded {
 		refresh = again
+	} else if _, _, err := v.restore(ctx, n.AccessToken, e.Provenance.Generation); err != nil {
+		// A newer writer came between, and ours may lie on its access token.
+		return Receipt{}, err
 	}
-	return Receipt{RefreshTokenVersion: refresh, AccessTokenVersion: access}, err
+	return Receipt{RefreshTokenVersion: refresh, AccessTokenVersion: access}, nil
 }
 
 // storeRefresh makes the entry's refresh token the current one, unless a newer
 // one is, and returns the version that is current now.
 func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run) (version string, superseded bool, err error) {
 	for range maxRounds {
-		held, version, exists, err := v.look(ctx, n.RefreshToken)
-		if errors.Is(err, ErrDeleted) {
-			if err := v.secrets.Recover(ctx, n.RefreshToken); err != nil {
-				return "", false, err
-			}
-			continue
-		}
-		if err != nil {
-			return "", false, err
-		}
-		verdict := Write
-		if exists {
-			verdict = FenceRefresh(held.Provenance, held.tagged, e.Provenance)
-		}
+		version, verdict, err := v.fence(ctx, n.RefreshToken, e.Provenance)
 		switch {
-		case verdict == Skip:
-			return version, false, nil
-		case verdict == Superseded:
-			return version, true, nil
+		case err != nil:
+			return "", false, err
 		case verdict == Conflict:
 			return "", false, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrConflict,
 				Detail: fmt.Sprintf("version %s and the token with fingerprint %s both are generation %d of one consent", version, e.Provenance.Fingerprint, e.Provenance.Generation),
 				Fix:    "find out which one the provider still takes"}
+		case verdict != Write:
+			return version, verdict == Superseded, nil
 		case e.RefreshToken.Empty():
 			// Not rotated, and the vault lost the token that is in force: there
 			// is nothing to write, and the access token is still worth keeping.
 			return version, false, nil
 		}
-		p, err := v.secrets.Set(ctx, n.RefreshToken, e.RefreshToken, Properties{
+		p, again, err := v.set(ctx, n.RefreshToken, e.RefreshToken, Properties{
 			Tags: tagsOf(e.Account, e.Provenance, e.UserID, e.ObtainedAt, run),
 		})
-		if errors.Is(err, ErrDeleted) {
-			if err := v.secrets.Recover(ctx, n.RefreshToken); err != nil {
-				return "", false, err
-			}
-			continue
+		if err != nil || !again {
+			return p.Version, false, err
 		}
-		if err != nil {
-			return "", false, err
-		}
-		return p.Version, false, nil
 	}
-	return "", false, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrUnavailable, Detail: "it is deleted as often as it is recovered", Fix: "find out who deletes it"}
+	return "", false, deletedAgain(n.RefreshToken)
 }
 
-// storeAccess makes the entry's access token the current one. superseded says
-// that the one in the vault is of a later generation.
-func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (version string, superseded bool, err error) {
-	fingerprint := e.AccessToken.Fingerprint()
-	held, err := v.access(ctx, n)
-	if err != nil {
-		return "", false, err
+// fence is FenceRefresh for what the vault holds now, of which it returns the
+// version. A spent token that a person put back supersedes nothing.
+func (v *Vault) fence(ctx context.Context, name string, issued token.Provenance) (version string, verdict Verdict, err error) {
+	held, version, exists, err := v.look(ctx, name)
+	if err != nil || !exists {
+		return version, Write, err
 	}
-	if FenceAccess(held, e.Provenance, fingerprint, e.ObtainedAt) != Write {
-		return held.Version, held.Generation > e.Provenance.Generation, nil
+	verdict = FenceRefresh(held.Provenance, held.tagged, issued)
+	if held.tagged || verdict != Superseded {
+		return version, verdict, nil
 	}
+	versions, err := v.secrets.Versions(ctx, name)
+	if spent(held.Fingerprint, versions) {
+		verdict = Write
+	}
+	return version, verdict, err
+}
+
+// storeAccess makes the entry's access token the current one, unless a newer one
+// is, and returns the version that is current now. newer is the version of a
+// newer refresh token, which is on top again; empty where there is none.
+func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (version, newer string, err error) {
 	own := e.Provenance
-	own.Fingerprint = fingerprint
-	properties := Properties{
-		Tags:    tagsOf(e.Account, own, e.UserID, e.ObtainedAt, run),
-		Expires: e.Expiry,
-	}
-	p, err := v.secrets.Set(ctx, n.AccessToken, e.AccessToken, properties)
-	if errors.Is(err, ErrDeleted) {
-		if err := v.secrets.Recover(ctx, n.AccessToken); err != nil {
-			return "", false, err
-		}
-		p, err = v.secrets.Set(ctx, n.AccessToken, e.AccessToken, properties)
-	}
-	return p.Version, false, err
-}
-
-// restore puts the newest generation on top again and returns its version.
-func (v *Vault) restore(ctx context.Context, name string) (version string, err error) {
+	own.Fingerprint = e.AccessToken.Fingerprint()
 	for range maxRounds {
-		versions, err := v.secrets.Versions(ctx, name)
+		held, err := v.access(ctx, n)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
-		newest, known := newestOf(versions)
-		current, version, exists, err := v.look(ctx, name)
-		if err != nil {
-			return "", err
+		verdict := FenceAccess(held, e.Provenance, own.Fingerprint, e.ObtainedAt)
+		if !held.Tagged || held.Generation > e.Provenance.Generation {
+			// It does not vouch for our refresh token: ask all versions. If none
+			// is newer, it belongs to a line that is gone.
+			version, outranked, err := v.restore(ctx, n.RefreshToken, e.Provenance.Generation)
+			if err != nil || outranked {
+				return held.Version, version, err
+			}
+			verdict = Write
 		}
-		p, _ := provenanceOf(newest.Tags)
-		if !known || (exists && (!current.tagged || current.Generation >= p.Generation)) {
-			return version, nil
+		if verdict != Write {
+			return held.Version, "", nil
 		}
-		h, err := v.read(ctx, name, newest.Version)
-		if err != nil {
-			return "", err
-		}
-		if _, err := v.secrets.Set(ctx, name, h.Value, Properties{Tags: newest.Tags}); err != nil {
-			return "", err
+		p, again, err := v.set(ctx, n.AccessToken, e.AccessToken, Properties{
+			Tags:    tagsOf(e.Account, own, e.UserID, e.ObtainedAt, run),
+			Expires: e.Expiry,
+		})
+		if err != nil || !again {
+			return p.Version, "", err
 		}
 	}
-	return "", &Error{Op: "set", Name: name, Kind: ErrUnavailable, Detail: "other writers keep putting older tokens on top"}
+	return "", "", deletedAgain(n.AccessToken)
 }
 
-// look reads what the current version says of itself. A disabled one cannot be
-// read, but the listing still shows its tags.
-func (v *Vault) look(ctx context.Context, name string) (h Held, version string, exists bool, err error) {
-	s, err := v.secrets.Get(ctx, name, "")
-	switch {
-	case err == nil:
-		h = heldFrom(s)
-		return h, h.Version, true, nil
-	case errors.Is(err, ErrDisabled):
-		versions, err := v.secrets.Versions(ctx, name)
-		if err != nil || len(versions) == 0 {
-			return Held{}, "", false, err
-		}
-		p := slices.MaxFunc(versions, latest)
-		h.Provenance, h.tagged = provenanceOf(p.Tags)
-		return h, p.Version, h.tagged, nil
-	case errors.Is(err, ErrNotFound):
-		return Held{}, "", false, nil
-	default:
-		return Held{}, "", false, err
+// set writes a version. A soft-deleted name is recovered instead, and again says
+// that the caller must look at what came back before it writes.
+func (v *Vault) set(ctx context.Context, name string, value token.Secret, p Properties) (written Properties, again bool, err error) {
+	written, err = v.secrets.Set(ctx, name, value, p)
+	if errors.Is(err, ErrDeleted) {
+		return Properties{}, true, v.secrets.Recover(ctx, name)
 	}
+	return written, false, err
 }
 
-// latest orders versions by the vault's clock, whose resolution is a second,
-// and within a second by generation.
-func latest(a, b Properties) int {
-	pa, _ := provenanceOf(a.Tags)
-	pb, _ := provenanceOf(b.Tags)
-	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(pa.Generation, pb.Generation))
+func deletedAgain(name string) error {
+	return &Error{Op: "set", Name: name, Kind: ErrUnavailable, Detail: "it is deleted as often as it is recovered", Fix: "find out who deletes it"}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"tokenkeeper/internal/token"
@@ -64,13 +65,17 @@ func tagsOf(a token.Account, p token.Provenance, userID string, obtained time.Ti
 }
 
 // withIntent returns the tags of a refresh token that run is about to spend,
-// keeping whatever tags its owner put there.
+// keeping whatever tags its owner put there. Tags of ours that describe another
+// value go: they would make a person's new consent look like the old one.
 func withIntent(h Held, a token.Account, run Run, now time.Time) (map[string]string, error) {
-	tags := maps.Clone(h.tags)
+	tags := maps.Clone(h.properties.Tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}
 	if !h.tagged {
+		for _, stale := range []string{tagParent, tagUserID, tagObtainedAt} {
+			delete(tags, stale)
+		}
 		maps.Copy(tags, tagsOf(a, h.Provenance, h.UserID, h.ObtainedAt, run))
 	}
 	tags[tagStartedAt] = now.UTC().Format(time.RFC3339Nano)
@@ -106,7 +111,7 @@ func obtainedAt(tags map[string]string) time.Time {
 
 func truncate(s string) string {
 	if len(s) > maxTagLength {
-		return s[:maxTagLength]
+		return strings.ToValidUTF8(s[:maxTagLength], "")
 	}
 	return s
 }

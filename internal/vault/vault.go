@@ -53,11 +53,31 @@ func (v *Vault) Load(ctx context.Context, n Names) (Held, AccessHeld, error) {
 	if err != nil {
 		return Held{}, AccessHeld{}, err
 	}
-	held, instead := settle(current, versions)
-	if instead != "" {
-		held, err = v.read(ctx, n.RefreshToken, instead)
+	current = current.asListed(versions)
+	if overtaken(current, versions) {
+		newest, found, err := v.newest(ctx, n.RefreshToken, versions)
+		if err != nil || found {
+			return newest, access, err
+		}
 	}
-	return held, access, err
+	if !current.tagged {
+		current.Generation = nextGeneration(access, versions)
+	}
+	return current, access, nil
+}
+
+// newest reads the version of the highest generation, passing over those whose
+// tags belong to another value. One that is disabled is an error, and not
+// absent: what lies under it is spent.
+func (v *Vault) newest(ctx context.Context, name string, versions []Properties) (h Held, found bool, err error) {
+	for _, p := range newestFirst(versions) {
+		h, err := v.read(ctx, name, p.Version)
+		if errors.Is(err, ErrMalformed) || err == nil && !h.tagged {
+			continue
+		}
+		return h, err == nil, err
+	}
+	return Held{}, false, nil
 }
 
 // Begin leaves the intent record on the refresh token that run is about to
@@ -81,7 +101,7 @@ func (v *Vault) access(ctx context.Context, n Names) (AccessHeld, error) {
 		}
 		return AccessHeld{}, err
 	}
-	return accessFrom(s.Properties), nil
+	return accessFrom(s), nil
 }
 
 // Credentials reads a provider's client id and secret.
@@ -135,7 +155,7 @@ func (v *Vault) read(ctx context.Context, name, version string) (Held, error) {
 		return Held{}, err
 	}
 	h := heldFrom(s)
-	if h.Value.Empty() || !printable(h.Value.Reveal()) {
+	if !h.usable() {
 		return Held{}, &Error{Op: "read", Name: name, Kind: ErrMalformed, Detail: "a refresh token is one word of printable characters",
 			Fix: "store the refresh token from the provider's consent in it, and nothing else"}
 	}

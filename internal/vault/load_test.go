@@ -1,0 +1,244 @@
+package vault_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+func TestTheFirstTokenIsAConsentOfGenerationZero(t *testing.T) {
+	r := open(t)
+	r.secrets.Put(names.RefreshToken, "fake-refresh-old-0\n") // as from a file
+	held, access := r.load()
+	require.Equal(t, old.provenance(0), held.Provenance)
+	require.Equal(t, old.refresh(0), held.Value)
+	require.Empty(t, held.StartedBy)
+	require.Zero(t, access)
+}
+
+func TestLoadReadsTheTokenThatWasStored(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	calls := r.counts()
+	held, access := r.load()
+	require.Equal(t, old.provenance(5), held.Provenance)
+	require.Equal(t, old.refresh(5), held.Value)
+	require.Equal(t, r.top(names.RefreshToken).Version, held.Version)
+	require.Equal(t, "FAKE01", held.UserID)
+	require.True(t, old.entry(5).ObtainedAt.Equal(held.ObtainedAt))
+	require.Equal(t, old.access(5).Fingerprint(), access.Fingerprint)
+	require.Equal(t, token.Generation(5), access.Generation)
+	require.Equal(t, old.entry(5).Expiry, access.Expires)
+	// A year of versions is 60 pages: they are listed only on suspicion.
+	require.Equal(t, map[string]int{"get " + names.RefreshToken: 1, "get " + names.AccessToken: 1}, calls)
+}
+
+func TestANewConsentGoesOnFromTheAccountsGenerations(t *testing.T) {
+	const fresh = "fake-refresh-new-6"
+	for _, tc := range []struct {
+		name  string
+		given func(*room)
+		want  token.Generation
+	}{
+		{"after the stored ones", func(r *room) { r.upTo(old, 5) }, 6},
+		{"after a disabled one", func(r *room) {
+			r.upTo(old, 5)
+			r.secrets.Disable(names.RefreshToken)
+		}, 6},
+		{"after the access token, where the refresh tokens were purged", func(r *room) {
+			r.upTo(old, 5)
+			access := r.top(names.AccessToken)
+			r.secrets = open(t).secrets
+			_, err := r.secrets.Set(t.Context(), names.AccessToken, access.Value, access.Properties)
+			require.NoError(t, err)
+			r.vault = vault.New(r.secrets)
+		}, 6},
+		{"after another program's", func(r *room) {
+			r.secrets.Put(names.RefreshToken, "fake-refresh-article-1")
+			r.secrets.Put(names.RefreshToken, "fake-refresh-article-2")
+		}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t)
+			tc.given(r)
+			r.secrets.Put(names.RefreshToken, fresh)
+			held, _ := r.load()
+			require.Equal(t, fresh, held.Value.Reveal())
+			require.Equal(t, token.Provenance{Generation: tc.want, Fingerprint: held.Fingerprint, Consent: held.Fingerprint}, held.Provenance)
+
+			// Its pair is stored like any other, the access token too.
+			r.begin(held)
+			receipt := r.store(issuedFor(held, "new-7"))
+			require.False(t, receipt.Superseded)
+			_, access := r.load()
+			require.Equal(t, tc.want+1, access.Generation)
+		})
+	}
+}
+
+func TestALateWriteDoesNotHideTheNewestGeneration(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		given func(*room)
+	}{
+		{"the access token is newer", func(*room) {}},
+		{"the access token is disabled", func(r *room) { r.secrets.Disable(names.AccessToken) }},
+		{"the access token is deleted", func(r *room) { r.secrets.Delete(names.AccessToken) }},
+		{"the access token was put there by hand", func(r *room) { r.secrets.Put(names.AccessToken, "fake-access-by-hand") }},
+		{"the access token carries another one's tags", func(r *room) {
+			stale := r.secrets.All(names.AccessToken)[5]
+			_, err := r.secrets.Set(r.t.Context(), names.AccessToken, token.NewSecret("fake-access-by-hand"), stale.Properties)
+			require.NoError(r.t, err)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t)
+			r.upTo(old, 6)
+			r.again(names.RefreshToken, old.refresh(5))
+			tc.given(r)
+			held, _ := r.load()
+			require.Equal(t, old.provenance(6), held.Provenance)
+		})
+	}
+}
+
+func TestASpentTokenThatAPersonPutBackDoesNotCount(t *testing.T) {
+	for _, g := range []token.Generation{0, 3, 4} {
+		r := open(t)
+		r.upTo(old, 5)
+		r.secrets.Put(names.RefreshToken, old.refresh(g).Reveal())
+		held, _ := r.load()
+		require.Equal(t, old.provenance(5), held.Provenance)
+
+		// And what comes of the newest goes on top of it.
+		r.begin(held)
+		require.False(t, r.store(old.entry(6)).Superseded)
+		require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value)
+		held, _ = r.load()
+		require.Equal(t, old.provenance(6), held.Provenance)
+	}
+}
+
+func TestTheNewestTokenPutThereAgainByHandIsStillGood(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	r.secrets.Put(names.RefreshToken, old.refresh(5).Reveal())
+	held, _ := r.load()
+	require.Equal(t, old.refresh(5), held.Value)
+	require.Equal(t, token.Generation(6), held.Generation)
+}
+
+func TestAValueBesideAnotherOnesTagsWasPutThereByHand(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	held, _ := r.load()
+	r.begin(held)
+	copied := r.top(names.RefreshToken).Properties
+	_, err := r.secrets.Set(t.Context(), names.RefreshToken, token.NewSecret("fake-refresh-new-6"), copied)
+	require.NoError(t, err)
+
+	held, _ = r.load()
+	require.Equal(t, "fake-refresh-new-6", held.Value.Reveal())
+	require.Equal(t, token.Provenance{Generation: 6, Fingerprint: held.Fingerprint, Consent: held.Fingerprint}, held.Provenance)
+	require.Empty(t, held.UserID, "whose consent it is nobody knows yet")
+	require.Empty(t, held.StartedBy, "no run has begun with it")
+
+	r.begin(held)
+	again, _ := r.load()
+	require.Equal(t, held.Provenance, again.Provenance)
+	require.Empty(t, again.UserID)
+	require.Zero(t, again.ObtainedAt)
+}
+
+func TestASpentValueBesideTheNewestOnesTagsDoesNotCount(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	_, err := r.secrets.Set(t.Context(), names.RefreshToken, old.refresh(3), r.top(names.RefreshToken).Properties)
+	require.NoError(t, err)
+	held, _ := r.load()
+	require.Equal(t, old.provenance(5), held.Provenance)
+}
+
+func TestTwoRunsAgreeOnTheGenerationOfANewConsent(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	r.secrets.Put(names.RefreshToken, "fake-refresh-new-6")
+	other, _ := r.load()
+	r.at(3, func() { r.begin(other) }) // between this run's read and its listing
+	held, _ := r.load()
+	require.Equal(t, other.Provenance, held.Provenance)
+	require.Equal(t, run.RunID, held.StartedBy)
+}
+
+func TestADisabledNewestGenerationIsAnErrorAndNoReasonToSpendAnOlderOne(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 6)
+	r.secrets.Disable(names.RefreshToken)
+	r.again(names.RefreshToken, old.refresh(5))
+	_, _, err := r.vault.Load(t.Context(), names)
+	require.ErrorIs(t, err, vault.ErrDisabled)
+}
+
+func TestATokenThatCannotBeReadIsExplained(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		given func(*room)
+		kind  error
+		want  string
+	}{
+		{"missing", func(*room) {}, vault.ErrNotFound,
+			"vault: get will-RefreshToken: not found (in memory); store the refresh token from the provider's consent in it: az keyvault secret set --name will-RefreshToken --file FILE"},
+		{"soft-deleted", func(r *room) { r.upTo(old, 1); r.secrets.Delete(names.RefreshToken) }, vault.ErrDeleted,
+			"vault: get will-RefreshToken: soft-deleted (in memory); bring it back with: az keyvault secret recover --name will-RefreshToken"},
+		{"disabled", func(r *room) { r.upTo(old, 1); r.secrets.Disable(names.RefreshToken) }, vault.ErrDisabled,
+			"vault: get will-RefreshToken: disabled"},
+		{"empty", func(r *room) { r.secrets.Put(names.RefreshToken, " \n") }, vault.ErrMalformed,
+			"vault: read will-RefreshToken: malformed (a refresh token is one word of printable characters); store the refresh token from the provider's consent in it, and nothing else"},
+		{"two words", func(r *room) { r.secrets.Put(names.RefreshToken, "Bearer fake-refresh-old-0") }, vault.ErrMalformed, "malformed"},
+		{"control characters", func(r *room) { r.secrets.Put(names.RefreshToken, "fake-refresh-old-0\x00") }, vault.ErrMalformed, "malformed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t)
+			tc.given(r)
+			_, _, err := r.vault.Load(t.Context(), names)
+			require.ErrorIs(t, err, tc.kind)
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), "fake-refresh")
+			require.False(t, vault.Retryable(err))
+		})
+	}
+}
+
+func TestAVaultThatIsAwayFailsALoadRetryably(t *testing.T) {
+	for _, call := range []string{"get " + names.RefreshToken, "get " + names.AccessToken, "list " + names.RefreshToken} {
+		r := open(t)
+		r.upTo(old, 6)
+		r.again(names.RefreshToken, old.refresh(5))
+		r.secrets.Before = refusing(call, vault.ErrUnavailable)
+		_, _, err := r.vault.Load(t.Context(), names)
+		require.ErrorIs(t, err, vault.ErrUnavailable, call)
+		require.True(t, vault.Retryable(err))
+	}
+}
+
+// refusing fails every call of one operation on one name.
+func refusing(call string, kind error) func(op, name string) error {
+	return func(op, name string) error {
+		if op+" "+name != call {
+			return nil
+		}
+		return &vault.Error{Op: op, Name: name, Kind: kind}
+	}
+}
+
+func TestAnExplanationSurvivesAVaultThatDoesNotSayWhatIsDeleted(t *testing.T) {
+	r := open(t)
+	r.secrets.Before = refusing("deleted "+names.RefreshToken, vault.ErrDenied)
+	_, _, err := r.vault.Load(t.Context(), names)
+	require.ErrorIs(t, err, vault.ErrNotFound)
+	require.False(t, errors.Is(err, vault.ErrDenied))
+}

@@ -1,0 +1,327 @@
+package vault_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+func TestStoreWritesTheRefreshTokenBeforeTheAccessToken(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	var written []string
+	r.secrets.After = func(op, name string) error {
+		if op == "set" {
+			written = append(written, name)
+		}
+		return nil
+	}
+	receipt := r.store(old.entry(5))
+	require.Equal(t, []string{names.RefreshToken, names.AccessToken}, written)
+	require.Equal(t, vault.Receipt{
+		RefreshTokenVersion: r.top(names.RefreshToken).Version,
+		AccessTokenVersion:  r.top(names.AccessToken).Version,
+	}, receipt)
+	require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
+}
+
+func TestStoreMayBeRepeated(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	first := r.store(old.entry(5))
+	require.Equal(t, first, r.store(old.entry(5)))
+	require.Len(t, r.secrets.All(names.RefreshToken), 6)
+	require.Len(t, r.secrets.All(names.AccessToken), 6)
+}
+
+// A store that fails at any call, before the call takes effect or after, is
+// completed by the next attempt, with one version of each token.
+func TestAStoreThatFailedAnywhereIsCompletedByTheNext(t *testing.T) {
+	fail := func(n int) func(op, name string) error {
+		return func(op, name string) error {
+			if n--; n == 0 {
+				return &vault.Error{Op: op, Name: name, Kind: vault.ErrUnavailable}
+			}
+			return nil
+		}
+	}
+	for n := 1; ; n++ {
+		for _, lost := range []bool{false, true} {
+			r := open(t)
+			r.upTo(old, 4)
+			if lost {
+				r.secrets.After = fail(n)
+			} else {
+				r.secrets.Before = fail(n)
+			}
+			_, err := r.vault.Store(t.Context(), names, old.entry(5), run)
+			if err == nil {
+				require.Equal(t, 6, n, "the calls of a plain store")
+				return
+			}
+			require.ErrorIs(t, err, vault.ErrUnavailable)
+			require.NotContains(t, err.Error(), "fake-")
+			r.store(old.entry(5))
+			require.Equal(t, old.values(0, 5), r.values(names.RefreshToken), "call %d, answer lost: %v", n, lost)
+			require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
+			require.Len(t, r.secrets.All(names.AccessToken), 6)
+		}
+	}
+}
+
+func (l line) values(from, to token.Generation) (values []string) {
+	for g := from; g <= to; g++ {
+		values = append(values, l.refresh(g).Reveal())
+	}
+	return values
+}
+
+func TestStoreNeverOverwritesANewerToken(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		given func(*room)
+		top   string
+	}{
+		{"a newer generation", func(r *room) { r.upTo(old, 6) }, "fake-refresh-old-6"},
+		{"a generation much newer", func(r *room) { r.upTo(old, 9) }, "fake-refresh-old-9"},
+		{"a new consent", func(r *room) {
+			r.upTo(old, 4)
+			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
+		}, "fake-refresh-new-5"},
+		{"a new consent that a run has begun with", func(r *room) {
+			r.upTo(old, 4)
+			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
+			held, _ := r.load()
+			r.begin(held)
+		}, "fake-refresh-new-5"},
+		{"what a new consent rotated into", func(r *room) {
+			r.upTo(old, 4)
+			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
+			held, _ := r.load()
+			r.begin(held)
+			r.store(issuedFor(held, "new-6"))
+		}, "fake-refresh-new-6"},
+		{"a newer generation that is disabled", func(r *room) {
+			r.upTo(old, 6)
+			r.secrets.Disable(names.RefreshToken)
+		}, "fake-refresh-old-6"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t)
+			tc.given(r)
+			before, access := r.values(names.RefreshToken), r.values(names.AccessToken)
+			receipt := r.store(old.entry(5))
+			require.Equal(t, vault.Receipt{Superseded: true, RefreshTokenVersion: r.top(names.RefreshToken).Version}, receipt)
+			require.Equal(t, before, r.values(names.RefreshToken))
+			require.Equal(t, access, r.values(names.AccessToken))
+			require.Equal(t, tc.top, r.top(names.RefreshToken).Value.Reveal())
+		})
+	}
+}
+
+func TestStoreWritesOverWhatIsOlderOrNothing(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		given func(*room)
+	}{
+		{"an empty vault", func(*room) {}},
+		{"its parent", func(r *room) { r.upTo(old, 4) }},
+		{"a late write of an older generation", func(r *room) { r.upTo(old, 4); r.again(names.RefreshToken, old.refresh(2)) }},
+		{"its parent put back by hand", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, old.refresh(4).Reveal()) }},
+		{"a spent token put back by hand", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, old.refresh(2).Reveal()) }},
+		{"an empty value", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, "") }},
+		{"a value that can be no token", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, "{ \"token\": 1 }") }},
+		{"a disabled parent", func(r *room) { r.upTo(old, 4); r.secrets.Disable(names.RefreshToken) }},
+		{"a disabled value without tags", func(r *room) {
+			r.secrets.Put(names.RefreshToken, "fake-refresh-by-hand")
+			r.secrets.Disable(names.RefreshToken)
+		}},
+		{"a soft-deleted parent", func(r *room) { r.upTo(old, 4); r.secrets.Delete(names.RefreshToken) }},
+		{"a soft-deleted access token", func(r *room) { r.upTo(old, 4); r.secrets.Delete(names.AccessToken) }},
+		{"a disabled access token", func(r *room) { r.upTo(old, 4); r.secrets.Disable(names.AccessToken) }},
+		{"both soft-deleted", func(r *room) {
+			r.upTo(old, 4)
+			r.secrets.Delete(names.RefreshToken)
+			r.secrets.Delete(names.AccessToken)
+		}},
+		{"the access token of a line that is gone", func(r *room) {
+			_, err := r.secrets.Set(r.t.Context(), names.AccessToken, old.access(9), vault.Properties{Tags: tagsOfAccess(r.t, 9)})
+			require.NoError(r.t, err)
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t)
+			tc.given(r)
+			receipt := r.store(old.entry(5))
+			require.Equal(t, vault.Receipt{
+				RefreshTokenVersion: r.top(names.RefreshToken).Version,
+				AccessTokenVersion:  r.top(names.AccessToken).Version,
+			}, receipt)
+			require.Equal(t, old.refresh(5), r.top(names.RefreshToken).Value)
+			require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
+			held, _ := r.load()
+			require.Equal(t, old.provenance(5), held.Provenance)
+		})
+	}
+}
+
+// tagsOfAccess are the tags of an access token that was stored elsewhere.
+func tagsOfAccess(t testing.TB, g token.Generation) map[string]string {
+	r := open(t)
+	r.store(old.entry(g))
+	return r.top(names.AccessToken).Tags
+}
+
+func TestADeletedNameThatHoldsSomethingNewerIsRecoveredAndLeftAsItIs(t *testing.T) {
+	for _, deleted := range []string{names.RefreshToken, names.AccessToken} {
+		r := open(t)
+		r.upTo(old, 6)
+		if deleted == names.AccessToken { // so that nothing but its return shows the newer one
+			r.secrets.Disable(names.RefreshToken)
+			r.secrets.Delete(names.RefreshToken)
+		}
+		r.secrets.Delete(deleted)
+		receipt := r.store(old.entry(5))
+		require.True(t, receipt.Superseded)
+		require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value)
+		require.Equal(t, old.access(6), r.top(names.AccessToken).Value)
+	}
+}
+
+func TestTwoTokensOfOneGenerationAreForAPerson(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	e := old.entry(5)
+	e.RefreshToken = token.NewSecret("fake-refresh-other-5")
+	e.Provenance.Fingerprint = e.RefreshToken.Fingerprint()
+	_, err := r.vault.Store(t.Context(), names, e, run)
+	require.ErrorIs(t, err, vault.ErrConflict)
+	require.False(t, vault.Retryable(err))
+	require.EqualError(t, err, "vault: set will-RefreshToken: conflict (version "+r.top(names.RefreshToken).Version+
+		" and the token with fingerprint "+string(e.Provenance.Fingerprint)+" both are generation 5 of one consent); find out which one the provider still takes")
+	require.Equal(t, old.refresh(5), r.top(names.RefreshToken).Value)
+}
+
+func TestAProviderThatDoesNotRotateGetsNewAccessTokensOnly(t *testing.T) {
+	r := open(t)
+	r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
+	held, _ := r.load()
+	r.begin(held)
+	unrotated := func(hour token.Generation) vault.Entry {
+		e := old.entry(hour)
+		e.Provenance, e.RefreshToken = held.Provenance, token.Secret{}
+		return e
+	}
+	r.store(unrotated(1))
+	require.Equal(t, old.access(1), r.top(names.AccessToken).Value)
+	r.store(unrotated(3))
+	require.Equal(t, old.access(3), r.top(names.AccessToken).Value)
+	r.store(unrotated(2)) // a late writer
+	require.Equal(t, old.access(3), r.top(names.AccessToken).Value)
+	require.Equal(t, []string{old.refresh(0).Reveal()}, r.values(names.RefreshToken))
+
+	repeated := unrotated(4)
+	repeated.RefreshToken = held.Value // the answer may also repeat the old one
+	r.store(repeated)
+	require.Equal(t, old.access(4), r.top(names.AccessToken).Value)
+	require.Len(t, r.secrets.All(names.RefreshToken), 1)
+}
+
+func TestAnAccessTokenIsKeptWhereTheRefreshTokenInForceIsGone(t *testing.T) {
+	r := open(t)
+	e := old.entry(5)
+	e.RefreshToken = token.Secret{}
+	require.False(t, r.store(e).Superseded)
+	require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
+	require.Empty(t, r.values(names.RefreshToken))
+}
+
+func TestAClockThatIsAheadDoesNotHoldUpLaterAccessTokens(t *testing.T) {
+	r := open(t)
+	r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
+	held, _ := r.load()
+	r.begin(held)
+	e := old.entry(1)
+	e.Provenance, e.RefreshToken = held.Provenance, token.Secret{}
+	e.ObtainedAt = time.Now().Add(48 * time.Hour)
+	r.store(e)
+
+	later := e
+	later.AccessToken, later.ObtainedAt = old.access(2), time.Now().Add(time.Minute)
+	r.store(later)
+	require.Equal(t, old.access(2), r.top(names.AccessToken).Value)
+}
+
+func TestWhateverTheVaultRefusesTheErrorHoldsNoSecret(t *testing.T) {
+	for _, call := range []string{
+		"get " + names.RefreshToken, "set " + names.RefreshToken, "list " + names.RefreshToken, "recover " + names.RefreshToken,
+		"get " + names.AccessToken, "set " + names.AccessToken, "recover " + names.AccessToken,
+	} {
+		r := open(t)
+		r.upTo(old, 4)
+		r.secrets.Disable(names.RefreshToken) // makes a store list and recover
+		if call[:3] == "rec" {
+			r.secrets.Delete(names.RefreshToken)
+			r.secrets.Delete(names.AccessToken)
+		}
+		r.secrets.Before = refusing(call, vault.ErrDenied)
+		_, err := r.vault.Store(t.Context(), names, old.entry(5), run)
+		require.ErrorIs(t, err, vault.ErrDenied, call)
+		require.NotContains(t, err.Error(), "fake-")
+	}
+}
+
+func TestANameThatIsDeletedAsOftenAsItIsRecoveredIsNamed(t *testing.T) {
+	for _, name := range []string{names.RefreshToken, names.AccessToken} {
+		r := open(t)
+		r.upTo(old, 4)
+		r.secrets.Before = func(op, called string) error {
+			if op == "set" && called == name {
+				r.secrets.Delete(name)
+			}
+			return nil
+		}
+		_, err := r.vault.Store(t.Context(), names, old.entry(5), run)
+		require.EqualError(t, err, "vault: set "+name+": unavailable (it is deleted as often as it is recovered); find out who deletes it")
+		require.True(t, vault.Retryable(err))
+	}
+}
+
+func TestWritersThatNeverStopAreNamed(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 6)
+	var late func(op, name string) error
+	late = func(op, name string) error {
+		if op == "get" && name == names.RefreshToken {
+			r.secrets.Before = nil
+			r.again(names.RefreshToken, old.refresh(5))
+			r.secrets.Before = late
+		}
+		return nil
+	}
+	r.secrets.Before = late
+	_, err := r.vault.Store(t.Context(), names, old.entry(5), run)
+	require.EqualError(t, err, "vault: set will-RefreshToken: unavailable (other writers keep putting older tokens on top)")
+}
+
+func TestErrorsSayWhatOnWhatWhyAndTheFix(t *testing.T) {
+	err := &vault.Error{Op: "set", Name: "will-RefreshToken", Kind: vault.ErrDenied, Detail: "403 Forbidden", Fix: `grant the worker "Key Vault Secrets Officer"`}
+	require.EqualError(t, err, `vault: set will-RefreshToken: access denied (403 Forbidden); grant the worker "Key Vault Secrets Officer"`)
+	require.EqualError(t, &vault.Error{Op: "get", Name: "RefreshToken", Kind: vault.ErrNotFound}, "vault: get RefreshToken: not found")
+}
+
+func TestOnlyWhatWaitingMendsIsRetryable(t *testing.T) {
+	for _, kind := range []error{vault.ErrDenied, vault.ErrReadOnly, vault.ErrThrottled, vault.ErrUnavailable, errors.New("anything else")} {
+		require.True(t, vault.Retryable(&vault.Error{Kind: kind}), "%v", kind)
+	}
+	for _, kind := range []error{
+		vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrCredential, vault.ErrRejected, vault.ErrMalformed, vault.ErrConflict,
+	} {
+		require.False(t, vault.Retryable(&vault.Error{Kind: kind}), "%v", kind)
+	}
+}
