@@ -34,5 +34,5 @@ func (s *system) missing(name string) {
 
 // coldKeyring is what a worker has that was just started.
 func (s *system) coldKeyring() {
-	s.Keyring = seal.New(vault.NewKeysets(s.vault))
+	s.Keyring = seal.New(vault.NewKeysets(s.secrets))
 }

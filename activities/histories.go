@@ -80,7 +80,9 @@ func queryFor(workflowID string, lost Lost) string {
 	return "WorkflowType = 'RefreshTokens' AND (" + runs + ")"
 }
 
-// quote makes a string literal of the visibility query language.
+// quote makes a string literal of the visibility query language. A server on
+// SQL finds no text with a backslash, however it is quoted; doubled, it at least
+// cannot end the literal.
 func quote(s string) string { return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'" }
 
 // issuedBy reads what a run's call to the provider returned, from its history.

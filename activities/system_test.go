@@ -41,7 +41,8 @@ type system struct {
 	*activities.Activities
 	t        *testing.T
 	provider *fitbit.Server
-	vault    *memvault.Vault
+	vault    *memvault.Vault // empty where secrets are elsewhere
+	secrets  vault.Secrets
 	temporal *temporalWord
 	metrics  *measured
 	said     *transcript
@@ -51,8 +52,7 @@ type system struct {
 type setup struct {
 	tokenURL string // of Fitbit, in place of the simulator's
 	entries  string // further entries of the providers file
-	// secrets is the way to a vault that has the credentials already, in place
-	// of the one in memory.
+	// secrets is an empty vault in place of the one in memory.
 	secrets vault.Secrets
 }
 
@@ -82,6 +82,7 @@ func newSystemWith(t *testing.T, o setup) *system {
 		o.secrets = s.vault
 	}
 	yaml := "providers:\n  fitbit:\n    token_url: " + o.tokenURL + "\n" + o.entries
+	s.secrets = o.secrets
 	table, err := provider.Builtin().Override([]byte(yaml), "providers.yaml")
 	require.NoError(t, err)
 	ring := seal.New(vault.NewKeysets(o.secrets))

@@ -1,0 +1,229 @@
+package activities_test
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/seal"
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
+)
+
+// shared is the one Temporal server of this package's tests.
+var shared struct {
+	start  sync.Once
+	dir    string
+	server *stack.Temporal
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.server != nil {
+		if err := shared.server.Stop(); err != nil && code == 0 {
+			code = 1
+		}
+		_ = os.RemoveAll(shared.dir)
+	}
+	os.Exit(code)
+}
+
+// cluster is a worker in this process over a real Temporal server, a vault over
+// TLS and a provider over HTTP.
+type cluster struct {
+	*stack.Stack
+	t      *testing.T
+	client client.Client
+	queue  string
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	cli := temporalcli.ForTest(t)
+	shared.start.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "activities-test-"); shared.err == nil {
+			shared.server, shared.err = stack.StartTemporal(context.Background(), cli, shared.dir, 0, 0)
+		}
+	})
+	require.NoError(t, shared.err)
+	dir := t.TempDir()
+	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: t.Name()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	require.NoError(t, s.CreateAccount(""))
+
+	c, err := s.Temporal.Dial()
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(s.Vault.CertificatePEM()))
+	secrets, err := keyvault.New(s.Vault.URL(), credential, keyvault.Options{RootCAs: roots, DisableChallengeResourceVerification: true})
+	require.NoError(t, err)
+	file := filepath.Join(dir, "providers.yaml")
+	yaml, err := os.ReadFile(file)
+	require.NoError(t, err)
+	table, err := provider.Builtin().Override(yaml, file)
+	require.NoError(t, err)
+	ring := seal.New(vault.NewKeysets(secrets))
+	_, err = ring.Create(t.Context())
+	require.NoError(t, err)
+	acts := activities.New(activities.Dependencies{
+		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
+		Temporal: c, Metrics: &measured{}, Log: slog.New(slog.DiscardHandler),
+	})
+	w := worker.New(c, t.Name(), worker.Options{WorkerStopTimeout: activities.CallTimeout})
+	acts.Register(w)
+	w.RegisterWorkflowWithOptions(interrupted, workflow.RegisterOptions{Name: "RefreshTokens"})
+	require.NoError(t, w.Start())
+	t.Cleanup(acts.Drain)
+	t.Cleanup(w.Stop)
+	return &cluster{Stack: s, t: t, client: c, queue: t.Name()}
+}
+
+// interrupted is a refresh that stops before the pair is stored. With a lost
+// grant it climbs the ladder instead.
+func interrupted(ctx workflow.Context, lost *activities.Lost) (activities.Recovery, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: activities.CallTimeout})
+	var recovery activities.Recovery
+	if lost != nil {
+		err := workflow.ExecuteActivity(ctx, "RecoverGrant", lost).Get(ctx, &recovery)
+		return recovery, err
+	}
+	var loaded activities.Loaded
+	if err := workflow.ExecuteActivity(ctx, "LoadSecrets", account).Get(ctx, &loaded); err != nil {
+		return recovery, err
+	}
+	if err := workflow.ExecuteActivity(ctx, "CallFitbit", loaded).Get(ctx, nil); err != nil {
+		return recovery, err
+	}
+	return recovery, workflow.Sleep(ctx, time.Hour)
+}
+
+func (c *cluster) start(id string, lost *activities.Lost) client.WorkflowRun {
+	c.t.Helper()
+	run, err := c.client.ExecuteWorkflow(c.t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: c.queue}, "RefreshTokens", lost)
+	require.NoError(c.t, err)
+	return run
+}
+
+// result decodes what an activity of a run returned; it waits until it has.
+func result[Out any](c *cluster, run client.WorkflowRun, name string) (out Out) {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		scheduled := map[int64]bool{}
+		events := c.client.GetWorkflowHistory(c.t.Context(), run.GetID(), run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		for events.HasNext() {
+			event, err := events.Next()
+			require.NoError(c.t, err)
+			if event.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == name {
+				scheduled[event.GetEventId()] = true
+			}
+			if done := event.GetActivityTaskCompletedEventAttributes(); scheduled[done.GetScheduledEventId()] {
+				require.NoError(c.t, converter.GetDefaultDataConverter().FromPayloads(done.GetResult(), &out))
+				return true
+			}
+		}
+		return false
+	}, 20*time.Second, 20*time.Millisecond)
+	return out
+}
+
+func (c *cluster) terminate(run client.WorkflowRun) {
+	c.t.Helper()
+	require.NoError(c.t, c.client.TerminateWorkflow(c.t.Context(), run.GetID(), run.GetRunID(), "by the test"))
+}
+
+func TestAServerHasThePairBeforeTheVaultDoes(t *testing.T) {
+	c := newCluster(t)
+	run := c.start(t.Name(), nil)
+	called := result[activities.Called](c, run, "CallFitbit")
+	c.terminate(run)
+	require.Equal(t, c.Provider.Audit(stack.UserOf("")).Live, called.Provenance.Fingerprint)
+	require.Equal(t, 1, c.Provider.Stats().Total.Calls[fitbit.Token], "completing oneself costs no attempt")
+	require.Len(t, c.Vault.Versions("RefreshToken"), 1)
+	require.Empty(t, c.Vault.Versions("AccessToken"))
+}
+
+func TestARunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(fitbit.Fault{Hold: true}))
+	run := c.start(t.Name(), nil)
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	c.terminate(run)
+	c.Provider.Release("")
+	eventually(t, func() bool { return c.Provider.IsLive(c.Held("")) })
+	require.Equal(t, 1, c.Provider.Audit(stack.UserOf("")).Generation)
+}
+
+func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
+	for _, c := range []struct {
+		name, id, other string
+		searchable      bool
+		intent          bool
+	}{
+		{name: "by the workflow ID", id: "same", other: "same"},
+		{name: "by a workflow ID that needs quoting", id: "it's", other: "it's"},
+		{name: "by the intent record where no query can say the workflow ID", id: `it's \`, other: `it's \`, intent: true},
+		{name: "by the intent record", id: "scheduled-1", other: "scheduled-2", intent: true},
+		{name: "not at all", id: "mine", other: "yours"},
+		{name: "with a query for the search attributes", id: "same-too", other: "same-too", searchable: true},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			s := newCluster(t)
+			unique := func(id string) string { return t.Name() + id }
+			run := s.start(unique(c.id), nil)
+			loaded := result[activities.Loaded](s, run, "LoadSecrets")
+			called := result[activities.Called](s, run, "CallFitbit")
+			s.terminate(run)
+			s.listed(run)
+
+			lost := activities.Lost{Loaded: loaded, Searchable: c.searchable}
+			if c.intent {
+				lost.SpentBefore = run.GetRunID()
+			}
+			var recovery activities.Recovery
+			require.NoError(t, s.start(unique(c.other), &lost).Get(t.Context(), &recovery))
+			if c.name == "not at all" {
+				require.Equal(t, activities.Recovery{}, recovery)
+				return
+			}
+			require.Equal(t, activities.FoundInHistory, recovery.Found)
+			require.Equal(t, 1, recovery.Searched)
+			require.Equal(t, called.Provenance, recovery.Called.Provenance)
+			require.True(t, s.Provider.IsLive(s.Held("")))
+		})
+	}
+}
+
+// listed waits until the server lists a run as closed, which it does a little
+// after closing it.
+func (c *cluster) listed(run client.WorkflowRun) {
+	c.t.Helper()
+	eventually(c.t, func() bool {
+		list, err := c.client.ListWorkflow(c.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
+			Query: "RunId = '" + run.GetRunID() + "' AND ExecutionStatus = 'Terminated'"})
+		return err == nil && len(list.GetExecutions()) == 1
+	})
+}
