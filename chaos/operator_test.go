@@ -1,0 +1,61 @@
+package main_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"os/exec"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/seal"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
+)
+
+// az asks the vault's API for something that only people do, such as "POST
+// /deletedsecrets/NAME/recover", as az keyvault does.
+func (s *system) az(method, path string) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.Vault.URL()+path+"?api-version=7.6", nil)
+	require.NoError(s.t, err)
+	request.Header.Set("Authorization", "Bearer emulator")
+	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.roots()}}}
+	defer trusting.CloseIdleConnections()
+	answer, err := trusting.Do(request)
+	require.NoError(s.t, err)
+	require.NoError(s.t, answer.Body.Close())
+	require.Less(s.t, answer.StatusCode, 300, "%s %s", method, path)
+}
+
+// keyring is an operator's own, beside those of the workers.
+func (s *system) keyring() *seal.Keyring {
+	s.t.Helper()
+	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	require.NoError(s.t, err)
+	secrets, err := keyvault.New(s.Vault.URL(), credential, keyvault.Options{RootCAs: s.roots(), DisableChallengeResourceVerification: true})
+	require.NoError(s.t, err)
+	return seal.New(vault.NewKeysets(secrets))
+}
+
+func (s *system) roots() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.Vault.CertificatePEM())
+	return roots
+}
+
+// temporalCLI runs the Temporal CLI against the system's server.
+func (s *system) temporalCLI(args ...string) {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(s.t, err, "temporal %v: %s", args, out)
+}
+
+// consentAgain has the account's person consent once more, which ends the grant
+// before, and gives the refresh token instead of storing it.
+func (a account) consentAgain() (refreshToken string) {
+	refreshToken, _ = a.Provider.CreateGrant(stack.UserOf(a.name))
+	return refreshToken
+}
