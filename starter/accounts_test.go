@@ -1,0 +1,36 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/token"
+)
+
+func TestParseAccountsReadsOnePerLine(t *testing.T) {
+	file := "\ufeff# who\r\n\r\nann\r\n\tbo  withings # moved\r\ndefault\n"
+	accounts, err := parseAccounts("a.txt", strings.NewReader(file), "oura")
+	require.NoError(t, err)
+	require.Equal(t, []token.Account{
+		{Provider: "oura", Name: "ann"}, {Provider: "withings", Name: "bo"}, {Provider: "oura", Name: "default"},
+	}, accounts)
+}
+
+func TestParseAccountsNamesEveryMistake(t *testing.T) {
+	_, err := parseAccounts("a.txt", strings.NewReader("Ann\nann\nbo x y\nann fitbit\nbo F\n"), "fitbit")
+	for _, want := range []string{
+		`a.txt:1: account name "Ann" has capitals`,
+		"a.txt:3: 3 words",
+		"a.txt:4: fitbit/ann is in line 2 already; remove one of the two",
+		`a.txt:5: provider name "F" has capitals`,
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestParseAccountsRefusesAFileWithoutAny(t *testing.T) {
+	_, err := parseAccounts("a.txt", strings.NewReader("# nobody\n\n"), "fitbit")
+	require.EqualError(t, err, "a.txt names no account; write one per line")
+}

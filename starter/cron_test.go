@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/token"
+)
+
+func TestCheckCronSaysWhatIsWrong(t *testing.T) {
+	for spec, want := range map[string]string{
+		"0 */6 * * *":                         "",
+		"@every 6h":                           "",
+		"@daily":                              "",
+		"CRON_TZ=Europe/Berlin 0 */6 * * *":   "",
+		"":                                    "empty spec string",
+		"0 */6 * *":                           "expected exactly 5 fields, found 4",
+		"0 0 */6 * * *":                       "expected exactly 5 fields, found 6",
+		"60 * * * *":                          "60",
+		"@fortnightly":                        "@fortnightly",
+		"0 0 31 2 *":                          "never comes",
+		"TZ=UTC":                              "a time zone and nothing after it",
+		"CRON_TZ=Europe/Nowhere 0 */6 * * *":  "unknown time zone Europe/Nowhere",
+		"CRON_TZ=Europe/Berlin 0 */6 * *":     "expected exactly 5 fields",
+		"0 */6 * * * CRON_TZ=Europe/Berlin":   "expected exactly 5 fields",
+		"every six hours, please, if you can": "expected exactly 5 fields",
+	} {
+		t.Run(spec, func(t *testing.T) {
+			err := checkCron(spec)
+			if want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, want)
+			require.ErrorContains(t, err, `such as "0 */6 * * *"`, "names no fix")
+		})
+	}
+}
+
+func TestCronsAreReadInUTCUnlessTheySayOtherwise(t *testing.T) {
+	require.Equal(t, "0 */6 * * * (UTC)", cronInWords("0 */6 * * *"))
+	require.Equal(t, "CRON_TZ=Asia/Tokyo 0 4 * * *", cronInWords("CRON_TZ=Asia/Tokyo 0 4 * * *"))
+	require.Equal(t, "@every 5m", cronInWords("@every 5m"))
+
+	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.FixedZone("elsewhere", 3600))
+	require.Equal(t, "2026-11-20 12:00:00", nextByCron("0 */6 * * *", noon).UTC().Format(time.DateTime))
+	require.Equal(t, "2026-11-20 19:00:00", nextByCron("CRON_TZ=Asia/Tokyo 0 4 * * *", noon).UTC().Format(time.DateTime))
+	require.Zero(t, nextByCron("", noon))
+}
+
+func TestSpreadGivesEachAccountMinutesOfItsOwn(t *testing.T) {
+	for spec, want := range map[string]string{
+		"0 */6 * * *":                     `^\d+ [0-5]-23/6 \* \* \*$`,
+		"30 */4 * * 1-5":                  `^\d+ [0-3]-23/4 \* \* 1-5$`,
+		"0 * * * *":                       `^\d+ \* \* \* \*$`,
+		"0 */5 * * *":                     `^\d+ \*/5 \* \* \*$`, // 24 is no multiple of 5
+		"0 3,9,15,21 * * *":               `^\d+ 3,9,15,21 \* \* \*$`,
+		"CRON_TZ=Asia/Tokyo 0 */12 * * *": `^CRON_TZ=Asia/Tokyo \d+ (\d|10|11)-23/12 \* \* \*$`,
+		// Not one minute of the hour: left alone.
+		"*/2 * * * *":    `^\*/2 \* \* \* \*$`,
+		"5,35 */6 * * *": `^5,35 \*/6 \* \* \*$`,
+		"@every 6h":      `^@every 6h$`,
+	} {
+		t.Run(spec, func(t *testing.T) {
+			got := spread(spec, token.Account{Provider: "fitbit", Name: "will"})
+			require.Regexp(t, want, got)
+			require.NoError(t, checkCron(got))
+		})
+	}
+}
+
+func TestSpreadNeverStretchesThePeriodAndUsesAllOfIt(t *testing.T) {
+	const accounts = 500
+	minutes := map[int]int{}
+	for i := range accounts {
+		account := token.Account{Provider: "fitbit", Name: fmt.Sprintf("user-%d", i)}
+		spec := spread(sixHourly, account)
+		require.Equal(t, spec, spread(sixHourly, account), "a second start would differ")
+
+		schedule, err := cron.ParseStandard(spec)
+		require.NoError(t, err)
+		at := schedule.Next(time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC).Add(-time.Second))
+		minutes[at.Hour()*60+at.Minute()]++
+		for range 8 { // two days
+			next := schedule.Next(at)
+			require.Equal(t, 6*time.Hour, next.Sub(at), spec)
+			at = next
+		}
+	}
+	require.Greater(t, len(minutes), 200, "of 360 minutes")
+	for minute, n := range minutes {
+		require.Less(t, minute, 360)
+		require.Less(t, n, 12, "too many at minute %d", minute)
+	}
+}

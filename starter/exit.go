@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+
+	"tokenkeeper/internal/config"
+)
+
+// exitCodes is the part of --help about them.
+const exitCodes = `Exit codes:
+    0  done, or nothing to do
+    1  failed
+    2  wrong usage or configuration; nothing was touched
+    3  status: an account needs a person
+  130  interrupted while waiting; what was started goes on`
+
+var errInterrupted = errors.New("interrupted")
+
+// needsPerson is what status ends with where accounts cannot mend themselves.
+type needsPerson struct{ message string }
+
+func (e needsPerson) Error() string { return e.message }
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var usage usageError
+	var configuration *config.Error
+	var person needsPerson
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage), errors.As(err, &configuration):
+		return 2
+	case errors.As(err, &person):
+		return 3
+	case errors.Is(err, errInterrupted):
+		return 130
+	}
+	return 1
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+
+	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+const (
+	// dialTimeout is how long a person waits for a server that is not there.
+	dialTimeout = 5 * time.Second
+	// callTimeout bounds what is asked of a server that does answer.
+	callTimeout = 30 * time.Second
+)
+
+// operator carries out commands at one Temporal namespace.
+type operator struct {
+	temporal  client.Client
+	namespace string
+	taskQueue string
+	printer
+}
+
+// atTemporal connects, acts and turns Temporal's errors into words for people.
+func atTemporal(cmd *cobra.Command, environ map[string]string, do func(context.Context, *operator) error) error {
+	cfg, err := config.LoadStarter(environ)
+	if err != nil {
+		return err
+	}
+	cfg.Temporal.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
+	at := place{address: cfg.Temporal.HostPort, namespace: cfg.Temporal.Namespace}
+	dialing, stop := context.WithTimeout(cmd.Context(), dialTimeout)
+	defer stop()
+	c, err := client.DialContext(dialing, cfg.Temporal)
+	if err != nil {
+		return at.explain(err)
+	}
+	defer c.Close()
+	return at.explain(do(cmd.Context(), &operator{
+		temporal:  c,
+		namespace: cfg.Temporal.Namespace,
+		taskQueue: cfg.TaskQueue,
+		printer: printer{
+			out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr(),
+			webUI: cfg.WebUI, namespace: cfg.Temporal.Namespace,
+		},
+	}))
+}
+
+// options are those of every workflow that keeps an account alive. There are no
+// timeouts among them: a run that holds a pair keeps it until it is stored.
+func (o *operator) options(a token.Account) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{ID: workflows.ID(a), TaskQueue: o.taskQueue, StaticSummary: summary(a)}
+}
+
+// inputFor leaves out what the workflow takes for granted.
+func inputFor(a token.Account) workflows.Input {
+	var in workflows.Input
+	if !a.IsDefault() {
+		in.Account = a.Name
+	}
+	if a.Provider != token.DefaultProvider {
+		in.Provider = a.Provider
+	}
+	return in
+}
+
+// summary is what the Web UI shows beside the workflow's id.
+func summary(a token.Account) string {
+	title := a.Provider // of a provider that only the worker knows
+	if known, err := provider.Builtin().Lookup(a.Provider); err == nil {
+		title = known.Title
+	}
+	if a.IsDefault() {
+		return "Keeps the " + title + " tokens of the default account alive"
+	}
+	return "Keeps the " + title + " tokens of " + a.Name + " alive"
+}
+
+// warnOfIdleQueue tells a person where nobody will do the work. Temporal
+// remembers a worker for some minutes after it has gone.
+func (o *operator) warnOfIdleQueue(ctx context.Context) {
+	described, err := o.temporal.DescribeTaskQueue(ctx, o.taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err == nil && len(described.GetPollers()) == 0 {
+		o.warn("no worker listens on task queue %q; start one with: go run ./worker", o.taskQueue)
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// printer is where everything that a command has to say goes through.
+type printer struct {
+	out      io.Writer // what was asked for
+	notes    io.Writer // what a person wants to know beside it; not stdout under --output json
+	warnings io.Writer
+
+	webUI     string // base URL; empty when there is no telling
+	namespace string
+}
+
+// forMachines keeps everything but the answer itself off stdout.
+func (p *printer) forMachines() { p.notes = p.warnings }
+
+func (p *printer) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.notes, format+"\n", args...)
+}
+
+// fact is an indented line; one without a value is left out.
+func (p *printer) fact(name, value string) {
+	if value != "" {
+		p.say("  %-9s %s", name, value)
+	}
+}
+
+func (p *printer) warn(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.warnings, "Warning: "+format+"\n", args...)
+}
+
+func (p *printer) json(v any) error {
+	encoder := json.NewEncoder(p.out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// link leads to a page of the Web UI; empty where its address is not known.
+func (p *printer) link(kind string, path ...string) string {
+	if p.webUI == "" {
+		return ""
+	}
+	link := p.webUI + "/namespaces/" + url.PathEscape(p.namespace) + "/" + kind
+	for _, part := range path {
+		link += "/" + url.PathEscape(part)
+	}
+	return link
+}
+
+var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shell is a command line that a POSIX shell reads back as these words.
+func shell(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if !needsNoQuotes.MatchString(w) {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		quoted[i] = w
+	}
+	return strings.Join(quoted, " ")
+}
+
+// when tells a time to a person: absolute, and from now.
+func when(t, now time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	stamp := t.UTC().Format("2006-01-02 15:04:05 MST")
+	if t.After(now) {
+		return stamp + ", in " + span(t.Sub(now))
+	}
+	return stamp + ", " + span(now.Sub(t)) + " ago"
+}
+
+// span is a duration in its two largest units.
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	d = d.Round(time.Second)
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
+// brief is a duration as a person writes it: 6h, and not 6h0m0s.
+func brief(d time.Duration) string {
+	s := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/sim/temporalcli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"starter": main})
+}
+
+// The scripts in testdata read like a terminal session: starter and temporal are
+// processes of their own, against one real server. Each script has a namespace
+// to itself, and a worker with stand-ins for the workflow where it says worker.
+//
+// Beyond testscript's own commands there are:
+//
+//	worker                      listens from here on
+//	exits CODE command...       runs it and wants this exit code
+//	eventually REGEXP command...  runs it again until its output matches
+func TestScripts(t *testing.T) {
+	server, err := stack.StartTemporal(t.Context(), temporalcli.ForTest(t), t.TempDir(), 0, 0)
+	require.NoError(t, err)
+	// Parallel scripts end after this function has; cleanups wait for them.
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			namespace := filepath.Base(env.WorkDir)
+			env.Setenv("TEMPORAL_ADDRESS", server.Address())
+			env.Setenv("TEMPORAL_NAMESPACE", namespace)
+			env.Setenv("TOKENKEEPER_WEB_UI", "http://web.test")
+			env.Setenv("PATH", env.Getenv("PATH")+string(filepath.ListSeparator)+filepath.Dir(server.CLI()))
+			return createNamespace(t.Context(), server, namespace)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"worker": func(ts *testscript.TestScript, _ bool, _ []string) {
+				c, err := client.Dial(client.Options{HostPort: server.Address(), Namespace: ts.Getenv("TEMPORAL_NAMESPACE"), Logger: quiet{}})
+				ts.Check(err)
+				w := newStandIn(c)
+				ts.Check(w.Start())
+				ts.Defer(func() {
+					w.Stop()
+					c.Close()
+				})
+			},
+			"exits":      exits,
+			"eventually": eventually,
+		},
+	})
+}
+
+// exits runs a command and wants the given exit code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var ended *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &ended) {
+		got = ended.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// eventually runs a command again and again until what it prints matches.
+func eventually(ts *testscript.TestScript, _ bool, args []string) {
+	want := regexp.MustCompile(args[0])
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		_ = ts.Exec(args[1], args[2:]...) // the exit code comes and goes as well
+		if want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never printed %s", strings.Join(args[1:], " "), want)
+		}
+	}
+}
+
+// createNamespace makes a namespace and waits until all of the server knows it.
+func createNamespace(ctx context.Context, server *stack.Temporal, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: server.Address(), Logger: quiet{}})
+	if err != nil {
+		return err
+	}
+	defer namespaces.Close()
+	err = namespaces.Register(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: name, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
+	if err != nil {
+		return err
+	}
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Namespace: name, Logger: quiet{}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for {
+		_, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{})
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// quiet is a logger for clients that have nothing to say to a test.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/workflows"
+)
+
+// newStandIn is a worker whose RefreshTokens ends as the account's name says:
+// dead needs a consent, broken fails, slow never ends, stubborn fights with the
+// vault, and all others are refreshed.
+func newStandIn(c client.Client) worker.Worker {
+	w := worker.New(c, "token-refresh", worker.Options{})
+	w.RegisterWorkflowWithOptions(standIn, workflow.RegisterOptions{Name: workflows.Type})
+	w.RegisterActivityWithOptions(fight, activity.RegisterOptions{Name: "LoadSecrets"})
+	return w
+}
+
+func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error) {
+	account, err := in.Check()
+	if err != nil {
+		return workflows.Result{}, temporal.NewNonRetryableApplicationError(err.Error(), "InvalidInput", nil)
+	}
+	switch account.Name {
+	case "dead":
+		return workflows.Result{}, temporal.NewNonRetryableApplicationError("Fitbit no longer takes generation 3 of fitbit/dead", workflows.ReauthorizationRequired, nil)
+	case "broken":
+		return workflows.Result{}, temporal.NewNonRetryableApplicationError("secret FitbitCredentials is missing", "MissingSecret", nil)
+	case "slow":
+		return workflows.Result{}, workflow.Await(ctx, func() bool { return false })
+	case "stubborn":
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+			StartToCloseTimeout: time.Minute,
+			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 6, BackoffCoefficient: 1},
+		})
+		if err := workflow.ExecuteActivity(ctx, "LoadSecrets").Get(ctx, nil); err != nil {
+			return workflows.Result{}, err
+		}
+	}
+	if ctx.Err() != nil {
+		return workflows.Result{}, ctx.Err()
+	}
+	var last workflows.Result
+	if workflow.HasLastCompletionResult(ctx) {
+		if err := workflow.GetLastCompletionResult(ctx, &last); err != nil {
+			return workflows.Result{}, err
+		}
+	}
+	return workflows.Result{
+		Account: account.Name, Provider: account.Provider, Outcome: workflows.Refreshed,
+		Generation: last.Generation + 1, AccessTokenExpiry: workflow.Now(ctx).Add(8 * time.Hour),
+	}, nil
+}
+
+func fight(ctx context.Context) error {
+	if activity.GetInfo(ctx).Attempt < 5 {
+		return errors.New("vault: get RefreshToken: unavailable")
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+func newStart(environ map[string]string) *cobra.Command {
+	var flags accountFlags
+	var cron, file string
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Start the cron that keeps an account alive",
+		Long: `Starts the cron that refreshes an account's tokens. An account whose cron runs
+already, with the same expression, is left alone; so a start can be repeated.
+
+--accounts starts many: a file with one account per line, a provider after it
+where it is not that of --provider, and # before comments. Each gets minutes of
+its own within the cron's period, always the same ones.`,
+		Example: `  starter start --account will
+  starter start --account will --cron 'CRON_TZ=Europe/Berlin 30 */4 * * *'
+  starter start --accounts accounts.txt`,
+		Args: noArgs,
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&cron, "cron", sixHourly, "when to refresh; UTC unless it begins with CRON_TZ=")
+	cmd.Flags().StringVar(&file, "accounts", "", "start the accounts in this file")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		account, err := flags.account()
+		if err != nil {
+			return err
+		}
+		if err := checkCron(cron); err != nil {
+			return usageError{err}
+		}
+		if file == "" {
+			return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.start(ctx, account, cron) })
+		}
+		if cmd.Flags().Changed("account") {
+			return usageError{errors.New("--account and --accounts do not go together; put the account into the file")}
+		}
+		accounts, err := readAccounts(file, flags.provider)
+		if err != nil {
+			return usageError{err}
+		}
+		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.startMany(ctx, accounts, cron) })
+	}
+	return cmd
+}
+
+// start starts one account's cron and tells all about it.
+func (o *operator) start(ctx context.Context, a token.Account, cron string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	started, err := o.startCron(ctx, a, cron)
+	if err != nil {
+		return err
+	}
+	running, err := o.inspect(ctx, workflows.ID(a), "")
+	if err != nil {
+		return err
+	}
+	if started {
+		o.say("Started the cron of %s: workflow %s on task queue %s.", a, running.WorkflowID, o.taskQueue)
+	} else {
+		o.say("The cron of %s runs already: workflow %s, started %s.", a, running.WorkflowID, o.since(ctx, running))
+	}
+	now := time.Now()
+	o.fact("Cron", cronInWords(running.Cron))
+	o.fact("Next run", nextOf(running, now))
+	o.fact("Web UI", o.link("workflows", running.WorkflowID))
+	if started {
+		o.fact("Same as", o.cliStart(a, cron))
+	}
+	o.say("Refresh at once with: %s", shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...))
+	o.warnOfIdleQueue(ctx)
+	return nil
+}
+
+// startCron starts the cron unless it runs already. A conflict with what runs is
+// an error of type conflict, and concerns this account only.
+func (o *operator) startCron(ctx context.Context, a token.Account, cron string) (started bool, err error) {
+	if err := o.refuseSchedule(ctx, a); err != nil {
+		return false, err
+	}
+	options := o.options(a)
+	options.CronSchedule = cron
+	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	options.WorkflowExecutionErrorWhenAlreadyStarted = true
+	_, err = o.temporal.ExecuteWorkflow(ctx, options, workflows.Type, inputFor(a))
+	var already *serviceerror.WorkflowExecutionAlreadyStarted
+	if !errors.As(err, &already) {
+		return err == nil, err
+	}
+	running, err := o.inspect(ctx, options.ID, already.RunId)
+	if err != nil {
+		return false, err
+	}
+	return false, differs(running, a, cron)
+}
+
+// conflict is why one account cannot be started while others can.
+type conflict struct{ error }
+
+// differs says why a running workflow is not the cron that was asked for; nil
+// where it is.
+func differs(running chain, a token.Account, cron string) error {
+	cancel := shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID)
+	kept, err := running.Input.Check()
+	switch {
+	case err != nil:
+		return conflict{fmt.Errorf("workflow %s runs already, but with input that it cannot use (%w); end it with: %s, and start again", running.WorkflowID, err, cancel)}
+	case kept != a:
+		return conflict{fmt.Errorf("workflow %s runs already, but keeps %s and not %s; end it with: %s, and start again", running.WorkflowID, kept, a, cancel)}
+	case running.Cron == "":
+		return conflict{fmt.Errorf("a single refresh of %s is at work and no cron; start again when it has ended", a)}
+	case running.Cron != cron:
+		return conflict{fmt.Errorf("the cron of %s runs already with %q and not with %q; to change it, end it with: %s, and start again", a, running.Cron, cron, cancel)}
+	}
+	return nil
+}
+
+// since is when the first run of a chain was started; before the present run,
+// where Temporal's retention has taken the first one.
+func (o *operator) since(ctx context.Context, c chain) string {
+	now := time.Now()
+	first, err := o.temporal.DescribeWorkflowExecution(ctx, c.WorkflowID, c.FirstRunID)
+	if err != nil {
+		return "before " + when(c.Created, now)
+	}
+	return when(first.GetWorkflowExecutionInfo().GetStartTime().AsTime(), now)
+}
+
+// nextOf tells when a chain runs next.
+func nextOf(c chain, now time.Time) string {
+	if c.Working.IsZero() {
+		return when(c.Due, now)
+	}
+	next := when(nextByCron(c.Cron, now), now)
+	if next == "" {
+		return "none after the one at work now"
+	}
+	return "one is at work now, then " + next
+}
+
+// cliStart is the command of the Temporal CLI that starts the same cron.
+func (o *operator) cliStart(a token.Account, cron string) string {
+	return shell("temporal", "workflow", "start", "--type", workflows.Type, "--task-queue", o.taskQueue,
+		"--workflow-id", workflows.ID(a), "--cron", cron, "--input", inputJSON(a))
+}
+
+func inputJSON(a token.Account) string {
+	input, err := json.Marshal(inputFor(a))
+	if err != nil {
+		return "{}" // two strings always marshal
+	}
+	return string(input)
+}
+
+// flagsFor are the flags that name an account; none for the default one.
+func flagsFor(a token.Account) []string {
+	in := inputFor(a)
+	var flags []string
+	if in.Account != "" {
+		flags = append(flags, "--account", in.Account)
+	}
+	if in.Provider != "" {
+		flags = append(flags, "--provider", in.Provider)
+	}
+	return flags
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"tokenkeeper/internal/token"
+)
+
+// atOnce bounds the calls to Temporal that are under way at a time.
+const atOnce = 16
+
+// startMany starts the crons of many accounts, spread over the cron's period. A
+// conflict of one account leaves the others alone. Any other error would meet
+// them all and ends the start, which can be repeated.
+func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron string) error {
+	var (
+		mu               sync.Mutex
+		started, running int
+		conflicts        []error
+	)
+	bar := newProgress(o.warnings, len(accounts))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, a := range accounts {
+		if groupCtx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(groupCtx, callTimeout)
+			defer cancel()
+			isNew, err := o.startCron(ctx, a, spread(cron, a))
+			mu.Lock()
+			defer mu.Unlock()
+			var own conflict
+			switch {
+			case errors.As(err, &own):
+				conflicts = append(conflicts, own)
+			case err != nil:
+				return fmt.Errorf("start %s: %w", a, err)
+			case isNew:
+				started++
+			default:
+				running++
+			}
+			bar.step()
+			return nil
+		})
+	}
+	err := group.Wait()
+	bar.done()
+	o.say("Accounts: %s started, %s already running, %s failed, %s in all.",
+		grouped(started), grouped(running), grouped(len(conflicts)), grouped(len(accounts)))
+	o.fact("Cron", cronInWords(cron)+", at minutes of its own for each account")
+	o.fact("Web UI", o.link("workflows"))
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		o.warn("%s accounts were not tried; repeat the command when what follows is mended, and it goes on with them", grouped(len(accounts)-started-running-len(conflicts)))
+		return err
+	}
+	o.warnOfIdleQueue(ctx)
+	if len(conflicts) > 0 {
+		return fmt.Errorf("%d of %d accounts were not started:\n%w", len(conflicts), len(accounts), errors.Join(conflicts...))
+	}
+	return nil
+}
