@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/sim/fitbit"
@@ -43,8 +44,8 @@ func TestARefusalIsFinalOnlyWhereOnlyAPersonCanHelp(t *testing.T) {
 			loaded := s.mustLoad()
 			spent := s.held()
 			require.NoError(t, s.provider.Inject(c.fault))
-			failure := requireFailure(t, s.call(attempt{}, loaded), c.kind, c.final)
-			require.Contains(t, failure.Message(), "provider: refresh at fitbit")
+			message := requireFailure(t, s.call(attempt{}, loaded), c.kind, c.final)
+			require.Contains(t, message, "provider: refresh at fitbit")
 			require.Equal(t, spent, s.held(), "nothing is stored")
 			require.Zero(t, s.temporal.timesAsked())
 			if !c.final {
@@ -61,8 +62,8 @@ func TestAProviderThatHasEndedItsAPIIsToldWithItsSuccessor(t *testing.T) {
 	s := newSystem(t)
 	loaded := s.mustLoad()
 	s.provider.Retire()
-	failure := requireFailure(t, s.call(attempt{}, loaded), activities.ProviderRetired, true)
-	require.Contains(t, failure.Message(), "google-health")
+	message := requireFailure(t, s.call(attempt{}, loaded), activities.ProviderRetired, true)
+	require.Contains(t, message, "google-health")
 }
 
 func TestTheProvidersOwnErrorCodesDecide(t *testing.T) {
@@ -81,7 +82,7 @@ func TestTheProvidersOwnErrorCodesDecide(t *testing.T) {
 			// Like the real one it repeats in its message whatever it was sent.
 			s := newSystemWith(t, setup{tokenURL: answering(t, func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusBadRequest)
-				fmt.Fprintf(w, `{"errors":[{"errorType":%q,"message":"invalid: %s %s"}],"success":false}`, code, r.FormValue("refresh_token"), r.Header.Get("Authorization"))
+				_, _ = fmt.Fprintf(w, `{"errors":[{"errorType":%q,"message":"invalid: %s %s"}],"success":false}`, code, r.FormValue("refresh_token"), r.Header.Get("Authorization"))
 			})})
 			requireFailure(t, s.call(attempt{}, s.mustLoad()), want.kind, want.final)
 		})
@@ -110,7 +111,10 @@ func TestTheProvidersWishToBeLeftAloneIsObeyed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
 			require.NoError(t, s.provider.Inject(c.fault))
-			failure := requireFailure(t, s.call(attempt{}, s.mustLoad()), "ProviderNotReady", false)
+			err := s.call(attempt{}, s.mustLoad())
+			requireFailure(t, err, "ProviderNotReady", false)
+			var failure *temporal.ApplicationError
+			require.ErrorAs(t, err, &failure)
 			require.Equal(t, c.wait, failure.NextRetryDelay())
 		})
 	}
@@ -141,8 +145,8 @@ func TestAFurtherAttemptFirstLooksForAnEscrowedPair(t *testing.T) {
 	}
 	t.Run("and does not present a spent token", func(t *testing.T) {
 		s, loaded := escrowed(t)
-		failure := requireFailure(t, s.call(attempt{number: 2}, loaded), activities.GrantAdvanced, true)
-		require.Equal(t, "the vault already holds generation 1 of fitbit/default, so generation 0 is not presented again", failure.Message())
+		message := requireFailure(t, s.call(attempt{number: 2}, loaded), activities.GrantAdvanced, true)
+		require.Equal(t, "the vault already holds generation 1 of fitbit/default, so generation 0 is not presented again", message)
 		require.Equal(t, 1, s.provider.Stats().Total.Calls[fitbit.Token])
 	})
 	t.Run("but the replay window does not wait for the vault", func(t *testing.T) {
@@ -171,7 +175,7 @@ func TestAProviderThatDoesNotRotateKeepsTheProvenance(t *testing.T) {
 	for name, again := range map[string]string{"an answer without a refresh token": "", "an answer with the same one": `,"refresh_token":"` + canary + `google"`} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystemWith(t, setup{entries: "  google-health:\n    token_url: " + answering(t, func(w http.ResponseWriter, _ *http.Request) {
-				fmt.Fprint(w, `{"access_token":"`+canary+`access","expires_in":3600,"token_type":"Bearer"`+again+`}`)
+				_, _ = fmt.Fprint(w, `{"access_token":"`+canary+`access","expires_in":3600,"token_type":"Bearer"`+again+`}`)
 			}) + "\n"})
 			s.vault.Put("GoogleHealth-RefreshToken", canary+"google")
 			s.vault.Put("GoogleHealthCredentials", credentials)

@@ -101,9 +101,9 @@ func TestWhatAPersonMustMendEndsLoadForGood(t *testing.T) {
 			s := newSystem(t)
 			c.breaks(s)
 			_, err := s.load(attempt{})
-			failure := requireFailure(t, err, c.kind, true)
+			message := requireFailure(t, err, c.kind, true)
 			for _, part := range c.mention {
-				require.Contains(t, failure.Message(), part)
+				require.Contains(t, message, part)
 			}
 		})
 	}
@@ -116,9 +116,9 @@ func TestWhatWaitingMayMendIsTriedAgain(t *testing.T) {
 				s := newSystem(t)
 				s.refuse(at.op, at.name, kind)
 				_, err := s.load(attempt{})
-				failure := requireFailure(t, err, "VaultNotReady", false)
-				require.Contains(t, failure.Message(), at.name)
-				require.Contains(t, failure.Message(), kind.Error())
+				message := requireFailure(t, err, "VaultNotReady", false)
+				require.Contains(t, message, at.name)
+				require.Contains(t, message, kind.Error())
 			})
 		}
 	}
@@ -144,7 +144,7 @@ func TestNothingIsLoadedWithoutAKeysetThatOpens(t *testing.T) {
 			c.breaks(s)
 			s.coldKeyring()
 			_, err := s.load(attempt{})
-			require.Contains(t, requireFailure(t, err, c.kind, c.final).Message(), seal.SecretName)
+			require.Contains(t, requireFailure(t, err, c.kind, c.final), seal.SecretName)
 			require.Empty(t, s.vault.All("RefreshToken")[0].Tags, "not even the intent is recorded")
 		})
 	}

@@ -68,8 +68,8 @@ func TestTwoTokensOfOneGenerationAreForAPersonToJudge(t *testing.T) {
 	twin := called
 	twin.Provenance.Fingerprint = "0123456789abcdef"
 	_, err = s.store(twin)
-	failure := requireFailure(t, err, activities.GenerationConflict, true)
-	require.Contains(t, failure.Message(), "find out which one the provider still takes")
+	message := requireFailure(t, err, activities.GenerationConflict, true)
+	require.Contains(t, message, "find out which one the provider still takes")
 	s.requireNewestIs(called)
 }
 
@@ -82,8 +82,8 @@ func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 			called := s.issued()
 			s.refuse("set", "RefreshToken", kind)
 			_, err := s.store(called)
-			failure := requireFailure(t, err, "VaultNotReady", false)
-			require.Contains(t, failure.Message(), "vault: set RefreshToken: "+kind.Error())
+			message := requireFailure(t, err, "VaultNotReady", false)
+			require.Contains(t, message, "vault: set RefreshToken: "+kind.Error())
 		})
 	}
 	for name, spoil := range map[string]func(*activities.Called){

@@ -176,15 +176,15 @@ func (s *system) held() string {
 	return all[len(all)-1].Value.Reveal()
 }
 
-// requireFailure demands a failure of one of our types, and returns it.
-func requireFailure(t *testing.T, err error, kind string, final bool) *temporal.ApplicationError {
+// requireFailure demands a failure of one of our types, and returns its message.
+func requireFailure(t *testing.T, err error, kind string, final bool) string {
 	t.Helper()
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
 	require.Equal(t, kind, failure.Type(), failure.Message())
 	require.Equal(t, final, failure.NonRetryable(), "whether it ends the activity for good")
 	require.NotContains(t, failure.Message(), "\n")
-	return failure
+	return failure.Message()
 }
 
 // circumstances tells an activity which attempt it is.

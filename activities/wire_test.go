@@ -65,7 +65,7 @@ func TestAVaultThatCannotKeepAPairHasNothingSpent(t *testing.T) {
 			s, sim := newSystemOverTLS(t)
 			c.breaks(sim)
 			_, err := s.load(attempt{})
-			require.Contains(t, requireFailure(t, err, "VaultNotReady", false).Message(), c.say)
+			require.Contains(t, requireFailure(t, err, "VaultNotReady", false), c.say)
 			require.Empty(t, sim.Versions("RefreshToken")[0].Tags)
 		})
 	}

@@ -1,0 +1,144 @@
+package workflows_test
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/seal"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
+	"tokenkeeper/workflows"
+)
+
+// shared is the one Temporal server of this package's tests.
+var shared struct {
+	start  sync.Once
+	dir    string
+	server *stack.Temporal
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.server != nil {
+		if err := shared.server.Stop(); err != nil && code == 0 {
+			code = 1
+		}
+		_ = os.RemoveAll(shared.dir)
+	}
+	os.Exit(code)
+}
+
+// cluster is a worker in this process over a real Temporal server, a vault over
+// TLS and a provider over HTTP, with the accounts "default" and "will".
+type cluster struct {
+	*stack.Stack
+	t         *testing.T
+	client    client.Client
+	namespace string
+}
+
+// newCluster works in a namespace that has the search attributes or not, and
+// with a worker that knows that.
+func newCluster(t *testing.T, searchable bool) *cluster {
+	t.Helper()
+	cli := temporalcli.ForTest(t)
+	shared.start.Do(func() {
+		if shared.dir, shared.err = os.MkdirTemp("", "workflows-test-"); shared.err == nil {
+			shared.server, shared.err = stack.StartTemporal(context.Background(), cli, shared.dir, 0, 0)
+		}
+	})
+	require.NoError(t, shared.err)
+	dir := t.TempDir()
+	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: t.Name()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Stop()) })
+	require.NoError(t, s.CreateAccount(""))
+	require.NoError(t, s.CreateAccount("will"))
+	c := &cluster{Stack: s, t: t, namespace: "default"}
+	if !searchable {
+		c.namespace = "bare"
+		createNamespace(t, c.namespace)
+	}
+	c.client, err = client.Dial(client.Options{HostPort: s.Temporal.Address(), Namespace: c.namespace, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(c.client.Close)
+
+	acts := c.activities(dir)
+	w := worker.New(c.client, t.Name(), worker.Options{WorkerStopTimeout: activities.CallTimeout})
+	acts.Register(w)
+	w.RegisterWorkflowWithOptions((&workflows.Workflows{Searchable: searchable}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
+	require.NoError(t, w.Start())
+	t.Cleanup(acts.Drain)
+	t.Cleanup(w.Stop)
+	return c
+}
+
+func (c *cluster) activities(dir string) *activities.Activities {
+	c.t.Helper()
+	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	require.NoError(c.t, err)
+	roots := x509.NewCertPool()
+	require.True(c.t, roots.AppendCertsFromPEM(c.Vault.CertificatePEM()))
+	secrets, err := keyvault.New(c.Vault.URL(), credential, keyvault.Options{RootCAs: roots, DisableChallengeResourceVerification: true})
+	require.NoError(c.t, err)
+	file := filepath.Join(dir, "providers.yaml")
+	yaml, err := os.ReadFile(file)
+	require.NoError(c.t, err)
+	table, err := provider.Builtin().Override(yaml, file)
+	require.NoError(c.t, err)
+	ring := seal.New(vault.NewKeysets(secrets))
+	_, err = ring.Create(c.t.Context())
+	require.NoError(c.t, err)
+	return activities.New(activities.Dependencies{
+		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
+		Temporal: c.client, Metrics: unmeasured{}, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// unmeasured is for tests that look at what happened and not at its measures.
+type unmeasured struct{}
+
+func (unmeasured) Answered(context.Context, string, string)                 {}
+func (unmeasured) Durable(context.Context, string, time.Duration)           {}
+func (unmeasured) Escrowed(context.Context, string)                         {}
+func (unmeasured) Stored(context.Context, token.Account, string, time.Time) {}
+func (unmeasured) Alerted(context.Context, token.Account, string)           {}
+
+// createNamespace makes a namespace that knows none of our search attributes.
+func createNamespace(t *testing.T, name string) {
+	t.Helper()
+	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: shared.server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	defer namespaces.Close()
+	require.NoError(t, namespaces.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: name, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour)}))
+	eventually(t, func() bool {
+		_, err := namespaces.Describe(t.Context(), name)
+		return err == nil
+	})
+}
+
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	require.Eventually(t, holds, 30*time.Second, 20*time.Millisecond)
+}
