@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -11,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/workflows"
 )
@@ -29,7 +31,16 @@ func (r run) wait() (result workflows.Result, err error) {
 	err = r.temporal.GetWorkflow(ctx, r.id, r.runID).
 		GetWithOptions(ctx, &result, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
 	require.NoError(r.t, ctx.Err(), "the run does not end")
-	return result, err
+	var cron *workflow.ContinueAsNewError
+	if !errors.As(err, &cron) {
+		return result, err
+	}
+	// So the SDK reports a cron's run, whatever became of it.
+	if failed := r.end().GetWorkflowExecutionFailedEventAttributes(); failed != nil {
+		return workflows.Result{}, temporal.GetDefaultFailureConverter().FailureToError(failed.GetFailure())
+	}
+	completed := r.end().GetWorkflowExecutionCompletedEventAttributes()
+	return result, converter.GetDefaultDataConverter().FromPayloads(completed.GetResult(), &result)
 }
 
 // result waits for the run's success.
@@ -53,12 +64,18 @@ func (r run) failure() *temporal.ApplicationError {
 func (r run) next() run {
 	r.t.Helper()
 	_, _ = r.wait()
-	events := r.history()
-	last := events[len(events)-1]
-	id := last.GetWorkflowExecutionCompletedEventAttributes().GetNewExecutionRunId() +
-		last.GetWorkflowExecutionFailedEventAttributes().GetNewExecutionRunId()
+	end := r.end()
+	id := end.GetWorkflowExecutionFailedEventAttributes().GetNewExecutionRunId() +
+		end.GetWorkflowExecutionCompletedEventAttributes().GetNewExecutionRunId()
 	require.NotEmpty(r.t, id, "the cron has ended")
 	return run{r.account, r.id, id}
+}
+
+// end is the last event so far.
+func (r run) end() *historypb.HistoryEvent {
+	r.t.Helper()
+	events := r.history()
+	return events[len(events)-1]
 }
 
 // history is what the run has recorded so far. Attempts of an activity that is
@@ -100,6 +117,18 @@ func (r run) attempts(activity string) []int {
 func (r run) completed(activity string) {
 	r.t.Helper()
 	r.eventually(activity+" is recorded as completed", func() bool { return len(r.attempts(activity)) > 0 })
+}
+
+// scheduled is when the first activity of a type was scheduled.
+func (r run) scheduled(activity string) time.Time {
+	r.t.Helper()
+	for _, e := range r.history() {
+		if e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activity {
+			return e.GetEventTime().AsTime()
+		}
+	}
+	r.t.Fatalf("%s was not scheduled", activity)
+	return time.Time{}
 }
 
 // pending is what the server says of an activity that is not done; nil where

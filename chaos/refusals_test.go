@@ -1,0 +1,106 @@
+package main_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	s.work()
+	// The first run's request arrives after another run has refreshed twice, which
+	// ended the replay.
+	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, DelayBefore: fitbit.Duration(9 * time.Second)}))
+	late := a.refresh()
+	s.eventually("the first run has called the provider", func() bool { return a.calls() == 1 })
+	for range 2 {
+		a.refresh(func(o *client.StartWorkflowOptions) { o.ID += "-other" }).result()
+	}
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes(), "the others were too slow")
+
+	result := late.result()
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.EqualValues(t, 3, result.Generation)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated, grant.Reused, grant.Rotated}, a.outcomes())
+	require.Zero(t, s.Vault.Counts().ByOperation[keyvault.OpDelete])
+	a.nothingLost(3)
+}
+
+func TestF08InvalidGrantForRealAsksForConsentOnceAndHealsAfterIt(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	refreshToken := a.Held(a.name)
+	w := s.work()
+	s.Provider.CreateGrant(a.user) // the person consented elsewhere, which ended this grant
+
+	a.asksForConsentOnce(w, a.refresh(everyFewSeconds), refreshToken)
+	require.Zero(t, s.Vault.Counts().ByOperation[keyvault.OpDelete])
+}
+
+func TestF09RefusedClientFailsAsSuchAndNamesTheFix(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	refreshToken := a.Held(a.name)
+	w := s.work()
+	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Answer: fitbit.InvalidClient}))
+
+	failure := a.refresh().failure()
+	require.Equal(t, activities.InvalidClient, failure.Type())
+	require.Contains(t, failure.Message(), "check the client id and secret in the vault's FitbitCredentials")
+	require.NotContains(t, failure.Error(), secretPrefix)
+	require.Equal(t, 1, a.calls())
+	a.untouched(refreshToken, 1)
+	a.toldOnce(w, activities.InvalidClient)
+
+	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	a.nothingLost(1)
+}
+
+func TestF09RetiredProviderFailsAsSuchAndNamesItsSuccessor(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	refreshToken := a.Held(a.name)
+	w := s.work()
+	s.Provider.Retire()
+
+	failure := a.refresh().failure()
+	require.Equal(t, activities.ProviderRetired, failure.Type())
+	require.Contains(t, failure.Message(), "starter authorize --provider google-health")
+	require.Equal(t, 1, a.calls())
+	a.untouched(refreshToken, 1)
+	a.toldOnce(w, activities.ProviderRetired)
+}
+
+func TestF09AnotherPersonsTokensAreNeverStored(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	w := s.work()
+	a.refresh().result() // from here on the vault knows whose tokens they are
+	refreshToken := a.Held(a.name)
+	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Answer: fitbit.WrongUser}))
+
+	failure := a.refresh().failure()
+	require.Equal(t, workflows.WrongUser, failure.Type())
+	require.Contains(t, failure.Message(), "with the tokens of user "+fitbit.WrongUserID+" instead of "+a.user)
+	require.Contains(t, failure.Message(), "find out whose consent")
+	require.Equal(t, 2, a.calls())
+	a.untouched(refreshToken, 2)
+	require.Len(t, a.accessVersions(), 1)
+	a.toldOnce(w, workflows.WrongUser)
+
+	// It was a slip of the provider's: within the replay window nothing is lost.
+	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated, grant.Replayed}, a.outcomes())
+	a.nothingLost(2)
+}
