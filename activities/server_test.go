@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -54,7 +55,6 @@ type cluster struct {
 	*stack.Stack
 	t      *testing.T
 	client client.Client
-	queue  string
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -66,8 +66,8 @@ func newCluster(t *testing.T) *cluster {
 		}
 	})
 	require.NoError(t, shared.err)
-	dir := t.TempDir()
-	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: t.Name()})
+	dir, unique := t.TempDir(), fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
+	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: unique})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NoError(t, s.CreateAccount(""))
@@ -93,13 +93,13 @@ func newCluster(t *testing.T) *cluster {
 		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
 		Temporal: c, Metrics: &measured{}, Log: slog.New(slog.DiscardHandler),
 	})
-	w := worker.New(c, t.Name(), worker.Options{WorkerStopTimeout: activities.CallTimeout})
+	w := worker.New(c, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
 	acts.Register(w)
 	w.RegisterWorkflowWithOptions(interrupted, workflow.RegisterOptions{Name: "RefreshTokens"})
 	require.NoError(t, w.Start())
 	t.Cleanup(acts.Drain)
 	t.Cleanup(w.Stop)
-	return &cluster{Stack: s, t: t, client: c, queue: t.Name()}
+	return &cluster{Stack: s, t: t, client: c}
 }
 
 // interrupted is a refresh that stops before the pair is stored. With a lost
@@ -121,9 +121,10 @@ func interrupted(ctx workflow.Context, lost *activities.Lost) (activities.Recove
 	return recovery, workflow.Sleep(ctx, time.Hour)
 }
 
+// start runs the workflow under an ID that begins with the task queue's name.
 func (c *cluster) start(id string, lost *activities.Lost) client.WorkflowRun {
 	c.t.Helper()
-	run, err := c.client.ExecuteWorkflow(c.t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: c.queue}, "RefreshTokens", lost)
+	run, err := c.client.ExecuteWorkflow(c.t.Context(), client.StartWorkflowOptions{ID: c.TaskQueue() + id, TaskQueue: c.TaskQueue()}, "RefreshTokens", lost)
 	require.NoError(c.t, err)
 	return run
 }
@@ -157,7 +158,7 @@ func (c *cluster) terminate(run client.WorkflowRun) {
 
 func TestAServerHasThePairBeforeTheVaultDoes(t *testing.T) {
 	c := newCluster(t)
-	run := c.start(t.Name(), nil)
+	run := c.start("", nil)
 	called := result[activities.Called](c, run, "CallFitbit")
 	c.terminate(run)
 	require.Equal(t, c.Provider.Audit(stack.UserOf("")).Live, called.Provenance.Fingerprint)
@@ -169,7 +170,7 @@ func TestAServerHasThePairBeforeTheVaultDoes(t *testing.T) {
 func TestARunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 	c := newCluster(t)
 	require.NoError(t, c.Provider.Inject(fitbit.Fault{Hold: true}))
-	run := c.start(t.Name(), nil)
+	run := c.start("", nil)
 	eventually(t, func() bool { return c.Provider.Held("") == 1 })
 	c.terminate(run)
 	c.Provider.Release("")
@@ -192,8 +193,7 @@ func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			s := newCluster(t)
-			unique := func(id string) string { return t.Name() + id }
-			run := s.start(unique(c.id), nil)
+			run := s.start(c.id, nil)
 			loaded := result[activities.Loaded](s, run, "LoadSecrets")
 			called := result[activities.Called](s, run, "CallFitbit")
 			s.terminate(run)
@@ -204,7 +204,7 @@ func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 				lost.SpentBefore = run.GetRunID()
 			}
 			var recovery activities.Recovery
-			require.NoError(t, s.start(unique(c.other), &lost).Get(t.Context(), &recovery))
+			require.NoError(t, s.start(c.other, &lost).Get(t.Context(), &recovery))
 			if c.name == "not at all" {
 				require.Equal(t, activities.Recovery{}, recovery)
 				return

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -49,7 +50,8 @@ func TestMain(m *testing.M) {
 }
 
 // cluster is a worker in this process over a real Temporal server, a vault over
-// TLS and a provider over HTTP, with the accounts "default" and "will".
+// TLS and a provider over HTTP, with the accounts "default" and "will". Its task
+// queue's name is unique and serves as workflow ID too.
 type cluster struct {
 	*stack.Stack
 	t         *testing.T
@@ -68,15 +70,15 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 		}
 	})
 	require.NoError(t, shared.err)
-	dir := t.TempDir()
-	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: t.Name()})
+	dir, unique := t.TempDir(), fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
+	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: unique})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NoError(t, s.CreateAccount(""))
 	require.NoError(t, s.CreateAccount("will"))
 	c := &cluster{Stack: s, t: t, namespace: "default"}
 	if !searchable {
-		c.namespace = "bare"
+		c.namespace = unique
 		createNamespace(t, c.namespace)
 	}
 	c.client, err = client.Dial(client.Options{HostPort: s.Temporal.Address(), Namespace: c.namespace, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
@@ -84,7 +86,7 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	t.Cleanup(c.client.Close)
 
 	acts := c.activities(dir)
-	w := worker.New(c.client, t.Name(), worker.Options{WorkerStopTimeout: activities.CallTimeout})
+	w := worker.New(c.client, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
 	acts.Register(w)
 	w.RegisterWorkflowWithOptions((&workflows.Workflows{Searchable: searchable}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	require.NoError(t, w.Start())

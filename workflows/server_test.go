@@ -14,13 +14,13 @@ import (
 	"tokenkeeper/workflows"
 )
 
-func (c *cluster) options(id string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{ID: id, TaskQueue: c.TaskQueue()}
+func (c *cluster) options() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{ID: c.TaskQueue(), TaskQueue: c.TaskQueue()}
 }
 
 func TestRunsAreSearchableWhereTheNamespaceHasTheAttributes(t *testing.T) {
 	c := newCluster(t, true)
-	run, err := c.client.ExecuteWorkflow(t.Context(), c.options(t.Name()), workflows.Type, workflows.Input{Account: "will"})
+	run, err := c.client.ExecuteWorkflow(t.Context(), c.options(), workflows.Type, workflows.Input{Account: "will"})
 	require.NoError(t, err)
 	require.NoError(t, run.Get(t.Context(), nil))
 	eventually(t, func() bool {
@@ -32,7 +32,7 @@ func TestRunsAreSearchableWhereTheNamespaceHasTheAttributes(t *testing.T) {
 
 func TestRunsAreGreenWhereTheNamespaceHasNoAttributes(t *testing.T) {
 	c := newCluster(t, false)
-	run, err := c.client.ExecuteWorkflow(t.Context(), c.options(t.Name()), workflows.Type, workflows.Input{})
+	run, err := c.client.ExecuteWorkflow(t.Context(), c.options(), workflows.Type, workflows.Input{})
 	require.NoError(t, err)
 	var result workflows.Result
 	require.NoError(t, run.Get(t.Context(), &result))
@@ -43,7 +43,7 @@ func TestRunsAreGreenWhereTheNamespaceHasNoAttributes(t *testing.T) {
 func TestRunAfterRunTheVaultHoldsTheLiveToken(t *testing.T) {
 	c := newCluster(t, true)
 	for generation := range 3 {
-		run, err := c.client.ExecuteWorkflow(t.Context(), c.options(t.Name()), workflows.Type)
+		run, err := c.client.ExecuteWorkflow(t.Context(), c.options(), workflows.Type)
 		require.NoError(t, err)
 		var result workflows.Result
 		require.NoError(t, run.Get(t.Context(), &result))
@@ -57,25 +57,25 @@ func TestRunAfterRunTheVaultHoldsTheLiveToken(t *testing.T) {
 // and goes on being a cron.
 func TestRefreshNowDoesNotWaitForTheCron(t *testing.T) {
 	c := newCluster(t, true)
-	cron := c.options(t.Name())
+	cron := c.options()
 	cron.CronSchedule = "0 0 1 1 *"
 	waiting, err := c.client.ExecuteWorkflow(t.Context(), cron, workflows.Type, workflows.Input{})
 	require.NoError(t, err)
 	require.Zero(t, c.Provider.Audit(stack.UserOf("")).Generation)
 
-	_, err = c.client.SignalWithStartWorkflow(t.Context(), t.Name(), workflows.RefreshNow, nil, cron, workflows.Type, workflows.Input{})
+	_, err = c.client.SignalWithStartWorkflow(t.Context(), cron.ID, workflows.RefreshNow, nil, cron, workflows.Type, workflows.Input{})
 	require.NoError(t, err)
 	eventually(t, func() bool {
 		return c.Provider.IsLive(c.Held("")) && c.Provider.Audit(stack.UserOf("")).Generation == 1
 	})
 	eventually(t, func() bool {
-		now, err := c.client.DescribeWorkflowExecution(t.Context(), t.Name(), "")
+		now, err := c.client.DescribeWorkflowExecution(t.Context(), cron.ID, "")
 		require.NoError(t, err)
 		info := now.GetWorkflowExecutionInfo()
 		return info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING && info.GetExecution().GetRunId() != waiting.GetRunID()
 	})
 	require.Equal(t, 1, c.Provider.Audit(stack.UserOf("")).Generation, "one signal is one refresh")
-	require.NoError(t, c.client.TerminateWorkflow(t.Context(), t.Name(), "", "the test is over"))
+	require.NoError(t, c.client.TerminateWorkflow(t.Context(), cron.ID, "", "the test is over"))
 }
 
 func TestTheTemporalCLIStartsARun(t *testing.T) {
@@ -92,12 +92,13 @@ func TestTheTemporalCLIStartsARun(t *testing.T) {
 		{name: "with a text", input: []string{"--input", `"will"`}, fails: "workflow input is a JSON string"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			id := c.TaskQueue() + tc.name
 			args := append([]string{"workflow", "start", "--address", c.Temporal.Address(), "--namespace", c.namespace, "--type", workflows.Type,
-				"--task-queue", c.TaskQueue(), "--workflow-id", t.Name()}, tc.input...)
+				"--task-queue", c.TaskQueue(), "--workflow-id", id}, tc.input...)
 			said, err := exec.CommandContext(t.Context(), c.Temporal.CLI(), args...).CombinedOutput()
 			require.NoError(t, err, string(said))
 			var result workflows.Result
-			err = c.client.GetWorkflow(t.Context(), t.Name(), "").Get(t.Context(), &result)
+			err = c.client.GetWorkflow(t.Context(), id, "").Get(t.Context(), &result)
 			if tc.fails != "" {
 				require.Contains(t, requireFailure(t, err, activities.InvalidInput), tc.fails)
 				return
