@@ -30,7 +30,7 @@ func newProgress(w io.Writer, total int) *progress {
 			progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true),
 			progressbar.OptionClearOnFinish(),
-			progressbar.OptionFullWidth())
+			progressbar.OptionSetWidth(40))
 	}
 	return p
 }
