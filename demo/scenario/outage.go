@@ -14,7 +14,7 @@ import (
 const vaultAwayFor = 30 * time.Second
 
 var vaultAway = Scenario{
-	Title: "stop the vault for 30 s right after the provider's answer",
+	Title: "stop the vault for 30 s",
 	Saved: "the pair waits in Temporal's history, sealed, for as long as the vault is away",
 	play: func(ctx context.Context, st *stage) (run system.Run, err error) {
 		runID, err := st.hold(ctx, fitbit.Truth)
@@ -43,7 +43,7 @@ var vaultAway = Scenario{
 }
 
 var answerLost = Scenario{
-	Title: "lose the provider's answer on the wire",
+	Title: "lose the provider's answer",
 	Saved: "the same refresh token is presented again, inside Fitbit's replay window, and Fitbit repeats the pair",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
 		runID, err := st.hold(ctx, fitbit.Reset)
@@ -57,7 +57,7 @@ var answerLost = Scenario{
 }
 
 var temporalKilled = Scenario{
-	Title: "kill -9 the Temporal server in the middle of a refresh, and restart it",
+	Title: "kill the Temporal server",
 	Saved: "without Temporal's word the worker puts the pair into the vault at once, and the run goes on from the database",
 	play: func(ctx context.Context, st *stage) (run system.Run, err error) {
 		runID, err := st.hold(ctx, fitbit.Truth)
@@ -72,7 +72,7 @@ var temporalKilled = Scenario{
 				err = errors.Join(err, st.Temporal.Restart(ctx))
 			}
 		}()
-		st.say("kill -9: the Temporal server is gone. Fitbit answers, and the worker finds nobody to tell.")
+		st.say("The Temporal server was killed with kill -9. Fitbit answers, and the worker finds nobody to tell.")
 		st.release()
 		err = wait(ctx, 30*time.Second, func() bool { return st.Judge().Fingerprint != before })
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 var cancelled = Scenario{
-	Title: "cancel the workflow in the middle of a refresh",
+	Title: "cancel the workflow",
 	Saved: "a cancelled run brings the call to its end and stores the pair before it stops",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
 		runID, err := st.hold(ctx, fitbit.Truth)
@@ -36,7 +36,7 @@ var cancelled = Scenario{
 }
 
 var revoked = Scenario{
-	Title: "the person revokes the consent, then consents again",
+	Title: "revoke the consent, and give it again",
 	Saved: "a dead grant is told to a person as ReauthorizationRequired, and the vault is left untouched until the new consent",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
 		if err := st.AwaitQuiet(ctx); err != nil {

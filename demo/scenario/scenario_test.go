@@ -14,8 +14,7 @@ import (
 // One system goes through all of them, as it does for somebody who tries the
 // whole menu: what a scenario leaves behind is what the next one starts with.
 func TestNoScenarioLosesAToken(t *testing.T) {
-	temporalcli.ForTest(t)
-	s, err := system.Start(t.Context(), system.Options{Cron: "@every 20s", Progress: t.Output()})
+	s, err := system.Start(t.Context(), system.Options{CLI: temporalcli.ForTest(t), Cron: "@every 20s", Progress: t.Output()})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Stop()) }()
 	require.NoError(t, s.StartCron(t.Context()))

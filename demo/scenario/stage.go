@@ -50,7 +50,9 @@ func (st *stage) release() { st.Provider.Release("") }
 // replaceWorker kills the worker, with whatever it has in memory, and starts
 // another one.
 func (st *stage) replaceWorker(ctx context.Context) error {
-	st.say("kill -9 %v: the worker is gone, with all that it had in memory.", st.KillWorkers())
+	st.say("$ kill -9 %d", st.Workers()[0].PID())
+	st.KillWorkers()
+	st.say("The worker is gone, with all that it had in memory.")
 	if err := st.AddWorker(ctx); err != nil {
 		return err
 	}

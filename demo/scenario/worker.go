@@ -22,7 +22,7 @@ var refreshNow = Scenario{
 }
 
 var killInCall = Scenario{
-	Title: "kill -9 the worker in the middle of the provider's call",
+	Title: "kill the worker in the provider's call",
 	Saved: "Temporal has another worker ask again, inside Fitbit's replay window, and Fitbit repeats the pair",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
 		runID, err := st.hold(ctx, fitbit.Truth)
@@ -38,7 +38,7 @@ var killInCall = Scenario{
 }
 
 var killBeforeStore = Scenario{
-	Title: "kill -9 the worker between the call and the store",
+	Title: "kill the worker before the store",
 	Saved: "the pair waits in Temporal's history, sealed, and any worker can store it",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
 		runID, err := st.hold(ctx, fitbit.Truth)

@@ -103,7 +103,7 @@ func (o *Observer) take(r Run) {
 func (o *Observer) parts(ctx context.Context) []Part {
 	s := o.system
 	parts := []Part{
-		{Name: "Web UI", Where: s.PageURL()},
+		{Name: "Temporal", Where: s.PageURL()},
 		{Name: "vault", Where: s.Vault.URL(), Up: answers(ctx, s.Vault.URL())},
 		{Name: "provider", Where: s.Provider.URL(), Up: answers(ctx, s.Provider.URL())},
 	}

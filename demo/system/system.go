@@ -22,25 +22,26 @@ import (
 
 	"tokenkeeper/internal/sim/fitbit"
 	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/temporalcli"
 	"tokenkeeper/internal/token"
 )
 
 // Account is the one that the demo keeps alive.
 var Account = token.Account{Provider: token.DefaultProvider, Name: token.DefaultAccount}
 
-// Options say how to run the system. The zero value runs in a temporary folder
-// on free ports.
+// Options say how to run the system. The zero value, but for the required
+// fields, runs in a temporary folder on free ports.
 type Options struct {
+	// CLI is the Temporal CLI that serves and that is typed on. Required.
+	CLI string
 	// Keep is the folder to work in, which is left behind. Without it a temporary
 	// folder is used and removed.
 	Keep string
 	// UsualPorts takes the Temporal server's usual ports where they are free.
 	UsualPorts bool
-	// Cron is when to refresh; see Temporal's cron expressions. "@every 20s" works.
+	// Cron is when to refresh, such as "@every 20s". Required.
 	Cron     string
 	Provider fitbit.Options
-	// Progress gets a line at a time while things are built and started.
+	// Progress gets a line at a time while things are built and started. Required.
 	Progress io.Writer
 }
 
@@ -57,7 +58,7 @@ type System struct {
 	workers []*stack.Worker // those that were not killed
 }
 
-// Start builds what is missing and runs everything but the cron.
+// Start builds a worker and runs everything but the cron.
 func Start(ctx context.Context, o Options) (s *System, err error) {
 	s = &System{cron: o.Cron, dir: o.Keep, isKept: o.Keep != ""}
 	defer func() {
@@ -69,10 +70,6 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 		return s, err
 	}
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(o.Progress, "demo: "+format+"\n", args...) }
-	cli, err := temporalcli.FindOrBuild(ctx, o.Progress)
-	if err != nil {
-		return s, err
-	}
 	say("building the worker")
 	binary, err := stack.BuildWorker(ctx, s.dir)
 	if err != nil {
@@ -82,9 +79,9 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	if o.UsualPorts {
 		port, uiPort = usualPorts(say)
 	}
-	say("starting a Temporal server, a vault and a provider (%s)", cli)
+	say("starting a Temporal server, a vault and a provider (%s)", o.CLI)
 	s.Stack, err = stack.Start(ctx, stack.Options{
-		Dir: s.dir, CLI: cli, WorkerBinary: binary, Port: port, UIPort: uiPort, Provider: o.Provider,
+		Dir: s.dir, CLI: o.CLI, WorkerBinary: binary, Port: port, UIPort: uiPort, Provider: o.Provider,
 	})
 	if err != nil {
 		return s, err
@@ -128,17 +125,14 @@ func (s *System) AddWorker(ctx context.Context) error {
 	return w.Ready(ctx)
 }
 
-// KillWorkers ends every worker with SIGKILL and returns their process ids.
-func (s *System) KillWorkers() []int {
-	var pids []int
+// KillWorkers ends every worker with SIGKILL.
+func (s *System) KillWorkers() {
 	for _, w := range s.Workers() {
 		w.Kill()
-		pids = append(pids, w.PID())
 	}
 	s.mu.Lock()
 	s.workers = nil
 	s.mu.Unlock()
-	return pids
 }
 
 // Workers are those that were started and not killed.
