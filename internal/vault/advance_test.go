@@ -61,6 +61,16 @@ func TestAdvanceFindsWhatOutranksADeadToken(t *testing.T) {
 			r.upTo(old, 4)
 			burying(r, fresh)
 		}, old.provenance(5), token.NewSecret(fresh), 6},
+		{"the later of two consents buried under the dead token", func(r *room) {
+			r.secrets.Now = seconds()
+			r.upTo(old, 4)
+			r.at(2, func() {
+				r.secrets.Put(names.RefreshToken, "fake-refresh-new-mistyped")
+				r.secrets.Put(names.RefreshToken, fresh)
+			})
+			r.store(old.entry(5))
+			r.secrets.Before = nil
+		}, old.provenance(5), token.NewSecret(fresh), 6},
 		{"a consent that is buried although a run has begun with it", func(r *room) {
 			r.upTo(old, 4)
 			r.at(2, func() {

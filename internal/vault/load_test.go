@@ -156,6 +156,7 @@ func TestAValueBesideAnotherOnesTagsWasPutThereByHand(t *testing.T) {
 
 func TestASpentValueBesideTheNewestOnesTagsDoesNotCount(t *testing.T) {
 	r := open(t)
+	r.secrets.Now = seconds()
 	r.upTo(old, 5)
 	_, err := r.secrets.Set(t.Context(), names.RefreshToken, old.refresh(3), r.top(names.RefreshToken).Properties)
 	require.NoError(t, err)
@@ -241,4 +242,62 @@ func TestAnExplanationSurvivesAVaultThatDoesNotSayWhatIsDeleted(t *testing.T) {
 	_, _, err := r.vault.Load(t.Context(), names)
 	require.ErrorIs(t, err, vault.ErrNotFound)
 	require.False(t, errors.Is(err, vault.ErrDenied))
+}
+
+func TestAConsentCountsMoreThanWhatWasInFlightWhenItWasGiven(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	r.at(2, func() { // between the store's look and its write
+		r.secrets.Before = nil
+		r.secrets.Put(names.RefreshToken, fresh)
+		held, _ := r.load()
+		r.begin(held)
+	})
+	r.store(old.entry(5))
+	r.secrets.Disable(names.AccessToken) // so that all versions are looked at
+	held, _ := r.load()
+	require.Equal(t, fresh, held.Value.Reveal())
+	require.Equal(t, token.Generation(5), held.Generation)
+}
+
+func TestASpentTokenDoesNotCountWhateverItsNumber(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 6)
+	tags := r.top(names.RefreshToken).Tags
+	tags["generation"] = "2"
+	require.NoError(t, r.secrets.SetTags(t.Context(), names.RefreshToken, r.top(names.RefreshToken).Version, tags))
+	held, _ := r.load()
+	require.Equal(t, old.refresh(6), held.Value)
+	r.again(names.RefreshToken, old.refresh(4))
+	held, _ = r.load()
+	require.Equal(t, old.refresh(6), held.Value)
+}
+
+func TestAConsentIsNumberedByAListOfAllThatCameBeforeIt(t *testing.T) {
+	r := open(t)
+	r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
+	r.at(4, func() { // between this run's listing and its last look
+		r.secrets.Before = nil
+		held, _ := r.load()
+		r.begin(held)
+		r.store(old.entry(1))
+		r.secrets.Put(names.RefreshToken, fresh)
+	})
+	held, _ := r.load()
+	require.Equal(t, fresh, held.Value.Reveal())
+	require.Equal(t, token.Generation(2), held.Generation)
+}
+
+func TestARefreshTokenThatNeverStopsChangingIsNamed(t *testing.T) {
+	r := open(t)
+	r.secrets.Before = func(op, _ string) error {
+		if op == "list" {
+			r.secrets.Put(names.RefreshToken, fresh)
+		}
+		return nil
+	}
+	r.secrets.Put(names.RefreshToken, fresh)
+	_, _, err := r.vault.Load(t.Context(), names)
+	require.EqualError(t, err, "vault: get will-RefreshToken: unavailable (other writers change it as fast as it is read)")
+	require.True(t, vault.Retryable(err))
 }

@@ -325,3 +325,78 @@ func TestOnlyWhatWaitingMendsIsRetryable(t *testing.T) {
 		require.False(t, vault.Retryable(&vault.Error{Kind: kind}), "%v", kind)
 	}
 }
+
+func TestALateStoreLeavesADisabledNewerGenerationToItsOwner(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	r.at(2, func() { // between the late store's look and its write
+		r.secrets.Before = nil
+		r.upTo(old, 6)
+		r.secrets.Disable(names.RefreshToken)
+	})
+	receipt := r.store(old.entry(5))
+	require.True(t, receipt.Superseded)
+	require.Equal(t, old.access(6), r.top(names.AccessToken).Value)
+	require.Equal(t, old.refresh(5), r.top(names.RefreshToken).Value)
+	_, _, err := r.vault.Load(t.Context(), names)
+	require.ErrorIs(t, err, vault.ErrDisabled)
+}
+
+func TestAnotherAttemptMendsALateStoreThatFailedAnywhere(t *testing.T) {
+	for n := 2; ; n++ {
+		r := open(t)
+		r.upTo(old, 4)
+		calls, refused := 0, false
+		r.secrets.Before = func(op, name string) error {
+			calls++
+			switch calls {
+			case 2: // between the late store's look and its write
+				before := r.secrets.Before
+				r.secrets.Before = nil
+				r.upTo(old, 6)
+				r.secrets.Before = before
+			case n + 1:
+				refused = true
+				return &vault.Error{Op: op, Name: name, Kind: vault.ErrUnavailable}
+			}
+			return nil
+		}
+		_, err := r.vault.Store(t.Context(), names, old.entry(5), run)
+		r.secrets.Before = nil
+		if refused {
+			require.ErrorIs(t, err, vault.ErrUnavailable)
+			held, _ := r.load()
+			require.Equal(t, old.refresh(6), held.Value, "call %d", n+1)
+		}
+		require.True(t, r.store(old.entry(5)).Superseded)
+		require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value)
+		if !refused {
+			require.Greater(t, n, 6)
+			return
+		}
+	}
+}
+
+func TestALateAccessTokenDoesNotStayOnTop(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	r.at(4, func() { // between the late store's look at the access token and its write
+		r.secrets.Before = nil
+		r.store(old.entry(6))
+	})
+	receipt := r.store(old.entry(5))
+	require.False(t, receipt.Superseded, "it was on top for a while")
+	require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value)
+	require.Equal(t, old.access(6), r.top(names.AccessToken).Value)
+	require.Equal(t, old.entry(6).Expiry, r.top(names.AccessToken).Expires)
+}
+
+func TestOfTwoDisabledVersionsTheLaterOneCounts(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	for g := token.Generation(0); g <= 6; g++ {
+		r.store(old.entry(g))
+		r.secrets.Disable(names.RefreshToken)
+	}
+	require.True(t, r.store(old.entry(5)).Superseded)
+}

@@ -34,52 +34,6 @@ func New(secrets Secrets) *Vault { return &Vault{secrets: secrets, now: time.Now
 // ErrMalformed: a secret is there and its value cannot be what it should be.
 var ErrMalformed = errors.New("malformed")
 
-// Load finds the refresh token to spend, which is the current version unless a
-// newer generation lies under it, and what the access token says of itself.
-// Errors are [*Error]s; those that only a person can mend say how.
-func (v *Vault) Load(ctx context.Context, n Names) (Held, AccessHeld, error) {
-	current, err := v.current(ctx, n.RefreshToken)
-	if err != nil {
-		return Held{}, AccessHeld{}, err
-	}
-	access, err := v.access(ctx, n)
-	if err != nil {
-		return Held{}, AccessHeld{}, err
-	}
-	if !suspicious(current, access) {
-		return current, access, nil
-	}
-	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
-	if err != nil {
-		return Held{}, AccessHeld{}, err
-	}
-	current = current.asListed(versions)
-	if overtaken(current, versions) {
-		newest, found, err := v.newest(ctx, n.RefreshToken, versions)
-		if err != nil || found {
-			return newest, access, err
-		}
-	}
-	if !current.tagged {
-		current.Generation = nextGeneration(access, versions)
-	}
-	return current, access, nil
-}
-
-// newest reads the version of the highest generation, passing over those whose
-// tags belong to another value. One that is disabled is an error, and not
-// absent: what lies under it is spent.
-func (v *Vault) newest(ctx context.Context, name string, versions []Properties) (h Held, found bool, err error) {
-	for _, p := range newestFirst(versions) {
-		h, err := v.read(ctx, name, p.Version)
-		if errors.Is(err, ErrMalformed) || err == nil && !h.tagged {
-			continue
-		}
-		return h, err == nil, err
-	}
-	return Held{}, false, nil
-}
-
 // Begin leaves the intent record on the refresh token that run is about to
 // spend: when, and by which run. It is also the proof that the vault takes
 // writes, without which nothing may be spent.

@@ -1,0 +1,182 @@
+package vault_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tokenkeeper/internal/token"
+)
+
+// TestNothingThatWasStoredIsEverLost drives up to three writers at once, call by
+// call: runs, late stores of whatever was issued before, deaths, lost answers,
+// delays, and persons who consent anew. When all have come to rest and one more
+// run has gone through, the provider's live refresh token is on top, if ever it
+// was in a store that returned or put there by hand.
+func TestNothingThatWasStoredIsEverLost(t *testing.T) {
+	for _, replay := range []time.Duration{0, time.Minute, 2 * time.Minute} {
+		t.Run(fmt.Sprintf("replay for %s", replay), rapid.MakeCheck(func(t *rapid.T) {
+			w := newWorld(replay)
+			defer w.stop()
+			actions := w.faults()
+			actions["run"] = func(t *rapid.T) {
+				skew := time.Duration(rapid.IntRange(-600, 600).Draw(t, "skew")) * time.Second
+				w.begin(t, func() { w.refresh(skew) })
+			}
+			actions["whole run"] = func(*rapid.T) { w.refresh(0) }
+			actions["late store"] = func(t *rapid.T) { w.lateStore(t) }
+			actions["die"] = func(t *rapid.T) { w.step(w.pick(t), crash) }
+			actions["consent"] = func(*rapid.T) { w.consent() }
+			actions["put"] = func(t *rapid.T) {
+				if len(w.given) == 0 {
+					t.Skip("no consent was given")
+				}
+				w.put()
+			}
+			t.Repeat(actions)
+
+			w.rest(t)
+			live, _ := w.book.Live(person)
+			w.refresh(0)
+			w.checkProblems(t)
+			if !w.kept[live.RefreshToken] {
+				return // nobody could know it
+			}
+			w.checkOnTop(t)
+		}))
+	}
+}
+
+// TestOneLateWriterNeverMakesLoadPresentASpentToken is stronger, for providers
+// that take a spent token for theft: beside runs that come one after the other
+// there is one late writer at a time, which may die once. No run ever meets a
+// refusal, so Load needed nobody's help.
+func TestOneLateWriterNeverMakesLoadPresentASpentToken(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(0)
+		defer w.stop()
+		var run, late *writer
+		died := false
+		actions := w.faults()
+		actions["run"] = func(t *rapid.T) {
+			if run != nil && !run.ended {
+				t.Skip("the one before is at work")
+			}
+			w.begin(t, func() { w.refresh(0) })
+			run = w.writers[len(w.writers)-1]
+		}
+		actions["whole run"] = func(t *rapid.T) {
+			if run != nil && !run.ended {
+				t.Skip("the one before is at work")
+			}
+			w.refresh(0)
+		}
+		actions["late store"] = func(t *rapid.T) {
+			if late != nil && !late.ended {
+				t.Skip("the one before is at work")
+			}
+			w.lateStore(t)
+			late = w.writers[len(w.writers)-1]
+		}
+		actions["die"] = func(t *rapid.T) {
+			if died || late == nil || late.ended {
+				t.Skip("nobody may die")
+			}
+			w.step(late, crash)
+			died = true
+		}
+		t.Repeat(actions)
+		w.rest(t)
+		w.checkProblems(t)
+		w.checkFound(t)
+		if w.refused > 0 {
+			t.Fatalf("spent tokens were presented %d times", w.refused)
+		}
+	})
+}
+
+// faults are what may happen at any time in any world.
+func (w *world) faults() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"": w.checkGenerations,
+		"step": func(t *rapid.T) {
+			a := w.pick(t)
+			for range rapid.IntRange(1, 12).Draw(t, "calls") {
+				if !a.ended {
+					w.step(a, proceed)
+				}
+			}
+		},
+		"fail": func(t *rapid.T) { w.step(w.pick(t), fail) },
+		"lose": func(t *rapid.T) { w.step(w.pick(t), lose) },
+		"wait": func(t *rapid.T) {
+			w.now = w.now.Add(rapid.SampledFrom([]time.Duration{100 * time.Millisecond, time.Second, time.Minute}).Draw(t, "wait"))
+		},
+	}
+}
+
+func (w *world) lateStore(t *rapid.T) {
+	if len(w.issued) == 0 {
+		t.Skip("nothing was issued")
+	}
+	e := w.issued[rapid.IntRange(0, len(w.issued)-1).Draw(t, "issued")]
+	w.begin(t, func() { w.store(e) })
+}
+
+// checkGenerations holds every version that is numbered: one token is one
+// generation of its consent, and children come after their parents.
+func (w *world) checkGenerations(t *rapid.T) {
+	type place struct{ consent, generation string }
+	tokens := map[place]string{}
+	lowest := map[string]token.Generation{}
+	all := w.secrets.All(names.RefreshToken)
+	for _, s := range all {
+		at := place{s.Tags["consent"], s.Tags["generation"]}
+		if other, taken := tokens[at]; at.generation != "" && taken && other != s.Tags["fingerprint"] {
+			t.Fatalf("%s and %s both are generation %s of one consent", other, s.Tags["fingerprint"], at.generation)
+		}
+		tokens[at] = s.Tags["fingerprint"]
+		if g, numbered := generationOf(s.Tags); numbered {
+			if before, seen := lowest[s.Tags["fingerprint"]]; !seen || g < before {
+				lowest[s.Tags["fingerprint"]] = g
+			}
+		}
+	}
+	for _, s := range all {
+		g, _ := generationOf(s.Tags)
+		if parent, known := lowest[s.Tags["parent"]]; known && g <= parent {
+			t.Fatalf("generation %d was issued for generation %d", g, parent)
+		}
+	}
+}
+
+func generationOf(tags map[string]string) (g token.Generation, numbered bool) {
+	_, err := fmt.Sscan(tags["generation"], &g)
+	return g, err == nil
+}
+
+// checkFound holds that Load finds the provider's live token.
+func (w *world) checkFound(t *rapid.T) token.Secret {
+	held, _, err := w.vault.Load(t.Context(), names)
+	if err != nil || !w.book.IsLive(held.Value, w.now) {
+		t.Fatalf("Load finds generation %d (%v), which is not the live one", held.Generation, err)
+	}
+	return held.Value
+}
+
+// checkOnTop holds that no older generation covers the live token.
+func (w *world) checkOnTop(t *rapid.T) {
+	live := w.checkFound(t)
+	all := w.secrets.All(names.RefreshToken)
+	if top := all[len(all)-1]; top.Value != live {
+		t.Fatalf("generation %s covers the newest", top.Tags["generation"])
+	}
+}
+
+func (w *world) checkProblems(t *rapid.T) {
+	for _, problem := range w.problems {
+		t.Errorf("a writer met an error: %s", problem)
+	}
+}

@@ -1,0 +1,165 @@
+package vault_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/memvault"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+const person = "FAKE01"
+
+// world is a vault, a provider with strictly single-use refresh tokens, and
+// whoever writes at the same time. One goroutine runs at a time, so nothing in
+// it is locked.
+type world struct {
+	turnstile
+	now     time.Time
+	book    *grant.Book
+	secrets *memvault.Vault
+	vault   *vault.Vault
+
+	writers  []*writer
+	issued   []vault.Entry // what histories hold: a late writer may come with any of it
+	kept     map[token.Secret]bool
+	given    []token.Secret // consents that a person has not put into the vault yet
+	refused  int            // how often the provider was presented a token that it does not take
+	problems []string
+}
+
+func newWorld(replay time.Duration) *world {
+	tokens := 0
+	w := &world{now: noon, secrets: &memvault.Vault{}, kept: map[token.Secret]bool{}}
+	w.book = grant.NewBook(grant.Rules{AccessTokenLifetime: 8 * time.Hour, ReplayWindow: replay}, func() token.Secret {
+		tokens++
+		return token.NewSecret(fmt.Sprintf("fake-token-%d", tokens))
+	})
+	w.secrets.Now = func() time.Time { return w.now }
+	w.secrets.Before, w.secrets.After = w.before, w.after
+	w.vault = vault.New(w.secrets)
+	w.consent()
+	w.put()
+	return w
+}
+
+// consent makes a person consent anew: whatever was issued before is dead.
+func (w *world) consent() {
+	w.given = append(w.given, w.book.Consent(person, "", w.now).RefreshToken)
+}
+
+// put makes the person put the latest consent's token into the vault. Nobody
+// does that twice within a second, which is all that the vault's clock can tell.
+func (w *world) put() {
+	w.now = w.now.Add(time.Second)
+	latest := w.given[len(w.given)-1]
+	w.given = nil
+	w.secrets.Put(names.RefreshToken, latest.Reveal())
+	w.kept[latest] = true
+}
+
+// refresh is one run of the workflow by a worker whose clock is off by skew.
+func (w *world) refresh(skew time.Duration) {
+	ctx := context.Background()
+	for range 5 {
+		held, _, err := w.vault.Load(ctx, names)
+		if err != nil || w.vault.Begin(ctx, names, account, held, run) != nil {
+			w.unexpected(err)
+			return // nothing is spent; a run's next attempt is another run
+		}
+		w.pause("request")
+		pair, outcome := w.book.Refresh(held.Value, w.now)
+		if outcome.Granted() {
+			w.pause("answer")
+			w.store(w.record(held, pair, skew))
+			return
+		}
+		w.refused++
+		advanced, err := w.vault.Advance(ctx, names, account, held.Provenance, run)
+		w.unexpected(err)
+		if err != nil || !advanced {
+			return
+		}
+	}
+}
+
+// record is what Temporal's history keeps of a pair.
+func (w *world) record(held vault.Held, pair grant.Pair, skew time.Duration) vault.Entry {
+	e := vault.Entry{
+		Account:    account,
+		Provenance: held.Next(pair.RefreshToken.Fingerprint()),
+		Pair:       token.Pair{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, ObtainedAt: w.now.Add(skew), UserID: person},
+	}
+	w.issued = append(w.issued, e)
+	return e
+}
+
+// store tries until the vault has taken the pair, as StoreSecrets and an escrow do.
+func (w *world) store(e vault.Entry) {
+	for {
+		_, err := w.vault.Store(context.Background(), names, e, run)
+		w.unexpected(err)
+		if err == nil {
+			w.kept[e.RefreshToken] = true
+			return
+		}
+		if !vault.Retryable(err) {
+			return
+		}
+	}
+}
+
+// pause is a step of a writer that does not touch the vault.
+func (w *world) pause(where string) { _ = w.before("pause", where) }
+
+// unexpected keeps an error that no fault of the model explains.
+func (w *world) unexpected(err error) {
+	if err != nil && !errors.Is(err, vault.ErrUnavailable) {
+		w.problems = append(w.problems, err.Error())
+	}
+}
+
+// alive are the writers that have not ended.
+func (w *world) alive() (alive []*writer) {
+	for _, a := range w.writers {
+		if !a.ended {
+			alive = append(alive, a)
+		}
+	}
+	return alive
+}
+
+func (w *world) begin(t *rapid.T, work func()) {
+	if len(w.alive()) == 3 {
+		t.Skip("three are at work")
+	}
+	w.writers = append(w.writers, w.start(work))
+}
+
+func (w *world) pick(t *rapid.T) *writer {
+	alive := w.alive()
+	if len(alive) == 0 {
+		t.Skip("nobody is at work")
+	}
+	return alive[rapid.IntRange(0, len(alive)-1).Draw(t, "writer")]
+}
+
+// rest brings everybody to an end, one call of somebody's after the other.
+func (w *world) rest(t *rapid.T) {
+	for len(w.alive()) > 0 {
+		w.step(w.pick(t), proceed)
+	}
+}
+
+// stop ends the goroutines that a failed check leaves behind.
+func (w *world) stop() {
+	for _, a := range w.alive() {
+		w.step(a, crash)
+	}
+}
