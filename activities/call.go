@@ -37,6 +37,10 @@ func (a *Activities) Call(ctx context.Context, in Loaded) (Called, error) {
 	if err != nil {
 		return Called{}, err
 	}
+	if in.RunID != info.WorkflowExecution.RunID {
+		// The run was reset after the load, and may have spent the grant before.
+		return Called{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
+	}
 	refresh, client, err := a.prepare(ctx, info, names, in)
 	if err != nil {
 		return Called{}, err

@@ -171,6 +171,14 @@ func TestAFurtherAttemptFirstLooksForAnEscrowedPair(t *testing.T) {
 	})
 }
 
+func TestAGrantThatWasLoadedBeforeAResetIsNotSpent(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	message := requireFailure(t, s.call(attempt{run: "run-2"}, loaded), activities.GrantOutdated, true)
+	require.Equal(t, "generation 0 of fitbit/default was loaded by run run-1, before a reset, and is loaded again", message)
+	require.Zero(t, s.provider.Stats().Total.Calls[fitbit.Token])
+}
+
 func TestAProviderThatDoesNotRotateKeepsTheProvenance(t *testing.T) {
 	for name, again := range map[string]string{"an answer without a refresh token": "", "an answer with the same one": `,"refresh_token":"` + canary + `google"`} {
 		t.Run(name, func(t *testing.T) {

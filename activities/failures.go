@@ -21,6 +21,7 @@ const (
 	KeysetUnusable     = "KeysetUnusable"     // nothing can be sealed or opened
 	InvalidGrant       = "InvalidGrant"       // the provider calls the refresh token dead
 	GrantAdvanced      = "GrantAdvanced"      // the vault already holds what the refresh token was spent for
+	GrantOutdated      = "GrantOutdated"      // the run was reset since it loaded the grant
 	InvalidClient      = "InvalidClient"      // the provider does not take the client credentials
 	ProviderRetired    = "ProviderRetired"    // the provider has ended this API
 	RequestRejected    = "RequestRejected"    // the provider calls the request wrong

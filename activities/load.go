@@ -42,6 +42,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 	}
 	loaded := Loaded{
 		Account:             account,
+		RunID:               run.RunID,
 		Provenance:          held.Provenance,
 		UserID:              held.UserID,
 		RefreshTokenVersion: held.Version,
@@ -52,7 +53,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 		Grant:               grant,
 	}
 	if p.Rotation != provider.NoRotation && held.StartedBy != run.RunID {
-		loaded.SpentBefore = held.StartedBy
+		loaded.SpentBefore, loaded.SpentSince = held.StartedBy, held.StartedAt
 	}
 	return loaded, nil
 }

@@ -23,6 +23,7 @@ func TestLoadSealsAGrantThatWasPutThereByHand(t *testing.T) {
 	loaded.Grant = nil
 	require.Equal(t, activities.Loaded{
 		Account:             account,
+		RunID:               "run-1",
 		Provenance:          token.Provenance{Fingerprint: own, Consent: own},
 		RefreshTokenVersion: s.vault.All("RefreshToken")[0].Version,
 		CallActivity:        "CallFitbit",
@@ -61,6 +62,7 @@ func TestLoadLeavesTheIntentRecord(t *testing.T) {
 	next, err := s.load(attempt{run: "run-2"})
 	require.NoError(t, err)
 	require.Equal(t, "run-1", next.SpentBefore)
+	require.WithinDuration(t, time.Now(), next.SpentSince, time.Minute)
 }
 
 // A provider that does not rotate never spends the token, so that every run but

@@ -8,7 +8,10 @@ import (
 
 // Loaded is the grant that a run is about to use.
 type Loaded struct {
-	Account    token.Account    `json:"account"`
+	Account token.Account `json:"account"`
+	// RunID is the run that loaded it. Only that run may spend it: a run that was
+	// reset goes on under another id.
+	RunID      string           `json:"runId"`
 	Provenance token.Provenance `json:"provenance"`
 	// UserID is whose grant it is, as the provider said before; empty when unknown.
 	UserID string `json:"userId,omitempty"`
@@ -19,6 +22,8 @@ type Loaded struct {
 	// SpentBefore names an earlier run that was about to spend this very refresh
 	// token and stored nothing for it; empty when there was none.
 	SpentBefore string `json:"spentBefore,omitempty"`
+	// SpentSince is when that run was about to; zero when unknown.
+	SpentSince time.Time `json:"spentSince,omitzero"`
 
 	// CallActivity is the activity that calls this account's provider.
 	CallActivity string `json:"callActivity"`

@@ -93,7 +93,7 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 		if loaded.SpentBefore != "" {
 			// An earlier run was about to spend this very token. Its history may
 			// hold what came of it, and presenting the token again may cost it.
-			recovery, err := r.recover(ctx, loaded)
+			recovery, err := r.retrace(ctx, loaded)
 			if err != nil || recovery.Found == activities.FoundInHistory {
 				return recoveredFrom(recovery), err
 			}
@@ -108,6 +108,8 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 		switch failureType(err) {
 		case activities.GrantAdvanced:
 			r.recovered = true
+		case activities.GrantOutdated:
+			// Another load says what may have become of it.
 		case activities.InvalidGrant:
 			recovery, recoverErr := r.recover(ctx, loaded)
 			if recoverErr != nil || recovery.Found == activities.FoundInHistory {

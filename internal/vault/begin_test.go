@@ -34,6 +34,7 @@ func TestBeginLeavesTheIntentRecordOnTheTokenThatWillBeSpent(t *testing.T) {
 
 	held, _ = r.load()
 	require.Equal(t, "run-2", held.StartedBy)
+	require.Equal(t, started, held.StartedAt)
 	require.Len(t, r.secrets.All(names.RefreshToken), 6, "no version was written")
 }
 

@@ -17,6 +17,8 @@ type Held struct {
 	ObtainedAt time.Time // zero when unknown
 	// StartedBy is the run that last was about to spend this token; empty for none.
 	StartedBy string
+	// StartedAt is when that was, by that run's worker's clock; zero when unknown.
+	StartedAt time.Time
 
 	tagged     bool
 	properties Properties
@@ -32,8 +34,9 @@ func heldFrom(s Secret) Held {
 	if ok && p.Fingerprint == value.Fingerprint() {
 		h.Provenance, h.tagged = p, true
 		h.UserID = s.Tags[tagUserID]
-		h.ObtainedAt = obtainedAt(s.Tags)
+		h.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
 		h.StartedBy = s.Tags[tagStartedRun]
+		h.StartedAt = timeOf(s.Tags, tagStartedAt)
 		return h
 	}
 	h.Provenance = token.Provenance{Fingerprint: value.Fingerprint(), Consent: value.Fingerprint()}
@@ -71,7 +74,7 @@ func accessFrom(s Secret) AccessHeld {
 	h := AccessHeld{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version}
 	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == h.Fingerprint {
 		h.Generation, h.Tagged = p.Generation, true
-		h.ObtainedAt = obtainedAt(s.Tags)
+		h.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
 		if taken := s.Created.Add(time.Second); taken.Before(h.ObtainedAt) {
 			h.ObtainedAt = taken
 		}

@@ -100,9 +100,9 @@ func provenanceOf(tags map[string]string) (p token.Provenance, ok bool) {
 	}, true
 }
 
-// obtainedAt reads a version's time tag; zero where there is none.
-func obtainedAt(tags map[string]string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, tags[tagObtainedAt])
+// timeOf reads one of a version's time tags; zero where there is none.
+func timeOf(tags map[string]string, tag string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, tags[tag])
 	if err != nil {
 		return time.Time{}
 	}
