@@ -42,3 +42,7 @@ func (l *link) swallow(direction string) {
 	_, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type":"timeout","stream":%q,"attributes":{"timeout":0}}`, direction)))
 	require.NoError(l.t, err)
 }
+
+// mend lets everything through again. Connections from which something was
+// dropped are closed.
+func (l *link) mend() { l.proxy.Toxics.ResetToxics(l.t.Context()) }

@@ -1,0 +1,128 @@
+package main_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+// unforgiving is a provider that revokes the grant at the second sight of a
+// spent token.
+var unforgiving = fitbit.Options{ReplayWindow: fitbit.NoReplay, ReuseRevokes: true}
+
+func (r run) terminate() {
+	r.t.Helper()
+	require.NoError(r.t, r.temporal.TerminateWorkflow(r.t.Context(), r.id, r.runID, "for the row's sake"))
+}
+
+// resetTo resets the run to just before it decided to schedule an activity, and
+// returns the run that goes on from there.
+func (r run) resetTo(activity string) run {
+	r.t.Helper()
+	var decided int64
+	for _, e := range r.history() {
+		if s := e.GetActivityTaskScheduledEventAttributes(); s.GetActivityType().GetName() == activity {
+			decided = s.GetWorkflowTaskCompletedEventId()
+		}
+	}
+	require.NotZero(r.t, decided, "%s was never scheduled", activity)
+	reset, err := r.temporal.ResetWorkflowExecution(r.t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
+		Namespace:                 "default",
+		WorkflowExecution:         &commonpb.WorkflowExecution{WorkflowId: r.id, RunId: r.runID},
+		Reason:                    "for the row's sake",
+		WorkflowTaskFinishEventId: decided,
+	})
+	require.NoError(r.t, err)
+	return run{r.account, r.id, reset.GetRunId()}
+}
+
+func TestF16RunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	s.work()
+	run := a.refreshHeld()
+	run.terminate()
+	a.release()
+	s.eventually("the pair is in the vault", func() bool { return len(a.accessVersions()) == 1 })
+	a.nothingLost(1)
+
+	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
+	a.nothingLost(2)
+}
+
+// unstored brings a run to where its pair is in its history and nowhere else, and
+// no worker is left.
+func (a account) unstored() run {
+	a.t.Helper()
+	doomed := a.work()
+	r := a.refreshHeld()
+	a.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
+	a.release()
+	r.retries("StoreSecrets", 2)
+	doomed.Kill()
+	a.Vault.ClearFaults()
+	require.Len(a.t, a.refreshVersions(), 1)
+	return r
+}
+
+func TestF16PairOfATerminatedRunIsStoredByTheNext(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	a.unstored().terminate()
+	s.work()
+
+	result := a.refresh().result()
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.EqualValues(t, 1, result.Generation)
+	require.Equal(t, 1, a.calls())
+	a.nothingLost(1)
+	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	a.nothingLost(2)
+}
+
+func TestF16RunResetDuringTheCallDoesNotShowTheSpentTokenAgain(t *testing.T) {
+	for _, activity := range []string{"LoadSecrets", "CallFitbit"} {
+		t.Run("to before "+activity, func(t *testing.T) {
+			s := newSystem(t, stack.Options{Provider: unforgiving})
+			a := s.consent()
+			s.work()
+			reset := a.refreshHeld().resetTo(activity)
+			s.eventually("the reset run has loaded", func() bool { return a.refreshVersions()[0].Tags["refresh-run-id"] == reset.runID })
+			a.release()
+
+			require.Equal(t, workflows.Recovered, reset.result().Outcome)
+			require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
+			a.nothingLost(2)
+		})
+	}
+}
+
+func TestF16PairOfARunThatWasResetIsStored(t *testing.T) {
+	for activity, outcome := range map[string]workflows.Outcome{
+		"LoadSecrets":  workflows.Recovered,
+		"CallFitbit":   workflows.Recovered,
+		"StoreSecrets": workflows.Refreshed,
+	} {
+		t.Run("to before "+activity, func(t *testing.T) {
+			s := newSystem(t, stack.Options{Provider: unforgiving})
+			a := s.consent()
+			reset := a.unstored().resetTo(activity)
+			s.work()
+
+			result := reset.result()
+			require.Equal(t, outcome, result.Outcome)
+			require.EqualValues(t, 1, result.Generation)
+			require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+			a.nothingLost(1)
+		})
+	}
+}
