@@ -81,7 +81,7 @@ func TestNothingFoundMeansThatAPersonMustConsent(t *testing.T) {
 	s.failAt("call", forGood(activities.InvalidGrant))
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	message := requireFailure(t, err, workflows.ReauthorizationRequired)
-	require.Equal(t, "Fitbit no longer takes generation 4 of fitbit/will (fingerprint 0000000000000005): it was revoked, replaced by another consent, or spent by somebody else; "+
+	require.Equal(t, "Fitbit no longer takes generation 4 of fitbit/will (fingerprint 0000000000000005): it was revoked, replaced by another consent, spent by somebody else, or spent by a call whose answer was lost; "+
 		"the vault and 3 earlier runs hold nothing newer; have the person consent again and store the new refresh token", message)
 	require.Equal(t, []activities.Notice{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
 	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
@@ -132,7 +132,7 @@ func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheLadder(t *testing.T) 
 		s.load = spentBefore
 		s.failAt("call", forGood(activities.InvalidGrant))
 		_, err := s.refresh()
-		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired), "or run earlier-run spent it and its answer was lost")
+		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired), "a call whose answer was lost (run earlier-run may have made one)")
 	})
 	t.Run("the ladder breaks", func(t *testing.T) {
 		s := newScenario(t)

@@ -129,9 +129,9 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 
 // reauthorize is the end of the ladder: a person must consent again.
 func reauthorize(loaded activities.Loaded, recovery activities.Recovery) error {
-	why := "it was revoked, replaced by another consent, or spent by somebody else"
+	why := "it was revoked, replaced by another consent, spent by somebody else, or spent by a call whose answer was lost"
 	if loaded.SpentBefore != "" {
-		why += fmt.Sprintf("; or run %s spent it and its answer was lost", loaded.SpentBefore)
+		why += fmt.Sprintf(" (run %s may have made one)", loaded.SpentBefore)
 	}
 	return temporal.NewNonRetryableApplicationError(
 		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer; have the person consent again and store the new refresh token",
