@@ -31,9 +31,9 @@ func TestJudge(t *testing.T) {
 		"the last run failed":                 {chain: ended("MissingSecret"), want: failed, person: true},
 		"a run is at work":                    {chain: working(time.Minute), want: refreshing},
 		"a run is at work after a failed one": {chain: chain{Working: now, Last: ended("MissingSecret").Last}, want: refreshing},
-		"a run is at work for long":           {chain: working(11 * time.Minute), want: late, person: true},
-		"a pair waits for the vault":          {chain: working(11 * time.Minute), attribute: "store-stuck", want: storeStuck, person: true},
-		"the attribute of an earlier run":     {chain: ended(""), attribute: "store-stuck", want: healthy},
+		"a run is at work for long":           {chain: working(11 * time.Minute), want: stuck, person: true},
+		"a run says so itself":                {chain: working(11 * time.Minute), attribute: "stuck", want: stuck, person: true},
+		"the attribute of an earlier run":     {chain: ended(""), attribute: "stuck", want: healthy},
 		"its Schedule is paused":              {chain: ended(""), paused: true, want: paused},
 		"paused while a run is at work":       {chain: working(time.Second), paused: true, want: refreshing},
 	} {

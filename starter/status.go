@@ -24,8 +24,7 @@ func newStatus(environ map[string]string) *cobra.Command {
   refreshing     a run is at work
   waiting        for its very first run
   paused         its Schedule is paused
-  late           a run is at work for more than ten minutes       (a person)
-  store-stuck    a pair waits for the vault to take it            (a person)
+  stuck          a run is at work for more than ten minutes       (a person)
   needs-consent  the provider takes no refresh token any more     (a person)
   failed         the last run failed for another reason           (a person)
 

@@ -70,7 +70,7 @@ func TestCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
 	require.Equal(t, "Cancelled. Bringing the call to Fitbit to its end first, for up to 2m0s.", grace.details)
 }
 
-func TestCancelledDuringACallThatIsRefusedFailsAsWhatItIs(t *testing.T) {
+func TestARunThatFailsAlthoughCancelledEndsItsCronAndStillTells(t *testing.T) {
 	s := newScenario(t)
 	s.call = func(n int, _ activities.Loaded) (activities.Called, error) {
 		if n == 1 {
@@ -80,8 +80,10 @@ func TestCancelledDuringACallThatIsRefusedFailsAsWhatItIs(t *testing.T) {
 		return activities.Called{}, forGood(activities.InvalidGrant)
 	}
 	_, err := s.refresh()
-	requireFailure(t, err, workflows.ReauthorizationRequired)
+	requireCanceled(t, err)
 	require.Len(t, s.notices, 1)
+	require.Equal(t, workflows.ReauthorizationRequired, s.notices[0].Reason)
+	require.Contains(t, s.closing, "Failed: ")
 }
 
 func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testing.T) {
@@ -159,7 +161,7 @@ func TestCancelledDuringTheStoreIsStoredThenCanceled(t *testing.T) {
 	_, err := s.refresh()
 	requireCanceled(t, err)
 	require.Greater(t, s.calls["StoreSecrets"], 10)
-	require.Equal(t, []string{"refreshing", "store-stuck", "healthy"}, s.health)
+	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
 	require.Len(t, s.notices, 2, "a cancelled run still tells that it is stuck, and that it is over")
 }
 

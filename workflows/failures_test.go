@@ -66,7 +66,26 @@ func TestLoadIsRetriedForAsLongAsItTakes(t *testing.T) {
 	result, err := s.refresh()
 	require.NoError(t, err)
 	require.Equal(t, workflows.Refreshed, result.Outcome)
-	require.Empty(t, s.notices, "nothing is spent, nothing is at risk")
+	require.Len(t, s.notices, 2, "a person hears of it once, and once that it is over")
+	require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
+	require.Contains(t, s.notices[0].Message, "nothing is spent")
+	require.True(t, s.notices[1].Healed)
+}
+
+func TestAProviderThatStaysAwayIsTold(t *testing.T) {
+	s := newScenario(t)
+	began := s.Now()
+	s.call = func(_ int, in activities.Loaded) (activities.Called, error) {
+		if s.Now().Sub(began) < 3*time.Hour {
+			return activities.Called{}, forNow("ProviderNotReady")
+		}
+		return issuedFor(in), nil
+	}
+	_, err := s.refresh()
+	require.NoError(t, err)
+	require.Len(t, s.notices, 2)
+	require.Equal(t, workflows.CallStuck, s.notices[0].Reason)
+	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
 }
 
 func TestAnIncidentIsToldOnce(t *testing.T) {

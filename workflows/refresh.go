@@ -33,8 +33,6 @@ const (
 	ReauthorizationRequired = "ReauthorizationRequired"
 	// WrongUser: the provider answered with another person's tokens.
 	WrongUser = "WrongUser"
-	// StoreStuck is an alert's reason and not a failure: the run goes on.
-	StoreStuck = "StoreStuck"
 	// Unexplained is an alert's reason where the failure has no type of ours, such
 	// as an activity that timed out too often.
 	Unexplained = "Unexplained"
@@ -65,11 +63,15 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	r := &run{account: account, searchable: w.recordSearchable(ctx)}
 	r.label(ctx)
 
+	end := r.watch(ctx)
 	result, err := r.refresh(ctx)
+	end()
 	drain(workflow.GetSignalChannel(ctx, RefreshNow))
 	r.conclude(ctx, result, err)
-	if err == nil && ctx.Err() != nil {
-		return result, ctx.Err() // cancelled meanwhile; the pair was stored all the same
+	if ctx.Err() != nil {
+		// Cancelled meanwhile. A pair was stored all the same and a failure was
+		// told; but only a run that ends as cancelled ends its cron.
+		return result, ctx.Err()
 	}
 	return result, err
 }
@@ -80,6 +82,9 @@ type run struct {
 	searchable bool
 	recovered  bool // a better grant than the first one was found on the way
 	unanswered bool // a cancelled call was given up before the provider answered
+
+	at      waiting // what the run is at
+	overdue string  // the reason that a person was told of; empty for none
 }
 
 // refresh goes from a grant to a stored pair, starting over where the vault turns

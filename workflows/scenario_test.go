@@ -201,7 +201,11 @@ func forEver(ctx workflow.Context) workflow.Context {
 
 func (out *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Future {
 	r := out.recorder
-	r.steps = append(r.steps, step{name: "timer", timer: d, details: workflow.GetCurrentDetails(ctx)})
+	name := "timer"
+	if d == 10*time.Minute {
+		name = "watch" // every run has one
+	}
+	r.steps = append(r.steps, step{name: name, timer: d, details: workflow.GetCurrentDetails(ctx)})
 	return out.Next.NewTimer(ctx, d)
 }
 

@@ -10,53 +10,6 @@ import (
 	"tokenkeeper/activities"
 )
 
-// The search attributes that runs carry where the namespace has them.
-var (
-	TokenAccount  = temporal.NewSearchAttributeKeyKeyword("TokenAccount")
-	TokenProvider = temporal.NewSearchAttributeKeyKeyword("TokenProvider")
-	TokenHealth   = temporal.NewSearchAttributeKeyKeyword("TokenHealth")
-)
-
-// The values of TokenHealth.
-const (
-	healthRefreshing = "refreshing"    // a run is at work
-	healthGood       = "healthy"       // the vault holds a fresh pair
-	healthStuck      = "store-stuck"   // a pair waits for the vault
-	healthConsent    = "needs-consent" // a person must consent again
-	healthFailed     = "failed"        // the last run failed for another reason
-	healthCancelled  = "cancelled"     // the last run was cancelled before it had refreshed
-)
-
-// recordSearchable puts what this worker knows of the namespace into the
-// history, so that every worker that replays the run decides alike.
-func (w *Workflows) recordSearchable(ctx workflow.Context) (searchable bool) {
-	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return w.Searchable })
-	if err := recorded.Get(&searchable); err != nil {
-		return false
-	}
-	return searchable
-}
-
-func (r *run) label(ctx workflow.Context) {
-	r.upsert(ctx,
-		TokenAccount.ValueSet(r.account.Name),
-		TokenProvider.ValueSet(r.account.Provider),
-		TokenHealth.ValueSet(healthRefreshing))
-}
-
-func (r *run) setHealth(ctx workflow.Context, health string) {
-	r.upsert(ctx, TokenHealth.ValueSet(health))
-}
-
-func (r *run) upsert(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
-	if !r.searchable {
-		return
-	}
-	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
-		workflow.GetLogger(ctx).Warn("cannot set search attributes", "error", err)
-	}
-}
-
 // say puts into words, for the Web UI, what the run is doing.
 func (r *run) say(ctx workflow.Context, format string, args ...any) {
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf(format, args...))
@@ -67,22 +20,24 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	before := lastFailure(ctx)
 	if err == nil {
-		r.setHealth(ctx, healthGood)
+		r.setHealth(ctx, HealthGood)
 		r.say(ctx, "%s", inWords(result, workflow.Now(ctx)))
-		if before != "" {
-			r.alert(ctx, activities.Notice{Reason: before, Healed: true, Message: inWords(result, workflow.Now(ctx))})
+		for _, reason := range []string{before, r.overdue} {
+			if reason != "" {
+				r.alert(ctx, activities.Notice{Reason: reason, Healed: true, Message: inWords(result, workflow.Now(ctx))})
+			}
 		}
 		return
 	}
 	if temporal.IsCanceledError(err) {
-		r.setHealth(ctx, healthCancelled)
+		r.setHealth(ctx, HealthCancelled)
 		r.say(ctx, "%s", r.cancelledInWords())
 		return
 	}
 	reason := failureType(err)
-	health := healthFailed
+	health := HealthFailed
 	if reason == ReauthorizationRequired {
-		health = healthConsent
+		health = HealthNeedsConsent
 	}
 	r.setHealth(ctx, health)
 	r.say(ctx, "Failed: %s", message(err))

@@ -13,8 +13,6 @@ import (
 const (
 	vaultAttempt = time.Minute // the longest that one attempt at the vault may take
 	slowest      = time.Minute // the longest pause between attempts at the vault
-	// stuckAfter is how long a pair may wait to be stored before a person is told.
-	stuckAfter = 10 * time.Minute
 	// minimalGrace is how long a call goes on after a cancellation at the least:
 	// one attempt and its completion.
 	minimalGrace = activities.CallTimeout + 10*time.Second
@@ -23,6 +21,7 @@ const (
 // load reads the grant. It is retried for ever: nothing is spent yet.
 func (r *run) load(ctx workflow.Context) (loaded activities.Loaded, err error) {
 	r.say(ctx, "Loading the secrets of %s from the vault.", r.account)
+	r.at = waiting{LoadStuck, fmt.Sprintf("The vault does not give the secrets of %s, or takes no writes; nothing is spent.", r.account)}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: vaultAttempt,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest},
@@ -41,6 +40,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 	}
 	next := loaded.Provenance.Generation + 1
 	r.say(ctx, "Asking %s for generation %d of %s.", loaded.ProviderTitle, next, r.account)
+	r.at = waiting{CallStuck, fmt.Sprintf("%s gives no usable answer to the refresh of %s.", loaded.ProviderTitle, r.account)}
 	callCtx, giveUp := workflow.NewDisconnectedContext(ctx)
 	defer giveUp()
 	callCtx = workflow.WithActivityOptions(callCtx, workflow.ActivityOptions{
@@ -88,21 +88,16 @@ func (r *run) store(ctx workflow.Context, loaded activities.Loaded, called activ
 			WrongUser, nil)
 	}
 	r.say(ctx, "Generation %d of %s is issued and sealed in this run's history. Storing it.", called.Provenance.Generation, r.account)
+	r.at = waiting{StoreStuck, fmt.Sprintf("Generation %d of %s is issued and sealed in the run's history, and the vault does not take it.", called.Provenance.Generation, r.account)}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	storeCtx := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: vaultAttempt,
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest},
 		Summary:             fmt.Sprintf("write generation %d of %s, the refresh token first", called.Provenance.Generation, r.account),
 	})
-	future := workflow.ExecuteActivity(storeCtx, acts.StoreSecrets, called)
-	stuck := r.watch(ctx, future, called)
-
 	var stored activities.Stored
-	if err := future.Get(ctx, &stored); err != nil {
+	if err := workflow.ExecuteActivity(storeCtx, acts.StoreSecrets, called).Get(ctx, &stored); err != nil {
 		return Result{}, err
-	}
-	if stuck {
-		r.alert(ctx, activities.Notice{Reason: StoreStuck, Healed: true, Message: fmt.Sprintf("generation %d of %s is stored", called.Provenance.Generation, r.account)})
 	}
 	outcome := Refreshed
 	if r.recovered {
@@ -111,25 +106,10 @@ func (r *run) store(ctx workflow.Context, loaded activities.Loaded, called activ
 	return resultOf(called, stored, outcome), nil
 }
 
-// watch waits for a store and tells a person once where it takes too long. It
-// reports whether it did.
-func (r *run) watch(ctx workflow.Context, store workflow.Future, called activities.Called) (stuck bool) {
-	timerCtx, stopTimer := workflow.WithCancel(ctx)
-	workflow.NewSelector(ctx).
-		AddFuture(store, func(workflow.Future) { stopTimer() }).
-		AddFuture(workflow.NewTimer(timerCtx, stuckAfter), func(workflow.Future) { stuck = true }).
-		Select(ctx)
-	if stuck {
-		r.setHealth(ctx, healthStuck)
-		r.say(ctx, "Generation %d of %s is issued and sealed in this run's history, and the vault has not taken it for %s. Still trying.", called.Provenance.Generation, r.account, stuckAfter)
-		r.alert(ctx, activities.Notice{Reason: StoreStuck, Message: fmt.Sprintf("generation %d of %s waits in run %s for the vault", called.Provenance.Generation, r.account, workflow.GetInfo(ctx).WorkflowExecution.RunID)})
-	}
-	return stuck
-}
-
 // recover climbs the ladder. What it finds is stored by the same activity, so it
 // is not abandoned by a cancellation either.
 func (r *run) recover(ctx workflow.Context, loaded activities.Loaded) (recovery activities.Recovery, err error) {
+	r.at = waiting{LoadStuck, fmt.Sprintf("What became of generation %d of %s cannot be found out.", loaded.Provenance.Generation, r.account)}
 	r.say(ctx, "Generation %d of %s may be spent. Looking for what came of it in the vault and in earlier runs.", loaded.Provenance.Generation, r.account)
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -35,11 +35,13 @@ func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
 	require.Equal(t, will, began.Account)
 	require.Equal(t, workflows.StoreStuck, began.Reason)
 	require.False(t, began.Healed)
-	require.Regexp(t, `^generation 5 of fitbit/will waits in run \S+ for the vault$`, began.Message)
-	require.Equal(t, activities.Notice{Account: will, Reason: workflows.StoreStuck, Healed: true, Message: "generation 5 of fitbit/will is stored"}, over)
+	require.Regexp(t, `^Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it\. Run \S+ has been trying for 10m0s and goes on\.$`, began.Message)
+	require.Equal(t, workflows.StoreStuck, over.Reason)
+	require.True(t, over.Healed)
+	require.Contains(t, over.Message, "Generation 5 of fitbit/will is in the vault")
 
-	require.Equal(t, []string{"refreshing", "store-stuck", "healthy"}, s.health)
-	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in this run's history, and the vault has not taken it for 10m0s. Still trying.",
+	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
+	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it. For 10m0s now. Still trying.",
 		s.step(t, "Alert").details)
 }
 
@@ -50,7 +52,7 @@ func TestNobodyIsToldOfAVaultThatIsBackInTenMinutes(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, s.notices)
 	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
-	require.Equal(t, 10*time.Minute, s.step(t, "timer").timer)
+	require.Equal(t, 10*time.Minute, s.step(t, "watch").timer)
 }
 
 func TestAnotherPersonsTokensAreNeverStored(t *testing.T) {
