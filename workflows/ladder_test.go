@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -155,5 +156,40 @@ func TestTheLadderIsToldWhatMayBeSearched(t *testing.T) {
 		_, err := s.refresh()
 		requireFailure(t, err, workflows.ReauthorizationRequired)
 		require.Equal(t, searchable, first[activities.Lost](s, "RecoverGrant").Searchable)
+	}
+}
+
+func TestARecoveredPairThatIsHalfWornIsRefreshedWith(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		obtained, end time.Duration // from now
+		goesOn        bool
+	}{
+		{"it is fresh", -time.Hour, 7 * time.Hour, false},
+		{"it has less than half of its life left", -6 * time.Hour, 2 * time.Hour, true},
+		{"it has ended", -9 * time.Hour, -time.Hour, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = func(n int, a token.Account) (activities.Loaded, error) {
+				if n == 1 {
+					return spentBefore(n, a)
+				}
+				return loaded(a, 5), nil
+			}
+			s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+				found, err := foundInHistory(n, lost)
+				found.Called.ObtainedAt, found.Called.AccessTokenExpiry = s.Now().Add(c.obtained), s.Now().Add(c.end)
+				return found, err
+			}
+			result, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, workflows.Recovered, result.Outcome)
+			want := []string{"LoadSecrets", "RecoverGrant"}
+			if c.goesOn {
+				want = append(want, "LoadSecrets", "CallFitbit", "StoreSecrets")
+			}
+			require.Equal(t, want, s.order())
+		})
 	}
 }

@@ -10,6 +10,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -87,8 +88,8 @@ type run struct {
 	overdue string  // the reason that a person was told of; empty for none
 }
 
-// refresh goes from a grant to a stored pair, starting over where the vault turns
-// out to hold a newer grant.
+// refresh goes from a grant to a stored pair, starting over where a newer grant
+// turns up.
 func (r *run) refresh(ctx workflow.Context) (Result, error) {
 	for range maxReloads {
 		loaded, err := r.load(ctx)
@@ -99,10 +100,10 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 			// An earlier run was about to spend this very token. Its history may
 			// hold what came of it, and presenting the token again may cost it.
 			recovery, err := r.retrace(ctx, loaded)
-			if err != nil || recovery.Found == activities.FoundInHistory {
+			if err != nil || enough(recovery, workflow.Now(ctx)) {
 				return recoveredFrom(recovery), err
 			}
-			if recovery.Found == activities.FoundInVault {
+			if recovery.Found != "" {
 				continue
 			}
 		}
@@ -117,7 +118,7 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 			// Another load says what may have become of it.
 		case activities.InvalidGrant:
 			recovery, recoverErr := r.recover(ctx, loaded)
-			if recoverErr != nil || recovery.Found == activities.FoundInHistory {
+			if recoverErr != nil || enough(recovery, workflow.Now(ctx)) {
 				return recoveredFrom(recovery), recoverErr
 			}
 			if recovery.Found == "" {
@@ -130,6 +131,17 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 	return Result{}, temporal.NewNonRetryableApplicationError(
 		fmt.Sprintf("the refresh token of %s changed %d times during one run; see that only one workflow refreshes this account", r.account, maxReloads),
 		activities.GenerationConflict, nil)
+}
+
+// enough reports whether a recovery ends the run: a pair was found that is still
+// fresh. One whose access token has less than half of its life left would not
+// last until the next run, so this run goes on and refreshes with it.
+func enough(r activities.Recovery, now time.Time) bool {
+	if r.Found != activities.FoundInHistory {
+		return false
+	}
+	life := r.Called.AccessTokenExpiry.Sub(r.Called.ObtainedAt)
+	return r.Called.AccessTokenExpiry.IsZero() || r.Called.AccessTokenExpiry.Sub(now) >= life/2
 }
 
 // reauthorize is the end of the ladder: a person must consent again.

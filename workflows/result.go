@@ -54,8 +54,8 @@ func resultOf(c activities.Called, s activities.Stored, o Outcome) Result {
 	}
 }
 
-// recoveredFrom is the result of a run whose pair an earlier run had issued;
-// empty where the ladder led to no pair.
+// recoveredFrom is the result of a run that stores what an earlier run was
+// issued; empty where the ladder led to no pair.
 func recoveredFrom(r activities.Recovery) Result {
 	if r.Found != activities.FoundInHistory {
 		return Result{}

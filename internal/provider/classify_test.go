@@ -80,6 +80,7 @@ func TestClassifyRefusals(t *testing.T) {
 		{"Fitbit's system with 429", "fitbit", answer(429, fitbitError("system", "Too Many Requests")), provider.RateLimited, ""},
 		{"Fitbit's system with 400", "fitbit", answer(400, fitbitError("system", "Too Many Requests")), provider.RateLimited, ""},
 		{"Fitbit's system with 503", "fitbit", answer(503, fitbitError("system", "Service unavailable")), provider.Unavailable, ""},
+		{"Fitbit's system with 410", "fitbit", answer(410, fitbitError("system", "Gone")), provider.Retired, ""},
 		{"system from another provider", "google-health", answer(400, `{"error":"system"}`), provider.Unexpected, "no known OAuth error code"},
 
 		{"502 with a page", "fitbit", answer(502, wafPage), provider.Unavailable, ""},

@@ -40,8 +40,9 @@ func fromFitbit(a Answer) Answer {
 		return a
 	}
 	code := body.Errors[0].ErrorType
-	// "system" is Fitbit's rate limit. With a 5xx it is an outage, and says so.
-	if code == "system" && a.Status >= 400 && a.Status < 500 {
+	// "system" is Fitbit's rate limit. With a 5xx it is an outage and with 410 the
+	// end of the API, and the status says so.
+	if code == "system" && a.Status >= 400 && a.Status < 500 && a.Status != http.StatusGone {
 		a.Status = http.StatusTooManyRequests
 	}
 	plain, _ := json.Marshal(map[string]string{"error": code}) // strings always marshal
