@@ -46,6 +46,17 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 temporal: ## Put a Temporal CLI into .bin/: the installed one, or one built from source
 	@go run ./internal/sim/cmd/gettemporal '$(TEMPORAL)'
 
+KILLS    ?= 200
+REPLAY   ?= 2m
+SEED     ?= 1
+ACCOUNTS ?= 60
+TARGET   ?= tokenkeeper
+
+.PHONY: chaos
+chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLAY SEED ACCOUNTS TARGET JSON
+	@go run ./chaos -kills '$(KILLS)' -replay '$(REPLAY)' -seed '$(SEED)' \
+		-accounts '$(ACCOUNTS)' -target '$(TARGET)' -json '$(JSON)'
+
 .PHONY: docker
 docker: ## Build the images of worker, starter and simulators
 	for target in worker starter sim; do \

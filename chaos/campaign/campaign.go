@@ -1,0 +1,207 @@
+// Package campaign kills a refresher with SIGKILL at random moments, again and
+// again, while many accounts are refreshed through it, and then counts what was
+// lost: is the refresh token in the vault the one that the provider would take?
+//
+// The same provider, vault, accounts, load and schedule of kills serve for two
+// targets: Token Keeper's worker, and a baseline that does the same without
+// Temporal. [Run] gives a [Report], and [Report.Verdict] says whether the
+// promise was kept.
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/token"
+)
+
+// Options say what to do to what. All are required but Temporal.
+type Options struct {
+	Target Target
+	Kills  int
+	// Replay is how long the provider repeats a lost answer; 0 for never.
+	Replay   time.Duration
+	Seed     uint64
+	Accounts int
+
+	// Dir keeps databases and logs.
+	Dir string
+	// Binary is the program to kill: the worker or the baseline.
+	Binary string
+	// CLI is the Temporal CLI that serves, used where Temporal is nil.
+	CLI string
+	// Temporal is a server that runs already.
+	Temporal *stack.Temporal
+	// TaskQueue and the accounts' names begin with it, so that several campaigns
+	// can share a server.
+	TaskQueue string
+	// Progress gets a line every few seconds.
+	Progress io.Writer
+}
+
+// period is how often an account is due.
+func (o Options) period() time.Duration {
+	return time.Duration(float64(o.Accounts) / load * float64(time.Second))
+}
+
+const (
+	// load is how many accounts are due in a second, about half of what Temporal's
+	// development server can take.
+	load = 2.5
+	// inLife is the period that a campaign's period stands for.
+	inLife = 6 * time.Hour
+
+	// How far away the provider and the vault are: half of what a call takes,
+	// before it has an effect and after.
+	halfway      = 50 * time.Millisecond
+	halfwayVault = 15 * time.Millisecond
+
+	reportEvery = 10 * time.Second
+	// settlesWithin bounds everything after the last kill: attempts that died with
+	// their worker take up to a minute to be noticed.
+	settlesWithin = 5 * time.Minute
+)
+
+// campaign is one that is going on.
+type campaign struct {
+	options Options
+	*stack.Stack
+	temporal client.Client
+	clock    clock
+	accounts []*account
+	target   target
+	copies   firstCopies
+	survivor *stack.Worker
+
+	mu     sync.Mutex
+	kills  []Kill
+	report Report
+}
+
+// target is how accounts are refreshed, and how it shows that a token is lost.
+type target interface {
+	// environment configures the process beside what every worker gets.
+	environment() []string
+	// work has every account refreshed once in a period until stop is closed,
+	// and returns when no refresh is going on any more.
+	work(ctx context.Context, stop <-chan struct{}) error
+	// settle has every account refreshed once more, undisturbed.
+	settle(ctx context.Context) error
+	// holds reports whether the pair with this refresh token is kept somewhere
+	// other than in the vault.
+	holds(ctx context.Context, a *account, f token.Fingerprint) (bool, error)
+}
+
+// Run runs a campaign. Its error is one of the harness: what the target did
+// wrong is in the report.
+func Run(ctx context.Context, o Options) (Report, error) {
+	began := time.Now()
+	c, err := start(ctx, o)
+	if err != nil {
+		return Report{}, err
+	}
+	err = errors.Join(c.run(ctx), c.stop())
+	c.report.Seconds = int(time.Since(began).Seconds())
+	return c.report, err
+}
+
+// start runs what surrounds the target.
+func start(ctx context.Context, o Options) (c *campaign, err error) {
+	c = &campaign{options: o, clock: clock{start: time.Now(), speed: 1}}
+	c.report = Report{
+		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, Failed: map[string]int{},
+		Period: o.period().String(), Replay: o.Replay.String(),
+	}
+	if o.Target == Baseline {
+		// Its cron comes long after the provider's window has closed. Six hours
+		// pass at the provider from one of its refreshes to the next.
+		c.clock.speed = int(inLife / o.period())
+		c.say("the baseline refreshes every %s, which stands for %s, at the provider as well", o.period(), inLife)
+	}
+	window := o.Replay
+	if window == 0 {
+		window = fitbit.NoReplay
+	}
+	c.Stack, err = stack.Start(ctx, stack.Options{
+		Dir: o.Dir, CLI: o.CLI, Temporal: o.Temporal, WorkerBinary: o.Binary, TaskQueue: o.TaskQueue,
+		Provider: fitbit.Options{ReplayWindow: window, Now: c.clock.now},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.stop())
+		}
+	}()
+	if c.temporal, err = c.Temporal.Dial(); err != nil {
+		return nil, err
+	}
+	if err = c.moveAway(); err != nil {
+		return nil, err
+	}
+	for i := range o.Accounts {
+		a := newAccount(fmt.Sprintf("%s-%d", o.TaskQueue, i+1))
+		if err = c.consent(a); err != nil {
+			return nil, err
+		}
+		c.accounts = append(c.accounts, a)
+	}
+	c.target = &byWorkflow{campaign: c}
+	if o.Target == Baseline {
+		c.target = &byItself{campaign: c}
+	}
+	return c, nil
+}
+
+// moveAway puts provider and vault as far away as real ones are.
+func (c *campaign) moveAway() error {
+	c.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, DelayBefore: halfwayVault, DelayAfter: halfwayVault})
+	return c.Provider.Inject(fitbit.Fault{
+		Endpoint: fitbit.Token, Times: fitbit.EveryTime,
+		DelayBefore: fitbit.Duration(halfway), DelayAfter: fitbit.Duration(halfway),
+	})
+}
+
+// run kills, heals and audits.
+func (c *campaign) run(ctx context.Context) error {
+	lives := schedule(c.options.Seed, c.options.Kills)
+	ctx, cancel := context.WithTimeout(ctx, sum(lives)+settlesWithin)
+	var saying sync.WaitGroup
+	saying.Go(func() { c.saySometimes(ctx) })
+	defer saying.Wait()
+	defer cancel()
+
+	enough := make(chan struct{})
+	group, atWork := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.target.work(atWork, enough) })
+	group.Go(func() error {
+		defer close(enough)
+		return c.killAll(atWork, lives)
+	})
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("refresh %d accounts: %w", len(c.accounts), err)
+	}
+	c.say("healed; refreshing every account once more")
+	if err := c.target.settle(ctx); err != nil {
+		return fmt.Errorf("refresh every account once more: %w", err)
+	}
+	return c.audit(ctx)
+}
+
+func (c *campaign) stop() error {
+	if c.temporal != nil {
+		c.temporal.Close()
+	}
+	return c.Stack.Stop()
+}

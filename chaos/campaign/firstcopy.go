@@ -1,0 +1,92 @@
+package campaign
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// FirstCopy is how long new pairs were in a worker's memory alone: from the
+// provider's answer until the worker had Temporal's word or the vault's.
+// Milliseconds, interpolated within the buckets of the worker's histogram.
+type FirstCopy struct {
+	Pairs    uint64  `json:"pairs"`
+	MedianMS float64 `json:"median_ms"`
+	P99MS    float64 `json:"p99_ms"`
+}
+
+// firstCopies adds up the histograms of workers that are no more.
+type firstCopies struct {
+	upTo  map[float64]uint64 // pairs by the upper bound of their bucket, cumulative
+	pairs uint64
+}
+
+const (
+	firstCopyMetric = "tokenkeeper_first_copy_milliseconds"
+	scrapeWithin    = time.Second
+)
+
+// scrape takes in a worker's histogram. A worker that is too young to answer
+// has none.
+func (f *firstCopies) scrape(workerURL string) error {
+	client := http.Client{Timeout: scrapeWithin}
+	answer, err := client.Get(workerURL + "/metrics")
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = answer.Body.Close() }()
+	return f.read(answer.Body)
+}
+
+func (f *firstCopies) read(page io.Reader) error {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(page)
+	if err != nil {
+		return fmt.Errorf("read a worker's metrics: %w", err)
+	}
+	for _, m := range families[firstCopyMetric].GetMetric() {
+		f.add(m.GetHistogram())
+	}
+	return nil
+}
+
+func (f *firstCopies) add(h *dto.Histogram) {
+	if f.upTo == nil {
+		f.upTo = map[float64]uint64{}
+	}
+	f.pairs += h.GetSampleCount()
+	for _, b := range h.GetBucket() {
+		if !math.IsInf(b.GetUpperBound(), 1) {
+			f.upTo[b.GetUpperBound()] += b.GetCumulativeCount()
+		}
+	}
+}
+
+func (f *firstCopies) summary() *FirstCopy {
+	return &FirstCopy{Pairs: f.pairs, MedianMS: f.quantile(0.5), P99MS: f.quantile(0.99)}
+}
+
+// quantile interpolates within a bucket. Beyond the last bucket it is that
+// bucket's bound; without any pair it is 0.
+func (f *firstCopies) quantile(q float64) float64 {
+	rank := q * float64(f.pairs)
+	lower, before := 0.0, uint64(0)
+	for _, bound := range slices.Sorted(maps.Keys(f.upTo)) {
+		if count := f.upTo[bound]; float64(count) >= rank && count > before {
+			return lower + (bound-lower)*(rank-float64(before))/float64(count-before)
+		}
+		lower, before = bound, f.upTo[bound]
+	}
+	if f.pairs == 0 {
+		return 0
+	}
+	return lower
+}

@@ -1,0 +1,98 @@
+package campaign
+
+import (
+	"strconv"
+	"time"
+
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/token"
+)
+
+// Kill is one SIGKILL: from just before it was sent until the process was gone.
+type Kill struct{ At, Gone time.Time }
+
+// How long the provider's commit may be from a kill that explains a loss. Before
+// it, the request was on its way, and a provider does not notice who hung up.
+// After it, the answer was on its way and then the pair on its way to Temporal;
+// what is lost later than that was dropped by somebody alive. Half a second and
+// a second are for a busy machine.
+const (
+	requestAtMost = halfway + 500*time.Millisecond
+	gapAtMost     = halfway + time.Second
+)
+
+// within finds the kill that fell between the request and the moment when a
+// living process would have put the pair somewhere safe.
+func within(committed time.Time, kills []Kill) (Kill, bool) {
+	for _, k := range kills {
+		if k.Gone.After(committed.Add(-requestAtMost)) && k.At.Before(committed.Add(gapAtMost)) {
+			return k, true
+		}
+	}
+	return Kill{}, false
+}
+
+// place says where in an account's line a refresh token stands: by consent, then
+// by rotation.
+type place struct{ consent, rotation int }
+
+func (p place) before(q place) bool {
+	return p.consent < q.consent || p.consent == q.consent && p.rotation < q.rotation
+}
+
+// places orders an account's refresh tokens as the provider issued them.
+// consents are the tokens that consents began with, oldest first.
+func places(consents []token.Fingerprint, events []fitbit.Event) map[token.Fingerprint]place {
+	at := map[token.Fingerprint]place{}
+	for i, f := range consents {
+		at[f] = place{consent: i}
+	}
+	for _, e := range events {
+		if e.Outcome == grant.Rotated {
+			at[e.Issued] = place{at[e.Presented].consent, e.Generation}
+		}
+	}
+	return at
+}
+
+// regressed reports whether an older refresh token lies on top of a newer one.
+func regressed(versions []keyvault.Version, at map[token.Fingerprint]place) bool {
+	if len(versions) == 0 {
+		return false
+	}
+	top := at[fingerprint(versions[len(versions)-1])]
+	for _, v := range versions {
+		if top.before(at[fingerprint(v)]) {
+			return true
+		}
+	}
+	return false
+}
+
+// duplicated counts the generations that two different refresh tokens claim.
+func duplicated(versions []keyvault.Version) int {
+	claims := map[int]map[token.Fingerprint]bool{}
+	for _, v := range versions {
+		g, err := strconv.Atoi(v.Tags["generation"])
+		if err != nil {
+			continue // put there by hand, and not loaded yet
+		}
+		if claims[g] == nil {
+			claims[g] = map[token.Fingerprint]bool{}
+		}
+		claims[g][fingerprint(v)] = true
+	}
+	count := 0
+	for _, tokens := range claims {
+		if len(tokens) > 1 {
+			count++
+		}
+	}
+	return count
+}
+
+func fingerprint(v keyvault.Version) token.Fingerprint {
+	return token.NewSecret(v.Value).Fingerprint()
+}

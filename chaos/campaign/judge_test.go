@@ -1,0 +1,96 @@
+package campaign
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/token"
+)
+
+func TestALossIsExplainedOnlyByAKillAroundTheProvidersCommit(t *testing.T) {
+	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	kill := func(from, to time.Duration) Kill { return Kill{committed.Add(from), committed.Add(to)} }
+	for _, tc := range []struct {
+		name  string
+		kills []Kill
+		want  bool
+	}{
+		{"no kill at all", nil, false},
+		{"a kill before the request", []Kill{kill(-time.Second, -requestAtMost)}, false},
+		{"a kill while the request was on its way", []Kill{kill(-30*time.Millisecond, -20*time.Millisecond)}, true},
+		{"the process was about to die when the provider committed", []Kill{kill(-time.Millisecond, time.Millisecond)}, true},
+		{"a kill while the answer was on its way", []Kill{kill(20*time.Millisecond, 30*time.Millisecond)}, true},
+		{"a kill when the pair had been safe for long", []Kill{kill(gapAtMost, gapAtMost+time.Millisecond)}, false},
+		{"one of many", []Kill{kill(-time.Minute, -time.Minute), kill(time.Millisecond, 2*time.Millisecond), kill(time.Minute, time.Minute)}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, found := within(committed, tc.kills)
+			require.Equal(t, tc.want, found)
+		})
+	}
+}
+
+// The line of an account: a consent, two rotations, a new consent, a rotation.
+var (
+	consents = []token.Fingerprint{of("a0"), of("b0")}
+	events   = []fitbit.Event{
+		{Outcome: grant.Rotated, Presented: of("a0"), Issued: of("a1"), Generation: 1},
+		{Outcome: grant.Rotated, Presented: of("a1"), Issued: of("a2"), Generation: 2},
+		{Outcome: grant.Replayed, Presented: of("a1"), Issued: of("a2"), Generation: 2},
+		{Outcome: grant.Reused, Presented: of("a1")},
+		{Outcome: grant.Rotated, Presented: of("b0"), Issued: of("b1"), Generation: 1},
+	}
+)
+
+func TestAnOlderTokenOnTopOfANewerOneIsARegression(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		versions []string
+		want     bool
+	}{
+		{"nothing", nil, false},
+		{"in order", []string{"a0", "a1", "a2", "b0", "b1"}, false},
+		{"the same token twice", []string{"a0", "a1", "a1"}, false},
+		{"a generation is missing", []string{"a0", "a2"}, false},
+		{"an older generation on top", []string{"a0", "a2", "a1"}, true},
+		{"an older generation was on top for a while", []string{"a0", "a2", "a1", "a2"}, false},
+		{"a token of the old consent on the new one", []string{"a0", "a1", "b0", "a2"}, true},
+		{"the new consent itself on its rotation", []string{"b0", "b1", "b0"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var versions []keyvault.Version
+			for _, value := range tc.versions {
+				versions = append(versions, keyvault.Version{Value: value})
+			}
+			require.Equal(t, tc.want, regressed(versions, places(consents, events)))
+		})
+	}
+}
+
+func TestTwoTokensThatClaimOneGenerationAreADuplicate(t *testing.T) {
+	version := func(value string, generation int) keyvault.Version {
+		return keyvault.Version{Value: value, Tags: map[string]string{"generation": strconv.Itoa(generation)}}
+	}
+	for _, tc := range []struct {
+		name     string
+		versions []keyvault.Version
+		want     int
+	}{
+		{"nothing", nil, 0},
+		{"a line", []keyvault.Version{version("a0", 0), version("a1", 1)}, 0},
+		{"one token in two versions", []keyvault.Version{version("a1", 1), version("a1", 1)}, 0},
+		{"not tagged yet", []keyvault.Version{version("a0", 0), {Value: "b0"}}, 0},
+		{"two tokens", []keyvault.Version{version("a1", 1), version("other", 1)}, 1},
+		{"three tokens are still one generation", []keyvault.Version{version("a1", 1), version("b1", 1), version("c1", 1)}, 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) { require.Equal(t, tc.want, duplicated(tc.versions)) })
+	}
+}
+
+func of(value string) token.Fingerprint { return token.NewSecret(value).Fingerprint() }

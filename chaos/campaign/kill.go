@@ -1,0 +1,45 @@
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tokenkeeper/internal/sim/stack"
+)
+
+// killAll runs one process after another, each for as long as it is given, and
+// leaves one that lives.
+func (c *campaign) killAll(ctx context.Context, lives []time.Duration) error {
+	for _, life := range lives {
+		doomed, err := c.launch()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-doomed.Ended():
+			return fmt.Errorf("the process ended by itself:\n%s", doomed.Output())
+		case <-time.After(life):
+		}
+		if err := c.copies.scrape(doomed.HTTP); err != nil {
+			return err
+		}
+		k := Kill{At: time.Now()}
+		doomed.Kill()
+		k.Gone = time.Now()
+		c.mu.Lock()
+		c.kills = append(c.kills, k)
+		c.mu.Unlock()
+	}
+	var err error
+	c.survivor, err = c.launch()
+	c.say("no more kills; waiting until everything is healed")
+	return err
+}
+
+// launch runs the process that refreshes.
+func (c *campaign) launch() (*stack.Worker, error) {
+	return c.LaunchWorker(nil, c.target.environment()...)
+}

@@ -1,0 +1,87 @@
+package campaign
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"tokenkeeper/internal/token"
+)
+
+// Report is what a campaign came to.
+type Report struct {
+	Target   Target `json:"target"`
+	Seed     uint64 `json:"seed"`
+	Accounts int    `json:"accounts"`
+	// Period is how often an account was due.
+	Period string `json:"period"`
+	// Replay is how long the provider repeats a lost answer; "0s" for never.
+	Replay string `json:"replay"`
+
+	Kills int `json:"kills"`
+	// Refreshes are the rotations at the provider.
+	Refreshes int `json:"refreshes"`
+	// Repeated are the answers that the provider gave once more.
+	Repeated int `json:"repeated"`
+	// Lost are the refresh tokens that nobody had any more, each at the cost of
+	// a person's consent.
+	Lost int `json:"lost"`
+	// Unexplained are those of Lost where no kill fell between the request and
+	// the first durable copy, or where such a copy was there.
+	Unexplained int `json:"unexplained"`
+	// Undetected are those of Lost of which nobody was told.
+	Undetected  int `json:"undetected"`
+	FalseAlarms int `json:"false_alarms"`
+	Duplicated  int `json:"duplicated_generations"`
+	Regressions int `json:"regressions"`
+	// Failed counts the runs that failed otherwise, by type.
+	Failed map[string]int `json:"failed,omitempty"`
+
+	// FirstCopy is measured by the worker; absent for the baseline.
+	FirstCopy *FirstCopy `json:"first_copy,omitempty"`
+	Losses    []Loss     `json:"losses,omitempty"`
+	Seconds   int        `json:"seconds"`
+}
+
+// Loss is one refresh token that was lost.
+type Loss struct {
+	Account string            `json:"account"`
+	Issued  token.Fingerprint `json:"issued"`
+	// KilledAfter is from the provider's commit to the kill that explains the
+	// loss, in milliseconds; negative where the request was still on its way.
+	KilledAfter float64 `json:"killed_after_ms"`
+	Explained   bool    `json:"explained"`
+	Detected    bool    `json:"detected"`
+}
+
+// Line is the report in one line.
+func (r Report) Line() string {
+	return fmt.Sprintf("chaos: %d kills, %d refreshes, %d tokens lost, %d duplicated generations, %d regressions",
+		r.Kills, r.Refreshes, r.Lost, r.Duplicated, r.Regressions)
+}
+
+// Verdict is nil where Token Keeper kept its promise, and says else what it
+// broke. The baseline promises nothing.
+func (r Report) Verdict() error {
+	if r.Target == Baseline {
+		return nil
+	}
+	var broken []error
+	count := func(n int, what string) {
+		if n > 0 {
+			broken = append(broken, fmt.Errorf("%d %s", n, what))
+		}
+	}
+	if r.Replay != time.Duration(0).String() {
+		count(r.Lost, "tokens lost although the provider repeats its answers")
+	}
+	count(r.Unexplained, "tokens lost outside the gap between the provider's commit and Temporal's word")
+	count(r.Undetected, "tokens lost without anybody being told")
+	count(r.FalseAlarms, "people asked to consent again although nothing was lost")
+	count(r.Duplicated, "generations with two refresh tokens")
+	count(r.Regressions, "accounts where an older refresh token lies on top of a newer one")
+	for kind, n := range r.Failed {
+		count(n, "runs failed as "+kind)
+	}
+	return errors.Join(broken...)
+}

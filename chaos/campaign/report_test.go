@@ -1,0 +1,55 @@
+package campaign_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/chaos/campaign"
+)
+
+func TestTheReportIsOneLine(t *testing.T) {
+	r := campaign.Report{Kills: 200, Refreshes: 431, Lost: 3, Duplicated: 2, Regressions: 1}
+	require.Equal(t, "chaos: 200 kills, 431 refreshes, 3 tokens lost, 2 duplicated generations, 1 regressions", r.Line())
+}
+
+func TestTheVerdictSaysWhichPromiseWasBroken(t *testing.T) {
+	const never, window = "0s", "2m0s"
+	for _, tc := range []struct {
+		name   string
+		report campaign.Report
+		broken string // empty where all was kept
+	}{
+		{"nothing is lost", campaign.Report{Replay: window}, ""},
+		{"lost although the provider repeats", campaign.Report{Replay: window, Lost: 1}, "1 tokens lost although the provider repeats its answers"},
+		{"lost in the gap of a provider that never repeats", campaign.Report{Replay: never, Lost: 4}, ""},
+		{"lost outside the gap", campaign.Report{Replay: never, Lost: 4, Unexplained: 1}, "1 tokens lost outside the gap"},
+		{"lost in silence", campaign.Report{Replay: never, Lost: 4, Undetected: 2}, "2 tokens lost without anybody being told"},
+		{"a false alarm", campaign.Report{Replay: window, FalseAlarms: 1}, "1 people asked to consent again although nothing was lost"},
+		{"two tokens of one generation", campaign.Report{Replay: window, Duplicated: 1}, "1 generations with two refresh tokens"},
+		{"an older token on top", campaign.Report{Replay: window, Regressions: 1}, "1 accounts where an older refresh token lies on top"},
+		{"a run that failed", campaign.Report{Replay: window, Failed: map[string]int{"MissingSecret": 2}}, "2 runs failed as MissingSecret"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			tc.report.Target = campaign.TokenKeeper
+			err := tc.report.Verdict()
+			tc.report.Target = campaign.Baseline
+			require.NoError(t, tc.report.Verdict(), "the baseline promises nothing")
+			if tc.broken == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.broken)
+		})
+	}
+}
+
+func TestATargetIsNamed(t *testing.T) {
+	for _, want := range []campaign.Target{campaign.TokenKeeper, campaign.Baseline} {
+		got, err := campaign.ParseTarget(string(want))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	_, err := campaign.ParseTarget("cron")
+	require.EqualError(t, err, `"cron" is no target; use tokenkeeper or baseline`)
+}
