@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // TestNothingThatWasStoredIsEverLost drives up to three writers at once, call by
@@ -23,10 +24,11 @@ func TestNothingThatWasStoredIsEverLost(t *testing.T) {
 			actions := w.faults()
 			actions["run"] = func(t *rapid.T) {
 				skew := time.Duration(rapid.IntRange(-600, 600).Draw(t, "skew")) * time.Second
-				w.begin(t, func() { w.refresh(skew) })
+				w.begin(t, func() { w.refresh(skew, alone) })
 			}
-			actions["whole run"] = func(*rapid.T) { w.refresh(0) }
+			actions["whole run"] = func(*rapid.T) { w.refresh(0, alone) }
 			actions["late store"] = func(t *rapid.T) { w.lateStore(t) }
+			actions["doubled run"] = func(t *rapid.T) { w.doubledRun(t) }
 			actions["die"] = func(t *rapid.T) { w.step(w.pick(t), crash) }
 			actions["consent"] = func(*rapid.T) { w.consent() }
 			actions["put"] = func(t *rapid.T) {
@@ -39,7 +41,7 @@ func TestNothingThatWasStoredIsEverLost(t *testing.T) {
 
 			w.rest(t)
 			live, _ := w.book.Live(person)
-			w.refresh(0)
+			w.refresh(0, alone)
 			w.checkProblems(t)
 			if !w.kept[live.RefreshToken] {
 				return // nobody could know it
@@ -52,33 +54,36 @@ func TestNothingThatWasStoredIsEverLost(t *testing.T) {
 // TestOneLateWriterNeverMakesLoadPresentASpentToken is stronger, for providers
 // that take a spent token for theft: beside runs that come one after the other
 // there is one late writer at a time, which may die once. No run ever meets a
-// refusal, so Load needed nobody's help.
+// refusal, so Load needed nobody's help; and where nobody died, nothing older is
+// left on top.
 func TestOneLateWriterNeverMakesLoadPresentASpentToken(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(0)
 		defer w.stop()
 		var run, late *writer
+		idle := func(t *rapid.T, other *writer) {
+			if other != nil && !other.ended {
+				t.Skip("the one before is at work")
+			}
+		}
 		died := false
 		actions := w.faults()
 		actions["run"] = func(t *rapid.T) {
-			if run != nil && !run.ended {
-				t.Skip("the one before is at work")
-			}
-			w.begin(t, func() { w.refresh(0) })
-			run = w.writers[len(w.writers)-1]
+			idle(t, run)
+			run = w.begin(t, func() { w.refresh(0, alone) })
 		}
 		actions["whole run"] = func(t *rapid.T) {
-			if run != nil && !run.ended {
-				t.Skip("the one before is at work")
-			}
-			w.refresh(0)
+			idle(t, run)
+			w.refresh(0, alone)
 		}
 		actions["late store"] = func(t *rapid.T) {
-			if late != nil && !late.ended {
-				t.Skip("the one before is at work")
-			}
-			w.lateStore(t)
-			late = w.writers[len(w.writers)-1]
+			idle(t, late)
+			late = w.lateStore(t)
+		}
+		actions["doubled run"] = func(t *rapid.T) {
+			idle(t, run)
+			idle(t, late)
+			late = w.doubledRun(t)
 		}
 		actions["die"] = func(t *rapid.T) {
 			if died || late == nil || late.ended {
@@ -90,7 +95,9 @@ func TestOneLateWriterNeverMakesLoadPresentASpentToken(t *testing.T) {
 		t.Repeat(actions)
 		w.rest(t)
 		w.checkProblems(t)
-		w.checkFound(t)
+		if w.checkFound(t); !died {
+			w.checkOnTop(t)
+		}
 		if w.refused > 0 {
 			t.Fatalf("spent tokens were presented %d times", w.refused)
 		}
@@ -100,15 +107,8 @@ func TestOneLateWriterNeverMakesLoadPresentASpentToken(t *testing.T) {
 // faults are what may happen at any time in any world.
 func (w *world) faults() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
-		"": w.checkGenerations,
-		"step": func(t *rapid.T) {
-			a := w.pick(t)
-			for range rapid.IntRange(1, 12).Draw(t, "calls") {
-				if !a.ended {
-					w.step(a, proceed)
-				}
-			}
-		},
+		"":     w.checkGenerations,
+		"step": func(t *rapid.T) { w.steps(t, w.pick(t)) },
 		"fail": func(t *rapid.T) { w.step(w.pick(t), fail) },
 		"lose": func(t *rapid.T) { w.step(w.pick(t), lose) },
 		"wait": func(t *rapid.T) {
@@ -117,12 +117,22 @@ func (w *world) faults() map[string]func(*rapid.T) {
 	}
 }
 
-func (w *world) lateStore(t *rapid.T) {
+func (w *world) lateStore(t *rapid.T) *writer {
 	if len(w.issued) == 0 {
 		t.Skip("nothing was issued")
 	}
 	e := w.issued[rapid.IntRange(0, len(w.issued)-1).Draw(t, "issued")]
-	w.begin(t, func() { w.store(e) })
+	return w.begin(t, func() { w.store(e) })
+}
+
+// doubledRun is a whole run whose pair somebody else stores as well, and began
+// to before the run did.
+func (w *world) doubledRun(t *rapid.T) (other *writer) {
+	w.mayBegin(t)
+	w.refresh(0, func(e vault.Entry) {
+		other = w.begin(t, func() { w.store(e) })
+	})
+	return other
 }
 
 // checkGenerations holds every version that is numbered: one token is one

@@ -65,7 +65,8 @@ func (w *world) put() {
 }
 
 // refresh is one run of the workflow by a worker whose clock is off by skew.
-func (w *world) refresh(skew time.Duration) {
+// issued is told of the pair before it is stored.
+func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 	ctx := context.Background()
 	for range 5 {
 		held, _, err := w.vault.Load(ctx, names)
@@ -77,7 +78,9 @@ func (w *world) refresh(skew time.Duration) {
 		pair, outcome := w.book.Refresh(held.Value, w.now)
 		if outcome.Granted() {
 			w.pause("answer")
-			w.store(w.record(held, pair, skew))
+			e := w.record(held, pair, skew)
+			issued(e)
+			w.store(e)
 			return
 		}
 		w.refused++
@@ -115,6 +118,9 @@ func (w *world) store(e vault.Entry) {
 	}
 }
 
+// alone is an issued of which nobody else hears.
+func alone(vault.Entry) {}
+
 // pause is a step of a writer that does not touch the vault.
 func (w *world) pause(where string) { _ = w.before("pause", where) }
 
@@ -135,11 +141,28 @@ func (w *world) alive() (alive []*writer) {
 	return alive
 }
 
-func (w *world) begin(t *rapid.T, work func()) {
+// begin sets somebody to work, and lets them do the first few calls.
+func (w *world) begin(t *rapid.T, work func()) *writer {
+	w.mayBegin(t)
+	a := w.start(work)
+	w.writers = append(w.writers, a)
+	w.steps(t, a)
+	return a
+}
+
+func (w *world) mayBegin(t *rapid.T) {
 	if len(w.alive()) == 3 {
 		t.Skip("three are at work")
 	}
-	w.writers = append(w.writers, w.start(work))
+}
+
+// steps lets somebody do a few calls.
+func (w *world) steps(t *rapid.T, a *writer) {
+	for range rapid.IntRange(0, 8).Draw(t, "calls") {
+		if !a.ended {
+			w.step(a, proceed)
+		}
+	}
 }
 
 func (w *world) pick(t *rapid.T) *writer {
