@@ -58,7 +58,7 @@ func (s *System) until(ctx context.Context, id, goal string, holds func(Run) boo
 			if err == nil {
 				err = ctx.Err()
 			}
-			return r, fmt.Errorf("the run did not come %s: %w", goal, err)
+			return r, fmt.Errorf("the run did not come %s: %w; what went wrong so far: %q", goal, err, r.Troubles)
 		}
 	}
 }

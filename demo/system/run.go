@@ -91,7 +91,7 @@ func (r *Run) end(e *historypb.HistoryEvent, at time.Time) {
 		_ = converter.GetDefaultDataConverter().FromPayloads(e.GetWorkflowExecutionCompletedEventAttributes().GetResult(), &result)
 		r.Outcome, r.Generation, r.Expiry = string(result.Outcome), result.Generation, result.AccessTokenExpiry
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
-		r.Outcome = e.GetWorkflowExecutionFailedEventAttributes().GetFailure().GetApplicationFailureInfo().GetType()
+		r.Outcome = typeOf(e.GetWorkflowExecutionFailedEventAttributes().GetFailure())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
 		r.Outcome = Cancelled
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
@@ -100,6 +100,16 @@ func (r *Run) end(e *historypb.HistoryEvent, at time.Time) {
 		return
 	}
 	r.Ended = at
+}
+
+// typeOf finds the failure's type below the causes that Temporal wraps around it.
+func typeOf(f *failurepb.Failure) string {
+	for ; f != nil; f = f.GetCause() {
+		if name := f.GetApplicationFailureInfo().GetType(); name != "" {
+			return name
+		}
+	}
+	return workflows.Unexplained
 }
 
 // pending adds what the history does not tell yet: attempts that are still made.

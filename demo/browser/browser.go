@@ -1,0 +1,130 @@
+// Package browser looks at Temporal's Web UI with a headless Chromium, as a
+// person does: the pages are built by scripts, so that nothing less will do.
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// ErrNone: there is no Chromium on this machine.
+var ErrNone = errors.New("no Chromium found; install the package chromium, or Google Chrome")
+
+// programs are the names that Chromium goes by. scripts/left-out looks for the same.
+var programs = []string{
+	"chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
+	"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+}
+
+// flags keep Chromium quiet, alone with the pages that it is sent to, and able
+// to run as root in a container.
+var flags = []string{
+	"headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "hide-scrollbars",
+	"disable-background-networking", "disable-component-update", "disable-sync",
+}
+
+// Browser is one window of a running Chromium.
+type Browser struct {
+	ctx   context.Context
+	close context.CancelFunc
+}
+
+// Open starts Chromium with a profile of its own, which Close removes, and a
+// page area of the given size in pixels. It returns ErrNone where there is none.
+func Open(ctx context.Context, width, height int) (*Browser, error) {
+	path, err := find()
+	if err != nil {
+		return nil, err
+	}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path)}
+	for _, f := range flags {
+		options = append(options, chromedp.Flag(f, true))
+	}
+	allocator, closeAllocator := chromedp.NewExecAllocator(ctx, options...)
+	window, closeWindow := chromedp.NewContext(allocator)
+	b := &Browser{ctx: window, close: func() { closeWindow(); closeAllocator() }}
+	if err := chromedp.Do(b.ctx); err != nil { // starts it
+		b.Close()
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(int64(width), int64(height))); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("size the window: %w", err)
+	}
+	return b, nil
+}
+
+// Close ends Chromium.
+func (b *Browser) Close() { b.close() }
+
+func find() (string, error) {
+	for _, program := range programs {
+		if path, err := exec.LookPath(program); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNone
+}
+
+// Page is a page as it was when it showed what was waited for.
+type Page struct {
+	Text string // what a person reads
+	HTML string
+}
+
+const pageWithin = 30 * time.Second
+
+// Read opens a page and waits until it shows all the given texts. The error
+// names the first one that it does not show in time.
+func (b *Browser) Read(url string, texts ...string) (Page, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, pageWithin)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
+		return Page{}, fmt.Errorf("open %s: %w", url, err)
+	}
+	for {
+		page, err := look(ctx)
+		missing := firstMissing(page.Text, texts)
+		if err == nil && missing == "" {
+			return page, nil
+		}
+		select {
+		case <-ctx.Done():
+			return page, fmt.Errorf("%s does not show %q; it shows:\n%s", url, missing, page.Text)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// everywhere evaluates a property of the page's root elements, its own and those
+// of its frames: the Web UI shows words that came from outside in frames.
+const everywhere = `[document, ...Array.from(document.querySelectorAll("iframe"), f => f.contentDocument)]
+	.filter(d => d && d.body).map(d => d.documentElement.%s).join("\n")`
+
+func look(ctx context.Context) (p Page, err error) {
+	if p.Text, err = chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(everywhere, "innerText"))); err != nil {
+		return p, err
+	}
+	p.HTML, err = chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(everywhere, "outerHTML")))
+	return p, err
+}
+
+func firstMissing(text string, wanted []string) string {
+	for _, want := range wanted {
+		if !strings.Contains(text, want) {
+			return want
+		}
+	}
+	return ""
+}
+
+// Picture is the window as a PNG.
+func (b *Browser) Picture() ([]byte, error) {
+	return chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+}
