@@ -76,8 +76,9 @@ func TestOnlyRevealGivesASecretAway(t *testing.T) {
 }
 
 func TestSecretsAreEqualWhenTheirValuesAre(t *testing.T) {
-	require.True(t, token.NewSecret(fake) == token.NewSecret(fake))
-	require.False(t, token.NewSecret(fake) == token.NewSecret("fake-refresh-token-2"))
+	one, same, other := token.NewSecret(fake), token.NewSecret(fake), token.NewSecret("fake-refresh-token-2")
+	require.True(t, one == same)
+	require.False(t, one == other)
 }
 
 func TestAnEmptySecretIsTheZeroSecret(t *testing.T) {
