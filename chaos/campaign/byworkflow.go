@@ -62,16 +62,20 @@ func (w *byWorkflow) refresh(ctx context.Context, a *account) error {
 	}
 	a.runs = append(a.runs, run.GetRunID())
 	err = run.Get(ctx, nil)
-	var failure *temporal.ApplicationError
-	switch {
-	case err == nil || !errors.As(err, &failure):
+	var failed *temporal.WorkflowExecutionError
+	if !errors.As(err, &failed) {
 		return err
-	case failure.Type() == workflows.ReauthorizationRequired:
-		return w.asked(ctx, a)
-	default:
-		w.count(func(r *Report) { r.Failed[failure.Type()]++ })
-		return nil
 	}
+	kind := workflows.Unexplained
+	var failure *temporal.ApplicationError
+	if errors.As(err, &failure) {
+		kind = failure.Type()
+	}
+	if kind == workflows.ReauthorizationRequired {
+		return w.asked(ctx, a)
+	}
+	w.count(func(r *Report) { r.Failed[kind]++ })
+	return nil
 }
 
 func (w *byWorkflow) settle(ctx context.Context) error {
