@@ -52,8 +52,8 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 		ReplayWindow:        p.ReplayWindow,
 		Grant:               grant,
 	}
-	if p.Rotation != provider.NoRotation && held.StartedBy != run.RunID {
-		loaded.SpentBefore, loaded.SpentSince = held.StartedBy, held.StartedAt
+	if p.Rotation != provider.NoRotation {
+		loaded.SpentBefore, loaded.SpentSince = held.BegunBefore(run.RunID)
 	}
 	return loaded, nil
 }

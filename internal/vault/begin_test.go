@@ -38,6 +38,29 @@ func TestBeginLeavesTheIntentRecordOnTheTokenThatWillBeSpent(t *testing.T) {
 	require.Len(t, r.secrets.All(names.RefreshToken), 6, "no version was written")
 }
 
+func TestARunThatBeginsTwiceStillLearnsOfTheRunBeforeIt(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	begin := func(runID string) {
+		held, _ := r.load()
+		require.NoError(t, r.vault.Begin(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: runID}))
+	}
+	begin("run-1")
+	first, _ := r.load()
+	begin("run-2")
+	begin("run-2")
+
+	held, _ := r.load()
+	by, at := held.BegunBefore("run-2")
+	require.Equal(t, "run-1", by)
+	require.Equal(t, first.StartedAt, at)
+	by, _ = held.BegunBefore("run-3")
+	require.Equal(t, "run-2", by)
+	by, at = first.BegunBefore("run-1")
+	require.Empty(t, by)
+	require.Zero(t, at)
+}
+
 func TestBeginNumbersAConsentThatAPersonPutThere(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 5)

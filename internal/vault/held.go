@@ -53,6 +53,18 @@ func (h Held) asListed(versions []Properties) Held {
 	return heldFrom(Secret{Properties: versions[i], Value: h.Value})
 }
 
+// BegunBefore names the last run, other than the given one, that was about to
+// spend this token, and since when by its worker's clock; empty for none. A run
+// that loads twice still learns of the one before it.
+func (h Held) BegunBefore(runID string) (by string, at time.Time) {
+	if h.StartedBy != runID {
+		return h.StartedBy, h.StartedAt
+	}
+	by, since, _ := strings.Cut(h.properties.Tags[tagEarlierRun], " ")
+	at, _ = time.Parse(time.RFC3339Nano, since)
+	return by, at
+}
+
 // usable reports whether the value can be a refresh token at all.
 func (h Held) usable() bool { return !h.Value.Empty() && printable(h.Value.Reveal()) }
 

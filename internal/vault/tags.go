@@ -11,7 +11,7 @@ import (
 )
 
 // The tags that every token version carries. Key Vault takes 15 tags of up to
-// 512 characters each on a version; these leave room for three of the owner's.
+// 512 characters each on a version; these leave room for two of the owner's.
 const (
 	tagGeneration  = "generation"
 	tagFingerprint = "fingerprint"
@@ -27,6 +27,8 @@ const (
 	// The intent record: which run is about to spend this refresh token.
 	tagStartedAt  = "refresh-started-at"
 	tagStartedRun = "refresh-run-id"
+	// The intent record before that: its run and, after a space, its time.
+	tagEarlierRun = "refresh-earlier-run"
 
 	maxTags      = 15
 	maxTagLength = 512
@@ -73,10 +75,13 @@ func withIntent(h Held, a token.Account, run Run, now time.Time) (map[string]str
 		tags = map[string]string{}
 	}
 	if !h.tagged {
-		for _, stale := range []string{tagParent, tagUserID, tagObtainedAt} {
+		for _, stale := range []string{tagParent, tagUserID, tagObtainedAt, tagStartedRun, tagEarlierRun} {
 			delete(tags, stale)
 		}
 		maps.Copy(tags, tagsOf(a, h.Provenance, h.UserID, h.ObtainedAt, run))
+	}
+	if earlier := tags[tagStartedRun]; earlier != "" && earlier != run.RunID {
+		tags[tagEarlierRun] = truncate(earlier + " " + tags[tagStartedAt])
 	}
 	tags[tagStartedAt] = now.UTC().Format(time.RFC3339Nano)
 	tags[tagStartedRun] = truncate(run.RunID)
