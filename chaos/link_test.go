@@ -43,6 +43,15 @@ func (l *link) swallow(direction string) {
 	require.NoError(l.t, err)
 }
 
+// cut closes every connection and refuses new ones.
+func (l *link) cut() { l.proxy.Stop() }
+
 // mend lets everything through again. Connections from which something was
 // dropped are closed.
-func (l *link) mend() { l.proxy.Toxics.ResetToxics(l.t.Context()) }
+func (l *link) mend() {
+	l.t.Helper()
+	l.proxy.Toxics.ResetToxics(l.t.Context())
+	if !l.proxy.Enabled {
+		require.NoError(l.t, l.proxy.Start())
+	}
+}

@@ -3,6 +3,7 @@ package main_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net/http"
 	"os/exec"
 
@@ -45,12 +46,15 @@ func (s *system) roots() *x509.CertPool {
 	return roots
 }
 
-// temporalCLI runs the Temporal CLI against the system's server.
+// temporalCLI runs the Temporal CLI against the system's server until the server
+// can do what is asked: it learns of a worker's version some time after the
+// worker has started.
 func (s *system) temporalCLI(args ...string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
-	out, err := cmd.CombinedOutput()
-	require.NoError(s.t, err, "temporal %v: %s", args, out)
+	s.eventually(fmt.Sprintf("temporal %v succeeds", args), func() bool {
+		cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
+		return cmd.Run() == nil
+	})
 }
 
 // consentAgain has the account's person consent once more, which ends the grant

@@ -1,0 +1,148 @@
+package main_test
+
+import (
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+// otherID starts a run beside the one of the account's own id, which Temporal
+// alone would not allow.
+func otherID(o *client.StartWorkflowOptions) { o.ID = unique("other") }
+
+// linear asserts that the vault's current refresh token is the provider's live
+// one and of the given generation, that no generation is higher and that none
+// has two tokens. A token may have been written twice.
+func (a account) linear(generation int) {
+	a.t.Helper()
+	require.True(a.t, a.Provider.IsLive(a.Held(a.name)), "the vault's current refresh token is not the provider's live one")
+	tokens := map[int]string{}
+	versions := a.refreshVersions()
+	for _, v := range versions {
+		g, err := strconv.Atoi(v.Tags["generation"])
+		require.NoError(a.t, err)
+		require.LessOrEqual(a.t, g, generation)
+		if tokens[g] != "" {
+			require.Equal(a.t, tokens[g], fingerprint(v), "two tokens of generation %d", g)
+		}
+		tokens[g] = fingerprint(v)
+	}
+	require.Len(a.t, tokens, generation+1, "generations")
+	require.Equal(a.t, strconv.Itoa(generation), versions[len(versions)-1].Tags["generation"], "generation of the current refresh token")
+	access := a.accessVersions()
+	require.Equal(a.t, strconv.Itoa(generation), access[len(access)-1].Tags["generation"], "generation of the current access token")
+}
+
+func TestF17SecondRunWaitsForTheCallOfTheFirst(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	s.work()
+	first := a.refreshHeld()
+	second := a.refresh(otherID)
+	second.completed("RecoverGrant") // and has found nothing
+	a.release()
+
+	require.Equal(t, workflows.Refreshed, first.result().Outcome)
+	require.Equal(t, workflows.Recovered, second.result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
+	a.nothingLost(2)
+}
+
+func TestF17RunsThatStartTogetherKeepTheGenerationsLinear(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	s.work()
+	s.work()
+	var runs []run
+	for range 4 {
+		runs = append(runs, a.refresh(otherID))
+	}
+	newest := 0
+	for _, r := range runs {
+		newest = max(newest, int(r.result().Generation))
+	}
+	for _, outcome := range a.outcomes() {
+		require.True(t, outcome.Granted(), "the provider called a token %s", outcome)
+	}
+	a.linear(newest)
+}
+
+func TestF17LateWriteOfASpentTokenIsFoundOut(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	s.work()
+	// The first write of generation 1 takes effect long after its writer has given
+	// it up.
+	s.Vault.Inject(keyvault.Fault{
+		Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: stack.SecretName(a.name, "RefreshToken"),
+		Times: 1, DelayBefore: 35 * time.Second,
+	})
+	require.EqualValues(t, 1, a.refresh().result().Generation)
+	require.EqualValues(t, 2, a.refresh().result().Generation)
+	a.nothingLost(2)
+	s.eventually("the late write has taken effect", func() bool { return len(a.refreshVersions()) == 4 })
+	require.Equal(t, "1", a.refreshVersions()[3].Tags["generation"])
+
+	require.EqualValues(t, 3, a.refresh().result().Generation)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated, grant.Rotated}, a.outcomes())
+	a.linear(3)
+}
+
+func TestF17WorkerFrozenWithTheAnswerOnItsWayWakesUpOvertaken(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	temporal := s.linkTo(s.Temporal.Address())
+	zombie := s.work("TEMPORAL_ADDRESS=" + temporal.address())
+	run := a.refreshHeld()
+	require.NoError(t, zombie.Signal(syscall.SIGSTOP))
+	temporal.cut() // or the server would give a frozen worker more to do
+	a.release()
+	s.work()
+	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	require.EqualValues(t, 2, a.refresh().result().Generation)
+	temporal.mend()
+	require.NoError(t, zombie.Signal(syscall.SIGCONT))
+
+	require.NoError(t, zombie.Stop(patience)) // with all that it still had in hand
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed, grant.Rotated}, a.outcomes())
+	a.nothingLost(2)
+}
+
+func TestF17WorkerFrozenWithThePairInHandWakesUpOvertaken(t *testing.T) {
+	s := newSystem(t, stack.Options{})
+	a := s.consent()
+	temporal := s.linkTo(s.Temporal.Address())
+	vault := s.linkTo(strings.TrimPrefix(s.Vault.URL(), "https://"))
+	zombie := s.work("TEMPORAL_ADDRESS="+temporal.address(), "KEY_VAULT_URL=https://"+vault.address())
+	run := a.refreshHeld()
+	temporal.cut()
+	vault.cut()
+	a.release()
+	s.eventually("the worker can give the pair to nobody", func() bool {
+		return strings.Contains(zombie.Output(), "neither Temporal nor the vault takes the pair")
+	})
+	require.NoError(t, zombie.Signal(syscall.SIGSTOP))
+	s.work()
+	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	require.EqualValues(t, 2, a.refresh().result().Generation)
+	temporal.mend()
+	vault.mend()
+	require.NoError(t, zombie.Signal(syscall.SIGCONT))
+
+	s.eventually("the worker is rid of the pair", func() bool {
+		return strings.Contains(zombie.Output(), "pair is in the vault without Temporal's word")
+	})
+	require.NoError(t, zombie.Stop(patience))
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed, grant.Rotated}, a.outcomes())
+	a.nothingLost(2)
+}
