@@ -27,7 +27,9 @@ func watch(ctx context.Context, cli, keep string) error {
 	if err != nil {
 		return whyStopped(ctx, err)
 	}
-	err = whyStopped(ctx, show(ctx, s))
+	if err = show(ctx, s); ctx.Err() != nil {
+		err = nil // to be told to stop is how this ends
+	}
 	tell("stopping")
 	if stopErr := s.Stop(); err == nil {
 		err = stopErr
