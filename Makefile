@@ -57,6 +57,10 @@ chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLA
 	@go run ./chaos -kills '$(KILLS)' -replay '$(REPLAY)' -seed '$(SEED)' \
 		-accounts '$(ACCOUNTS)' -target '$(TARGET)' -json '$(JSON)'
 
+.PHONY: model
+model: ## Visit every state of the protocol's model, with and without each protection
+	@go run ./chaos/model
+
 .PHONY: docker
 docker: ## Build the images of worker, starter and simulators
 	for target in worker starter sim; do \

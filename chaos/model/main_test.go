@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/chaos/model/protocol"
+)
+
+func TestEveryCounterExampleIsTold(t *testing.T) {
+	found := withoutEach()
+
+	t.Run("on the committed page", func(t *testing.T) {
+		committed, err := os.ReadFile(filepath.Join("..", "..", "docs", "model.md"))
+		require.NoError(t, err)
+		require.Equal(t, page(found), string(committed), "write it again: go run ./chaos/model -write docs/model.md")
+	})
+	t.Run("in the terminal, to its end", func(t *testing.T) {
+		told, err := tell(found)
+		require.NoError(t, err)
+		for _, f := range found {
+			require.Contains(t, told, f.Name)
+			require.Contains(t, told, f.Trace[len(f.Trace)-1].String()+"\n      Then "+f.Broken.String())
+		}
+	})
+}
+
+func TestAProtectionThatIsNotNeededIsAnError(t *testing.T) {
+	_, err := tell([]without{{protocol.Protection{Name: "Belt"}, protocol.Report{}}})
+	require.ErrorContains(t, err, `without "Belt" every promise is kept`)
+}

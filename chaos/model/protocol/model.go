@@ -1,0 +1,146 @@
+// Package protocol is a model of how a refresh token travels between the
+// provider, the workers, Temporal and the vault, small enough to visit every
+// state that it can reach.
+//
+// A [State] is the whole world between two effects. [Model.Next] gives every
+// state that one more effect leads to: an effect of a worker as the product has
+// it, or a fault, at any moment. [Model.Explore] visits them all, the nearest
+// first, and stops at the first one that breaks a [Promise], so that the way
+// there is a shortest one. A model without one of its [Protections] must break a
+// promise; that is how we know what each of them is for.
+//
+// Files follow the product: load.go, call.go, handover.go, recover.go and
+// store.go mirror the activities and name the function that each step stands
+// for; temporal.go is the server and whoever ends runs; faults.go is the rest of
+// the world. Verdicts of the vault's fence are the product's own functions.
+//
+// What bounds the model:
+//   - Two rotations of one consent. What a person stores meanwhile is not in it.
+//   - Two runs at work at a time, any number one after the other, and one attempt
+//     that Temporal has given up and that goes on.
+//   - Such an attempt holds something, or is about to send its request: one that
+//     has only read so far does no harm, and simply ends.
+//   - Reads that follow one another are one effect, with the decision on them.
+//   - No time passes: all orders of effects are possible, also those that the
+//     product's time-outs exclude. Histories are kept for ever.
+package protocol
+
+// Replay says how long a provider repeats its answer to a spent refresh token.
+type Replay uint8
+
+const (
+	// Never: a lost answer is a lost token.
+	Never Replay = iota
+	// Brief: until a new token is used, or until the window ends, at any moment.
+	Brief
+	// Lasting: until a new token is used. The window outlasts every outage.
+	Lasting
+)
+
+func (r Replay) String() string {
+	return [...]string{
+		"a provider that never repeats an answer",
+		"a provider that repeats an answer for a while",
+		"a provider that repeats an answer until its tokens are used",
+	}[r]
+}
+
+// Model is the protocol with some of its protections at one kind of provider.
+type Model struct {
+	Protections
+	Replay Replay
+	// Alone: a run begins only when the one before has ended. What it left behind
+	// may still be at work.
+	Alone bool
+}
+
+// Start is an account whose first refresh token a person has just stored.
+func (m Model) Start() State {
+	return State{
+		Refresh: Secret{Versions: 1, Current: 0},
+		Access:  Secret{Current: none},
+		Runs:    [2]Run{noRun, noRun},
+		Late:    noAttempt,
+	}
+}
+
+// Next emits every state that one effect leads to, and what that effect is.
+func (m Model) Next(s State, emit func(Step, State)) {
+	for who := range world {
+		v := move{m, s, who, emit}
+		if s.at(who).At != nowhere {
+			v.act()
+			v.kill()
+		}
+		if who != late {
+			v.start()
+			v.abandon()
+		}
+	}
+	move{m, s, world, emit}.surroundings()
+}
+
+// move is somebody's turn in a state.
+type move struct {
+	Model
+	s    State
+	who  seat
+	emit func(Step, State)
+}
+
+// self is the attempt whose turn it is, as it stands before it.
+func (v move) self() Attempt { return *v.s.at(v.who) }
+
+// then emits a step of the one whose turn it is.
+func (v move) then(what string, t Token, change func(*State)) {
+	n := v.s
+	change(&n)
+	v.emit(v.step(what, t), n)
+}
+
+// goTo is then, and brings the attempt to its next place.
+func (v move) goTo(p Place, what string, t Token) {
+	v.then(what, t, func(n *State) { n.at(v.who).At = p })
+}
+
+// report is the last step of an attempt: an effect, and word of it to Temporal.
+// Temporal hears only the attempt that it waits for, and the word may get lost.
+func (v move) report(what string, t Token, effect, heard func(*State)) {
+	if v.who == late || v.faults() {
+		n := v.s
+		effect(&n)
+		v.leave(&n)
+		step := v.step(what, t)
+		step.Unheard = true
+		v.emit(step, n)
+	}
+	if v.who != late {
+		v.then(what, t, func(n *State) {
+			effect(n)
+			heard(n)
+		})
+	}
+}
+
+func nothing(*State) {}
+
+// faults reports whether something may still go wrong.
+func (v move) faults() bool { return v.s.Stage == faulty }
+
+// act takes the attempt's next effect.
+func (v move) act() {
+	switch v.self().At {
+	case readGrant, recordBegin:
+		v.load()
+	case lookFirst:
+		v.lookFirst()
+	case send:
+		v.send()
+	case complete, confirm:
+		v.handOver()
+	case lookForHeir, searchPast:
+		v.recover()
+	default:
+		v.store()
+	}
+}

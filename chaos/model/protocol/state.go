@@ -1,0 +1,168 @@
+package protocol
+
+import "math/bits"
+
+// Token is a refresh token, or the access token that was issued beside it. The
+// provider issues them in one line, so a token's number is its generation and
+// the one before it is its parent.
+type Token uint8
+
+const (
+	rotations       = 2 // the horizon: how often the provider rotates
+	none      Token = 255
+)
+
+// Set is a set of tokens.
+type Set uint8
+
+func (s *Set) add(t Token)          { *s |= 1 << t }
+func (s Set) has(t Token) bool      { return t <= rotations && s&(1<<t) != 0 }
+func (s Set) hasAfter(t Token) bool { return s>>(t+1) != 0 }
+func (s Set) newest() Token         { return Token(bits.Len8(uint8(s))) - 1 } // none of an empty set
+
+// Secret is one name in the vault. Versions stay; the last one written is current.
+type Secret struct {
+	Versions Set
+	Current  Token
+}
+
+func (s *Secret) write(t Token) {
+	s.Versions.add(t)
+	s.Current = t
+}
+
+// State is the world between two effects, and what an observer remembers of how
+// it came about. It is plain and comparable, so that equal states are one.
+type State struct {
+	// The provider.
+	Live   Token // the refresh token in force
+	Window bool  // the one before Live is still answered with Live
+
+	// The vault.
+	Refresh Secret
+	Access  Secret
+	Begun   Set // refresh tokens that carry an intent record
+
+	// Temporal.
+	Issued Set // pairs, sealed in the results of finished calls
+	Runs   [2]Run
+	Late   Attempt // one that Temporal has given up and that goes on
+
+	// The observer.
+	Stage   Stage
+	Ending  Ending  // of the last run
+	Excused bool    // Live was cut off before it had a durable copy
+	Torn    bool    // a writer stopped for good between its first write and its last look
+	Broken  Promise // what the last step broke
+}
+
+// Run is a workflow run as Temporal has it.
+type Run struct {
+	Phase       Phase
+	Token       Token // the refresh token that it loaded
+	Pair        Token // what its call returned
+	SpentBefore bool  // somebody was about to spend Token before
+	Retried     bool  // call: not the first attempt; load: an attempt left its own intent record
+	Known       bool  // observer: a successor of Token was durable when it was loaded
+	Attempt     Attempt
+}
+
+// Phase is the activity that a run is at.
+type Phase uint8
+
+const (
+	idle    Phase = iota // no run, or one that has ended
+	load                 // LoadSecrets
+	precede              // RecoverGrant, for a token that somebody was about to spend
+	call                 // CallFitbit
+	ladder               // RecoverGrant, after invalid_grant
+	store                // StoreSecrets
+)
+
+// Attempt is one attempt of an activity, in the memory of a worker.
+type Attempt struct {
+	At    Place
+	For   Phase // which activity it is an attempt of
+	Token Token // the refresh token that it is about, or is about to put on top
+	Pair  Token // the pair that it holds
+	Known bool  // observer: something newer was there to be found when it looked
+}
+
+// Place is the effect that an attempt has next.
+type Place uint8
+
+const (
+	nowhere Place = iota // no attempt
+
+	readGrant   // LoadSecrets: Vault.Load
+	recordBegin // LoadSecrets: Vault.Begin
+
+	lookFirst // Call: mindEscrow
+	send      // Call: provider.Client.Refresh
+	complete  // Call: complete
+	confirm   // Call: complete, with the pair in escrow
+
+	lookForHeir // RecoverGrant: Vault.Advance
+	searchPast  // RecoverGrant: search
+
+	lookRefresh // Vault.Store: look at the refresh token
+	setRefresh  // Vault.Store: write it
+
+	// From here on a writer may have something to mend.
+	lookAccess       // Vault.Store: look at the access token
+	setAccess        // Vault.Store: write it
+	lookNewest       // Vault.Store: look at all versions of both
+	setNewest        // Vault.Store, Vault.Advance: put the newest refresh token on top
+	lookNewestAccess // Vault.Store: look at all access tokens once more
+	setNewestAccess  // Vault.Store: put the newest access token on top
+)
+
+// Stage is how far the story is.
+type Stage uint8
+
+const (
+	faulty Stage = iota // anything may fail
+	last                // faults have stopped, and the cron's next run has the world to itself
+)
+
+// Ending is how the last run ended.
+type Ending uint8
+
+const (
+	unfinished Ending = iota
+	refreshed
+	reauthorizationRequired
+	beyondHorizon // it was about to present the live token for one more rotation
+)
+
+// seat is where an attempt sits: with the run in a slot, or with nobody.
+type seat uint8
+
+const (
+	late  seat = 2
+	world seat = 3 // no attempt's: the provider, the apps
+)
+
+func (s *State) at(who seat) *Attempt {
+	if who == late {
+		return &s.Late
+	}
+	return &s.Runs[who].Attempt
+}
+
+// durable reports whether a token is where no crash reaches it.
+func (s *State) durable(t Token) bool { return s.Refresh.Versions.has(t) || s.Issued.has(t) }
+
+// remembered reports whether a process holds a pair.
+func (s *State) remembered(t Token) bool {
+	return s.Late.Pair == t || s.Runs[0].Attempt.Pair == t || s.Runs[1].Attempt.Pair == t
+}
+
+// repeated reports whether the provider gives Live once more, for a token that
+// the vault still has.
+func (s *State) repeated() bool { return s.Window && s.Refresh.Versions.has(s.Live-1) }
+
+// atRest reports whether nobody is at work.
+func (s *State) atRest() bool {
+	return s.Runs[0].Phase == idle && s.Runs[1].Phase == idle && s.Late.At == nowhere
+}
