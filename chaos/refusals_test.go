@@ -1,11 +1,11 @@
 package main_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/sim/fitbit"
@@ -16,25 +16,25 @@ import (
 )
 
 func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
 	a := s.consent()
 	s.work()
-	// The first run's request arrives after another run has refreshed twice, which
-	// ended the replay.
-	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, DelayBefore: fitbit.Duration(9 * time.Second)}))
+	// Both runs read generation 0 before either leaves its intent record there.
+	name := stack.SecretName(a.name, "RefreshToken")
+	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayBefore: 10 * time.Second})
 	late := a.refresh()
-	s.eventually("the first run has called the provider", func() bool { return a.calls() == 1 })
-	for range 2 {
-		a.refresh(func(o *client.StartWorkflowOptions) { o.ID += "-other" }).result()
-	}
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes(), "the others were too slow")
+	s.eventually("the first run has read the refresh token", func() bool {
+		return s.Vault.Counts().ByName[strings.ToLower(name)][keyvault.OpUpdate] == 1
+	})
+	a.refresh(otherID).result()
+	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes(), "the other run was too slow")
 
 	result := late.result()
 	require.Equal(t, workflows.Recovered, result.Outcome)
-	require.EqualValues(t, 3, result.Generation)
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated, grant.Reused, grant.Rotated}, a.outcomes())
+	require.EqualValues(t, 2, result.Generation)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Reused, grant.Rotated}, a.outcomes())
 	require.Zero(t, s.Vault.Counts().ByOperation[keyvault.OpDelete])
-	a.nothingLost(3)
+	a.nothingLost(2)
 }
 
 func TestF08InvalidGrantForRealAsksForConsentOnceAndHealsAfterIt(t *testing.T) {

@@ -33,9 +33,9 @@ func (a account) linear(generation int) {
 		require.NoError(a.t, err)
 		require.LessOrEqual(a.t, g, generation)
 		if tokens[g] != "" {
-			require.Equal(a.t, tokens[g], fingerprint(v), "two tokens of generation %d", g)
+			require.Equal(a.t, tokens[g], v.Fingerprint, "two tokens of generation %d", g)
 		}
-		tokens[g] = fingerprint(v)
+		tokens[g] = v.Fingerprint
 	}
 	require.Len(a.t, tokens, generation+1, "generations")
 	require.Equal(a.t, strconv.Itoa(generation), versions[len(versions)-1].Tags["generation"], "generation of the current refresh token")
