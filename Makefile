@@ -20,6 +20,10 @@ demo: temporal ## Run the whole system on this machine, with a live view
 demo-once: temporal ## Refresh twice without a terminal; ends with a line of JSON
 	@go run ./demo --once
 
+.PHONY: screenshot
+screenshot: temporal ## Take the README's picture of a run anew; needs Chromium
+	@go run ./demo/screenshot docs/images/run.png
+
 .PHONY: test
 test: temporal ## Run every test, and hold the coverage of what handles tokens
 	@scripts/left-out
