@@ -55,6 +55,9 @@ func start() int {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
 		return 1
 	}
+	for _, line := range report.Details() {
+		fmt.Println("chaos:", line)
+	}
 	verdict := report.Verdict()
 	if verdict != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos:", verdict)

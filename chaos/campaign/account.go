@@ -54,11 +54,15 @@ func (c *campaign) lose(ctx context.Context, a *account, detected bool) error {
 	kill, killed := within(committed, c.kills)
 	c.mu.Unlock()
 	if killed {
-		l.KilledAfter = float64(kill.At.Sub(committed).Microseconds()) / 1000
+		after := kill.At.Sub(committed)
+		l.KilledAfter, l.InHand = float64(after.Microseconds())/1000, after > halfway
 	}
 	l.Explained = killed && !kept
 	c.count(func(r *Report) {
 		r.Lost++
+		if l.InHand {
+			r.LostInHand++
+		}
 		if !l.Explained {
 			r.Unexplained++
 		}

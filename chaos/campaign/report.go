@@ -26,6 +26,9 @@ type Report struct {
 	// Lost are the refresh tokens that nobody had any more, each at the cost of
 	// a person's consent.
 	Lost int `json:"lost"`
+	// LostInHand are those of Lost where the process was killed after the
+	// provider had sent its answer. Of the others no client ever had the token.
+	LostInHand int `json:"lost_in_hand"`
 	// Unexplained are those of Lost where no kill fell between the request and
 	// the first durable copy, or where such a copy was there.
 	Unexplained int `json:"unexplained"`
@@ -50,8 +53,26 @@ type Loss struct {
 	// KilledAfter is from the provider's commit to the kill that explains the
 	// loss, in milliseconds; negative where the request was still on its way.
 	KilledAfter float64 `json:"killed_after_ms"`
+	InHand      bool    `json:"in_hand"`
 	Explained   bool    `json:"explained"`
 	Detected    bool    `json:"detected"`
+}
+
+// Details are what a person wants to know beside the line, a line each.
+func (r Report) Details() []string {
+	var lines []string
+	if r.Repeated > 0 {
+		lines = append(lines, fmt.Sprintf("%d answers repeated by the provider", r.Repeated))
+	}
+	if r.Lost > 0 {
+		lines = append(lines, fmt.Sprintf("of the lost, %d killed while the request or the answer was on its way, %d with the answer in hand; %d not explained by a kill, %d not detected",
+			r.Lost-r.LostInHand, r.LostInHand, r.Unexplained, r.Undetected))
+	}
+	if f := r.FirstCopy; f != nil {
+		lines = append(lines, fmt.Sprintf("from the provider's answer to the first durable copy: median %.1f ms, p99 %.1f ms, over %d pairs",
+			f.MedianMS, f.P99MS, f.Pairs))
+	}
+	return lines
 }
 
 // Line is the report in one line.
