@@ -102,11 +102,8 @@ func (c *campaign) audit(ctx context.Context) error {
 			}
 		})
 	}
-	if c.options.Target == TokenKeeper {
-		if err := c.copies.scrape(c.survivor.HTTP); err != nil {
-			return err
-		}
-		c.report.FirstCopy = c.copies.summary()
+	if err := c.measure(c.survivor); err != nil {
+		return err
 	}
 	c.tally()
 	return nil

@@ -111,6 +111,9 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	err = errors.Join(c.run(ctx), c.stop())
+	if o.Target == TokenKeeper {
+		c.report.FirstCopy = c.copies.summary()
+	}
 	c.report.Seconds = int(time.Since(began).Seconds())
 	return c.report, err
 }

@@ -23,7 +23,7 @@ func (c *campaign) killAll(ctx context.Context, lives []time.Duration) error {
 			return fmt.Errorf("the process ended by itself:\n%s", doomed.Output())
 		case <-time.After(life):
 		}
-		if err := c.copies.scrape(doomed.HTTP); err != nil {
+		if err := c.measure(doomed); err != nil {
 			return err
 		}
 		k := Kill{At: time.Now()}
@@ -37,6 +37,14 @@ func (c *campaign) killAll(ctx context.Context, lives []time.Duration) error {
 	c.survivor, err = c.launch()
 	c.say("no more kills; waiting until everything is healed")
 	return err
+}
+
+// measure asks a worker what it has measured, which dies with it.
+func (c *campaign) measure(w *stack.Worker) error {
+	if c.options.Target == Baseline {
+		return nil // it measures nothing
+	}
+	return c.copies.scrape(w.HTTP)
 }
 
 // launch runs the process that refreshes.
