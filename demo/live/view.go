@@ -44,6 +44,9 @@ var (
 	faint = lipgloss.NewStyle().Faint(true)
 )
 
+// menuColumn is as wide as leaves room for the second column on 80.
+const menuColumn = 42
+
 // rows that everything but the runs and the story takes.
 const fixedRows = 17
 
@@ -130,7 +133,7 @@ func (m model) menuRows() []string {
 	}
 	var rows []string
 	for i := range half {
-		rows = append(rows, lipgloss.NewStyle().Width(44).Render(entry(i))+entry(i+half))
+		rows = append(rows, lipgloss.NewStyle().Width(menuColumn).Render(entry(i))+entry(i+half))
 	}
 	return append(rows, "q quit, leaving nothing behind")
 }

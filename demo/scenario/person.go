@@ -36,7 +36,7 @@ var cancelled = Scenario{
 }
 
 var revoked = Scenario{
-	Title: "revoke the consent, and give it again",
+	Title: "revoke the consent and give it again",
 	Saved: "a dead grant is told to a person as ReauthorizationRequired, and the vault is left untouched until the new consent",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
 		if err := st.AwaitQuiet(ctx); err != nil {
