@@ -31,8 +31,8 @@ func (v move) load() {
 	})
 }
 
-// read mirrors Vault.Load. The record that an attempt finds may be its own run's;
-// an earlier one lies hidden under it.
+// read mirrors Vault.Load. The record that a further attempt finds may be its own
+// run's, written over another's.
 func (v move) read(n *State) {
 	t := v.newestHeld()
 	r := &n.Runs[v.who]

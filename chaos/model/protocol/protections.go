@@ -61,9 +61,9 @@ func Catalogue() []Protection {
 		},
 		{
 			Name: "Own intent record",
-			Rule: "A further attempt of the load takes a record of its own run for somebody else's: the attempt before wrote it over one that it had read, and did not live to tell.",
+			Rule: "A further attempt of the load takes a record of its own run for somebody else's: the attempt before may have written it over another's, and did not live to tell.",
 			File: "activities/load.go", Replay: Never,
-			Lacking: "it takes a record of its own run for none",
+			Lacking: "a record that another run wrote between the load's reading and its own record is wiped out, and not looked for",
 			field:   func(p *Protections) *bool { return &p.OwnIntent },
 		},
 		{
@@ -125,7 +125,7 @@ func Catalogue() []Protection {
 		},
 		{
 			Name: "Last look",
-			Rule: "After its last write a writer looks at all versions of both tokens and puts the newest on top, for the vault has no compare-and-swap.",
+			Rule: "After its last write a writer looks at all versions and puts the newest on top, for the vault has no compare-and-swap.",
 			File: "internal/vault/store.go", Replay: Never,
 			Lacking: "it looks at the current refresh token alone, and not at all where it was superseded on its first look",
 			field:   func(p *Protections) *bool { return &p.LastLook },

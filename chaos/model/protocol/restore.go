@@ -1,7 +1,7 @@
 package protocol
 
-// restore mirrors the looks beneath: whoever writes goes on until the newest
-// token is on top, whoever put it there.
+// restore mirrors Vault.restore: whoever has written goes on until the newest
+// refresh token is on top and, where that is another one's, its access token.
 func (v move) restore(a Attempt) {
 	refresh, access := v.s.Refresh.Versions.newest(), v.s.Access.Versions.newest()
 	switch {
@@ -21,7 +21,7 @@ func (v move) restore(a Attempt) {
 		})
 	case a.Pair == none: // the rung of the vault
 		v.foundInVault(refresh)
-	case v.s.Access.Current != access:
+	case v.s.Access.Current != access && refresh > a.Pair:
 		v.then("sees access token %d beneath an older one", access, func(n *State) {
 			n.at(v.who).At, n.at(v.who).Token = setNewestAccess, access
 		})
