@@ -77,6 +77,7 @@ func TestF18WorkerWithTheOldKeysetOpensWhatANewerOneSealed(t *testing.T) {
 }
 
 func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		spoil, mend func(*system)
 		fails, says string

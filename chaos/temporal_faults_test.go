@@ -15,6 +15,7 @@ import (
 )
 
 func TestF13WorkerCutOffFromTemporalPutsThePairIntoTheVault(t *testing.T) {
+	t.Parallel()
 	for name, provider := range map[string]fitbit.Options{
 		"within the replay window":                {},
 		"for longer than the replay window":       {ReplayWindow: 15 * time.Second},

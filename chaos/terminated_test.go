@@ -90,6 +90,7 @@ func TestF16PairOfATerminatedRunIsStoredByTheNext(t *testing.T) {
 }
 
 func TestF16RunResetDuringTheCallDoesNotShowTheSpentTokenAgain(t *testing.T) {
+	t.Parallel()
 	for _, activity := range []string{"LoadSecrets", "CallFitbit"} {
 		t.Run("to before "+activity, func(t *testing.T) {
 			s := newSystem(t, stack.Options{Provider: unforgiving})
@@ -107,6 +108,7 @@ func TestF16RunResetDuringTheCallDoesNotShowTheSpentTokenAgain(t *testing.T) {
 }
 
 func TestF16PairOfARunThatWasResetIsStored(t *testing.T) {
+	t.Parallel()
 	for activity, outcome := range map[string]workflows.Outcome{
 		"LoadSecrets":  workflows.Recovered,
 		"CallFitbit":   workflows.Recovered,

@@ -15,6 +15,7 @@ import (
 )
 
 func TestF10VaultThatFailsAtLoadLeavesTheTokenUnspent(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]struct {
 		keyvault.Fault
 		says string
@@ -61,6 +62,7 @@ func TestF10VaultThatIsDownAtLoadLeavesTheTokenUnspent(t *testing.T) {
 }
 
 func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]keyvault.Fault{
 		"access denied": {Kind: keyvault.Denied, Operation: keyvault.OpWrites},
 		"throttled":     {Kind: keyvault.Throttled, Operation: keyvault.OpWrites},
@@ -107,6 +109,7 @@ func TestF11PairOutlivesAVaultThatIsDownAndTheWorkerThatGotThePair(t *testing.T)
 }
 
 func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		spoil, mend func(account, string)
 		fails, says string
