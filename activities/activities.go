@@ -6,7 +6,8 @@
 // the three steps of a refresh. Call is registered once per provider, as
 // "CallFitbit" and so on, so that a history reads as what happened.
 // [Activities.RecoverGrant] climbs the recovery ladder after a provider has
-// called a grant invalid, and [Activities.Alert] tells a person.
+// called a grant invalid, or, after [Activities.ReadGrant], because a person
+// asks. [Activities.Alert] tells a person.
 package activities
 
 import (
@@ -77,6 +78,7 @@ func (a *Activities) Register(r Registry) {
 		r.RegisterActivityWithOptions(a.Call, activity.RegisterOptions{Name: p.ActivityType()})
 	}
 	r.RegisterActivityWithOptions(a.StoreSecrets, activity.RegisterOptions{Name: "StoreSecrets"})
+	r.RegisterActivityWithOptions(a.ReadGrant, activity.RegisterOptions{Name: "ReadGrant"})
 	r.RegisterActivityWithOptions(a.RecoverGrant, activity.RegisterOptions{Name: "RecoverGrant"})
 	r.RegisterActivityWithOptions(a.Alert, activity.RegisterOptions{Name: "Alert"})
 }

@@ -80,6 +80,9 @@ func (a *Activities) prepare(ctx context.Context, info activity.Info, names vaul
 // could make a provider that watches for reuse revoke everything.
 func (a *Activities) mindEscrow(ctx context.Context, names vault.Names, in Loaded) error {
 	held, _, err := a.Vault.Load(ctx, names)
+	if err != nil && in.ReplayWindow == 0 {
+		return temporal.NewApplicationError(fmt.Sprintf("cannot look for an escrowed pair before another attempt: %v", err), vaultNotReady)
+	}
 	if err != nil {
 		// The replay window does not wait for the vault.
 		a.Log.WarnContext(ctx, "cannot look for an escrowed pair before another attempt", "account", in.Account.String(), "error", err)

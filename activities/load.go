@@ -7,6 +7,7 @@ import (
 
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // LoadSecrets reads an account's refresh token and client credentials and
@@ -36,10 +37,33 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 	if err != nil {
 		return Loaded{}, keyringFailure(err)
 	}
-	run := runOf(activity.GetInfo(ctx))
+	info := activity.GetInfo(ctx)
+	run := runOf(info)
 	if err := a.Vault.Begin(ctx, names, account, held, run); err != nil {
 		return Loaded{}, vaultFailure(err)
 	}
+	loaded := loadedFrom(p, account, held, access, run)
+	loaded.Grant = grant
+	return loaded, nil
+}
+
+// ReadGrant is LoadSecrets for a run that spends nothing: it returns no grant and
+// leaves no intent record, which would push out that of the run that is looked
+// for. Neither the keyset nor the client credentials need be there.
+func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (Loaded, error) {
+	p, names, err := a.place(account)
+	if err != nil {
+		return Loaded{}, err
+	}
+	held, access, err := a.Vault.Load(ctx, names)
+	if err != nil {
+		return Loaded{}, vaultFailure(err)
+	}
+	return loadedFrom(p, account, held, access, runOf(activity.GetInfo(ctx))), nil
+}
+
+// loadedFrom says of a grant what may be read in a history.
+func loadedFrom(p provider.Provider, account token.Account, held vault.Held, access vault.AccessHeld, run vault.Run) Loaded {
 	loaded := Loaded{
 		Account:             account,
 		RunID:               run.RunID,
@@ -50,10 +74,16 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 		CallActivity:        p.ActivityType(),
 		ProviderTitle:       p.Title,
 		ReplayWindow:        p.ReplayWindow,
-		Grant:               grant,
 	}
-	if p.Rotation != provider.NoRotation {
-		loaded.SpentBefore, loaded.SpentSince = held.BegunBefore(run.RunID)
+	if p.Rotation == provider.NoRotation {
+		return loaded // nothing is ever spent
 	}
-	return loaded, nil
+	for i, begun := range held.BegunBefore(run.RunID) {
+		if i == 0 {
+			loaded.SpentBefore, loaded.SpentSince = begun.RunID, begun.At
+		} else {
+			loaded.SpentEarlier = begun.RunID
+		}
+	}
+	return loaded
 }

@@ -24,6 +24,8 @@ type Loaded struct {
 	SpentBefore string `json:"spentBefore,omitempty"`
 	// SpentSince is when that run was about to; zero when unknown.
 	SpentSince time.Time `json:"spentSince,omitzero"`
+	// SpentEarlier names the run that was about to before that one, if any.
+	SpentEarlier string `json:"spentEarlier,omitempty"`
 
 	// CallActivity is the activity that calls this account's provider.
 	CallActivity string `json:"callActivity"`
@@ -32,7 +34,8 @@ type Loaded struct {
 	// ReplayWindow is how long the provider repeats a lost answer.
 	ReplayWindow time.Duration `json:"replayWindow"`
 
-	Grant token.Sealed `json:"grant"`
+	// Grant is empty where the token was only looked at.
+	Grant token.Sealed `json:"grant,omitempty"`
 }
 
 // Called is what the provider issued.

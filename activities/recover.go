@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -14,12 +15,20 @@ const (
 	FoundInHistory = "history" // an earlier run's history had one, and it is stored now
 )
 
-// Lost asks for whatever is newer than a refresh token that is spent.
+// Lost asks for whatever is newer than a refresh token that is spent, or may be.
 type Lost struct {
 	Loaded
 	// Searchable: the namespace knows our search attributes, so that runs of this
 	// account under other workflow IDs can be found too.
 	Searchable bool `json:"searchable"`
+	// WorkflowIDs are those whose runs may have spent it; none means the ID of the
+	// run that asks.
+	WorkflowIDs []string `json:"workflowIds,omitempty"`
+}
+
+// suspects are the runs that the intent record names, but for the given one.
+func (l Lost) suspects(self string) []string {
+	return slices.DeleteFunc([]string{l.SpentBefore, l.SpentEarlier}, func(runID string) bool { return runID == "" || runID == self })
 }
 
 // Recovery is what the ladder led to.
@@ -28,9 +37,14 @@ type Recovery struct {
 	Found string `json:"found,omitempty"`
 	// Searched counts the earlier runs that were read.
 	Searched int `json:"searched"`
-	// Called and Stored are set for FoundInHistory.
-	Called *Called `json:"called,omitempty"`
-	Stored *Stored `json:"stored,omitempty"`
+	// Gone are the runs on the intent record that cannot be read: the namespace's
+	// retention has deleted their histories, or no listing finds them.
+	Gone []string `json:"gone,omitempty"`
+	// FoundIn is the run whose history held the pair. It, Called and Stored are
+	// set for FoundInHistory.
+	FoundIn string  `json:"foundIn,omitempty"`
+	Called  *Called `json:"called,omitempty"`
+	Stored  *Stored `json:"stored,omitempty"`
 }
 
 // RecoverGrant climbs the recovery ladder: first the vault's other versions, then
@@ -49,22 +63,24 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, err
 	if advanced {
 		return Recovery{Found: FoundInVault}, nil
 	}
-	found, searched, err := search(ctx, a.Temporal, run, lost)
-	if err != nil {
+	search := search{histories: a.Temporal, self: run, lost: lost}
+	if err := search.run(ctx); err != nil {
 		return Recovery{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
 	}
-	for _, called := range found {
-		stored, err := a.store(ctx, called)
+	recovery := Recovery{Searched: len(search.read), Gone: search.gone}
+	for _, f := range newestFirst(search.found) {
+		stored, err := a.store(ctx, f.called)
 		if err == nil {
-			a.Metrics.Stored(ctx, called.Account, "recovered", called.AccessTokenExpiry)
-			return Recovery{Found: FoundInHistory, Searched: searched, Called: &called, Stored: &stored}, nil
+			a.Metrics.Stored(ctx, lost.Account, "recovered", f.called.AccessTokenExpiry)
+			recovery.Found, recovery.FoundIn, recovery.Called, recovery.Stored = FoundInHistory, f.runID, &f.called, &stored
+			return recovery, nil
 		}
 		if !unopenable(err) {
 			return Recovery{}, err
 		}
-		a.Log.ErrorContext(ctx, "an earlier run holds a pair that no key opens", "account", lost.Account.String(), "generation", called.Provenance.Generation, "error", err)
+		a.Log.ErrorContext(ctx, "an earlier run holds a pair that no key opens", "account", lost.Account.String(), "generation", f.called.Provenance.Generation, "error", err)
 	}
-	return Recovery{Searched: searched}, nil
+	return recovery, nil
 }
 
 // descends reports whether an issued pair continues the line of the lost token.

@@ -42,6 +42,10 @@ const maxRounds = 5
 // before it can mend what it did, Load sees the same difference.
 func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, error) {
 	refresh, superseded, err := v.storeRefresh(ctx, n, e, run)
+	if err == nil && superseded {
+		// An earlier attempt may have written its access token over the newer one.
+		_, _, err = v.restore(ctx, n.AccessToken, e.Provenance.Generation)
+	}
 	if err != nil || superseded {
 		return Receipt{Superseded: superseded, RefreshTokenVersion: refresh}, err
 	}
