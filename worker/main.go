@@ -16,17 +16,26 @@ import (
 )
 
 func main() {
-	flag.Usage = func() {
-		_, _ = fmt.Fprint(os.Stderr, "worker refreshes tokens. It takes no arguments; these variables configure it:\n\n", config.WorkerHelp())
-	}
-	flag.Parse()
-	os.Exit(start())
+	os.Exit(start(os.Args[1:]))
 }
 
 // start returns the exit code: 0 after an orderly stop, 1 after a failure, 2
-// where the configuration is wrong.
-func start() int {
-	cfg, err := config.LoadWorker(config.Environ(os.Environ()))
+// where the command line or the configuration is wrong.
+func start(args []string) int {
+	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
+	flags.Usage = func() {
+		_, _ = fmt.Fprint(os.Stderr, "worker refreshes tokens. It takes no arguments; these variables configure it:\n\n", config.WorkerHelp())
+	}
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
+	if flags.NArg() > 0 {
+		_, _ = fmt.Fprintln(os.Stderr, "worker: it takes no arguments; environment variables configure it, see worker --help")
+		return 2
+	}
+	s, err := setupFrom(config.Environ(os.Environ()))
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -35,7 +44,7 @@ func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	context.AfterFunc(ctx, stop)
 	defer stop()
-	if err := run(ctx, cfg); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
 		_, _ = fmt.Fprintln(os.Stderr, "worker:", err)
 		return 1
 	}

@@ -9,10 +9,10 @@ import (
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
 )
 
+// askTimeout bounds one question to Temporal at the start.
 const askTimeout = 10 * time.Second
 
 // searchable reports whether the namespace has our search attributes, and adds
@@ -20,13 +20,34 @@ const askTimeout = 10 * time.Second
 func searchable(ctx context.Context, c client.Client, namespace string, log *slog.Logger) bool {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	if namespace == "" {
-		namespace = client.DefaultNamespace
-	}
-	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	missing, err := missingAttributes(ctx, c, namespace)
 	if err != nil {
 		log.Warn("cannot ask for the namespace's search attributes; runs will carry none of ours", "error", err)
 		return false
+	}
+	if len(missing) == 0 {
+		return true
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
+	if err == nil {
+		// The server's caches may lag behind; until they follow, Temporal retries
+		// the first step of a run.
+		log.Info("added the search attributes to the namespace")
+		return true
+	}
+	if left, listErr := missingAttributes(ctx, c, namespace); listErr == nil && len(left) == 0 {
+		return true // another worker was faster
+	}
+	log.Warn("the namespace lacks search attributes, and this worker cannot add them; runs will carry none. Add them, and start the workers again: temporal operator search-attribute create --namespace "+namespace+
+		" --name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword", "error", err)
+	return false
+}
+
+// missingAttributes are those that the namespace has not, or has of another type.
+func missingAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enumspb.IndexedValueType, error) {
+	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return nil, err
 	}
 	missing := map[string]enumspb.IndexedValueType{}
 	for _, key := range []string{workflows.TokenAccount.GetName(), workflows.TokenProvider.GetName(), workflows.TokenHealth.GetName()} {
@@ -34,37 +55,5 @@ func searchable(ctx context.Context, c client.Client, namespace string, log *slo
 			missing[key] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 		}
 	}
-	if len(missing) == 0 {
-		return true
-	}
-	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
-	if err != nil {
-		log.Warn("the namespace lacks search attributes, and this worker may not add them; runs will carry none. Add them with: temporal operator search-attribute create --name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword", "error", err)
-		return false
-	}
-	// The server's caches may lag behind; until they follow, Temporal retries the
-	// first step of a run.
-	log.Info("added the search attributes to the namespace")
-	return true
-}
-
-// announce says which version of a deployment this is and, where it gets no work
-// yet, the command that changes that.
-func announce(ctx context.Context, c client.Client, cfg config.Worker, log *slog.Logger) {
-	d := cfg.Deployment
-	if d.Name == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	log = log.With("deployment", d.Name, "buildId", d.BuildID)
-	described, err := c.WorkerDeploymentClient().GetHandle(d.Name).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
-	if err == nil {
-		current := described.Info.RoutingConfig.CurrentVersion
-		if current != nil && current.BuildID == d.BuildID {
-			log.Info("this version is current")
-			return
-		}
-	}
-	log.Warn("this version is not current and gets no new runs; make it current with: temporal worker deployment set-current-version --deployment-name " + d.Name + " --build-id " + d.BuildID)
+	return missing, nil
 }

@@ -23,7 +23,7 @@ func persist(ctx context.Context, log *slog.Logger, complaint string, do func() 
 		if ctx.Err() != nil {
 			return fmt.Errorf("stopped while waiting: %w", ctx.Err())
 		}
-		log.Error(complaint, "error", err, "again in", pause.String())
+		log.Error(complaint, "error", err, "againIn", pause.String())
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):

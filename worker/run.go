@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -17,7 +16,6 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/telemetry"
 	"tokenkeeper/internal/vault"
-	"tokenkeeper/internal/vault/keyvault"
 	"tokenkeeper/workflows"
 )
 
@@ -25,48 +23,43 @@ import (
 const activitiesPerRefresh = 3
 
 // run works until ctx ends and then stops in order: no new work, calls in flight
-// finish and are recorded, no pair is left in nobody's hands.
-func run(ctx context.Context, cfg config.Worker) error {
+// finish and are recorded, no pair is left in nobody's hands. It stops likewise,
+// and fails, where Temporal will have no more of this worker.
+func run(ctx context.Context, s setup) error {
 	tel, err := telemetry.New(ctx, telemetry.Options{
 		Output:         os.Stderr,
-		LogFormat:      string(cfg.LogFormat),
-		LogLevel:       cfg.LogLevel,
-		TracesEndpoint: cfg.TracesEndpoint,
+		LogFormat:      string(s.LogFormat),
+		LogLevel:       s.LogLevel,
+		TracesEndpoint: s.TracesEndpoint,
 	})
 	if err != nil {
 		return err
 	}
 	defer shutdown(ctx, tel)
 	log := tel.Log
-
-	providers, err := providersFrom(cfg.ProvidersFile)
-	if err != nil {
-		return err
-	}
-	secrets, err := secretsFrom(cfg.Vault)
-	if err != nil {
-		return err
-	}
-	health := serve(cfg.HTTPAddress, tel.Handler(), log)
+	health := serve(s.HTTPAddress, tel.Handler(), log)
 	defer health.close()
 
-	keyring := seal.New(vault.NewKeysets(secrets))
+	keyring := seal.New(vault.NewKeysets(s.secrets))
 	if err := openKeyring(ctx, keyring, log); err != nil {
 		return err
 	}
-	temporal, err := dial(ctx, tel.ClientOptions(cfg.Temporal), log)
+	temporal, err := connect(ctx, tel.ClientOptions(s.Temporal), log)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
 
-	w := worker.New(temporal, cfg.TaskQueue, optionsFrom(cfg))
-	flows := &workflows.Workflows{Searchable: searchable(ctx, temporal, cfg.Temporal.Namespace, log)}
+	options := optionsFrom(s.Worker)
+	fatal := make(chan error, 1) // the SDK reports the first one only
+	options.OnFatalError = func(err error) { fatal <- err }
+	w := worker.New(temporal, s.TaskQueue, options)
+	flows := &workflows.Workflows{Searchable: searchable(ctx, temporal, s.Temporal.Namespace, log)}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	acts := activities.New(activities.Dependencies{
-		Vault:     vault.New(secrets),
+		Vault:     vault.New(s.secrets),
 		Keyring:   keyring,
-		Providers: providers,
+		Providers: s.providers,
 		Client:    provider.NewClient(nil),
 		Temporal:  temporal,
 		Metrics:   tel,
@@ -76,17 +69,21 @@ func run(ctx context.Context, cfg config.Worker) error {
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	log.Info("working", "taskQueue", cfg.TaskQueue, "vault", cfg.Vault.URL, "temporal", cfg.Temporal.HostPort, "namespace", cfg.Temporal.Namespace)
-	announce(ctx, temporal, cfg, log)
+	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
+	announce(ctx, temporal, s.Deployment, log)
 	health.ready(true)
 
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case err = <-fatal:
+		err = explain(err, s.Temporal.HostPort, s.Temporal.Namespace)
+	}
 	health.ready(false)
-	log.Info("stopping; calls in flight finish first", "within", cfg.StopTimeout.String())
+	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()
 	acts.Drain()
 	log.Info("stopped")
-	return nil
+	return err
 }
 
 // shutdown sends the last telemetry, but does not hold up the end for it.
@@ -115,30 +112,6 @@ func optionsFrom(cfg config.Worker) worker.Options {
 	return options
 }
 
-// providersFrom is the built-in table, with what the file adds to it.
-func providersFrom(file string) (provider.Table, error) {
-	if file == "" {
-		return provider.Builtin(), nil
-	}
-	yaml, err := os.ReadFile(file)
-	if err != nil {
-		return provider.Table{}, fmt.Errorf("TOKENKEEPER_PROVIDERS: %w", err)
-	}
-	return provider.Builtin().Override(yaml, file)
-}
-
-func secretsFrom(cfg config.Vault) (vault.Secrets, error) {
-	credential, err := keyvault.NewCredential(string(cfg.Credential), cfg.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	return keyvault.New(cfg.URL, credential, keyvault.Options{
-		RootCAs:                              cfg.RootCAs,
-		APIVersion:                           cfg.APIVersion,
-		DisableChallengeResourceVerification: cfg.Credential == config.CredentialEmulator,
-	})
-}
-
 // openKeyring makes the keyset where there is none and waits for a vault that is
 // away. It gives up only where a person has to mend something first.
 func openKeyring(ctx context.Context, keyring *seal.Keyring, log *slog.Logger) error {
@@ -149,13 +122,4 @@ func openKeyring(ctx context.Context, keyring *seal.Keyring, log *slog.Logger) e
 		}
 		return err != nil && !vault.Retryable(err), err
 	})
-}
-
-// dial connects to Temporal and waits for a server that is away.
-func dial(ctx context.Context, options client.Options, log *slog.Logger) (c client.Client, err error) {
-	err = persist(ctx, log, "cannot reach Temporal at "+options.HostPort+"; see that it runs and that TEMPORAL_ADDRESS names it", func() (bool, error) {
-		c, err = client.DialContext(ctx, options)
-		return false, err
-	})
-	return c, err
 }

@@ -99,9 +99,13 @@ func (m *mistakes) webURL(variable, value, example string) string {
 	return strings.TrimRight(value, "/")
 }
 
+// readable is the path of a file that can be read; empty for any other.
 func (m *mistakes) readable(variable, path string) string {
-	if path != "" {
-		m.read(variable, path)
+	if path == "" {
+		return ""
+	}
+	if _, ok := m.read(variable, path); !ok {
+		return ""
 	}
 	return path
 }

@@ -58,7 +58,7 @@ type verdict struct {
 func judge(f failure) verdict {
 	switch f.class {
 	case silent:
-		return verdict{vault.ErrUnavailable, "no whole answer from " + f.host, ""}
+		return verdict{vault.ErrUnavailable, "no whole answer from " + f.host, "if that lasts, " + checkURL + " and the network on the way"}
 	case gaveUp:
 		return verdict{vault.ErrUnavailable, "given up before " + f.host + " answered", ""}
 	case refused:

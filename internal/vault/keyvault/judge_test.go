@@ -56,7 +56,7 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		{"challenge for another service", failure{class: foreign, host: host}, vault.ErrRejected, host + " does not answer as an Azure Key Vault", "KEY_VAULT_URL"},
 
 		// Nobody answered.
-		{"silence", failure{class: silent, host: host}, vault.ErrUnavailable, "no whole answer from " + host, ""},
+		{"silence", failure{class: silent, host: host}, vault.ErrUnavailable, "no whole answer from " + host, "check KEY_VAULT_URL and the network"},
 		{"caller gave up", failure{class: gaveUp, host: host}, vault.ErrUnavailable, "given up before " + host + " answered", ""},
 		{"refused", failure{class: refused, host: host}, vault.ErrUnavailable, host + " refuses connections", "KEY_VAULT_URL"},
 		{"unknown host", failure{class: unknownHost, host: host}, vault.ErrUnavailable, "no host has the name " + host, "KEY_VAULT_URL"},

@@ -1,0 +1,229 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+const (
+	patience = time.Minute
+	tick     = 50 * time.Millisecond
+
+	// secretPrefix begins every token and the client's secret at the simulator.
+	secretPrefix = "fake-"
+)
+
+// system is one test's own vault, provider and workers, on the shared server.
+type system struct {
+	*stack.Stack
+	t        *testing.T
+	temporal client.Client
+}
+
+// newSystem starts a system without workers, and lets the test run beside others.
+func newSystem(t *testing.T) *system {
+	t.Helper()
+	t.Parallel()
+	running, err := stack.Start(t.Context(), stack.Options{
+		Dir: t.TempDir(), WorkerBinary: program(t), Temporal: server(t), TaskQueue: unique("queue"),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, running.Stop()) })
+	c, err := running.Temporal.Dial()
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return &system{running, t, c}
+}
+
+// process is a worker as its operator sees it.
+type process struct {
+	*stack.Worker
+	t *testing.T
+}
+
+// launch starts a worker and does not wait for it. Variables override the
+// environment that the system gives it.
+func (s *system) launch(variables ...string) process {
+	s.t.Helper()
+	w, err := s.LaunchWorker(nil, variables...)
+	require.NoError(s.t, err)
+	p := process{w, s.t}
+	s.t.Cleanup(p.inspect)
+	return p
+}
+
+// work starts a worker and waits until it is ready.
+func (s *system) work(variables ...string) process {
+	s.t.Helper()
+	p := s.launch(variables...)
+	require.NoError(s.t, p.Ready(s.t.Context()))
+	return p
+}
+
+// inspect ends the worker and reads what it printed.
+func (p process) inspect() {
+	p.Kill()
+	require.NotContains(p.t, p.Output(), "DATA RACE")
+	require.NotContains(p.t, p.Output(), "goroutine ")
+	require.False(p.t, strings.Contains(p.Output(), secretPrefix), "a worker's output holds a secret")
+	if p.t.Failed() {
+		p.t.Logf("worker %d said:\n%s", p.PID(), p.Output())
+	}
+}
+
+// line is one line of a worker's log.
+type line struct{ Msg, Error string }
+
+// logged waits until the worker has logged a message so often, and returns these
+// lines.
+func (p process) logged(message string, times int) []line {
+	p.t.Helper()
+	var found []line
+	eventually(p.t, fmt.Sprintf("the worker logs %d times %q", times, message), func() bool {
+		found = nil
+		for text := range strings.Lines(p.Output()) {
+			var l line
+			if json.Unmarshal([]byte(text), &l) == nil && strings.HasPrefix(l.Msg, message) {
+				found = append(found, l)
+			}
+		}
+		return len(found) >= times
+	})
+	return found
+}
+
+// ends waits until the worker has ended with an exit code and returns what it
+// printed besides its log.
+func (p process) ends(code int) string {
+	p.t.Helper()
+	select {
+	case <-p.Ended():
+	case <-time.After(patience):
+		p.t.Fatal("the worker does not end")
+	}
+	require.Equal(p.t, code, p.ExitCode(), p.Output())
+	var printed strings.Builder
+	for text := range strings.Lines(p.Output()) {
+		if !strings.HasPrefix(text, "{") {
+			printed.WriteString(text)
+		}
+	}
+	return printed.String()
+}
+
+// status is the HTTP status of one of the worker's pages; 0 where nobody answers.
+func (p process) status(page string) int {
+	answer, err := http.Get(p.HTTP + page)
+	if err != nil {
+		return 0
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
+}
+
+func (p process) metrics() string {
+	p.t.Helper()
+	answer, err := http.Get(p.HTTP + "/metrics")
+	require.NoError(p.t, err)
+	defer func() { _ = answer.Body.Close() }()
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(p.t, err)
+	return string(page)
+}
+
+// consent has a new person consent, and returns the account's name.
+func (s *system) consent() string {
+	s.t.Helper()
+	name := unique("account")
+	require.NoError(s.t, s.CreateAccount(name))
+	return name
+}
+
+// refresh runs one refresh of an account to its end.
+func (s *system) refresh(account string) (result workflows.Result, err error) {
+	s.t.Helper()
+	run, err := s.temporal.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: unique("refresh"), TaskQueue: s.TaskQueue()},
+		workflows.Type, workflows.Input{Account: account})
+	require.NoError(s.t, err)
+	return result, run.Get(s.t.Context(), &result)
+}
+
+// refreshes asserts that a refresh succeeds and leaves the live token in the vault.
+func (s *system) refreshes(account string) {
+	s.t.Helper()
+	result, err := s.refresh(account)
+	require.NoError(s.t, err)
+	require.Equal(s.t, workflows.Refreshed, result.Outcome)
+	require.True(s.t, s.Provider.IsLive(s.Held(account)))
+}
+
+// temporalCLI runs the Temporal CLI against the system's server, as a person
+// does who says yes to its questions.
+func (s *system) temporalCLI(args ...string) (said string) {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
+	cmd.Stdin = strings.NewReader("y\n")
+	out, err := cmd.CombinedOutput()
+	require.NoError(s.t, err, "temporal %v: %s", args, out)
+	return string(out)
+}
+
+// createNamespace makes a namespace and waits until all of the server knows it.
+func (s *system) createNamespace(name string) {
+	s.t.Helper()
+	s.temporalCLI("operator", "namespace", "create", "--namespace", name)
+	c, err := client.Dial(client.Options{HostPort: s.Temporal.Address(), Namespace: name, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(s.t, err)
+	defer c.Close()
+	eventually(s.t, "the server knows the namespace "+name, func() bool {
+		_, err := c.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{})
+		return err == nil
+	})
+}
+
+// failureOf is the failure of ours that a run ended with.
+func failureOf(t *testing.T, err error) *temporal.ApplicationError {
+	t.Helper()
+	var failure *temporal.ApplicationError
+	require.True(t, errors.As(err, &failure), "the run ended with %v", err)
+	return failure
+}
+
+// oneLine asserts that something for a person is one sentence on one line.
+func oneLine(t *testing.T, said string) {
+	t.Helper()
+	require.Equal(t, 1, strings.Count(said, "\n"), said)
+}
+
+// eventually waits until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(tick) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain until %s", patience, what)
+		}
+	}
+}
+
+var serial atomic.Int64
+
+// unique makes a name that no other test uses.
+func unique(kind string) string { return fmt.Sprintf("%s-%d", kind, serial.Add(1)) }

@@ -1,0 +1,84 @@
+package main_test
+
+import (
+	"net"
+	"net/http"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+func TestAWorkerIsReadyFromItsStartUntilItIsToldToStop(t *testing.T) {
+	s := newSystem(t)
+	w := s.work()
+	require.Equal(t, http.StatusOK, w.status("/healthz"))
+	require.Equal(t, http.StatusOK, w.status("/readyz"))
+	account := s.refreshHeld()
+	require.NoError(t, w.Signal(syscall.SIGTERM))
+	w.logged("stopping; calls in flight finish first", 1)
+
+	require.Equal(t, http.StatusOK, w.status("/healthz"))
+	require.Equal(t, http.StatusServiceUnavailable, w.status("/readyz"))
+	require.Equal(t, 1, s.Provider.Release(stack.UserOf(account)))
+	require.Empty(t, w.ends(0))
+	w.logged("stopped", 1)
+}
+
+func TestMetricsTellOfARefresh(t *testing.T) {
+	s := newSystem(t)
+	w := s.work()
+	account := s.consent()
+	s.refreshes(account)
+	metrics := w.metrics()
+	for _, series := range []string{
+		`tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1`,
+		`tokenkeeper_provider_answers_total{kind="ok",provider="fitbit"} 1`,
+		`tokenkeeper_first_copy_milliseconds_count{where="history"} 1`,
+		`tokenkeeper_access_token_time_to_expiry_seconds{account="` + account + `",provider="fitbit"} `,
+		`temporal_workflow_completed_total{`,
+	} {
+		require.Contains(t, metrics, "\n"+series)
+	}
+	require.NotContains(t, metrics, secretPrefix)
+}
+
+func TestAWorkerWhosePortIsTakenSaysSoAndWorksOn(t *testing.T) {
+	s := newSystem(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() })
+	w := s.launch("TOKENKEEPER_HTTP_ADDRESS=" + taken.Addr().String())
+	said := w.logged("cannot serve health and metrics; set TOKENKEEPER_HTTP_ADDRESS to a free address, or to off", 1)
+	require.Contains(t, said[0].Error, "address already in use")
+	s.refreshes(s.consent())
+}
+
+func TestAWorkerCanDoWithoutHTTP(t *testing.T) {
+	s := newSystem(t)
+	w := s.launch("TOKENKEEPER_HTTP_ADDRESS=off")
+	s.refreshes(s.consent())
+	require.Zero(t, w.status("/healthz"))
+	require.NotContains(t, w.Output(), "cannot serve")
+	require.NoError(t, w.Signal(syscall.SIGTERM))
+	require.Empty(t, w.ends(0))
+}
+
+// refreshHeld starts a refresh of a new account, waits until the provider keeps
+// the answer back, and returns the account.
+func (s *system) refreshHeld() (account string) {
+	s.t.Helper()
+	account = s.consent()
+	user := stack.UserOf(account)
+	require.NoError(s.t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, User: user, Hold: true}))
+	_, err := s.temporal.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: unique("refresh"), TaskQueue: s.TaskQueue()},
+		workflows.Type, workflows.Input{Account: account})
+	require.NoError(s.t, err)
+	eventually(s.t, "the provider holds the answer back", func() bool { return s.Provider.Held(user) == 1 })
+	return account
+}

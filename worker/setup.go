@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
+)
+
+// setup is what the environment asks for, with the files that it names read.
+// Nothing was asked of anyone over the network.
+type setup struct {
+	config.Worker
+	providers provider.Table
+	secrets   vault.Secrets
+}
+
+// setupFrom names every mistake of the variables and of the providers file at
+// once; then those that only Azure's library finds in its own variables.
+func setupFrom(environ map[string]string) (setup, error) {
+	cfg, err := config.LoadWorker(environ)
+	providers, providersErr := providersFrom(cfg.ProvidersFile)
+	if err := errors.Join(err, providersErr); err != nil {
+		return setup{}, err
+	}
+	secrets, err := secretsFrom(cfg.Vault)
+	return setup{cfg, providers, secrets}, err
+}
+
+// providersFrom is the built-in table, with what the file adds to it.
+func providersFrom(file string) (provider.Table, error) {
+	if file == "" {
+		return provider.Builtin(), nil
+	}
+	yaml, err := os.ReadFile(file)
+	if err != nil {
+		return provider.Table{}, fmt.Errorf("TOKENKEEPER_PROVIDERS: %w", err)
+	}
+	return provider.Builtin().Override(yaml, file)
+}
+
+func secretsFrom(cfg config.Vault) (vault.Secrets, error) {
+	credential, err := keyvault.NewCredential(string(cfg.Credential), cfg.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	return keyvault.New(cfg.URL, credential, keyvault.Options{
+		RootCAs:                              cfg.RootCAs,
+		APIVersion:                           cfg.APIVersion,
+		DisableChallengeResourceVerification: cfg.Credential == config.CredentialEmulator,
+	})
+}
