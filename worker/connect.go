@@ -51,7 +51,7 @@ func explain(err error, address, namespace string) error {
 	case errors.As(err, &missing):
 		return fmt.Errorf("the Temporal server at %s has no namespace %q; set TEMPORAL_NAMESPACE to one that it has, or create it with: temporal operator namespace create --namespace %s", address, namespace, namespace)
 	case errors.As(err, &denied), status.Code(err) == codes.Unauthenticated:
-		return fmt.Errorf("the Temporal server at %s lets this worker not into namespace %q: %w; check TEMPORAL_NAMESPACE, and TEMPORAL_API_KEY or the client's certificate", address, namespace, err)
+		return fmt.Errorf("the Temporal server at %s does not let this worker into namespace %q: %w; check TEMPORAL_NAMESPACE, and TEMPORAL_API_KEY or the client's certificate", address, namespace, err)
 	}
 	return fmt.Errorf("the Temporal server at %s does not serve this worker: %w; see that it runs and that TEMPORAL_ADDRESS names it", address, err)
 }

@@ -1,12 +1,9 @@
 package main_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"os/exec"
 	"strings"
 	"sync/atomic"
@@ -53,11 +50,8 @@ func newSystem(t *testing.T) *system {
 	return &system{running, t, c}
 }
 
-// process is a worker as its operator sees it.
-type process struct {
-	*stack.Worker
-	t *testing.T
-}
+// in is the same system for a test within this one.
+func (s *system) in(t *testing.T) *system { return &system{s.Stack, t, s.temporal} }
 
 // launch starts a worker and does not wait for it. Variables override the
 // environment that the system gives it.
@@ -76,77 +70,6 @@ func (s *system) work(variables ...string) process {
 	p := s.launch(variables...)
 	require.NoError(s.t, p.Ready(s.t.Context()))
 	return p
-}
-
-// inspect ends the worker and reads what it printed.
-func (p process) inspect() {
-	p.Kill()
-	require.NotContains(p.t, p.Output(), "DATA RACE")
-	require.NotContains(p.t, p.Output(), "goroutine ")
-	require.False(p.t, strings.Contains(p.Output(), secretPrefix), "a worker's output holds a secret")
-	if p.t.Failed() {
-		p.t.Logf("worker %d said:\n%s", p.PID(), p.Output())
-	}
-}
-
-// line is one line of a worker's log.
-type line struct{ Msg, Error string }
-
-// logged waits until the worker has logged a message so often, and returns these
-// lines.
-func (p process) logged(message string, times int) []line {
-	p.t.Helper()
-	var found []line
-	eventually(p.t, fmt.Sprintf("the worker logs %d times %q", times, message), func() bool {
-		found = nil
-		for text := range strings.Lines(p.Output()) {
-			var l line
-			if json.Unmarshal([]byte(text), &l) == nil && strings.HasPrefix(l.Msg, message) {
-				found = append(found, l)
-			}
-		}
-		return len(found) >= times
-	})
-	return found
-}
-
-// ends waits until the worker has ended with an exit code and returns what it
-// printed besides its log.
-func (p process) ends(code int) string {
-	p.t.Helper()
-	select {
-	case <-p.Ended():
-	case <-time.After(patience):
-		p.t.Fatal("the worker does not end")
-	}
-	require.Equal(p.t, code, p.ExitCode(), p.Output())
-	var printed strings.Builder
-	for text := range strings.Lines(p.Output()) {
-		if !strings.HasPrefix(text, "{") {
-			printed.WriteString(text)
-		}
-	}
-	return printed.String()
-}
-
-// status is the HTTP status of one of the worker's pages; 0 where nobody answers.
-func (p process) status(page string) int {
-	answer, err := http.Get(p.HTTP + page)
-	if err != nil {
-		return 0
-	}
-	_ = answer.Body.Close()
-	return answer.StatusCode
-}
-
-func (p process) metrics() string {
-	p.t.Helper()
-	answer, err := http.Get(p.HTTP + "/metrics")
-	require.NoError(p.t, err)
-	defer func() { _ = answer.Body.Close() }()
-	page, err := io.ReadAll(answer.Body)
-	require.NoError(p.t, err)
-	return string(page)
 }
 
 // consent has a new person consent, and returns the account's name.
