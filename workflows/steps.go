@@ -13,9 +13,6 @@ import (
 const (
 	vaultAttempt = time.Minute // the longest that one attempt at the vault may take
 	slowest      = time.Minute // the longest pause between attempts at the vault
-	// minimalGrace is how long a call goes on after a cancellation at the least:
-	// one attempt and its completion.
-	minimalGrace = activities.CallTimeout + 10*time.Second
 )
 
 // load reads the grant. It is retried for ever: nothing is spent yet.
@@ -57,7 +54,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { cancelled = true }).
 		Select(ctx)
 	if cancelled {
-		grace := max(loaded.ReplayWindow, minimalGrace)
+		grace := max(loaded.ReplayWindow, inFlight)
 		r.say(ctx, "Cancelled. Bringing the call to %s to its end first, for up to %s.", loaded.ProviderTitle, grace)
 		timerCtx, stopTimer := workflow.WithCancel(callCtx)
 		workflow.NewSelector(callCtx).
