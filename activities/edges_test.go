@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -72,7 +73,12 @@ type earlierRun struct {
 	id     string
 	called []activities.Called
 	err    error // of reading its history
+	// elsewhere: its workflow is another than that of the account.
+	elsewhere bool
 }
+
+// onlyRun is the query for one run by its id.
+var onlyRun = regexp.MustCompile(`\(RunId = '(.*)'\)$`)
 
 func (w *temporalWord) ListWorkflow(_ context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	w.mu.Lock()
@@ -86,14 +92,20 @@ func (w *temporalWord) ListWorkflow(_ context.Context, request *workflowservice.
 	if len(request.NextPageToken) > 0 {
 		from = int(request.NextPageToken[0])
 	}
-	page := w.runs[from:min(from+perPage, len(w.runs))]
+	runs := w.runs
+	if by := onlyRun.FindStringSubmatch(request.Query); by != nil {
+		runs = slices.DeleteFunc(slices.Clone(runs), func(r earlierRun) bool { return r.id != by[1] })
+	} else {
+		runs = slices.DeleteFunc(slices.Clone(runs), func(r earlierRun) bool { return r.elsewhere })
+	}
+	page := runs[from:min(from+perPage, len(runs))]
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	for _, run := range page {
 		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{
 			Execution: &commonpb.WorkflowExecution{WorkflowId: "fitbit-token-refresh", RunId: run.id},
 		})
 	}
-	if next := from + len(page); next < len(w.runs) {
+	if next := from + len(page); next < len(runs) {
 		answer.NextPageToken = []byte{byte(next)}
 	}
 	return answer, nil

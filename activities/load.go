@@ -42,7 +42,11 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 	if err := a.Vault.Begin(ctx, names, account, held, run); err != nil {
 		return Loaded{}, vaultFailure(err)
 	}
-	loaded := loadedFrom(p, account, held, access, run)
+	self := run.RunID
+	if info.Attempt > 1 {
+		self = "" // an earlier attempt's record may lie on another run's
+	}
+	loaded := loadedFrom(p, account, held, access, run, held.BegunBefore(self))
 	loaded.Grant = grant
 	return loaded, nil
 }
@@ -59,11 +63,13 @@ func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (Load
 	if err != nil {
 		return Loaded{}, vaultFailure(err)
 	}
-	return loadedFrom(p, account, held, access, runOf(activity.GetInfo(ctx))), nil
+	run := runOf(activity.GetInfo(ctx))
+	return loadedFrom(p, account, held, access, run, held.BegunBefore(run.RunID)), nil
 }
 
-// loadedFrom says of a grant what may be read in a history.
-func loadedFrom(p provider.Provider, account token.Account, held vault.Held, access vault.AccessHeld, run vault.Run) Loaded {
+// loadedFrom says of a grant what may be read in a history; begun are the runs
+// that may have spent it.
+func loadedFrom(p provider.Provider, account token.Account, held vault.Held, access vault.AccessHeld, run vault.Run, begun []vault.Begun) Loaded {
 	loaded := Loaded{
 		Account:             account,
 		RunID:               run.RunID,
@@ -78,12 +84,11 @@ func loadedFrom(p provider.Provider, account token.Account, held vault.Held, acc
 	if p.Rotation == provider.NoRotation {
 		return loaded // nothing is ever spent
 	}
-	for i, begun := range held.BegunBefore(run.RunID) {
-		if i == 0 {
-			loaded.SpentBefore, loaded.SpentSince = begun.RunID, begun.At
-		} else {
-			loaded.SpentEarlier = begun.RunID
-		}
+	if len(begun) > 0 {
+		loaded.SpentBefore, loaded.SpentSince = begun[0].RunID, begun[0].At
+	}
+	if len(begun) > 1 {
+		loaded.SpentEarlier = begun[1].RunID
 	}
 	return loaded
 }

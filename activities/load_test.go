@@ -159,9 +159,9 @@ func TestAnAccountThatCannotBeMeantEndsLoadForGood(t *testing.T) {
 		"shares another one's secrets": {Provider: "fitbit", Name: "googlehealth-will"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, activity := range []string{"LoadSecrets", "CallFitbit", "RecoverGrant"} {
+			for _, activity := range []string{"LoadSecrets", "ReadGrant", "CallFitbit", "RecoverGrant"} {
 				var in any = a
-				if activity != "LoadSecrets" {
+				if activity == "CallFitbit" || activity == "RecoverGrant" {
 					in = activities.Loaded{Account: a}
 				}
 				_, err := perform[any](s, attempt{}, activity, in)

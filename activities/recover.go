@@ -67,7 +67,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, err
 	if err := search.run(ctx); err != nil {
 		return Recovery{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
 	}
-	recovery := Recovery{Searched: len(search.read), Gone: search.gone}
+	recovery := Recovery{Searched: search.searched(), Gone: search.gone}
 	for _, f := range newestFirst(search.found) {
 		stored, err := a.store(ctx, f.called)
 		if err == nil {

@@ -10,7 +10,6 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/sim/memvault"
-	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
@@ -40,6 +39,7 @@ func TestAPairInAnEarlierRunsHistoryIsStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, activities.FoundInHistory, recovery.Found)
 	require.Equal(t, 3, recovery.Searched, "the run's own history is not one of them")
+	require.Equal(t, "run-2", recovery.FoundIn)
 	require.Equal(t, called.Provenance, recovery.Called.Provenance)
 	require.Equal(t, s.vault.All("RefreshToken")[1].Version, recovery.Stored.RefreshTokenVersion)
 	s.requireHeldIsLive()
@@ -166,35 +166,6 @@ func TestALadderThatCannotBeClimbedIsTriedAgain(t *testing.T) {
 			c.breaks(s)
 			_, err := s.climb(lost)
 			requireFailure(t, err, c.kind, false)
-		})
-	}
-}
-
-func TestTheQueryAsksForWhatTheNamespaceCanSearch(t *testing.T) {
-	will := token.Account{Provider: "fitbit", Name: "will"}
-	for _, c := range []struct {
-		name string
-		lost activities.Lost
-		want string
-	}{
-		{"nothing but the workflow ID", activities.Lost{},
-			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh')`},
-		{"the run of the intent record", activities.Lost{Loaded: activities.Loaded{SpentBefore: "run-9"}},
-			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR RunId = 'run-9')`},
-		{"the account", activities.Lost{Searchable: true},
-			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR (TokenAccount = 'will' AND TokenProvider = 'fitbit'))`},
-		{"a text that would end the literal", activities.Lost{Loaded: activities.Loaded{SpentBefore: `a' OR '\`}},
-			`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR RunId = 'a'' OR ''\\')`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newSystem(t)
-			s.vault.Put("will-RefreshToken", canary+"will")
-			loaded, err := perform[activities.Loaded](s, attempt{}, "LoadSecrets", will)
-			require.NoError(t, err)
-			loaded.SpentBefore = c.lost.SpentBefore
-			_, err = s.climb(activities.Lost{Loaded: loaded, Searchable: c.lost.Searchable})
-			require.NoError(t, err)
-			require.Equal(t, []string{c.want}, s.temporal.queries)
 		})
 	}
 }

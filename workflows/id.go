@@ -12,3 +12,7 @@ func ID(a token.Account) string {
 	}
 	return id
 }
+
+// RecoveryID is the workflow id of an operator's recovery of an account. It has
+// one of its own, so that it need not wait for the cron and does not end it.
+func RecoveryID(a token.Account) string { return ID(a) + "-recover" }

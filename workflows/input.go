@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"tokenkeeper/internal/token"
 )
@@ -14,6 +15,12 @@ import (
 type Input struct {
 	Account  string `json:"account,omitempty"`
 	Provider string `json:"provider,omitempty"`
+	// Recover asks for what an earlier run was issued and has not stored, instead
+	// of a refresh. Nothing is spent and no provider is called.
+	Recover bool `json:"recover,omitempty"`
+	// From are further workflow ids whose runs a recovery reads, beside those of
+	// the account's own id.
+	From []string `json:"from,omitempty"`
 
 	problem error
 }
@@ -41,9 +48,21 @@ func explain(err error) error {
 		if kind.Field == "" {
 			return fmt.Errorf("workflow input is a JSON %s%s", kind.Value, example)
 		}
-		return fmt.Errorf("workflow input: %q is a JSON %s, not a string%s", kind.Field, kind.Value, example)
+		return fmt.Errorf("workflow input: %q is a JSON %s, not %s%s", kind.Field, kind.Value, wanted(kind.Type), example)
 	}
 	return fmt.Errorf("workflow input: %v%s", err, example)
+}
+
+// wanted is what a key's value has to be, in words.
+func wanted(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list of workflow ids"
+	default:
+		return "a string"
+	}
 }
 
 // Check returns the account that the input means, or what is wrong with it.
@@ -54,6 +73,9 @@ func (in Input) Check() (token.Account, error) {
 	account, err := token.NewAccount(in.Provider, in.Account)
 	if err != nil {
 		return token.Account{}, fmt.Errorf("workflow input: %w", err)
+	}
+	if len(in.From) > 0 && !in.Recover {
+		return token.Account{}, errors.New(`workflow input: "from" names workflows to recover a pair from and goes with "recover": true only; leave it out to refresh`)
 	}
 	return account, nil
 }

@@ -23,6 +23,8 @@ func TestInputNamesAnAccount(t *testing.T) {
 		{"empty names", `{"account":"","provider":""}`, def},
 		{"account", `{"account":"will"}`, token.Account{Provider: "fitbit", Name: "will"}},
 		{"provider", `{"provider":"google-health"}`, token.Account{Provider: "google-health", Name: "default"}},
+		{"recovery", `{"account":"will","recover":true}`, token.Account{Provider: "fitbit", Name: "will"}},
+		{"recovery from elsewhere", `{"recover":true,"from":["nightly-refresh"]}`, def},
 		{"both", `{"account":"will-2","provider":"withings"}`, token.Account{Provider: "withings", Name: "will-2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -48,6 +50,10 @@ func TestInputThatCannotBeMeantEndsTheRunInOneSentence(t *testing.T) {
 	for _, c := range []struct{ name, json, want string }{
 		{"misspelt key", `{"acount":"will"}`, `workflow input: json: unknown field "acount"` + example},
 		{"number for a name", `{"account":7}`, `workflow input: "account" is a JSON number, not a string` + example},
+		{"misspelt recovery", `{"recovery":true}`, `workflow input: json: unknown field "recovery"` + example},
+		{"text for yes or no", `{"recover":"yes"}`, `workflow input: "recover" is a JSON string, not true or false` + example},
+		{"text for a list", `{"recover":true,"from":"nightly-refresh"}`, `workflow input: "from" is a JSON string, not a list of workflow ids` + example},
+		{"a source without a recovery", `{"from":["nightly-refresh"]}`, `workflow input: "from" names workflows to recover a pair from and goes with "recover": true only; leave it out to refresh`},
 		{"list", `["will"]`, `workflow input is a JSON array` + example},
 		{"text", `"will"`, `workflow input is a JSON string` + example},
 		{"number", `7`, `workflow input is a JSON number` + example},
@@ -67,7 +73,7 @@ func TestInputThatCannotBeMeantEndsTheRunInOneSentence(t *testing.T) {
 }
 
 func TestInputIsWrittenAsItIsRead(t *testing.T) {
-	for _, want := range []string{`{}`, `{"account":"will","provider":"fitbit"}`} {
+	for _, want := range []string{`{}`, `{"account":"will","provider":"fitbit"}`, `{"recover":true,"from":["nightly-refresh"]}`} {
 		var in workflows.Input
 		require.NoError(t, json.Unmarshal([]byte(want), &in))
 		got, err := json.Marshal(in)

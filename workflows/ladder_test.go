@@ -14,7 +14,7 @@ import (
 // foundInHistory is a ladder that led to a pair of an earlier run.
 func foundInHistory(_ int, lost activities.Lost) (activities.Recovery, error) {
 	called, kept := issuedFor(lost.Loaded), stored()
-	return activities.Recovery{Found: activities.FoundInHistory, Searched: 1, Called: &called, Stored: &kept}, nil
+	return activities.Recovery{Found: activities.FoundInHistory, Searched: 1, FoundIn: "earlier-run", Called: &called, Stored: &kept}, nil
 }
 
 func foundInVault(int, activities.Lost) (activities.Recovery, error) {
@@ -74,6 +74,7 @@ func TestAPairOfAnEarlierRunEndsTheRunRecovered(t *testing.T) {
 	require.Equal(t, workflows.Recovered, result.Outcome)
 	require.Equal(t, token.Generation(5), result.Generation)
 	require.Equal(t, "refresh-version-new", result.RefreshTokenVersion)
+	require.Equal(t, "earlier-run", result.RecoveredFrom)
 	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
 }
 
@@ -134,6 +135,17 @@ func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheLadder(t *testing.T) 
 		s.failAt("call", forGood(activities.InvalidGrant))
 		_, err := s.refresh()
 		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired), "a call whose answer was lost (run earlier-run may have made one)")
+	})
+	t.Run("found nowhere, for the evidence is gone", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		s.recover = func(int, activities.Lost) (activities.Recovery, error) {
+			return activities.Recovery{Searched: 3, Gone: []string{"earlier-run", "first-run"}}, nil
+		}
+		s.failAt("call", forGood(activities.InvalidGrant))
+		_, err := s.refresh()
+		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired),
+			"the vault and 3 earlier runs hold nothing newer; the histories of runs earlier-run and first-run, which were about to spend it, are gone or cannot be found; have the person consent again")
 	})
 	t.Run("the ladder breaks", func(t *testing.T) {
 		s := newScenario(t)

@@ -55,13 +55,17 @@ var acts *activities.Activities
 
 // RefreshTokens refreshes one account's tokens once. It is meant to be started
 // with a cron schedule or by a Schedule, and has no time limit of its own: a run
-// that holds a pair keeps it until it is stored.
+// that holds a pair keeps it until it is stored. Where the input asks for a
+// recovery, it refreshes nothing and looks for what an earlier run has lost.
 func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
 	account, err := in.Check()
 	if err != nil {
 		return Result{}, temporal.NewNonRetryableApplicationError(err.Error(), activities.InvalidInput, nil)
 	}
 	r := &run{account: account, searchable: w.recordSearchable(ctx)}
+	if in.Recover {
+		return r.recoverLost(ctx, in.From)
+	}
 	r.label(ctx)
 
 	end := r.watch(ctx)
@@ -82,6 +86,9 @@ type run struct {
 	account    token.Account
 	searchable bool
 	recovered  bool // a better grant than the first one was found on the way
+	// sources are the workflow ids whose runs the ladder reads; none means the
+	// run's own.
+	sources    []string
 	unanswered bool // a cancelled call was given up before the provider answered
 
 	at      waiting // what the run is at
@@ -128,7 +135,12 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return Result{}, temporal.NewNonRetryableApplicationError(
+	return Result{}, r.unsettled()
+}
+
+// unsettled is the end of a run that has started over too often.
+func (r *run) unsettled() error {
+	return temporal.NewNonRetryableApplicationError(
 		fmt.Sprintf("the refresh token of %s changed %d times during one run; see that only one workflow refreshes this account", r.account, maxReloads),
 		activities.GenerationConflict, nil)
 }
@@ -150,9 +162,13 @@ func reauthorize(loaded activities.Loaded, recovery activities.Recovery) error {
 	if loaded.SpentBefore != "" {
 		why += fmt.Sprintf(" (run %s may have made one)", loaded.SpentBefore)
 	}
+	gone := ""
+	if len(recovery.Gone) > 0 {
+		gone = "; " + goneInWords(recovery.Gone)
+	}
 	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer; have the person consent again and store the new refresh token",
-			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, recovery.Searched),
+		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer%s; have the person consent again and store the new refresh token",
+			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, recovery.Searched, gone),
 		ReauthorizationRequired, nil)
 }
 

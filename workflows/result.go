@@ -18,6 +18,12 @@ const (
 	Recovered Outcome = "recovered"
 	// Superseded: when the pair arrived, the vault held a newer one already.
 	Superseded Outcome = "superseded"
+	// Untouched, of a recovery: nothing newer was found, and no run has been about
+	// to spend what the vault holds.
+	Untouched Outcome = "untouched"
+	// Unchanged, of a recovery: nothing newer was found than a refresh token that
+	// a run was about to spend.
+	Unchanged Outcome = "unchanged"
 )
 
 // Result is what a run leaves in the Web UI. It holds no secret.
@@ -33,7 +39,16 @@ type Result struct {
 	Scopes              []string          `json:"scopes,omitempty"`
 	AccessTokenExpiry   time.Time         `json:"accessTokenExpiry,omitzero"`
 	RefreshTokenVersion string            `json:"refreshTokenVersion"`
-	AccessTokenVersion  string            `json:"accessTokenVersion"`
+	AccessTokenVersion  string            `json:"accessTokenVersion,omitempty"`
+
+	// RecoveredFrom is the earlier run whose history held the pair; empty where
+	// the pair came from elsewhere.
+	RecoveredFrom string `json:"recoveredFrom,omitempty"`
+	// RunsRead counts the earlier runs whose histories a recovery read.
+	RunsRead int `json:"runsRead,omitempty"`
+	// RunsGone are runs that were about to spend the refresh token and whose
+	// histories, the evidence of what came of it, a recovery could not read.
+	RunsGone []string `json:"runsGone,omitempty"`
 }
 
 func resultOf(c activities.Called, s activities.Stored, o Outcome) Result {
@@ -60,5 +75,23 @@ func recoveredFrom(r activities.Recovery) Result {
 	if r.Found != activities.FoundInHistory {
 		return Result{}
 	}
-	return resultOf(*r.Called, *r.Stored, Recovered)
+	result := resultOf(*r.Called, *r.Stored, Recovered)
+	result.RecoveredFrom, result.RunsRead, result.RunsGone = r.FoundIn, r.Searched, r.Gone
+	return result
+}
+
+// leftAs is the result of a recovery that found no pair: what the vault holds.
+func leftAs(held activities.Loaded, r activities.Recovery, o Outcome) Result {
+	return Result{
+		Account:             held.Account.Name,
+		Provider:            held.Account.Provider,
+		Outcome:             o,
+		Generation:          held.Provenance.Generation,
+		Fingerprint:         held.Provenance.Fingerprint,
+		UserID:              held.UserID,
+		AccessTokenExpiry:   held.AccessTokenExpiry,
+		RefreshTokenVersion: held.RefreshTokenVersion,
+		RunsRead:            r.Searched,
+		RunsGone:            r.Gone,
+	}
 }

@@ -34,6 +34,7 @@ type scenario struct {
 	searchable bool
 
 	load    func(n int, a token.Account) (activities.Loaded, error)
+	read    func(n int, a token.Account) (activities.Loaded, error)
 	call    func(n int, in activities.Loaded) (activities.Called, error)
 	store   func(n int, c activities.Called) (activities.Stored, error)
 	recover func(n int, lost activities.Lost) (activities.Recovery, error)
@@ -56,6 +57,7 @@ func newScenario(t *testing.T) *scenario {
 		calls:                   map[string]int{},
 		inputs:                  map[string][]any{},
 		load:                    func(_ int, a token.Account) (activities.Loaded, error) { return loaded(a, 4), nil },
+		read:                    lookedAt,
 		call:                    func(_ int, in activities.Loaded) (activities.Called, error) { return issuedFor(in), nil },
 		store:                   func(int, activities.Called) (activities.Stored, error) { return stored(), nil },
 		recover:                 func(int, activities.Lost) (activities.Recovery, error) { return activities.Recovery{Searched: 3}, nil },
@@ -64,6 +66,7 @@ func newScenario(t *testing.T) *scenario {
 	s.SetTestTimeout(30 * time.Second)
 	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
 	standIn(s, "LoadSecrets", &s.load)
+	standIn(s, "ReadGrant", &s.read)
 	standIn(s, "CallFitbit", &s.call)
 	standIn(s, "StoreSecrets", &s.store)
 	standIn(s, "RecoverGrant", &s.recover)

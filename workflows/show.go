@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -57,7 +58,16 @@ func (r *run) cancelledInWords() string {
 
 // inWords tells a result to a person.
 func inWords(r Result, now time.Time) string {
-	if r.Outcome == Superseded {
+	switch r.Outcome {
+	case Untouched:
+		return fmt.Sprintf("The vault holds generation %d of %s/%s, which no run has been about to spend. There is nothing to recover.", r.Generation, r.Provider, r.Account)
+	case Unchanged:
+		words := fmt.Sprintf("Neither the vault nor the %d earlier runs that were read hold anything newer than generation %d of %s/%s.", r.RunsRead, r.Generation, r.Provider, r.Account)
+		if len(r.RunsGone) > 0 {
+			words += " But " + goneInWords(r.RunsGone) + "."
+		}
+		return words
+	case Superseded:
 		return fmt.Sprintf("The vault holds something newer than generation %d of %s/%s and was left as it is.", r.Generation, r.Provider, r.Account)
 	}
 	words := fmt.Sprintf("Generation %d of %s/%s is in the vault (%s).", r.Generation, r.Provider, r.Account, r.Outcome)
@@ -66,4 +76,12 @@ func inWords(r Result, now time.Time) string {
 			r.AccessTokenExpiry.UTC().Format("2006-01-02 15:04:05 MST"), r.AccessTokenExpiry.Sub(now).Round(time.Second))
 	}
 	return words
+}
+
+// goneInWords tells of runs whose histories a recovery could not read.
+func goneInWords(runs []string) string {
+	if len(runs) == 1 {
+		return fmt.Sprintf("the history of run %s, which was about to spend it, is gone or cannot be found", runs[0])
+	}
+	return fmt.Sprintf("the histories of runs %s, which were about to spend it, are gone or cannot be found", strings.Join(runs, " and "))
 }

@@ -114,7 +114,7 @@ func (r *run) recover(ctx workflow.Context, loaded activities.Loaded) (recovery 
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest, MaximumAttempts: 10},
 		Summary:             fmt.Sprintf("look for what generation %d of %s was spent for", loaded.Provenance.Generation, r.account),
 	})
-	err = workflow.ExecuteActivity(ctx, acts.RecoverGrant, activities.Lost{Loaded: loaded, Searchable: r.searchable}).Get(ctx, &recovery)
+	err = workflow.ExecuteActivity(ctx, acts.RecoverGrant, activities.Lost{Loaded: loaded, Searchable: r.searchable, WorkflowIDs: r.sources}).Get(ctx, &recovery)
 	if recovery.Found != "" {
 		r.recovered = true
 	}

@@ -51,14 +51,23 @@ func TestARunThatBeginsTwiceStillLearnsOfTheRunBeforeIt(t *testing.T) {
 	begin("run-2")
 
 	held, _ := r.load()
-	by, at := held.BegunBefore("run-2")
-	require.Equal(t, "run-1", by)
-	require.Equal(t, first.StartedAt, at)
-	by, _ = held.BegunBefore("run-3")
-	require.Equal(t, "run-2", by)
-	by, at = first.BegunBefore("run-1")
-	require.Empty(t, by)
-	require.Zero(t, at)
+	begun := []vault.Begun{{RunID: "run-2", At: held.StartedAt}, {RunID: "run-1", At: first.StartedAt}}
+	require.Equal(t, begun[1:], held.BegunBefore("run-2"))
+	require.Equal(t, begun, held.BegunBefore("run-3"))
+	require.Empty(t, first.BegunBefore("run-1"))
+}
+
+func TestANewValueBesideOldTagsWasBegunByNobody(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	for _, id := range []string{"run-1", "run-2"} {
+		held, _ := r.load()
+		require.NoError(t, r.vault.Begin(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: id}))
+	}
+	_, err := r.secrets.Set(t.Context(), names.RefreshToken, token.NewSecret("fake-refresh-new-6"), vault.Properties{Tags: r.top(names.RefreshToken).Tags})
+	require.NoError(t, err)
+	held, _ := r.load()
+	require.Empty(t, held.BegunBefore("run-3"))
 }
 
 func TestBeginNumbersAConsentThatAPersonPutThere(t *testing.T) {

@@ -53,16 +53,24 @@ func (h Held) asListed(versions []Properties) Held {
 	return heldFrom(Secret{Properties: versions[i], Value: h.Value})
 }
 
-// BegunBefore names the last run, other than the given one, that was about to
-// spend this token, and since when by its worker's clock; empty for none. A run
-// that loads twice still learns of the one before it.
-func (h Held) BegunBefore(runID string) (by string, at time.Time) {
-	if h.StartedBy != runID {
-		return h.StartedBy, h.StartedAt
+// Begun is an entry of the intent record: a run that was about to spend a token.
+type Begun struct {
+	RunID string
+	At    time.Time // by that run's worker's clock; zero when unknown
+}
+
+// BegunBefore lists the runs on the intent record other than the given one, the
+// last first. The record remembers two, so that a run that loads twice still
+// learns of the one before it.
+func (h Held) BegunBefore(runID string) []Begun {
+	if !h.tagged {
+		return nil // the record is another value's
 	}
-	by, since, _ := strings.Cut(h.properties.Tags[tagEarlierRun], " ")
-	at, _ = time.Parse(time.RFC3339Nano, since)
-	return by, at
+	earlier, since, _ := strings.Cut(h.properties.Tags[tagEarlierRun], " ")
+	at, _ := time.Parse(time.RFC3339Nano, since)
+	return slices.DeleteFunc([]Begun{{h.StartedBy, h.StartedAt}, {earlier, at}}, func(b Begun) bool {
+		return b.RunID == "" || b.RunID == runID
+	})
 }
 
 // usable reports whether the value can be a refresh token at all.

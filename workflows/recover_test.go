@@ -1,0 +1,187 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+// lookedAt is a vault whose token an earlier run was about to spend long ago, as
+// a run sees it that spends nothing.
+func lookedAt(_ int, a token.Account) (activities.Loaded, error) {
+	l := loaded(a, 4)
+	l.Grant, l.SpentBefore = nil, "earlier-run"
+	return l, nil
+}
+
+func (s *scenario) recoverLost(from ...string) (workflows.Result, error) {
+	s.t.Helper()
+	return s.refreshWith(workflows.Input{Account: "will", Recover: true, From: from})
+}
+
+func TestARecoveryStoresWhatAnEarlierRunHasLost(t *testing.T) {
+	s := newScenario(t)
+	s.recover = foundInHistory
+	result, err := s.recoverLost()
+	require.NoError(t, err)
+	require.Equal(t, []string{"ReadGrant", "RecoverGrant"}, s.order(), "nothing is spent and no intent is recorded")
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.Equal(t, token.Generation(5), result.Generation)
+	require.Equal(t, "earlier-run", result.RecoveredFrom)
+	require.Equal(t, 1, result.RunsRead)
+	require.Contains(t, s.closing, "Generation 5 of fitbit/will is in the vault (recovered).")
+	require.Empty(t, s.notices)
+}
+
+func TestARecoveryReadsTheRunsOfTheCronAndOfWhereverItIsTold(t *testing.T) {
+	s := newScenario(t)
+	_, err := s.recoverLost("nightly-refresh")
+	require.NoError(t, err)
+	lost := first[activities.Lost](s, "RecoverGrant")
+	require.Equal(t, []string{"fitbit-token-refresh-will", "nightly-refresh"}, lost.WorkflowIDs)
+	require.Equal(t, "earlier-run", lost.SpentBefore)
+	require.True(t, lost.Searchable)
+}
+
+func TestARefreshReadsTheRunsOfItsOwnID(t *testing.T) {
+	s := newScenario(t)
+	s.load = spentBefore
+	_, err := s.refresh()
+	require.NoError(t, err)
+	require.Empty(t, first[activities.Lost](s, "RecoverGrant").WorkflowIDs)
+}
+
+func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		begun   string   // the run on the intent record
+		gone    []string // what cannot be read
+		outcome workflows.Outcome
+		says    string
+	}{
+		{"a run was about to spend it", "earlier-run", nil, workflows.Unchanged,
+			"Neither the vault nor the 3 earlier runs that were read hold anything newer than generation 4 of fitbit/will."},
+		{"the evidence is gone", "earlier-run", []string{"earlier-run"}, workflows.Unchanged,
+			"Neither the vault nor the 3 earlier runs that were read hold anything newer than generation 4 of fitbit/will. " +
+				"But the history of run earlier-run, which was about to spend it, is gone or cannot be found."},
+		{"no run was", "", nil, workflows.Untouched,
+			"The vault holds generation 4 of fitbit/will, which no run has been about to spend. There is nothing to recover."},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.read = func(n int, a token.Account) (activities.Loaded, error) {
+				l, err := lookedAt(n, a)
+				l.SpentBefore = c.begun
+				return l, err
+			}
+			s.recover = func(int, activities.Lost) (activities.Recovery, error) {
+				return activities.Recovery{Searched: 3, Gone: c.gone}, nil
+			}
+			result, err := s.recoverLost()
+			require.NoError(t, err)
+			require.Equal(t, workflows.Result{
+				Account: "will", Provider: "fitbit", Outcome: c.outcome, Generation: 4, Fingerprint: fingerprint(4),
+				UserID: "USER-1", RefreshTokenVersion: "refresh-version-" + string(fingerprint(4)), RunsRead: 3, RunsGone: c.gone,
+			}, result)
+			require.Equal(t, c.says, s.closing)
+			require.Empty(t, s.notices, "the operator is told by the result")
+			require.Empty(t, s.health, "the account is as healthy as before")
+		})
+	}
+}
+
+func TestARecoveryLooksBehindWhatItFindsInTheVault(t *testing.T) {
+	later := func(n int, a token.Account) (activities.Loaded, error) { return growing(n, a) }
+	t.Run("and there is nothing", func(t *testing.T) {
+		s := newScenario(t)
+		s.read = later
+		s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+			if n == 1 {
+				return foundInVault(n, lost)
+			}
+			return activities.Recovery{Searched: 3}, nil
+		}
+		result, err := s.recoverLost()
+		require.NoError(t, err)
+		require.Equal(t, []string{"ReadGrant", "RecoverGrant", "ReadGrant", "RecoverGrant"}, s.order())
+		require.Equal(t, workflows.Recovered, result.Outcome)
+		require.Equal(t, token.Generation(5), result.Generation)
+		require.Empty(t, result.RecoveredFrom)
+	})
+	t.Run("and there is always more", func(t *testing.T) {
+		s := newScenario(t)
+		s.read, s.recover = later, foundInVault
+		_, err := s.recoverLost()
+		require.Contains(t, requireFailure(t, err, activities.GenerationConflict), "changed 5 times during one run")
+		require.Empty(t, s.notices)
+	})
+}
+
+func TestARecoveryWaitsForACallThatMayBeInFlight(t *testing.T) {
+	s := newScenario(t)
+	s.read = func(n int, a token.Account) (activities.Loaded, error) {
+		l, err := lookedAt(n, a)
+		l.SpentSince = s.Now().Add(-10 * time.Second)
+		return l, err
+	}
+	s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+		if n == 1 {
+			return activities.Recovery{}, nil
+		}
+		return foundInHistory(n, lost)
+	}
+	result, err := s.recoverLost()
+	require.NoError(t, err)
+	require.Equal(t, []string{"ReadGrant", "RecoverGrant", "RecoverGrant"}, s.order())
+	require.Equal(t, workflows.Recovered, result.Outcome)
+}
+
+func TestARecoveryThatFailsSaysWhyAndAlertsNobody(t *testing.T) {
+	for name, breaks := range map[string]func(*scenario){
+		"read": func(s *scenario) {
+			s.read = func(int, token.Account) (activities.Loaded, error) {
+				return activities.Loaded{}, forGood(activities.MissingSecret)
+			}
+		},
+		"recover": func(s *scenario) {
+			s.recover = func(int, activities.Lost) (activities.Recovery, error) {
+				return activities.Recovery{}, forGood(activities.MissingSecret)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			breaks(s)
+			_, err := s.recoverLost()
+			require.Equal(t, "what MissingSecret says", requireFailure(t, err, activities.MissingSecret))
+			require.Equal(t, "Failed: what MissingSecret says", s.closing)
+			require.Empty(t, s.notices)
+		})
+	}
+}
+
+func TestACancelledRecoveryChangesNothing(t *testing.T) {
+	s := newScenario(t)
+	s.read = func(int, token.Account) (activities.Loaded, error) {
+		return activities.Loaded{}, forNow("VaultNotReady")
+	}
+	s.RegisterDelayedCallback(s.CancelWorkflow, time.Hour)
+	_, err := s.recoverLost()
+	require.True(t, temporal.IsCanceledError(err))
+	require.Equal(t, "Cancelled before it was found out whether fitbit/will has lost a pair. Nothing was changed.", s.closing)
+}
+
+func TestRecoveriesAreFoundByAccountAndProvider(t *testing.T) {
+	s := newScenario(t)
+	_, err := s.recoverLost()
+	require.NoError(t, err)
+	require.Equal(t, []temporal.SearchAttributes{
+		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit")),
+	}, s.labels)
+}
