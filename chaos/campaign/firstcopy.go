@@ -16,7 +16,8 @@ import (
 
 // FirstCopy is how long new pairs were in a worker's memory alone: from the
 // provider's answer until the worker had Temporal's word or the vault's.
-// Milliseconds, interpolated within the buckets of the worker's histogram.
+// Milliseconds to a tenth, interpolated within the buckets of the worker's
+// histogram.
 type FirstCopy struct {
 	Pairs    uint64  `json:"pairs"`
 	MedianMS float64 `json:"median_ms"`
@@ -71,7 +72,7 @@ func (f *firstCopies) add(h *dto.Histogram) {
 }
 
 func (f *firstCopies) summary() *FirstCopy {
-	return &FirstCopy{Pairs: f.pairs, MedianMS: f.quantile(0.5), P99MS: f.quantile(0.99)}
+	return &FirstCopy{Pairs: f.pairs, MedianMS: tenths(f.quantile(0.5)), P99MS: tenths(f.quantile(0.99))}
 }
 
 // quantile interpolates within a bucket. Beyond the last bucket it is that
@@ -90,3 +91,5 @@ func (f *firstCopies) quantile(q float64) float64 {
 	}
 	return lower
 }
+
+func tenths(ms float64) float64 { return math.Round(ms*10) / 10 }
