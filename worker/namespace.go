@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,7 +23,7 @@ func searchable(ctx context.Context, c client.Client, namespace string, log *slo
 	defer cancel()
 	missing, err := missingAttributes(ctx, c, namespace)
 	if err != nil {
-		log.Warn("cannot ask for the namespace's search attributes; runs will carry none of ours", "error", err)
+		log.Warn("runs will carry no search attributes", "error", err)
 		return false
 	}
 	if len(missing) == 0 {
@@ -38,21 +39,27 @@ func searchable(ctx context.Context, c client.Client, namespace string, log *slo
 	if left, listErr := missingAttributes(ctx, c, namespace); listErr == nil && len(left) == 0 {
 		return true // another worker was faster
 	}
-	log.Warn("the namespace lacks search attributes, and this worker cannot add them; runs will carry none. Add them, and start the workers again: temporal operator search-attribute create --namespace "+namespace+
+	log.Warn("runs will carry no search attributes: the namespace lacks them, and this worker cannot add them. Add them, and start the workers again: temporal operator search-attribute create --namespace "+namespace+
 		" --name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword", "error", err)
 	return false
 }
 
-// missingAttributes are those that the namespace has not, or has of another type.
+// missingAttributes are those that the namespace has not. One of another type is
+// an error: it cannot be added, some servers pass over that in silence, and
+// setting it would block the run.
 func missingAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enumspb.IndexedValueType, error) {
 	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("ask for those of namespace %s: %w", namespace, err)
 	}
+	const wanted = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 	missing := map[string]enumspb.IndexedValueType{}
 	for _, key := range []string{workflows.TokenAccount.GetName(), workflows.TokenProvider.GetName(), workflows.TokenHealth.GetName()} {
-		if listed.GetCustomAttributes()[key] != enumspb.INDEXED_VALUE_TYPE_KEYWORD {
-			missing[key] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
+		switch found, exists := listed.GetCustomAttributes()[key]; {
+		case !exists:
+			missing[key] = wanted
+		case found != wanted:
+			return nil, fmt.Errorf("%s of namespace %s is of type %s and not Keyword; remove it, and start the workers again: temporal operator search-attribute remove --namespace %s --name %s", key, namespace, found, namespace, key)
 		}
 	}
 	return missing, nil
