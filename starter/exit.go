@@ -11,12 +11,13 @@ const exitCodes = `Exit codes:
     0  done, or nothing to do
     1  failed
     2  wrong usage or configuration; nothing was touched
-    3  status: an account needs a person
+    3  an account needs a person (status), or nothing was found (recover)
   130  interrupted while waiting; what was started goes on`
 
 var errInterrupted = errors.New("interrupted")
 
-// needsPerson is what status ends with where accounts cannot mend themselves.
+// needsPerson is what status and recover end with where accounts cannot mend
+// themselves.
 type needsPerson struct{ message string }
 
 func (e needsPerson) Error() string { return e.message }

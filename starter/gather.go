@@ -82,13 +82,14 @@ func (o *operator) listRunning(ctx context.Context, only selection) ([]*workflow
 	}
 }
 
-// cronRow is nil for a workflow that has ended since it was listed.
+// cronRow is nil for a workflow that has ended since it was listed, and for a
+// recovery, which keeps no account alive.
 func (o *operator) cronRow(ctx context.Context, info *workflowpb.WorkflowExecutionInfo) (*row, error) {
 	c, err := o.inspect(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
 	if gone(err) {
 		return nil, nil
 	}
-	if err != nil {
+	if err != nil || c.Input.Recover {
 		return nil, err
 	}
 	var attribute string

@@ -76,15 +76,18 @@ func inputFor(a token.Account) workflows.Input {
 }
 
 // summary is what the Web UI shows beside the workflow's id.
-func summary(a token.Account) string {
+func summary(a token.Account) string { return "Keeps the " + tokensOf(a) + " alive" }
+
+// tokensOf names an account's tokens to a person.
+func tokensOf(a token.Account) string {
 	title := a.Provider // of a provider that only the worker knows
 	if known, err := provider.Builtin().Lookup(a.Provider); err == nil {
 		title = known.Title
 	}
 	if a.IsDefault() {
-		return "Keeps the " + title + " tokens of the default account alive"
+		return title + " tokens of the default account"
 	}
-	return "Keeps the " + title + " tokens of " + a.Name + " alive"
+	return title + " tokens of " + a.Name
 }
 
 // warnOfIdleQueue tells a person where nobody will do the work. Temporal

@@ -7,35 +7,65 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/sim/fitbit"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/temporalcli"
 )
 
-func TestStarterWorksWithARealWorker(t *testing.T) {
+// terminal is where starter is used, on a whole system.
+type terminal struct {
+	*stack.Stack
+	t *testing.T
+}
+
+// newTerminal has a system without workers and without accounts.
+func newTerminal(t *testing.T, provider fitbit.Options) terminal {
+	t.Helper()
 	dir := t.TempDir()
 	cli := temporalcli.ForTest(t)
 	worker, err := stack.BuildWorker(t.Context(), dir)
 	require.NoError(t, err)
-	system, err := stack.Start(t.Context(), stack.Options{Dir: dir, CLI: cli, WorkerBinary: worker})
+	system, err := stack.Start(t.Context(), stack.Options{Dir: dir, CLI: cli, WorkerBinary: worker, Provider: provider})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, system.Stop()) })
-	require.NoError(t, system.CreateAccount("will"))
-	_, err = system.StartWorker(t.Context(), nil)
-	require.NoError(t, err)
+	return terminal{system, t}
+}
 
-	starter := func(want int, args ...string) string {
-		var out bytes.Buffer
-		environ := config.Environ(system.Environment("TOKENKEEPER_WEB_UI=" + system.Temporal.WebUI()))
-		require.Equal(t, want, run(t.Context(), args, environ, &out, &out), "starter %v: %s", args, &out)
-		return out.String()
+// consent has people consent, and their refresh tokens put into the vault.
+func (s terminal) consent(names ...string) {
+	s.t.Helper()
+	for _, name := range names {
+		require.NoError(s.t, s.CreateAccount(name))
 	}
-	before := system.Held("will")
-	starter(0, "start", "--account", "will")
-	require.Contains(t, starter(0, "refresh", "--account", "will"), "generation 1 of fitbit/will is in the vault")
-	require.NotEqual(t, before, system.Held("will"))
-	require.False(t, system.Lost("will"))
-	require.Contains(t, starter(0, "status", "--account", "will"), "healthy")
+}
+
+func (s terminal) work() *stack.Worker {
+	s.t.Helper()
+	w, err := s.StartWorker(s.t.Context(), nil)
+	require.NoError(s.t, err)
+	return w
+}
+
+// starter runs a command line, wants its exit code, and gives what it printed.
+func (s terminal) starter(want int, args ...string) string {
+	s.t.Helper()
+	var out bytes.Buffer
+	environ := config.Environ(s.Environment("TOKENKEEPER_WEB_UI=" + s.Temporal.WebUI()))
+	require.Equal(s.t, want, run(s.t.Context(), args, environ, &out, &out), "starter %v: %s", args, &out)
+	return out.String()
+}
+
+func TestStarterWorksWithARealWorker(t *testing.T) {
+	s := newTerminal(t, fitbit.Options{})
+	s.consent("will")
+	s.work()
+	before := s.Held("will")
+	s.starter(0, "start", "--account", "will")
+	require.Contains(t, s.starter(0, "refresh", "--account", "will"), "generation 1 of fitbit/will is in the vault")
+	require.NotEqual(t, before, s.Held("will"))
+	require.False(t, s.Lost("will"))
+	require.Contains(t, s.starter(0, "status", "--account", "will"), "healthy")
 
 	// A person has yet to give their consent.
-	require.Contains(t, starter(1, "refresh", "--account", "ann"), "fitbit/ann was not refreshed (MissingSecret)")
+	require.Contains(t, s.starter(1, "refresh", "--account", "ann"), "fitbit/ann was not refreshed (MissingSecret)")
 }

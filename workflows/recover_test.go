@@ -66,9 +66,9 @@ func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
 		says    string
 	}{
 		{"a run was about to spend it", "earlier-run", nil, workflows.Unchanged,
-			"Neither the vault nor the 3 earlier runs that were read hold anything newer than generation 4 of fitbit/will."},
+			"Nothing newer than generation 4 of fitbit/will was found, neither in the vault nor in the histories of earlier runs (3 read)."},
 		{"the evidence is gone", "earlier-run", []string{"earlier-run"}, workflows.Unchanged,
-			"Neither the vault nor the 3 earlier runs that were read hold anything newer than generation 4 of fitbit/will. " +
+			"Nothing newer than generation 4 of fitbit/will was found, neither in the vault nor in the histories of earlier runs (3 read). " +
 				"But the history of run earlier-run, which was about to spend it, is gone or cannot be found."},
 		{"no run was", "", nil, workflows.Untouched,
 			"The vault holds generation 4 of fitbit/will, which no run has been about to spend. There is nothing to recover."},

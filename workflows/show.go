@@ -62,7 +62,7 @@ func inWords(r Result, now time.Time) string {
 	case Untouched:
 		return fmt.Sprintf("The vault holds generation %d of %s/%s, which no run has been about to spend. There is nothing to recover.", r.Generation, r.Provider, r.Account)
 	case Unchanged:
-		words := fmt.Sprintf("Neither the vault nor the %d earlier runs that were read hold anything newer than generation %d of %s/%s.", r.RunsRead, r.Generation, r.Provider, r.Account)
+		words := fmt.Sprintf("Nothing newer than generation %d of %s/%s was found, neither in the vault nor in the histories of earlier runs (%d read).", r.Generation, r.Provider, r.Account, r.RunsRead)
 		if len(r.RunsGone) > 0 {
 			words += " But " + goneInWords(r.RunsGone) + "."
 		}

@@ -1,0 +1,59 @@
+package activities_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+)
+
+// terminated is a run that ended before anything was done.
+func (c *cluster) terminated(id string, labels ...temporal.SearchAttributeUpdate) {
+	c.t.Helper()
+	run, err := c.client.ExecuteWorkflow(c.t.Context(), client.StartWorkflowOptions{
+		ID: c.TaskQueue() + id, TaskQueue: c.TaskQueue() + "-nobody",
+		TypedSearchAttributes: temporal.NewSearchAttributes(labels...),
+	}, "RefreshTokens")
+	require.NoError(c.t, err)
+	c.terminate(run)
+}
+
+var (
+	tokenAccount  = temporal.NewSearchAttributeKeyKeyword("TokenAccount")
+	tokenProvider = temporal.NewSearchAttributeKeyKeyword("TokenProvider")
+)
+
+func TestOfManyAccountsOnlyTheRunsOfOneAreRead(t *testing.T) {
+	const accounts, runsOfEach = 30, 3
+	c := newCluster(t)
+	for range runsOfEach {
+		for a := range accounts {
+			c.terminated(fmt.Sprintf("-of-%d", a), tokenAccount.ValueSet(fmt.Sprintf("somebody-%d", a)), tokenProvider.ValueSet(account.Provider))
+		}
+	}
+	run := c.start("-elsewhere", nil)
+	loaded := result[activities.Loaded](c, run, "LoadSecrets")
+	called := result[activities.Called](c, run, "CallFitbit")
+	c.terminate(run)
+	c.terminated("")
+	c.terminated("")
+	c.listed(run)
+	eventually(t, func() bool {
+		count, err := c.client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Query: fmt.Sprintf("TaskQueue = '%s-nobody' AND ExecutionStatus = 'Terminated'", c.TaskQueue())})
+		return err == nil && count.GetCount() == accounts*runsOfEach+2
+	})
+
+	lost := activities.Lost{Loaded: loaded, Searchable: true, WorkflowIDs: []string{c.TaskQueue(), c.TaskQueue() + "-elsewhere"}}
+	var recovery activities.Recovery
+	require.NoError(t, c.start("-recover", &lost).Get(t.Context(), &recovery))
+	require.Equal(t, 3, recovery.Searched)
+	require.Equal(t, run.GetRunID(), recovery.FoundIn)
+	require.Equal(t, called.Provenance, recovery.Called.Provenance)
+	require.True(t, c.Provider.IsLive(c.Held("")))
+}
