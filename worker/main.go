@@ -40,13 +40,23 @@ func start(args []string) int {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	// After the first signal the second one ends the process at once.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	context.AfterFunc(ctx, stop)
-	defer stop()
-	if err := run(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(untilTold(), s); err != nil && !errors.Is(err, context.Canceled) {
 		_, _ = fmt.Fprintln(os.Stderr, "worker:", err)
 		return 1
 	}
 	return 0
+}
+
+// untilTold ends with the first SIGTERM or interrupt. The next one ends the
+// process: whoever hears that the context has ended can rely on it.
+func untilTold() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM, os.Interrupt)
+	go func() {
+		<-told
+		signal.Stop(told)
+		end()
+	}()
+	return ctx
 }

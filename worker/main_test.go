@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -10,6 +11,10 @@ import (
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/temporalcli"
 )
+
+// atOnce is how many tests run at a time: most of what they do is wait, so that
+// there may be more of them than processors.
+const atOnce = "6"
 
 // shared is what all tests stand on, made by the first one that wants it.
 var shared struct {
@@ -21,6 +26,12 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		_ = flag.Set("test.parallel", atOnce)
+	}
 	var err error
 	if shared.dir, err = os.MkdirTemp("", "worker-test-"); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)

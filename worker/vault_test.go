@@ -52,7 +52,6 @@ func TestAWorkerThatWaitsForItsVaultStopsWhenItIsTold(t *testing.T) {
 }
 
 func TestAWrongVaultIsNamedOnEveryTry(t *testing.T) {
-	s := newSystem(t)
 	other, err := keyvault.Start(keyvault.Options{})
 	require.NoError(t, err)
 	t.Cleanup(other.Close)
@@ -67,8 +66,7 @@ func TestAWrongVaultIsNamedOnEveryTry(t *testing.T) {
 		"a site with a login":    {website(t, http.StatusUnauthorized), "401 Unauthorized from 127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := s.launch(tc.variables...)
+			w := newSystem(t).launch(tc.variables...)
 			said := w.logged("cannot open the keyset yet", 2)[1].Error
 			require.Contains(t, said, tc.says)
 			require.Contains(t, said, "check KEY_VAULT_URL")
