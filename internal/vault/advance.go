@@ -31,7 +31,14 @@ func (v *Vault) Advance(ctx context.Context, n Names, a token.Account, dead toke
 	if exists && current.Fingerprint == heir.Fingerprint {
 		return true, nil
 	}
-	if _, _, err := v.set(ctx, n.RefreshToken, heir.Value, Properties{Tags: heirsTags(heir, a, run)}); err != nil {
+	tags := numbered(heir, a, run)
+	if !heir.tagged {
+		// So that what a person puts there meanwhile is known to come after it.
+		if err := v.tag(ctx, n.RefreshToken, heir.Version, tags); err != nil {
+			return false, err
+		}
+	}
+	if _, _, err := v.set(ctx, n.RefreshToken, heir.Value, Properties{Tags: tags}); err != nil {
 		return false, err
 	}
 	// Another writer may have been faster, and the heir lies on top of its token.
@@ -70,15 +77,6 @@ func consents(h Held, versions []Properties) bool {
 
 // known reports whether some version's tags name this token as its own.
 func known(f token.Fingerprint, versions []Properties) bool {
-	_, known := firstWritten(f, versions)
+	_, known := firstWritten(versions)[f]
 	return known
-}
-
-// heirsTags describe the heir where it is put on top. One of ours keeps its
-// tags, the intent record among them: a run may have spent it already.
-func heirsTags(heir Held, a token.Account, run Run) map[string]string {
-	if heir.tagged {
-		return heir.properties.Tags
-	}
-	return tagsOf(a, heir.Provenance, heir.UserID, heir.ObtainedAt, run)
 }

@@ -28,7 +28,7 @@ func overtaken(current Held, versions []Properties) bool {
 		return false
 	}
 	newest, _ := provenanceOf(ours[0].Tags)
-	return byRank(parents(versions))(newest, current.Provenance) < 0
+	return byRank(versions)(newest, current.Provenance) < 0
 }
 
 // laterThan reports whether some version is of a later generation.
@@ -63,7 +63,7 @@ func newestFirst(versions []Properties) []Properties {
 		_, tagged := provenanceOf(v.Tags)
 		return !tagged
 	})
-	compare := byRank(parents(versions))
+	compare := byRank(versions)
 	slices.SortFunc(ours, func(a, b Properties) int {
 		pa, _ := provenanceOf(a.Tags)
 		pb, _ := provenanceOf(b.Tags)
@@ -72,44 +72,46 @@ func newestFirst(versions []Properties) []Properties {
 	return ours
 }
 
-// byRank orders tokens, the newest first: unspent before spent, then by
-// generation. Of two, the one that a consent gave came later than the one that
-// was in flight at that moment.
-func byRank(spent map[token.Fingerprint]bool) func(a, b token.Provenance) int {
-	one := func(b bool) int {
-		if b {
-			return 1
-		}
-		return 0
-	}
+// byRank orders tokens, the newest first: unspent before spent, then by age.
+func byRank(versions []Properties) func(a, b token.Provenance) int {
+	spent, age := parents(versions), byAge(versions)
 	return func(a, b token.Provenance) int {
-		return cmp.Or(
-			cmp.Compare(one(spent[a.Fingerprint]), one(spent[b.Fingerprint])),
-			cmp.Compare(b.Generation, a.Generation),
-			cmp.Compare(one(a.Parent != ""), one(b.Parent != "")),
-		)
+		return cmp.Or(one(spent[a.Fingerprint])-one(spent[b.Fingerprint]), age(a, b))
 	}
+}
+
+// byAge orders tokens by generation, the latest first. Of two, the one that a
+// consent gave came later than the one that was in flight at that moment. Two
+// consents share a generation where a run had read the first before the second
+// was put there, and numbered it afterwards; the vault's clock tells them apart.
+func byAge(versions []Properties) func(a, b token.Provenance) int {
+	written := firstWritten(versions)
+	return func(a, b token.Provenance) int {
+		inFlight := one(a.Parent != "") - one(b.Parent != "")
+		if order := cmp.Or(cmp.Compare(b.Generation, a.Generation), inFlight); order != 0 || a.Parent != "" {
+			return order
+		}
+		return written[b.Fingerprint].Compare(written[a.Fingerprint])
+	}
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // heirs lists the versions that may take a dead token's place, the best first:
-// unspent ones that outrank it, then those that a person may have put there just
-// when the dead token was being written over them.
+// unspent ones that it was spent for or that came after it, then those that a
+// person may have put there just when the dead token was being written over them.
 func heirs(dead token.Provenance, versions []Properties) []Properties {
-	gone := parents(versions)
+	gone, age := parents(versions), byAge(versions)
 	ranked := slices.DeleteFunc(newestFirst(versions), func(v Properties) bool {
 		p, _ := provenanceOf(v.Tags)
-		return gone[p.Fingerprint] || !outranks(p, dead)
+		return gone[p.Fingerprint] || p.Parent != dead.Fingerprint && age(p, dead) >= 0
 	})
 	return append(ranked, buried(dead, versions)...)
-}
-
-// outranks reports whether a token came after a dead one: by generation, as the
-// one that it was spent for, or as the consent that was given while the dead one
-// was in flight.
-func outranks(p, dead token.Provenance) bool {
-	return p.Generation > dead.Generation ||
-		p.Parent == dead.Fingerprint ||
-		p.Generation == dead.Generation && p.Parent == "" && dead.Parent != ""
 }
 
 // buried lists the enabled versions without our tags that came after the dead
@@ -117,7 +119,7 @@ func outranks(p, dead token.Provenance) bool {
 // latest first. Untagged versions from before are what another program rotated
 // through, and long spent.
 func buried(dead token.Provenance, versions []Properties) []Properties {
-	after, known := firstWritten(cmp.Or(dead.Parent, dead.Fingerprint), versions)
+	after, known := firstWritten(versions)[cmp.Or(dead.Parent, dead.Fingerprint)]
 	if !known {
 		return nil
 	}
@@ -129,16 +131,17 @@ func buried(dead token.Provenance, versions []Properties) []Properties {
 	return theirs
 }
 
-// firstWritten is when the first version that claims to be this token was
-// created; a late writer or a repair may have added more of them since.
-func firstWritten(f token.Fingerprint, versions []Properties) (first time.Time, known bool) {
+// firstWritten is when the first version that claims to be a token was created;
+// a late writer or a repair may have added more of them since.
+func firstWritten(versions []Properties) map[token.Fingerprint]time.Time {
+	first := map[token.Fingerprint]time.Time{}
 	for _, v := range versions {
 		p, tagged := provenanceOf(v.Tags)
-		if tagged && p.Fingerprint == f && (!known || v.Created.Before(first)) {
-			first, known = v.Created, true
+		if before, known := first[p.Fingerprint]; tagged && (!known || v.Created.Before(before)) {
+			first[p.Fingerprint] = v.Created
 		}
 	}
-	return first, known
+	return first
 }
 
 // spent reports whether some version says that it was issued for this token.

@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -66,29 +65,34 @@ func tagsOf(a token.Account, p token.Provenance, userID string, obtained time.Ti
 	return tags
 }
 
-// withIntent returns the tags of a refresh token that run is about to spend,
-// keeping whatever tags its owner put there. Tags of ours that describe another
-// value go: they would make a person's new consent look like the old one.
-func withIntent(h Held, a token.Account, run Run, now time.Time) (map[string]string, error) {
-	tags := maps.Clone(h.properties.Tags)
-	if tags == nil {
-		tags = map[string]string{}
-	}
-	if !h.tagged {
-		for _, stale := range []string{tagParent, tagUserID, tagObtainedAt, tagStartedRun, tagEarlierRun} {
-			delete(tags, stale)
-		}
-		maps.Copy(tags, tagsOf(a, h.Provenance, h.UserID, h.ObtainedAt, run))
-	}
+// withIntent returns the tags of a refresh token that run is about to spend.
+func withIntent(h Held, a token.Account, run Run, now time.Time) map[string]string {
+	tags := numbered(h, a, run)
 	if earlier := tags[tagStartedRun]; earlier != "" && earlier != run.RunID {
 		tags[tagEarlierRun] = truncate(earlier + " " + tags[tagStartedAt])
 	}
 	tags[tagStartedAt] = now.UTC().Format(time.RFC3339Nano)
 	tags[tagStartedRun] = truncate(run.RunID)
-	if len(tags) > maxTags {
-		return nil, fmt.Errorf("it carries %d tags and Key Vault takes %d", len(tags), maxTags)
+	return tags
+}
+
+// numbered returns the tags of a refresh token with those that say which one it
+// is. It keeps whatever its owner put there and, where it is one of ours, the
+// intent record. Tags of ours that describe another value go: they would make a
+// person's new consent look like the old one.
+func numbered(h Held, a token.Account, run Run) map[string]string {
+	tags := maps.Clone(h.properties.Tags)
+	if h.tagged {
+		return tags
 	}
-	return tags, nil
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	for _, stale := range []string{tagParent, tagUserID, tagObtainedAt, tagStartedAt, tagStartedRun, tagEarlierRun} {
+		delete(tags, stale)
+	}
+	maps.Copy(tags, tagsOf(a, h.Provenance, h.UserID, h.ObtainedAt, run))
+	return tags
 }
 
 // provenanceOf reads a version's tags. ok is false where they are not ours.

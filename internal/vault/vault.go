@@ -38,11 +38,16 @@ var ErrMalformed = errors.New("malformed")
 // spend: when, and by which run. It is also the proof that the vault takes
 // writes, without which nothing may be spent.
 func (v *Vault) Begin(ctx context.Context, n Names, a token.Account, h Held, run Run) error {
-	tags, err := withIntent(h, a, run, v.now())
-	if err != nil {
-		return &Error{Op: "tag", Name: n.RefreshToken, Kind: ErrRejected, Detail: err.Error(), Fix: "remove some of your own tags from it"}
+	return v.tag(ctx, n.RefreshToken, h.Version, withIntent(h, a, run, v.now()))
+}
+
+// tag replaces a version's tags.
+func (v *Vault) tag(ctx context.Context, name, version string, tags map[string]string) error {
+	if len(tags) > maxTags {
+		return &Error{Op: "tag", Name: name, Kind: ErrRejected, Detail: fmt.Sprintf("it carries %d tags and Key Vault takes %d", len(tags), maxTags),
+			Fix: "remove some of your own tags from it"}
 	}
-	return v.secrets.SetTags(ctx, n.RefreshToken, h.Version, tags)
+	return v.secrets.SetTags(ctx, name, version, tags)
 }
 
 // access reads what the access token says of itself. An access token that is

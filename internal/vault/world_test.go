@@ -44,7 +44,6 @@ func newWorld(replay time.Duration) *world {
 	w.secrets.Now = func() time.Time { return w.now }
 	w.secrets.Before, w.secrets.After = w.before, w.after
 	w.vault = vault.New(w.secrets)
-	w.consent()
 	w.put()
 	return w
 }
@@ -54,9 +53,13 @@ func (w *world) consent() {
 	w.given = append(w.given, w.book.Consent(person, "", w.now).RefreshToken)
 }
 
-// put makes the person put the latest consent's token into the vault. Nobody
-// does that twice within a second, which is all that the vault's clock can tell.
+// put makes the person put the latest consent's token into the vault, who gives
+// one if there is none. Nobody does that twice within a second, which is all that
+// the vault's clock can tell.
 func (w *world) put() {
+	if len(w.given) == 0 {
+		w.consent()
+	}
 	w.now = w.now.Add(time.Second)
 	latest := w.given[len(w.given)-1]
 	w.given = nil
