@@ -53,7 +53,7 @@ where nothing newer is found than a token that a run was about to spend.`,
 		Args: noArgs,
 	}
 	flags.add(cmd)
-	cmd.Flags().StringArrayVar(&from, "from", nil, "read the runs of this workflow id as well")
+	cmd.Flags().StringArrayVar(&from, "from", nil, "read the runs of this `WORKFLOW_ID` as well")
 	output := outputFlag(cmd, "text")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		account, err := flags.account()

@@ -69,6 +69,7 @@ func (s terminal) eventually(holds func() bool) {
 // A provider that revokes everything at the second sight of a spent token shows
 // that recover presents none.
 func TestRecoverBringsBackWhatARunHasLost(t *testing.T) {
+	t.Parallel()
 	s := newTerminal(t, fitbit.Options{ReplayWindow: fitbit.NoReplay, ReuseRevokes: true})
 	s.consent("will", "ann", "bo", "cy")
 	run := s.unstored("will")
