@@ -25,8 +25,9 @@ type Protection struct {
 	Name string
 	Rule string // what the product does, in a sentence
 	File string // where it does it
-	// Lacking is what the product does not do yet of the rule; empty for nothing.
-	Lacking string
+	// Accepted is how far the product goes where it does less than the rule; empty
+	// where it does all of it. The page says what that may cost.
+	Accepted string
 	// Replay is the kind of provider whose tokens the rule saves.
 	Replay Replay
 
@@ -63,22 +64,21 @@ func Catalogue() []Protection {
 			Name: "Own intent record",
 			Rule: "A further attempt of the load takes a record of its own run for somebody else's: the attempt before may have written it over another's, and did not live to tell.",
 			File: "activities/load.go", Replay: Never,
-			Lacking: "a record that another run wrote between the load's reading and its own record is wiped out, and not looked for",
-			field:   func(p *Protections) *bool { return &p.OwnIntent },
+			field: func(p *Protections) *bool { return &p.OwnIntent },
 		},
 		{
 			Name: "Kept intent record",
 			Rule: "The record of a token counts on whichever of its versions it stands; a late writer that writes the token again does not wipe it out.",
 			File: "internal/vault/load.go", Replay: Never,
-			Lacking: "it reads the record of one version only",
-			field:   func(p *Protections) *bool { return &p.KeptIntent },
+			Accepted: "only the record on the version that is loaded counts",
+			field:    func(p *Protections) *bool { return &p.KeptIntent },
 		},
 		{
 			Name: "Look beneath",
 			Rule: "A load takes the newest refresh token of all versions, which need not be the current one.",
 			File: "internal/vault/load.go", Replay: Never,
-			Lacking: "it does so only where the access token is newer than the current refresh token, or absent",
-			field:   func(p *Protections) *bool { return &p.LookBeneath },
+			Accepted: "all versions are looked at only where the access token is newer than the current refresh token, or absent, or where either was put there by hand; a listing takes a call for every 25 versions, and an account has four more each day",
+			field:    func(p *Protections) *bool { return &p.LookBeneath },
 		},
 		{
 			Name: "Look before another attempt",
@@ -90,8 +90,7 @@ func Catalogue() []Protection {
 			Name: "Look or wait",
 			Rule: "Where a provider has no replay window to lose, an attempt that cannot look does not present the token either.",
 			File: "activities/call.go", Replay: Never,
-			Lacking: "it presents the token without having looked",
-			field:   func(p *Protections) *bool { return &p.LookOrWait },
+			field: func(p *Protections) *bool { return &p.LookOrWait },
 		},
 		{
 			Name: "Confirmed completion",
@@ -127,8 +126,8 @@ func Catalogue() []Protection {
 			Name: "Last look",
 			Rule: "After its last write a writer looks at all versions and puts the newest on top, for the vault has no compare-and-swap.",
 			File: "internal/vault/store.go", Replay: Never,
-			Lacking: "it looks at the current refresh token alone, and not at all where it was superseded on its first look",
-			field:   func(p *Protections) *bool { return &p.LastLook },
+			Accepted: "a writer looks at all versions only where the current refresh token or the access token shows that a newer one was there",
+			field:    func(p *Protections) *bool { return &p.LastLook },
 		},
 		{
 			Name: "Disconnected store",
@@ -145,7 +144,7 @@ func Catalogue() []Protection {
 		{
 			Name: "Rung of the histories",
 			Rule: "A run looks for a pair that was issued but not stored in the histories of earlier runs.",
-			File: "activities/histories.go", Replay: Never,
+			File: "activities/search.go", Replay: Never,
 			field: func(p *Protections) *bool { return &p.HistoryRung },
 		},
 	}
