@@ -14,11 +14,17 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// CallTimeout is the longest that one attempt of a Call activity may take. It is
-// short, because a worker that dies is only noticed when it has passed and a
-// provider's replay window is short too. The steps below fit into it.
+// CallTimeout is the longest that one attempt of a Call activity may take before
+// Temporal starts the next. It is short, because a worker that dies is only
+// noticed when it has passed and a provider's replay window is short too.
 const CallTimeout = 20 * time.Second
 
+// InFlight is the longest that a pair may be on its way: from the start of an
+// attempt until the pair is in the history or, in escrow, in a vault that answers.
+const InFlight = CallTimeout + escrowTimeout
+
+// Reading, the request and one report fit into CallTimeout; an escrow may go on
+// beyond it.
 const (
 	prepareTimeout  = 4 * time.Second  // all reading from the vault before the request
 	requestTimeout  = 12 * time.Second // the provider's answer
@@ -51,26 +57,33 @@ func (a *Activities) Call(ctx context.Context, in Loaded) (Called, error) {
 	// From here on the attempt must not be abandoned halfway: a cancelled context
 	// does not take back a request that the provider may have committed.
 	ctx = context.WithoutCancel(ctx)
-	requestCtx, cancel := context.WithTimeout(ctx, requestTimeout)
+	// A worker that was frozen or starved may have come too late: Temporal has
+	// started the next attempt already, or is about to.
+	within := min(requestTimeout, time.Until(info.Deadline)-completeTimeout)
+	if within <= 0 {
+		return Called{}, temporal.NewApplicationError(fmt.Sprintf("this attempt at the refresh of %s came too late to begin; nothing was sent", in.Account), tooLate)
+	}
+	requestCtx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	pair, err := a.Client.Refresh(requestCtx, p, client, refresh)
 	if err != nil {
-		return Called{}, a.refused(ctx, in, err)
+		return Called{}, a.refused(ctx, info, in, err)
 	}
 	a.Metrics.Answered(ctx, p.Name, "ok")
 	called := calledFrom(in, pair)
 	return Called{}, a.handOver(ctx, info, names, called, pair, !called.ForOtherUser(in))
 }
 
-// prepare opens the grant and, before a further attempt, looks for an escrowed
-// pair. It is short: a request that went out late would still be on its way when
-// Temporal starts the next attempt.
+// prepare opens the grant and looks for an escrowed pair before a further attempt,
+// or before a first one that had to wait for a worker. It is short: a request
+// that went out late would still be on its way when Temporal starts the next
+// attempt.
 func (a *Activities) prepare(ctx context.Context, info activity.Info, names vault.Names, in Loaded) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	refresh, client, err := a.openGrant(ctx, in.Account, in.Provenance.Generation, in.Grant)
-	if err == nil && info.Attempt > 1 {
-		err = a.mindEscrow(ctx, names, in)
+	if err == nil && (info.Attempt > 1 || time.Since(info.ScheduledTime) > CallTimeout) {
+		err = a.mindEscrow(ctx, info, names, in)
 	}
 	return refresh, client, err
 }
@@ -78,9 +91,9 @@ func (a *Activities) prepare(ctx context.Context, info activity.Info, names vaul
 // mindEscrow looks whether an earlier attempt, cut off from Temporal, has put its
 // pair into the vault. If so the refresh token is spent, and presenting it again
 // could make a provider that watches for reuse revoke everything.
-func (a *Activities) mindEscrow(ctx context.Context, names vault.Names, in Loaded) error {
+func (a *Activities) mindEscrow(ctx context.Context, info activity.Info, names vault.Names, in Loaded) error {
 	held, _, err := a.Vault.Load(ctx, names)
-	if err != nil && in.ReplayWindow == 0 {
+	if err != nil && !mayReplay(info, in) {
 		return temporal.NewApplicationError(fmt.Sprintf("cannot look for an escrowed pair before another attempt: %v", err), vaultNotReady)
 	}
 	if err != nil {
@@ -111,13 +124,25 @@ func calledFrom(in Loaded, pair token.Pair) Called {
 	return c
 }
 
-// refused turns a failed call into the activity's failure.
-func (a *Activities) refused(ctx context.Context, in Loaded, err error) error {
+// mayReplay reports whether the provider may still repeat what it answered to an
+// earlier attempt of this call.
+func mayReplay(info activity.Info, in Loaded) bool {
+	return info.Attempt > 1 && time.Since(info.ScheduledTime) < in.ReplayWindow
+}
+
+// refused turns a failed call into the activity's failure. While an earlier
+// attempt's answer may still be repeated, only the provider's word that the
+// grant is dead is final: a passing "invalid client" would otherwise let the
+// window close on an issued pair.
+func (a *Activities) refused(ctx context.Context, info activity.Info, in Loaded, err error) error {
 	var f *provider.Failure
 	if !errors.As(err, &f) {
 		return temporal.NewApplicationError(fmt.Sprintf("%s: the call did not go through", in.Account.Provider), providerNotReady)
 	}
 	a.Metrics.Answered(ctx, in.Account.Provider, string(f.Kind))
 	a.Log.WarnContext(ctx, "provider refused", "account", in.Account.String(), "generation", in.Provenance.Generation, "kind", string(f.Kind), "error", f)
+	if f.Kind != provider.GrantDead && mayReplay(info, in) {
+		return retryable(f)
+	}
 	return providerFailure(f)
 }

@@ -33,6 +33,7 @@ const (
 	vaultNotReady    = "VaultNotReady"
 	providerNotReady = "ProviderNotReady"
 	historyNotReady  = "HistoryNotReady"
+	tooLate          = "AttemptTooLate"
 	noWord           = "NoWordFromTemporal"
 )
 
@@ -81,6 +82,10 @@ func providerFailure(f *provider.Failure) error {
 	if kind, final := kinds[f.Kind]; final {
 		return fail(kind, f)
 	}
+	return retryable(f)
+}
+
+func retryable(f *provider.Failure) error {
 	return temporal.NewApplicationErrorWithOptions(f.Error(), providerNotReady, temporal.ApplicationErrorOptions{
 		NextRetryDelay: max(0, f.RetryAfter).Round(time.Second),
 	})

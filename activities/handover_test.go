@@ -53,7 +53,7 @@ func TestAPairWithoutTemporalsWordIsEscrowed(t *testing.T) {
 	t.Run("and is let go of when the attempt's time is over", func(t *testing.T) {
 		s := newSystem(t)
 		s.temporal.word = says(noWord)
-		err := s.call(attempt{deadline: time.Now()}, s.mustLoad())
+		err := s.call(attempt{deadline: soon()}, s.mustLoad())
 		require.Equal(t, "Temporal gave no word for generation 1 of fitbit/default; it is in the vault",
 			requireFailure(t, err, "NoWordFromTemporal", false))
 		s.requireHeldIsLive()
@@ -128,7 +128,7 @@ func TestDrainWaitsForAPairThatNobodyHasTaken(t *testing.T) {
 	s.temporal.word = says(noWord)
 
 	called := make(chan error, 1)
-	go func() { called <- s.call(attempt{deadline: time.Now()}, loaded) }()
+	go func() { called <- s.call(attempt{deadline: soon()}, loaded) }()
 	eventually(t, func() bool { return s.temporal.timesAsked() >= 1 })
 	drained := make(chan struct{})
 	go func() {
@@ -148,6 +148,9 @@ func TestDrainWaitsForAPairThatNobodyHasTaken(t *testing.T) {
 	s.requireHeldIsLive()
 }
 
+// soon is a deadline that leaves time for a request and little more.
+func soon() time.Time { return time.Now().Add(3500 * time.Millisecond) }
+
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
 	require.Eventually(t, holds, 20*time.Second, 5*time.Millisecond)
@@ -160,7 +163,7 @@ func TestDrainDoesNotWaitForNothing(t *testing.T) {
 func TestAnotherPersonsTokensAreNeverEscrowed(t *testing.T) {
 	for name, at := range map[string]attempt{
 		"Temporal no longer waits":   {},
-		"the attempt's time is over": {deadline: time.Now()},
+		"the attempt's time is over": {deadline: soon()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t)

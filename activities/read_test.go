@@ -47,5 +47,5 @@ func TestAGrantThatCannotBeReadSaysWhy(t *testing.T) {
 	s := newSystem(t)
 	s.missing("RefreshToken")
 	_, err := s.look()
-	require.Contains(t, requireFailure(t, err, activities.MissingSecret, true), "az keyvault secret set --name RefreshToken")
+	require.Contains(t, requireFailure(t, err, activities.MissingSecret, true), "az keyvault secret set --vault-name VAULT --name RefreshToken")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -40,6 +41,9 @@ type Recovery struct {
 	// Gone are the runs on the intent record that cannot be read: the namespace's
 	// retention has deleted their histories, or no listing finds them.
 	Gone []string `json:"gone,omitempty"`
+	// MayEnd is until when a call of a run on the intent record may be in flight;
+	// zero where none was found.
+	MayEnd time.Time `json:"mayEnd,omitzero"`
 	// FoundIn is the run whose history held the pair. It, Called and Stored are
 	// set for FoundInHistory.
 	FoundIn string  `json:"foundIn,omitempty"`
@@ -67,7 +71,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, err
 	if err := search.run(ctx); err != nil {
 		return Recovery{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
 	}
-	recovery := Recovery{Searched: search.searched(), Gone: search.gone}
+	recovery := Recovery{Searched: search.searched(), Gone: search.gone, MayEnd: search.mayEnd}
 	for _, f := range newestFirst(search.found) {
 		stored, err := a.store(ctx, f.called)
 		if err == nil {

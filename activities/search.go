@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -30,6 +31,8 @@ type search struct {
 	looked map[string]bool // by run id: whether its history is there
 	found  []finding
 	gone   []string // runs on the intent record that cannot be read
+	// mayEnd is until when a call of a run on the intent record may be in flight.
+	mayEnd time.Time
 }
 
 // finding is a pair that descends from the spent refresh token, and the run that
@@ -50,6 +53,7 @@ func (s *search) run(ctx context.Context) error {
 			if _, err := s.look(ctx, info.GetExecution()); err != nil {
 				return err
 			}
+			s.mayEnd = latest(s.mayEnd, lastSign(info).Add(InFlight))
 		}
 		if !s.looked[runID] {
 			s.gone = append(s.gone, runID)
@@ -77,6 +81,21 @@ func (s *search) run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// lastSign is when a run was last able to begin an attempt: when it ended, or now.
+func lastSign(info *workflowpb.WorkflowExecutionInfo) time.Time {
+	if info.GetCloseTime() == nil {
+		return time.Now()
+	}
+	return info.GetCloseTime().AsTime()
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func (s *search) list(ctx context.Context, query string, page []byte) (listed []*workflowpb.WorkflowExecutionInfo, next []byte, err error) {

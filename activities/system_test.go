@@ -112,6 +112,7 @@ type attempt struct {
 	number   int32           // 1 unless set
 	run      string          // "run-1" unless set
 	deadline time.Time       // in 20 s unless set
+	asked    time.Duration   // how long ago the run asked for it
 	ctx      context.Context // the test's unless set
 }
 
@@ -219,6 +220,7 @@ func (o *teller) GetInfo(ctx context.Context) activity.Info {
 	if o.at.run != "" {
 		info.WorkflowExecution.RunID = o.at.run
 	}
+	info.ScheduledTime = time.Now().Add(-o.at.asked)
 	info.Deadline = time.Now().Add(activities.CallTimeout)
 	if !o.at.deadline.IsZero() {
 		info.Deadline = o.at.deadline

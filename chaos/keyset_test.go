@@ -85,7 +85,7 @@ func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
 		"soft-deleted": {
 			func(s *system) { require.NoError(s.t, s.Vault.Delete(seal.SecretName)) },
 			func(s *system) { s.az("POST", "/deletedsecrets/"+seal.SecretName+"/recover") },
-			activities.MissingSecret, "bring it back with: az keyvault secret recover --name " + seal.SecretName,
+			activities.MissingSecret, "bring it back with: az keyvault secret recover --vault-name VAULT --name " + seal.SecretName,
 		},
 		"corrupt": {
 			func(s *system) {
@@ -135,7 +135,7 @@ func TestF18WorkerDoesNotReplaceADeletedKeyset(t *testing.T) {
 	require.NoError(t, err)
 	<-refusing.Ended()
 	require.Equal(t, 1, refusing.ExitCode())
-	require.True(t, strings.Contains(refusing.Output(), "bring it back with: az keyvault secret recover --name "+seal.SecretName), refusing.Output())
+	require.True(t, strings.Contains(refusing.Output(), "bring it back with: az keyvault secret recover --vault-name VAULT --name "+seal.SecretName), refusing.Output())
 	require.Len(t, s.Vault.Versions(seal.SecretName), 1)
 
 	s.az("POST", "/deletedsecrets/"+seal.SecretName+"/recover")

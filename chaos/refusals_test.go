@@ -76,7 +76,7 @@ func TestF09RetiredProviderFailsAsSuchAndNamesItsSuccessor(t *testing.T) {
 
 	failure := a.refresh().failure()
 	require.Equal(t, activities.ProviderRetired, failure.Type())
-	require.Contains(t, failure.Message(), "starter authorize --provider google-health")
+	require.Contains(t, failure.Message(), "consent anew at its successor, provider google-health")
 	require.Equal(t, 1, a.calls())
 	a.untouched(refreshToken, 1)
 	a.toldOnce(w, activities.ProviderRetired)

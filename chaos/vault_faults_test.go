@@ -120,7 +120,7 @@ func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T)
 				a.az("POST", "/deletedsecrets/"+secret+"/recover")
 				a.eventually("the secret is back", func() bool { return a.Vault.SetEnabled(secret, a.refreshVersions()[0].ID, true) == nil })
 			},
-			activities.MissingSecret, "az keyvault secret recover --name ",
+			activities.MissingSecret, "az keyvault secret recover --vault-name VAULT --name ",
 		},
 		"disabled": {
 			func(a account, secret string) {
@@ -129,7 +129,7 @@ func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T)
 			func(a account, secret string) {
 				require.NoError(a.t, a.Vault.SetEnabled(secret, a.refreshVersions()[0].ID, true))
 			},
-			activities.MissingSecret, "enable it with az keyvault secret set-attributes --enabled true",
+			activities.MissingSecret, "enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -120,6 +121,6 @@ func openKeyring(ctx context.Context, keyring *seal.Keyring, log *slog.Logger) e
 		if created {
 			log.Info("created the keyset for sealing", "secret", seal.SecretName)
 		}
-		return err != nil && !vault.Retryable(err), err
+		return !vault.Retryable(err) || errors.Is(err, seal.ErrCorrupt), err
 	})
 }

@@ -29,11 +29,11 @@ func TestASecretThatIsNotAsItShouldBeFailsTheRunUntilItIsMended(t *testing.T) {
 		says        []string
 	}{
 		{"refresh token is soft-deleted", remove(refreshToken), recovered(refreshToken), activities.MissingSecret,
-			[]string{"vault: get " + refreshToken + ": soft-deleted", "; bring it back with: az keyvault secret recover --name " + refreshToken}},
+			[]string{"vault: get " + refreshToken + ": soft-deleted", "; bring it back with: az keyvault secret recover --vault-name VAULT --name " + refreshToken}},
 		{"refresh token is disabled", enable(refreshToken, false), enable(refreshToken, true), activities.MissingSecret,
-			[]string{"vault: get " + refreshToken + ": disabled", "; enable it with az keyvault secret set-attributes --enabled true"}},
+			[]string{"vault: get " + refreshToken + ": disabled", "; enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true"}},
 		{"credentials are soft-deleted", remove(credentials), recovered(credentials), activities.MissingSecret,
-			[]string{"vault: get FitbitCredentials: soft-deleted", "; bring it back with: az keyvault secret recover --name FitbitCredentials"}},
+			[]string{"vault: get FitbitCredentials: soft-deleted", "; bring it back with: az keyvault secret recover --vault-name VAULT --name FitbitCredentials"}},
 		{"credentials are in the clear", put(credentials, client.ID+":"+client.Secret.Reveal()), mended, activities.MalformedSecret,
 			[]string{"FitbitCredentials: malformed (it looks like client_id:client_secret in the clear, not in base64)", "; store the base64 of client_id:client_secret in it"}},
 		{"credentials are no base64", put(credentials, "fake-client-secret!"), mended, activities.MalformedSecret,
@@ -64,7 +64,7 @@ func TestCredentialsThatNobodyStoredAreNamedWithTheCommandThatStoresThem(t *test
 	s.purge("FitbitCredentials")
 	s.work()
 	s.failsUntouched(func() (workflows.Result, error) { return s.refresh(account) }, activities.MissingSecret,
-		"vault: get FitbitCredentials: not found", "; store the base64 of client_id:client_secret in it: az keyvault secret set --name FitbitCredentials")
+		"vault: get FitbitCredentials: not found", "; store the base64 of client_id:client_secret in it: az keyvault secret set --vault-name VAULT --name FitbitCredentials")
 	_, err := s.Vault.Put("FitbitCredentials", credentials)
 	require.NoError(t, err)
 	s.refreshes(account)

@@ -90,7 +90,7 @@ func TestADeletedKeysetEndsTheWorkerWithTheCommandThatBringsItBack(t *testing.T)
 	require.NoError(t, s.work().Stop(patience))
 	require.NoError(t, s.Vault.Delete(seal.SecretName))
 	said := s.launch().ends(1)
-	require.Contains(t, said, "bring it back with: az keyvault secret recover --name TokenKeeperKeyset")
+	require.Contains(t, said, "bring it back with: az keyvault secret recover --vault-name VAULT --name TokenKeeperKeyset")
 	oneLine(t, said)
 }
 

@@ -87,7 +87,23 @@ func TestNothingFoundMeansThatAPersonMustConsent(t *testing.T) {
 		"the vault and 3 earlier runs hold nothing newer; have the person consent again and store the new refresh token", message)
 	require.Equal(t, []activities.Notice{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
 	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
-	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant", "Alert"}, s.order(), "what the vault holds is left as it is")
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant", "RecoverGrant", "Alert"}, s.order(), "what the vault holds is left as it is")
+	require.Equal(t, activities.InFlight, s.step(t, "timer").timer, "whoever spent it a moment ago is waited for")
+}
+
+func TestAPairThatArrivesAfterTheRefusalIsFoundAtTheLastLook(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.InvalidGrant))
+	s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+		if n == 1 {
+			return activities.Recovery{Searched: 3}, nil
+		}
+		return foundInHistory(n, lost)
+	}
+	result, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.Empty(t, s.notices)
 }
 
 // spentBefore is a vault whose token an earlier run was about to spend.

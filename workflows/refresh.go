@@ -91,8 +91,8 @@ type run struct {
 	sources    []string
 	unanswered bool // a cancelled call was given up before the provider answered
 
-	at      waiting // what the run is at
-	overdue string  // the reason that a person was told of; empty for none
+	at      waiting  // what the run is at
+	overdue []string // the reasons that a person was told of
 }
 
 // refresh goes from a grant to a stored pair, starting over where a newer grant
@@ -124,7 +124,7 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 		case activities.GrantOutdated:
 			// Another load says what may have become of it.
 		case activities.InvalidGrant:
-			recovery, recoverErr := r.recover(ctx, loaded)
+			recovery, recoverErr := r.lastLook(ctx, loaded)
 			if recoverErr != nil || enough(recovery, workflow.Now(ctx)) {
 				return recoveredFrom(recovery), recoverErr
 			}

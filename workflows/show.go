@@ -23,7 +23,7 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 	if err == nil {
 		r.setHealth(ctx, HealthGood)
 		r.say(ctx, "%s", inWords(result, workflow.Now(ctx)))
-		for _, reason := range []string{before, r.overdue} {
+		for _, reason := range append(r.overdue, before) {
 			if reason != "" {
 				r.alert(ctx, activities.Notice{Reason: reason, Healed: true, Message: inWords(result, workflow.Now(ctx))})
 			}

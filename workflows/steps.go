@@ -42,7 +42,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 	defer giveUp()
 	callCtx = workflow.WithActivityOptions(callCtx, workflow.ActivityOptions{
 		StartToCloseTimeout: activities.CallTimeout,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1.5, MaximumInterval: 5 * time.Minute},
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: firstPause(loaded), BackoffCoefficient: 1.5, MaximumInterval: 5 * time.Minute},
 		WaitForCancellation: true,
 		Summary:             fmt.Sprintf("spend generation %d (%s) of %s", loaded.Provenance.Generation, loaded.Provenance.Fingerprint, r.account),
 	})
@@ -54,7 +54,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { cancelled = true }).
 		Select(ctx)
 	if cancelled {
-		grace := max(loaded.ReplayWindow, inFlight)
+		grace := max(loaded.ReplayWindow, activities.InFlight)
 		r.say(ctx, "Cancelled. Bringing the call to %s to its end first, for up to %s.", loaded.ProviderTitle, grace)
 		timerCtx, stopTimer := workflow.WithCancel(callCtx)
 		workflow.NewSelector(callCtx).
@@ -73,6 +73,16 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 		return activities.Called{}, ctx.Err()
 	}
 	return called, err
+}
+
+// firstPause is what a failed call waits before the second attempt. Where the
+// provider repeats a lost answer, haste saves it; where it never does, a second
+// attempt must not meet the first one's pair on its way.
+func firstPause(loaded activities.Loaded) time.Duration {
+	if loaded.ReplayWindow == 0 {
+		return activities.InFlight
+	}
+	return time.Second
 }
 
 // store has the pair written. From here on nothing stops the run: not a

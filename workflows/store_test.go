@@ -35,14 +35,36 @@ func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
 	require.Equal(t, will, began.Account)
 	require.Equal(t, workflows.StoreStuck, began.Reason)
 	require.False(t, began.Healed)
-	require.Regexp(t, `^Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it\. Run \S+ has been trying for 10m0s and goes on\.$`, began.Message)
+	require.Regexp(t, `^Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it\. Run \S+ goes on trying\.$`, began.Message)
 	require.Equal(t, workflows.StoreStuck, over.Reason)
 	require.True(t, over.Healed)
 	require.Contains(t, over.Message, "Generation 5 of fitbit/will is in the vault")
 
 	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
-	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it. For 10m0s now. Still trying.",
+	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it. For some 10m0s now. Still trying.",
 		s.step(t, "Alert").details)
+}
+
+func TestEachThingThatARunIsOverdueForIsTold(t *testing.T) {
+	s := newScenario(t)
+	began := s.Now()
+	s.call = func(_ int, in activities.Loaded) (activities.Called, error) {
+		if s.Now().Sub(began) < time.Hour {
+			return activities.Called{}, forNow("ProviderNotReady")
+		}
+		return issuedFor(in), nil
+	}
+	s.awayFor(24 * time.Hour)
+	_, err := s.refresh()
+	require.NoError(t, err)
+	var told []string
+	for _, n := range s.notices {
+		if !n.Healed {
+			told = append(told, n.Reason)
+		}
+	}
+	require.Equal(t, []string{workflows.CallStuck, workflows.StoreStuck}, told)
+	require.Len(t, s.notices, 4, "and that each is over")
 }
 
 func TestNobodyIsToldOfAVaultThatIsBackInTenMinutes(t *testing.T) {

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -26,25 +27,35 @@ type waiting struct {
 	words  string
 }
 
-// watch tells a person, once, that the run is overdue. The function that it
-// returns ends the watch; afterwards r.overdue says what was told.
+// watch tells a person that the run is overdue, once for each thing that it waits
+// for. The function that it returns ends the watch; afterwards r.overdue says
+// what was told.
 func (r *run) watch(ctx workflow.Context) (end func()) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	over, settle := workflow.NewFuture(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		defer settle.SetValue(nil)
-		if workflow.NewTimer(timerCtx, OverdueAfter).Get(ctx, nil) != nil {
-			return // the run was done in time
+		// Nothing comes after the store, so what it waits for is told last.
+		for !slices.Contains(r.overdue, StoreStuck) {
+			if workflow.NewTimer(timerCtx, OverdueAfter).Get(ctx, nil) != nil {
+				return // the run is done
+			}
+			if !slices.Contains(r.overdue, r.at.reason) {
+				r.tellOverdue(ctx)
+			}
 		}
-		r.overdue = r.at.reason
-		r.setHealth(ctx, HealthStuck)
-		r.say(ctx, "%s For %s now. Still trying.", r.at.words, OverdueAfter)
-		r.alert(ctx, activities.Notice{Reason: r.overdue, Message: fmt.Sprintf("%s Run %s has been trying for %s and goes on.",
-			r.at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID, OverdueAfter)})
 	})
 	return func() {
 		stopTimer()
 		_ = over.Get(ctx, nil) // an alert that has begun is said to its end
 	}
+}
+
+func (r *run) tellOverdue(ctx workflow.Context) {
+	r.overdue = append(r.overdue, r.at.reason)
+	r.setHealth(ctx, HealthStuck)
+	r.say(ctx, "%s For some %s now. Still trying.", r.at.words, OverdueAfter)
+	r.alert(ctx, activities.Notice{Reason: r.at.reason, Message: fmt.Sprintf("%s Run %s goes on trying.",
+		r.at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)})
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"tokenkeeper/internal/token"
 )
@@ -28,9 +27,10 @@ type Answer struct {
 }
 
 // decode reads the body into v and reports in words why it could not; empty
-// means that it could. The body has to be one whole JSON object.
+// means that it could. The body has to be one whole JSON object; one with a name
+// in another encoding is one all the same, for a pair must not be lost to that.
 func (a Answer) decode(v any) string {
-	body := strings.TrimSpace(a.Body.Reveal())
+	body := strings.TrimSpace(strings.TrimPrefix(a.Body.Reveal(), "\ufeff"))
 	switch {
 	case len(a.Body.Reveal()) > MaxBody:
 		return "an answer of more than 1 MiB"
@@ -40,7 +40,7 @@ func (a Answer) decode(v any) string {
 		return "an empty answer"
 	case strings.HasPrefix(body, "<"):
 		return "HTML instead of JSON"
-	case !strings.HasPrefix(body, "{") || !utf8.ValidString(body):
+	case !strings.HasPrefix(body, "{"):
 		return "something other than JSON"
 	case !json.Valid([]byte(body)):
 		return "broken or truncated JSON"

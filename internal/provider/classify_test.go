@@ -118,7 +118,7 @@ func TestClassifyRefusals(t *testing.T) {
 }
 
 func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
-	cut := answer(200, `{"access_token":"a","refresh_token":"r","token_type":"Bearer"}`)
+	cut := answer(200, `{"access_token":"a","refresh_token":"r"`)
 	cut.Cut = true
 	for _, tc := range []struct {
 		name     string
@@ -129,7 +129,7 @@ func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
 		{"a page", "fitbit", answer(200, wafPage), "HTML instead of JSON"},
 		{"nothing", "fitbit", answer(204, ""), "an empty answer"},
 		{"truncated", "fitbit", answer(200, `{"access_token":"a","refresh_token":"`+echoed), "broken or truncated JSON"},
-		{"broke off where it looked whole", "fitbit", cut, "an answer that broke off"},
+		{"broke off", "fitbit", cut, "an answer that broke off"},
 		{"a list", "fitbit", answer(200, `[]`), "something other than JSON"},
 		{"a number for a token", "fitbit", answer(200, `{"access_token":1,"refresh_token":"r"}`), "JSON of another shape"},
 		{"over a mebibyte", "fitbit", answer(200, `{"access_token":"a","refresh_token":"r"`+strings.Repeat(" ", provider.MaxBody)+`}`), "an answer of more than 1 MiB"},
@@ -141,7 +141,7 @@ func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
 		{"an empty refresh token of single use", "fitbit", answer(200, `{"access_token":"a","refresh_token":""}`), "no refresh token"},
 		{"null for a refresh token of single use", "fitbit", answer(200, `{"access_token":"a","refresh_token":null}`), "no refresh token"},
 		{"a damaged refresh token", "fitbit", answer(200, `{"access_token":"a","refresh_token":"r\ufffd"}`), "a refresh token with characters that none may have"},
-		{"not UTF-8", "fitbit", answer(200, "{\"access_token\":\"a\",\"refresh_token\":\"r\xff\"}"), "something other than JSON"},
+		{"not UTF-8 in a token", "fitbit", answer(200, "{\"access_token\":\"a\",\"refresh_token\":\"r\xff\"}"), "a refresh token with characters that none may have"},
 		{"an error with 200", "google-health", answer(200, deadBody), "an error code in an answer of success"},
 		{"a Fitbit error with 200", "fitbit", answer(200, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), "an error code in an answer of success"},
 	} {
@@ -195,6 +195,8 @@ func TestClassifyReadsAPair(t *testing.T) {
 		{"an absurd lifetime", provider.SingleUse, `{"access_token":"a","refresh_token":"r","expires_in":1e18}`, bare},
 		{"a lifetime in words", provider.SingleUse, `{"access_token":"a","refresh_token":"r","expires_in":"NaN"}`, bare},
 		{"a token type of its own", provider.SingleUse, `{"access_token":"a","refresh_token":"r","token_type":7}`, bare},
+		{"a name in another encoding", provider.SingleUse, "{\"access_token\":\"a\",\"refresh_token\":\"r\",\"name\":\"J\xe9r\xf4me\"}", bare},
+		{"a byte order mark", provider.SingleUse, "\ufeff" + `{"access_token":"a","refresh_token":"r"}`, bare},
 		{"a lifetime of zero, which says nothing", provider.SingleUse, `{"access_token":"a","refresh_token":"r","expires_in":0}`, bare},
 		{"a user id that is a number", provider.SingleUse, `{"access_token":"a","refresh_token":"r","user_id":12345678901}`, with(func(p *token.Pair) { p.UserID = "12345678901" })},
 		{"fields of unknown shapes lose no pair", provider.SingleUse, `{"access_token":"a","refresh_token":"r","user_id":{},"scope":["x"],"extra":[1]}`, bare},

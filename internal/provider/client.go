@@ -52,7 +52,7 @@ func (c *Client) Refresh(ctx context.Context, p Provider, cl token.Client, rt to
 		return token.Pair{}, &Failure{
 			Provider: p.Name, Kind: Rejected,
 			Detail: "there is no refresh token to spend; nothing was sent",
-			Fix:    "store one with: starter authorize --provider " + p.Name,
+			Fix:    "have the person consent at " + p.Title + " and store the refresh token in the vault",
 		}
 	}
 	once := &exchange{transport: c.transport}

@@ -182,10 +182,20 @@ func TestRefreshReadsNoMoreThanAMebibyte(t *testing.T) {
 func TestAnAnswerThatBreaksOffIsMalformed(t *testing.T) {
 	p, _ := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
-		reply(w, goodAnswer)
+		reply(w, goodAnswer[:len(goodAnswer)-1])
 	})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
 	require.Equal(t, "an answer that broke off", failureOf(t, err, provider.Malformed).Detail)
+}
+
+func TestAPairThatIsWholeOutlivesItsConnection(t *testing.T) {
+	p, _ := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		reply(w, goodAnswer)
+	})
+	pair, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
+	require.NoError(t, err)
+	require.False(t, pair.RefreshToken.Empty())
 }
 
 func TestRefreshSendsNothingWithoutARefreshToken(t *testing.T) {

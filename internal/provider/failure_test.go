@@ -33,13 +33,13 @@ func TestFailuresTellWhatWhyAndTheFix(t *testing.T) {
 		want     string
 	}{
 		{"a dead grant", lookup(t, "fitbit"), answer(400, fitbitError("invalid_grant", "")),
-			"provider: refresh at fitbit: grant dead (400 Bad Request, invalid_grant); if no newer token is in the vault, the person must consent again: starter authorize --provider fitbit"},
+			"provider: refresh at fitbit: grant dead (400 Bad Request, invalid_grant); if no newer token is in the vault, the person must consent again at Fitbit, and the new refresh token goes into the vault"},
 		{"a wrong client", lookup(t, "fitbit"), answer(401, fitbitError("invalid_client", "")),
 			"provider: refresh at fitbit: client refused (401 Unauthorized, invalid_client); check the client id and secret in the vault's FitbitCredentials (base64 of client_id:client_secret) against the app's registration at Fitbit"},
 		{"a rejected request", unnamed, answer(400, `{"error":"invalid_scope"}`),
 			"provider: refresh at google-health: request rejected (400 Bad Request, invalid_scope); check the entry of google-health in the providers file; if there is none, this is a defect to report"},
 		{"retired with a successor", lookup(t, "fitbit"), answer(410, ""),
-			"provider: refresh at fitbit: retired (410 Gone); Fitbit has ended this API in autumn 2026; grants do not move, so the person must consent anew at its successor: starter authorize --provider google-health"},
+			"provider: refresh at fitbit: retired (410 Gone); Fitbit has ended this API in autumn 2026; grants do not move, so the person must consent anew at its successor, provider google-health"},
 		{"retired without a successor", unnamed, answer(410, ""),
 			"provider: refresh at google-health: retired (410 Gone); Google Health has ended this API; look up its successor and correct token_url of google-health in the providers file"},
 		{"rate limited", lookup(t, "fitbit"), answer(429, "", "Retry-After", "2100"),

@@ -7,7 +7,7 @@ import "fmt"
 func fix(p Provider, kind Kind, code string) string {
 	switch kind {
 	case GrantDead:
-		return fmt.Sprintf("if no newer token is in the vault, the person must consent again: starter authorize --provider %s", p.Name)
+		return fmt.Sprintf("if no newer token is in the vault, the person must consent again at %s, and the new refresh token goes into the vault", p.Title)
 	case ClientWrong:
 		return fmt.Sprintf("check the client id and secret in the vault's %s (base64 of client_id:client_secret) against the app's registration at %s", p.CredentialsName(), p.Title)
 	case Rejected:
@@ -28,7 +28,7 @@ func retiredFix(p Provider) string {
 	if p.Status.Successor == "" {
 		return s + fmt.Sprintf("; look up its successor and correct token_url of %s in the providers file", p.Name)
 	}
-	return s + fmt.Sprintf("; grants do not move, so the person must consent anew at its successor: starter authorize --provider %s", p.Status.Successor)
+	return s + fmt.Sprintf("; grants do not move, so the person must consent anew at its successor, provider %s", p.Status.Successor)
 }
 
 // unexpectedFix explains the one code that a token endpoint has no business

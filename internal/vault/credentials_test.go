@@ -66,13 +66,13 @@ func TestMalformedCredentialsAreNamedAndNeverShown(t *testing.T) {
 func TestCredentialsThatCannotBeReadAreExplained(t *testing.T) {
 	r := open(t)
 	_, err := r.vault.Credentials(t.Context(), names)
-	require.EqualError(t, err, "vault: get FitbitCredentials: not found (in memory); store the base64 of client_id:client_secret in it: az keyvault secret set --name FitbitCredentials --file FILE")
+	require.EqualError(t, err, "vault: get FitbitCredentials: not found (in memory); store the base64 of client_id:client_secret in it: az keyvault secret set --vault-name VAULT --name FitbitCredentials --file FILE")
 
 	r.secrets.Put(names.Credentials, encoded("23ABCD:fake-client-secret"))
 	r.secrets.Delete(names.Credentials)
 	_, err = r.vault.Credentials(t.Context(), names)
 	require.ErrorIs(t, err, vault.ErrDeleted)
-	require.ErrorContains(t, err, "az keyvault secret recover --name FitbitCredentials")
+	require.ErrorContains(t, err, "az keyvault secret recover --vault-name VAULT --name FitbitCredentials")
 
 	r.secrets.Before = refusing("get "+names.Credentials, vault.ErrUnavailable)
 	_, err = r.vault.Credentials(t.Context(), names)

@@ -31,7 +31,7 @@ func (k *Keysets) Keysets(ctx context.Context) ([][]byte, error) {
 		}
 		if deleted {
 			return nil, &Error{Op: "get", Name: seal.SecretName, Kind: ErrDeleted,
-				Fix: "bring it back with: az keyvault secret recover --name " + seal.SecretName}
+				Fix: "bring it back with: az keyvault secret recover --vault-name VAULT --name " + seal.SecretName}
 		}
 		return nil, nil
 	case err != nil:

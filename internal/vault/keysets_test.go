@@ -44,7 +44,7 @@ func TestADeletedKeysetIsNoAbsence(t *testing.T) {
 	require.NoError(t, keysets.Put(t.Context(), []byte("fake-keyset-1")))
 	secrets.Delete(seal.SecretName)
 	_, err := keysets.Keysets(t.Context())
-	require.EqualError(t, err, "vault: get TokenKeeperKeyset: soft-deleted; bring it back with: az keyvault secret recover --name TokenKeeperKeyset")
+	require.EqualError(t, err, "vault: get TokenKeeperKeyset: soft-deleted; bring it back with: az keyvault secret recover --vault-name VAULT --name TokenKeeperKeyset")
 	require.ErrorIs(t, keysets.Put(t.Context(), []byte("fake-keyset-2")), vault.ErrDeleted)
 }
 

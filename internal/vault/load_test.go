@@ -70,9 +70,9 @@ func TestATokenThatCannotBeReadIsExplained(t *testing.T) {
 		want  string
 	}{
 		{"missing", func(*room) {}, vault.ErrNotFound,
-			"vault: get will-RefreshToken: not found (in memory); store the refresh token from the provider's consent in it: az keyvault secret set --name will-RefreshToken --file FILE"},
+			"vault: get will-RefreshToken: not found (in memory); store the refresh token from the provider's consent in it: az keyvault secret set --vault-name VAULT --name will-RefreshToken --file FILE"},
 		{"soft-deleted", func(r *room) { r.upTo(old, 1); r.secrets.Delete(names.RefreshToken) }, vault.ErrDeleted,
-			"vault: get will-RefreshToken: soft-deleted (in memory); bring it back with: az keyvault secret recover --name will-RefreshToken"},
+			"vault: get will-RefreshToken: soft-deleted (in memory); bring it back with: az keyvault secret recover --vault-name VAULT --name will-RefreshToken"},
 		{"disabled", func(r *room) { r.upTo(old, 1); r.secrets.Disable(names.RefreshToken) }, vault.ErrDisabled,
 			"vault: get will-RefreshToken: disabled"},
 		{"empty", func(r *room) { r.secrets.Put(names.RefreshToken, " \n") }, vault.ErrMalformed,

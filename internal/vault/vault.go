@@ -131,10 +131,10 @@ func (v *Vault) explain(ctx context.Context, err error, name, content string) er
 	explained := *e
 	if deleted, lookErr := v.secrets.IsDeleted(ctx, name); lookErr == nil && deleted {
 		explained.Kind = ErrDeleted
-		explained.Fix = fmt.Sprintf("bring it back with: az keyvault secret recover --name %s", name)
+		explained.Fix = fmt.Sprintf("bring it back with: az keyvault secret recover --vault-name VAULT --name %s", name)
 		return &explained
 	}
-	explained.Fix = fmt.Sprintf("store %s in it: az keyvault secret set --name %s --file FILE", content, name)
+	explained.Fix = fmt.Sprintf("store %s in it: az keyvault secret set --vault-name VAULT --name %s --file FILE", content, name)
 	return &explained
 }
 

@@ -134,7 +134,7 @@ func theRoomStoresIntoADeletedName(t *testing.T, s subject) {
 	s.delete(t, names.RefreshToken)
 	_, _, err := room.Load(t.Context(), names)
 	require.ErrorIs(t, err, vault.ErrDeleted)
-	require.ErrorContains(t, err, "az keyvault secret recover --name "+names.RefreshToken)
+	require.ErrorContains(t, err, "az keyvault secret recover --vault-name VAULT --name "+names.RefreshToken)
 
 	entry := issued(account, held.Provenance)
 	if s.mutesDeleted {

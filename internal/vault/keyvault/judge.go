@@ -133,7 +133,7 @@ func judgeForbidden(f failure) verdict {
 	detail := describe(f)
 	switch f.inner {
 	case "SecretDisabled":
-		return verdict{vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --enabled true"}
+		return verdict{vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true"}
 	case "ForbiddenByFirewall":
 		return verdict{vault.ErrDenied, detail, "let this machine's address through the vault's firewall"}
 	case "AccessDenied":

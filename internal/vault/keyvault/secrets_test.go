@@ -53,7 +53,7 @@ func TestWhatCannotBeReadIsNamedWithTheReason(t *testing.T) {
 
 	require.NoError(t, server.SetEnabled(name, put(t, server, name, value), false))
 	_, err = c.Get(t.Context(), name, "")
-	require.EqualError(t, err, "vault: get will-RefreshToken: disabled (403 Forbidden, SecretDisabled); enable it with az keyvault secret set-attributes --enabled true")
+	require.EqualError(t, err, "vault: get will-RefreshToken: disabled (403 Forbidden, SecretDisabled); enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true")
 }
 
 func TestWhatTheVaultCannotHoldIsRejected(t *testing.T) {
