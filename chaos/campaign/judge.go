@@ -16,11 +16,11 @@ type Kill struct{ At, Gone time.Time }
 // How long the provider's commit may be from a kill that explains a loss. Before
 // it, the request was on its way, and a provider does not notice who hung up.
 // After it, the answer was on its way and then the pair on its way to Temporal;
-// what is lost later than that was dropped by somebody alive. Half a second and
-// a second are for a busy machine.
+// what is lost later than that was dropped by somebody alive. The margins are for
+// a busy machine: the longest gap seen on one was a tenth of a second.
 const (
-	requestAtMost = halfway + 500*time.Millisecond
-	gapAtMost     = halfway + time.Second
+	requestAtMost = halfway + 100*time.Millisecond
+	gapAtMost     = halfway + 350*time.Millisecond
 )
 
 // within finds the kill that fell between the request and the moment when a

@@ -88,9 +88,14 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	return s, err
 }
 
-// providers points the built-in provider at the simulator.
+// providers points the built-in provider at the simulator and says how long that
+// repeats an answer.
 func (s *Stack) providers() string {
 	base := s.Provider.URL()
+	window := max(0, s.options.Provider.ReplayWindow) // NoReplay is negative
+	if s.options.Provider.ReplayWindow == 0 {
+		window = fitbit.DefaultReplayWindow
+	}
 	return strings.Join([]string{
 		"providers:",
 		"  fitbit:",
@@ -98,6 +103,7 @@ func (s *Stack) providers() string {
 		"    token_url: " + base + "/oauth2/token",
 		"    revoke_url: " + base + "/oauth2/revoke",
 		"    introspect_url: " + base + "/1.1/oauth2/introspect",
+		"    replay_window: " + window.String(),
 		"",
 	}, "\n")
 }
