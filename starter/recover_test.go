@@ -15,55 +15,74 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// unstored loses an account's pair between call and store: the worker is killed,
-// the run terminated, and the provider does not repeat its answer. It returns the
-// run that holds the pair.
-func (s terminal) unstored(name string) (runID string) {
+// unstored loses accounts' pairs between call and store: the worker is killed,
+// the runs are terminated, and the provider does not repeat its answers. It
+// returns the runs that hold the pairs.
+func (s terminal) unstored(names ...string) (runIDs []string) {
 	s.t.Helper()
-	user := stack.UserOf(name)
-	doomed := s.work()
-	require.NoError(s.t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, User: user, Hold: true}))
-	s.starter(0, "refresh", "--account", name, "--wait=false")
-	s.eventually(func() bool { return s.Provider.Held(user) == 1 })
-	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
-	s.Provider.Release(user)
-
 	c, err := s.Temporal.Dial()
 	require.NoError(s.t, err)
 	defer c.Close()
-	id := workflows.ID(token.Account{Provider: "fitbit", Name: name})
-	s.eventually(func() bool {
-		described, err := c.DescribeWorkflowExecution(s.t.Context(), id, "")
-		require.NoError(s.t, err)
-		runID = described.GetWorkflowExecutionInfo().GetExecution().GetRunId()
-		pending := described.GetPendingActivities()
-		return len(pending) == 1 && pending[0].GetActivityType().GetName() == "StoreSecrets" && pending[0].GetAttempt() > 1
-	})
+	doomed := s.work()
+	for _, name := range names {
+		user := stack.UserOf(name)
+		require.NoError(s.t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, User: user, Hold: true}))
+		s.starter(0, "refresh", "--account", name, "--wait=false")
+		s.eventually(func() bool { return s.Provider.Held(user) == 1 })
+	}
+	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
+	for _, name := range names {
+		s.Provider.Release(stack.UserOf(name))
+		s.eventually(func() bool {
+			described, err := c.DescribeWorkflowExecution(s.t.Context(), workflowOf(name), "")
+			require.NoError(s.t, err)
+			pending := described.GetPendingActivities()
+			return len(pending) == 1 && pending[0].GetActivityType().GetName() == "StoreSecrets" && pending[0].GetAttempt() > 1
+		})
+	}
 	doomed.Kill()
 	s.Vault.ClearFaults()
-	require.NoError(s.t, c.TerminateWorkflow(s.t.Context(), id, runID, "for the test's sake"))
-	require.True(s.t, s.Lost(name), "the vault must not have the pair yet")
-	return runID
+	for _, name := range names {
+		described, err := c.DescribeWorkflowExecution(s.t.Context(), workflowOf(name), "")
+		require.NoError(s.t, err)
+		runIDs = append(runIDs, described.GetWorkflowExecutionInfo().GetExecution().GetRunId())
+		require.NoError(s.t, c.TerminateWorkflow(s.t.Context(), workflowOf(name), "", "for the test's sake"))
+		require.True(s.t, s.Lost(name), "the vault must not have the pair yet")
+	}
+	return runIDs
 }
 
-// forget deletes a run's history, as the end of its retention does.
+func workflowOf(name string) string {
+	return workflows.ID(token.Account{Provider: "fitbit", Name: name})
+}
+
+// forget has a run's history deleted, as the end of its retention does. The
+// server takes up to a minute to do it.
 func (s terminal) forget(name, runID string) {
 	s.t.Helper()
 	c, err := s.Temporal.Dial()
 	require.NoError(s.t, err)
 	defer c.Close()
-	execution := &commonpb.WorkflowExecution{WorkflowId: workflows.ID(token.Account{Provider: "fitbit", Name: name}), RunId: runID}
-	_, err = c.WorkflowService().DeleteWorkflowExecution(s.t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{Namespace: "default", WorkflowExecution: execution})
+	_, err = c.WorkflowService().DeleteWorkflowExecution(s.t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
+		Namespace: "default", WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflowOf(name), RunId: runID}})
 	require.NoError(s.t, err)
+}
+
+// untilForgotten waits for that.
+func (s terminal) untilForgotten(name, runID string) {
+	s.t.Helper()
+	c, err := s.Temporal.Dial()
+	require.NoError(s.t, err)
+	defer c.Close()
 	s.eventually(func() bool {
-		_, err := c.DescribeWorkflowExecution(s.t.Context(), execution.GetWorkflowId(), runID)
+		_, err := c.DescribeWorkflowExecution(s.t.Context(), workflowOf(name), runID)
 		return gone(err)
 	})
 }
 
 func (s terminal) eventually(holds func() bool) {
 	s.t.Helper()
-	require.Eventually(s.t, holds, time.Minute, 50*time.Millisecond)
+	require.Eventually(s.t, holds, 2*time.Minute, 50*time.Millisecond)
 }
 
 // A provider that revokes everything at the second sight of a spent token shows
@@ -72,8 +91,8 @@ func TestRecoverBringsBackWhatARunHasLost(t *testing.T) {
 	t.Parallel()
 	s := newTerminal(t, fitbit.Options{ReplayWindow: fitbit.NoReplay, ReuseRevokes: true})
 	s.consent("will", "ann", "bo", "cy")
-	run := s.unstored("will")
-	forgotten := s.unstored("bo")
+	lost := s.unstored("will", "bo")
+	run, forgotten := lost[0], lost[1]
 	s.forget("bo", forgotten)
 	s.work()
 	s.starter(0, "start", "--account", "will") // and waits for its first run
@@ -99,6 +118,7 @@ func TestRecoverBringsBackWhatARunHasLost(t *testing.T) {
 		t.Run("because the history is gone", func(t *testing.T) {
 			t.Parallel()
 			s := terminal{s.Stack, t}
+			s.untilForgotten("bo", forgotten)
 			said := s.starter(3, "recover", "--account", "bo")
 			require.Contains(t, said, "But run "+forgotten+" was about to spend it, and its history is gone or cannot be found: this namespace keeps histories for 1 day after a run has ended.")
 			require.Contains(t, s.starter(1, "refresh", "--account", "bo"), "the history of run "+forgotten+", which was about to spend it, is gone or cannot be found; have the person consent again")
