@@ -48,7 +48,10 @@ func replayReturnsThePair(t *testing.T, kill kill) {
 			require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed}, a.outcomes())
 			require.Equal(t, []int{2}, run.attempts("CallFitbit"))
 			a.nothingLost(1)
-			require.Equal(t, 1, s.metric(w, "tokenkeeper_first_copy_milliseconds_count", "where", "history"), "the gap is measured")
+			// On a busy machine Temporal's word may take so long that the vault is first.
+			firstCopies := s.metric(w, "tokenkeeper_first_copy_milliseconds_count", "where", "history") +
+				s.metric(w, "tokenkeeper_first_copy_milliseconds_count", "where", "vault")
+			require.Equal(t, 1, firstCopies, "the gap is measured")
 		})
 	}
 }

@@ -14,5 +14,6 @@ func ID(a token.Account) string {
 }
 
 // RecoveryID is the workflow id of an operator's recovery of an account. It has
-// one of its own, so that it need not wait for the cron and does not end it.
-func RecoveryID(a token.Account) string { return ID(a) + "-recover" }
+// one of its own, so that it need not wait for the cron and does not end it; no
+// account's name has two hyphens, so no cron has it.
+func RecoveryID(a token.Account) string { return ID(a) + "--recover" }

@@ -19,6 +19,6 @@ func TestIDNamesProviderAndAccount(t *testing.T) {
 		account, err := token.NewAccount(names[0], names[1])
 		require.NoError(t, err)
 		require.Equal(t, want, workflows.ID(account))
-		require.Equal(t, want+"-recover", workflows.RecoveryID(account))
+		require.Equal(t, want+"--recover", workflows.RecoveryID(account))
 	}
 }
