@@ -19,7 +19,7 @@ FROM source AS stand-ins
 ARG TARGETOS TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath \
-        -ldflags "-s -w" -o /out/ ./internal/sim/cmd/simfitbit ./internal/sim/cmd/simseed
+        -ldflags "-s -w" -o /out/ ./internal/sim/cmd/simprovider ./internal/sim/cmd/simseed
 # A named volume that is mounted here becomes the user's.
 RUN mkdir /certificates
 
@@ -28,9 +28,9 @@ COPY --from=source /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 USER 65532:65532
 
 FROM nobody AS sim
-COPY --from=stand-ins /out/simfitbit /out/simseed /
+COPY --from=stand-ins /out/simprovider /out/simseed /
 COPY --from=stand-ins --chown=65532:65532 /certificates /certificates
-ENTRYPOINT ["/simfitbit"]
+ENTRYPOINT ["/simprovider"]
 
 FROM nobody AS starter
 ARG REVISION=unknown

@@ -13,31 +13,31 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
 func TestARefusalIsFinalOnlyWhereOnlyAPersonCanHelp(t *testing.T) {
-	status := func(code int) fitbit.Fault { return fitbit.Fault{Answer: fitbit.Status, Status: code} }
+	status := func(code int) authserver.Fault { return authserver.Fault{Answer: authserver.Status, Status: code} }
 	for _, c := range []struct {
 		name  string
-		fault fitbit.Fault
+		fault authserver.Fault
 		kind  string
 		final bool
 	}{
-		{"connection reset before the provider committed", fitbit.Fault{Answer: fitbit.Reset}, "ProviderNotReady", false},
-		{"connection reset after it", fitbit.Fault{Answer: fitbit.Reset, Commit: true}, "ProviderNotReady", false},
+		{"connection reset before the provider committed", authserver.Fault{Answer: authserver.Reset}, "ProviderNotReady", false},
+		{"connection reset after it", authserver.Fault{Answer: authserver.Reset, Commit: true}, "ProviderNotReady", false},
 		{"500", status(500), "ProviderNotReady", false},
 		{"503", status(503), "ProviderNotReady", false},
 		{"429", status(429), "ProviderNotReady", false},
 		{"a 403 of nobody knows whom", status(403), "ProviderNotReady", false},
-		{"broken JSON", fitbit.Fault{Answer: fitbit.Malformed, Commit: true}, "ProviderNotReady", false},
-		{"HTML", fitbit.Fault{Answer: fitbit.HTML, Commit: true}, "ProviderNotReady", false},
-		{"truncated", fitbit.Fault{Answer: fitbit.Truncated}, "ProviderNotReady", false},
-		{"no tokens", fitbit.Fault{Answer: fitbit.NoTokens, Commit: true}, "ProviderNotReady", false},
-		{"empty tokens", fitbit.Fault{Answer: fitbit.EmptyTokens, Commit: true}, "ProviderNotReady", false},
-		{"invalid_client", fitbit.Fault{Answer: fitbit.InvalidClient}, activities.InvalidClient, true},
+		{"broken JSON", authserver.Fault{Answer: authserver.Malformed, Commit: true}, "ProviderNotReady", false},
+		{"HTML", authserver.Fault{Answer: authserver.HTML, Commit: true}, "ProviderNotReady", false},
+		{"truncated", authserver.Fault{Answer: authserver.Truncated}, "ProviderNotReady", false},
+		{"no tokens", authserver.Fault{Answer: authserver.NoTokens, Commit: true}, "ProviderNotReady", false},
+		{"empty tokens", authserver.Fault{Answer: authserver.EmptyTokens, Commit: true}, "ProviderNotReady", false},
+		{"invalid_client", authserver.Fault{Answer: authserver.InvalidClient}, activities.InvalidClient, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
@@ -100,13 +100,13 @@ func answering(t *testing.T, answer http.HandlerFunc) string {
 func TestTheProvidersWishToBeLeftAloneIsObeyed(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		fault fitbit.Fault
+		fault authserver.Fault
 		wait  time.Duration
 	}{
-		{"Retry-After", fitbit.Fault{Answer: fitbit.Status, Status: 429, RetryAfter: fitbit.Duration(7 * time.Second)}, 7 * time.Second},
-		{"Retry-After of an outage", fitbit.Fault{Answer: fitbit.Status, Status: 503, RetryAfter: fitbit.Duration(90 * time.Second)}, 90 * time.Second},
-		{"the rate limit's reset", fitbit.Fault{Answer: fitbit.Status, Status: 429, RateLimitReset: fitbit.Duration(20 * time.Minute)}, 20 * time.Minute},
-		{"no wish", fitbit.Fault{Answer: fitbit.Status, Status: 502}, 0},
+		{"Retry-After", authserver.Fault{Answer: authserver.Status, Status: 429, RetryAfter: authserver.Duration(7 * time.Second)}, 7 * time.Second},
+		{"Retry-After of an outage", authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(90 * time.Second)}, 90 * time.Second},
+		{"the rate limit's reset", authserver.Fault{Answer: authserver.Status, Status: 429, RateLimitReset: authserver.Duration(20 * time.Minute)}, 20 * time.Minute},
+		{"no wish", authserver.Fault{Answer: authserver.Status, Status: 502}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
@@ -123,7 +123,7 @@ func TestTheProvidersWishToBeLeftAloneIsObeyed(t *testing.T) {
 func TestACancelledAttemptDoesNotAbandonItsRequest(t *testing.T) {
 	s := newSystem(t)
 	loaded := s.mustLoad()
-	require.NoError(t, s.provider.Inject(fitbit.Fault{Hold: true}))
+	require.NoError(t, s.provider.Inject(authserver.Fault{Hold: true}))
 	ctx, cancel := context.WithCancel(t.Context())
 	called := make(chan error, 1)
 	go func() { called <- s.call(attempt{ctx: ctx}, loaded) }()
@@ -147,7 +147,7 @@ func TestAFurtherAttemptFirstLooksForAnEscrowedPair(t *testing.T) {
 		s, loaded := escrowed(t)
 		message := requireFailure(t, s.call(attempt{number: 2}, loaded), activities.GrantAdvanced, true)
 		require.Equal(t, "the vault already holds generation 1 of fitbit/default, so generation 0 is not presented again", message)
-		require.Equal(t, 1, s.provider.Stats().Total.Calls[fitbit.Token])
+		require.Equal(t, 1, s.provider.Stats().Total.Calls[authserver.Token])
 	})
 	t.Run("but the replay window does not wait for the vault", func(t *testing.T) {
 		s, loaded := escrowed(t)
@@ -176,7 +176,7 @@ func TestAGrantThatWasLoadedBeforeAResetIsNotSpent(t *testing.T) {
 	loaded := s.mustLoad()
 	message := requireFailure(t, s.call(attempt{run: "run-2"}, loaded), activities.GrantOutdated, true)
 	require.Equal(t, "generation 0 of fitbit/default was loaded by run run-1, before a reset, and is loaded again", message)
-	require.Zero(t, s.provider.Stats().Total.Calls[fitbit.Token])
+	require.Zero(t, s.provider.Stats().Total.Calls[authserver.Token])
 }
 
 func TestAProviderThatDoesNotRotateKeepsTheProvenance(t *testing.T) {
@@ -215,7 +215,7 @@ func TestAGrantThatDoesNotOpenIsNotSpent(t *testing.T) {
 			loaded := s.mustLoad()
 			spoil(&loaded)
 			requireFailure(t, s.call(attempt{}, loaded), activities.KeysetUnusable, true)
-			require.Zero(t, s.provider.Stats().Total.Calls[fitbit.Token])
+			require.Zero(t, s.provider.Stats().Total.Calls[authserver.Token])
 		})
 	}
 }
@@ -226,5 +226,5 @@ func TestAKeysetThatIsAwayIsWaitedForBeforeAnythingIsSpent(t *testing.T) {
 	s.refuse("get", "TokenKeeperKeyset", vault.ErrUnavailable)
 	s.coldKeyring()
 	requireFailure(t, s.call(attempt{}, loaded), "VaultNotReady", false)
-	require.Zero(t, s.provider.Stats().Total.Calls[fitbit.Token])
+	require.Zero(t, s.provider.Stats().Total.Calls[authserver.Token])
 }

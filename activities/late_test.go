@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/vault"
 )
 
@@ -67,7 +67,7 @@ func TestAPassingRefusalInsideTheReplayWindowIsNotFinal(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
 			loaded := s.mustLoad()
-			require.NoError(t, s.provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Answer: fitbit.InvalidClient}))
+			require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient}))
 			err := s.call(c.at, loaded)
 			if c.final {
 				requireFailure(t, err, activities.InvalidClient, true)

@@ -23,7 +23,7 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/temporalcli"
 	"tokenkeeper/internal/vault"
@@ -162,14 +162,14 @@ func TestAServerHasThePairBeforeTheVaultDoes(t *testing.T) {
 	called := result[activities.Called](c, run, "CallFitbit")
 	c.terminate(run)
 	require.Equal(t, c.Provider.Audit(stack.UserOf("")).Live, called.Provenance.Fingerprint)
-	require.Equal(t, 1, c.Provider.Stats().Total.Calls[fitbit.Token], "completing oneself costs no attempt")
+	require.Equal(t, 1, c.Provider.Stats().Total.Calls[authserver.Token], "completing oneself costs no attempt")
 	require.Len(t, c.Vault.Versions("RefreshToken"), 1)
 	require.Empty(t, c.Vault.Versions("AccessToken"))
 }
 
 func TestARunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 	c := newCluster(t)
-	require.NoError(t, c.Provider.Inject(fitbit.Fault{Hold: true}))
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
 	run := c.start("", nil)
 	eventually(t, func() bool { return c.Provider.Held("") == 1 })
 	c.terminate(run)

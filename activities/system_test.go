@@ -21,7 +21,7 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/memvault"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
@@ -40,7 +40,7 @@ var (
 type system struct {
 	*activities.Activities
 	t        *testing.T
-	provider *fitbit.Server
+	provider *authserver.Server
 	vault    *memvault.Vault // empty where secrets are elsewhere
 	secrets  vault.Secrets
 	temporal *temporalWord
@@ -65,9 +65,9 @@ func newSystem(t *testing.T) *system {
 
 func newSystemWith(t *testing.T, o setup) *system {
 	t.Helper()
-	sim, err := fitbit.Start(fitbit.Options{
+	sim, err := authserver.Start(authserver.Options{
 		TokenPrefix: canary,
-		Client:      fitbit.Client{ID: "FAKE0C", Secret: token.NewSecret(canary + "client-secret")},
+		Client:      authserver.Client{ID: "FAKE0C", Secret: token.NewSecret(canary + "client-secret")},
 	})
 	require.NoError(t, err)
 	t.Cleanup(sim.Close)

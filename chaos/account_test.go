@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
@@ -76,7 +76,7 @@ func (a account) outcomes() []grant.Outcome {
 }
 
 // calls counts the requests at the token endpoint, whatever became of them.
-func (a account) calls() int { return a.Provider.Stats().Users[a.user].Calls[fitbit.Token] }
+func (a account) calls() int { return a.Provider.Stats().Users[a.user].Calls[authserver.Token] }
 
 // held waits until the provider keeps an answer for this account back.
 func (a account) held() {

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )
@@ -34,7 +34,7 @@ type kill func(account, ...func(*client.StartWorkflowOptions)) run
 
 func replayReturnsThePair(t *testing.T, kill kill) {
 	t.Parallel()
-	for name, provider := range map[string]fitbit.Options{
+	for name, provider := range map[string]authserver.Options{
 		"reuse refused": {},
 		"reuse revokes": {ReuseRevokes: true},
 	} {
@@ -59,9 +59,9 @@ func replayReturnsThePair(t *testing.T, kill kill) {
 // lossIsToldOnce is for what nothing can save.
 func lossIsToldOnce(t *testing.T, kill kill) {
 	t.Parallel()
-	for name, provider := range map[string]fitbit.Options{
-		"reuse refused": {ReplayWindow: fitbit.NoReplay},
-		"reuse revokes": {ReplayWindow: fitbit.NoReplay, ReuseRevokes: true},
+	for name, provider := range map[string]authserver.Options{
+		"reuse refused": {ReplayWindow: authserver.NoReplay},
+		"reuse revokes": {ReplayWindow: authserver.NoReplay, ReuseRevokes: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t, stack.Options{Provider: provider})
@@ -83,7 +83,7 @@ func lossIsToldOnce(t *testing.T, kill kill) {
 func killedBeforeTheAnswer(a account, changes ...func(*client.StartWorkflowOptions)) run {
 	a.t.Helper()
 	doomed := a.work()
-	require.NoError(a.t, a.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Hold: true}))
+	require.NoError(a.t, a.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}))
 	run := a.refresh(changes...)
 	a.held()
 	doomed.Kill()
@@ -96,7 +96,7 @@ func killedBeforeTheWord(a account, changes ...func(*client.StartWorkflowOptions
 	a.t.Helper()
 	temporal := a.linkTo(a.Temporal.Address())
 	doomed := a.work("TEMPORAL_ADDRESS=" + temporal.address())
-	require.NoError(a.t, a.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Hold: true}))
+	require.NoError(a.t, a.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}))
 	run := a.refresh(changes...)
 	a.held()
 	temporal.swallow(requests)

@@ -7,8 +7,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 )
@@ -43,7 +43,7 @@ func TestF15RunCancelledWhileItLoadsSpendsNothing(t *testing.T) {
 }
 
 func TestF15RunCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -60,7 +60,7 @@ func TestF15RunCancelledDuringACallWhoseAnswerIsLostAsksOnceMore(t *testing.T) {
 	s := newSystem(t, stack.Options{})
 	a := s.consent()
 	s.work()
-	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Commit: true, Hold: true, Answer: fitbit.Reset}))
+	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Commit: true, Hold: true, Answer: authserver.Reset}))
 	run := a.refresh()
 	a.held()
 	run.cancel()

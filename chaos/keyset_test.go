@@ -11,7 +11,7 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )

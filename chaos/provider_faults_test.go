@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )
@@ -17,30 +17,30 @@ func TestF02NoAnswerThatIsNoPairIsStoredAndTheReplayReturnsThePair(t *testing.T)
 	s.work()
 	type trial struct {
 		name      string
-		fault     fitbit.Fault
+		fault     authserver.Fault
 		committed bool // the fault struck after the token was spent
 		account   account
 		run       run
 	}
 	trials := []trial{
-		{name: "no answer, nothing spent", fault: fitbit.Fault{Hold: true, Answer: fitbit.Reset}},
-		{name: "no answer", fault: fitbit.Fault{Hold: true}, committed: true},
-		{name: "reset, nothing spent", fault: fitbit.Fault{Answer: fitbit.Reset}},
-		{name: "reset", fault: fitbit.Fault{Answer: fitbit.Reset, Commit: true}, committed: true},
-		{name: "503, nothing spent", fault: fitbit.Fault{Answer: fitbit.Status, Status: 503}},
-		{name: "503", fault: fitbit.Fault{Answer: fitbit.Status, Status: 503, Commit: true}, committed: true},
-		{name: "web page, nothing spent", fault: fitbit.Fault{Answer: fitbit.HTML}},
-		{name: "web page", fault: fitbit.Fault{Answer: fitbit.HTML, Commit: true}, committed: true},
-		{name: "JSON that breaks off", fault: fitbit.Fault{Answer: fitbit.Malformed, Commit: true}, committed: true},
-		{name: "half of the answer", fault: fitbit.Fault{Answer: fitbit.Truncated}, committed: true},
-		{name: "no tokens", fault: fitbit.Fault{Answer: fitbit.NoTokens, Commit: true}, committed: true},
-		{name: "empty tokens", fault: fitbit.Fault{Answer: fitbit.EmptyTokens, Commit: true}, committed: true},
+		{name: "no answer, nothing spent", fault: authserver.Fault{Hold: true, Answer: authserver.Reset}},
+		{name: "no answer", fault: authserver.Fault{Hold: true}, committed: true},
+		{name: "reset, nothing spent", fault: authserver.Fault{Answer: authserver.Reset}},
+		{name: "reset", fault: authserver.Fault{Answer: authserver.Reset, Commit: true}, committed: true},
+		{name: "503, nothing spent", fault: authserver.Fault{Answer: authserver.Status, Status: 503}},
+		{name: "503", fault: authserver.Fault{Answer: authserver.Status, Status: 503, Commit: true}, committed: true},
+		{name: "web page, nothing spent", fault: authserver.Fault{Answer: authserver.HTML}},
+		{name: "web page", fault: authserver.Fault{Answer: authserver.HTML, Commit: true}, committed: true},
+		{name: "JSON that breaks off", fault: authserver.Fault{Answer: authserver.Malformed, Commit: true}, committed: true},
+		{name: "half of the answer", fault: authserver.Fault{Answer: authserver.Truncated}, committed: true},
+		{name: "no tokens", fault: authserver.Fault{Answer: authserver.NoTokens, Commit: true}, committed: true},
+		{name: "empty tokens", fault: authserver.Fault{Answer: authserver.EmptyTokens, Commit: true}, committed: true},
 	}
 	for i := range trials {
 		trial := &trials[i]
 		trial.account = s.consent()
 		fault := trial.fault
-		fault.Endpoint, fault.User = fitbit.Token, trial.account.user
+		fault.Endpoint, fault.User = authserver.Token, trial.account.user
 		fault.Times = 2
 		require.NoError(t, s.Provider.Inject(fault), trial.name)
 		trial.run = trial.account.refresh()
@@ -64,12 +64,12 @@ func TestF06RateLimitIsWaitedOut(t *testing.T) {
 	s.work()
 	const wait = 7 * time.Second
 	runs := map[string]run{}
-	for header, fault := range map[string]fitbit.Fault{
-		"Retry-After":             {RetryAfter: fitbit.Duration(wait)},
-		"Fitbit-Rate-Limit-Reset": {RateLimitReset: fitbit.Duration(wait)},
+	for header, fault := range map[string]authserver.Fault{
+		"Retry-After":             {RetryAfter: authserver.Duration(wait)},
+		"Fitbit-Rate-Limit-Reset": {RateLimitReset: authserver.Duration(wait)},
 	} {
 		a := s.consent()
-		fault.Endpoint, fault.User, fault.Answer, fault.Status = fitbit.Token, a.user, fitbit.Status, 429
+		fault.Endpoint, fault.User, fault.Answer, fault.Status = authserver.Token, a.user, authserver.Status, 429
 		require.NoError(t, s.Provider.Inject(fault))
 		runs[header] = a.refresh()
 	}

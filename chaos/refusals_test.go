@@ -8,15 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )
 
 func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	s.work()
 	// Both runs read generation 0 before either leaves its intent record there.
@@ -53,7 +53,7 @@ func TestF09RefusedClientFailsAsSuchAndNamesTheFix(t *testing.T) {
 	a := s.consent()
 	refreshToken := a.Held(a.name)
 	w := s.work()
-	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Answer: fitbit.InvalidClient}))
+	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient}))
 
 	failure := a.refresh().failure()
 	require.Equal(t, activities.InvalidClient, failure.Type())
@@ -88,11 +88,11 @@ func TestF09AnotherPersonsTokensAreNeverStored(t *testing.T) {
 	w := s.work()
 	a.refresh().result() // from here on the vault knows whose tokens they are
 	refreshToken := a.Held(a.name)
-	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Answer: fitbit.WrongUser}))
+	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.WrongUser}))
 
 	failure := a.refresh().failure()
 	require.Equal(t, workflows.WrongUser, failure.Type())
-	require.Contains(t, failure.Message(), "with the tokens of user "+fitbit.WrongUserID+" instead of "+a.user)
+	require.Contains(t, failure.Message(), "with the tokens of user "+authserver.WrongUserID+" instead of "+a.user)
 	require.Contains(t, failure.Message(), "find out whose consent")
 	require.Equal(t, 2, a.calls())
 	a.untouched(refreshToken, 2)

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )
@@ -66,7 +66,7 @@ func TestF19RunEndsOnTheVersionThatItBeganOn(t *testing.T) {
 }
 
 func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	deployment := unique("deployment")
 	old := s.work(version(deployment, "v1")...)
@@ -90,7 +90,7 @@ func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
 }
 
 func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	leaving := s.work()
 	run := a.refreshHeld()

@@ -8,14 +8,14 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"google.golang.org/protobuf/proto"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 )
 
 // refreshHeld starts a run and waits until the provider has spent the refresh
 // token and keeps the answer back; release lets it go.
 func (a account) refreshHeld() run {
 	a.t.Helper()
-	require.NoError(a.t, a.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, User: a.user, Hold: true}))
+	require.NoError(a.t, a.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
 	r := a.refresh()
 	a.held()
 	return r

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/temporalcli"
@@ -16,10 +16,10 @@ import (
 
 func TestF13WorkerCutOffFromTemporalPutsThePairIntoTheVault(t *testing.T) {
 	t.Parallel()
-	for name, provider := range map[string]fitbit.Options{
+	for name, provider := range map[string]authserver.Options{
 		"within the replay window":                {},
 		"for longer than the replay window":       {ReplayWindow: 15 * time.Second},
-		"and a second try would revoke the grant": {ReplayWindow: fitbit.NoReplay, ReuseRevokes: true},
+		"and a second try would revoke the grant": {ReplayWindow: authserver.NoReplay, ReuseRevokes: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t, stack.Options{Provider: provider})
@@ -53,7 +53,7 @@ func TestF13WorkerCutOffFromTemporalPutsThePairIntoTheVault(t *testing.T) {
 }
 
 func TestF13LinkThatReturnsInTimeLetsTheRunGoOnWithTheSamePair(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -70,7 +70,7 @@ func TestF13LinkThatReturnsInTimeLetsTheRunGoOnWithTheSamePair(t *testing.T) {
 }
 
 func TestF13LostWordOfTemporalMakesNoSecondVersion(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -99,7 +99,7 @@ func ownTemporal(t *testing.T) *stack.Temporal {
 }
 
 func TestF14TemporalKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
-	s := newSystem(t, stack.Options{Temporal: ownTemporal(t), Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay, ReuseRevokes: true}})
+	s := newSystem(t, stack.Options{Temporal: ownTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -121,7 +121,7 @@ func TestF14TemporalKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
 }
 
 func TestF14PairSurvivesTheDeathOfTemporalAndOfTheWorkerTogether(t *testing.T) {
-	s := newSystem(t, stack.Options{Temporal: ownTemporal(t), Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Temporal: ownTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	doomed := s.work()
 	run := a.refreshHeld()

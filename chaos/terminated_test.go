@@ -7,8 +7,8 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
@@ -16,7 +16,7 @@ import (
 
 // unforgiving is a provider that revokes the grant at the second sight of a
 // spent token.
-var unforgiving = fitbit.Options{ReplayWindow: fitbit.NoReplay, ReuseRevokes: true}
+var unforgiving = authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}
 
 func (r run) terminate() {
 	r.t.Helper()

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
@@ -89,7 +89,7 @@ func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
 }
 
 func TestF11PairOutlivesAVaultThatIsDownAndTheWorkerThatGotThePair(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: fitbit.Options{ReplayWindow: fitbit.NoReplay}})
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	doomed := s.work()
 	run := a.refreshHeld()

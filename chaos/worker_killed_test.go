@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
@@ -42,7 +42,7 @@ func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T
 	a := s.consent()
 	doomed := s.work()
 	// Kept back before it takes effect, and dropped with the connection.
-	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Hold: true, Answer: fitbit.Reset}))
+	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true, Answer: authserver.Reset}))
 	run := a.refresh()
 	a.held()
 	doomed.Kill()
@@ -60,7 +60,7 @@ func TestF05WorkerKilledBeforeItStoresAndAnotherOneStores(t *testing.T) {
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	doomed := s.work("TEMPORAL_ADDRESS=" + temporal.address())
-	require.NoError(t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, Hold: true}))
+	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}))
 	run := a.refresh()
 	a.held()
 	// The pair arrives in the history, and the worker hears neither of that nor

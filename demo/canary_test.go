@@ -15,7 +15,7 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/demo/browser"
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/leak"
 	"tokenkeeper/internal/token"
@@ -29,22 +29,22 @@ const tokenCanary = "canary-token-7h3x-"
 const clientCanary = "canary-client-secret-9k2v"
 
 func TestNoSecretIsEverWrittenDown(t *testing.T) {
-	s := start(t, fitbit.Options{
+	s := start(t, authserver.Options{
 		TokenPrefix: tokenCanary,
-		Client:      fitbit.Client{ID: "CANARY", Secret: token.NewSecret(clientCanary)},
+		Client:      authserver.Client{ID: "CANARY", Secret: token.NewSecret(clientCanary)},
 	})
 	require.NoError(t, s.StartCron(t.Context()))
 	runs := []string{
 		refresh(t, s, string(workflows.Refreshed), func() {}),
 		refresh(t, s, string(workflows.Refreshed), func() {
-			breakProvider(t, s, fitbit.Fault{Commit: true, Answer: fitbit.Truncated})
-			breakProvider(t, s, fitbit.Fault{Commit: true, Answer: fitbit.Reset})
+			breakProvider(t, s, authserver.Fault{Commit: true, Answer: authserver.Truncated})
+			breakProvider(t, s, authserver.Fault{Commit: true, Answer: authserver.Reset})
 			s.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet, Times: 2})
 		}),
 		refresh(t, s, workflows.ReauthorizationRequired, func() { require.NoError(t, s.Revoke(t.Context(), system.Account.Name)) }),
 		refresh(t, s, activities.InvalidClient, func() {
 			require.NoError(t, s.CreateAccount(system.Account.Name))
-			breakProvider(t, s, fitbit.Fault{Answer: fitbit.InvalidClient}) // echoes the credentials
+			breakProvider(t, s, authserver.Fault{Answer: authserver.InvalidClient}) // echoes the credentials
 		}),
 	}
 	secrets := secretsOf(t, s)
@@ -110,9 +110,9 @@ func refresh(t *testing.T, s *system.System, outcome string, breakSomething func
 	return runID
 }
 
-func breakProvider(t *testing.T, s *system.System, f fitbit.Fault) {
+func breakProvider(t *testing.T, s *system.System, f authserver.Fault) {
 	t.Helper()
-	f.Endpoint = fitbit.Token
+	f.Endpoint = authserver.Token
 	require.NoError(t, s.Provider.Inject(f))
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/token"
 )
 
@@ -58,7 +58,7 @@ func once(ctx context.Context, cli, keep string) (sum summary, err error) {
 
 	held := s.Judge()
 	sum.Generation = held.Generation
-	sum.ProviderCalls = s.Provider.Stats().Total.Calls[fitbit.Token]
+	sum.ProviderCalls = s.Provider.Stats().Total.Calls[authserver.Token]
 	sum.WebUI = s.PageURL()
 	if !held.Live {
 		sum.TokensLost = 1

@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/demo/live"
 	"tokenkeeper/demo/scenario"
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 )
 
 // watch runs the system until the viewer has seen enough.
@@ -21,7 +21,7 @@ func watch(ctx context.Context, cli, keep string) error {
 		UsualPorts: true,
 		Cron:       "@every 20s",
 		// Short, so that a viewer sees it count down; a refresh brings it back up.
-		Provider: fitbit.Options{AccessTokenLifetime: 5 * time.Minute},
+		Provider: authserver.Options{AccessTokenLifetime: 5 * time.Minute},
 		Progress: os.Stderr,
 	})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"tokenkeeper/demo/browser"
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/leak"
 	"tokenkeeper/internal/sim/temporalcli"
 	"tokenkeeper/workflows"
@@ -15,7 +15,7 @@ import (
 
 func TestTheWebUITellsOfARunInWords(t *testing.T) {
 	window := browser.ForTest(t)
-	s := start(t, fitbit.Options{})
+	s := start(t, authserver.Options{})
 	require.NoError(t, s.StartCron(t.Context()))
 	id, err := s.RefreshNow(t.Context())
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestTheWebUITellsOfARunInWords(t *testing.T) {
 }
 
 // start runs a system that ends with the test.
-func start(t *testing.T, provider fitbit.Options) *system.System {
+func start(t *testing.T, provider authserver.Options) *system.System {
 	t.Helper()
 	s, err := system.Start(t.Context(), system.Options{
 		CLI: temporalcli.ForTest(t), Keep: t.TempDir(), Cron: "@every 1h", Provider: provider, Progress: t.Output(),

@@ -8,7 +8,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/token"
@@ -26,7 +26,7 @@ func (s terminal) unstored(names ...string) (runIDs []string) {
 	doomed := s.work()
 	for _, name := range names {
 		user := stack.UserOf(name)
-		require.NoError(s.t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, User: user, Hold: true}))
+		require.NoError(s.t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: user, Hold: true}))
 		s.starter(0, "refresh", "--account", name, "--wait=false")
 		s.eventually(func() bool { return s.Provider.Held(user) == 1 })
 	}
@@ -89,7 +89,7 @@ func (s terminal) eventually(holds func() bool) {
 // that recover presents none.
 func TestRecoverBringsBackWhatARunHasLost(t *testing.T) {
 	t.Parallel()
-	s := newTerminal(t, fitbit.Options{ReplayWindow: fitbit.NoReplay, ReuseRevokes: true})
+	s := newTerminal(t, authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true})
 	s.consent("will", "ann", "bo", "cy")
 	lost := s.unstored("will", "bo")
 	run, forgotten := lost[0], lost[1]

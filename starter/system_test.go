@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/config"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/temporalcli"
 )
@@ -19,7 +19,7 @@ type terminal struct {
 }
 
 // newTerminal has a system without workers and without accounts.
-func newTerminal(t *testing.T, provider fitbit.Options) terminal {
+func newTerminal(t *testing.T, provider authserver.Options) terminal {
 	t.Helper()
 	dir := t.TempDir()
 	cli := temporalcli.ForTest(t)
@@ -56,7 +56,7 @@ func (s terminal) starter(want int, args ...string) string {
 }
 
 func TestStarterWorksWithARealWorker(t *testing.T) {
-	s := newTerminal(t, fitbit.Options{})
+	s := newTerminal(t, authserver.Options{})
 	s.consent("will")
 	s.work()
 	before := s.Held("will")

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )
@@ -76,7 +76,7 @@ func (s *system) refreshHeld() (account string) {
 	s.t.Helper()
 	account = s.consent()
 	user := stack.UserOf(account)
-	require.NoError(s.t, s.Provider.Inject(fitbit.Fault{Endpoint: fitbit.Token, User: user, Hold: true}))
+	require.NoError(s.t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: user, Hold: true}))
 	_, err := s.temporal.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: unique("refresh"), TaskQueue: s.TaskQueue()},
 		workflows.Type, workflows.Input{Account: account})
 	require.NoError(s.t, err)

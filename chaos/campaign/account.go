@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/token"
 )
@@ -75,7 +75,7 @@ func (c *campaign) lose(ctx context.Context, a *account, detected bool) error {
 }
 
 // rotation is when the provider issued a refresh token, by its own clock.
-func rotation(events []fitbit.Event, issued token.Fingerprint) time.Time {
+func rotation(events []authserver.Event, issued token.Fingerprint) time.Time {
 	for _, e := range events {
 		if e.Outcome == grant.Rotated && e.Issued == issued {
 			return e.Time

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/token"
 )
 

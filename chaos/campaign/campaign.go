@@ -19,7 +19,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/token"
@@ -133,11 +133,11 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 	}
 	window := o.Replay
 	if window == 0 {
-		window = fitbit.NoReplay
+		window = authserver.NoReplay
 	}
 	c.Stack, err = stack.Start(ctx, stack.Options{
 		Dir: o.Dir, CLI: o.CLI, Temporal: o.Temporal, WorkerBinary: o.Binary, TaskQueue: o.TaskQueue,
-		Provider: fitbit.Options{ReplayWindow: window, Now: c.clock.now},
+		Provider: authserver.Options{ReplayWindow: window, Now: c.clock.now},
 	})
 	if err != nil {
 		return nil, err
@@ -170,9 +170,9 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 // moveAway puts provider and vault as far away as real ones are.
 func (c *campaign) moveAway() error {
 	c.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, DelayBefore: halfwayVault, DelayAfter: halfwayVault})
-	return c.Provider.Inject(fitbit.Fault{
-		Endpoint: fitbit.Token, Times: fitbit.EveryTime,
-		DelayBefore: fitbit.Duration(halfway), DelayAfter: fitbit.Duration(halfway),
+	return c.Provider.Inject(authserver.Fault{
+		Endpoint: authserver.Token, Times: authserver.EveryTime,
+		DelayBefore: authserver.Duration(halfway), DelayAfter: authserver.Duration(halfway),
 	})
 }
 

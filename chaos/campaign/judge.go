@@ -4,8 +4,8 @@ import (
 	"strconv"
 	"time"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/token"
 )
@@ -44,7 +44,7 @@ func (p place) before(q place) bool {
 
 // places orders an account's refresh tokens as the provider issued them.
 // consents are the tokens that consents began with, oldest first.
-func places(consents []token.Fingerprint, events []fitbit.Event) map[token.Fingerprint]place {
+func places(consents []token.Fingerprint, events []authserver.Event) map[token.Fingerprint]place {
 	at := map[token.Fingerprint]place{}
 	for i, f := range consents {
 		at[f] = place{consent: i}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/fitbit"
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/token"
 )
@@ -39,7 +39,7 @@ func TestALossIsExplainedOnlyByAKillAroundTheProvidersCommit(t *testing.T) {
 // The line of an account: a consent, two rotations, a new consent, a rotation.
 var (
 	consents = []token.Fingerprint{of("a0"), of("b0")}
-	events   = []fitbit.Event{
+	events   = []authserver.Event{
 		{Outcome: grant.Rotated, Presented: of("a0"), Issued: of("a1"), Generation: 1},
 		{Outcome: grant.Rotated, Presented: of("a1"), Issued: of("a2"), Generation: 2},
 		{Outcome: grant.Replayed, Presented: of("a1"), Issued: of("a2"), Generation: 2},

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 )
 
 // vaultAwayFor is how long the vault stays away.
@@ -17,7 +17,7 @@ var vaultAway = Scenario{
 	Title: "stop the vault for 30 s",
 	Saved: "the pair waits in Temporal's history, sealed, for as long as the vault is away",
 	play: func(ctx context.Context, st *stage) (run system.Run, err error) {
-		runID, err := st.hold(ctx, fitbit.Truth)
+		runID, err := st.hold(ctx, authserver.Truth)
 		if err != nil {
 			return system.Run{}, err
 		}
@@ -46,7 +46,7 @@ var answerLost = Scenario{
 	Title: "lose the provider's answer",
 	Saved: "the same refresh token is presented again, inside Fitbit's replay window, and Fitbit repeats the pair",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
-		runID, err := st.hold(ctx, fitbit.Reset)
+		runID, err := st.hold(ctx, authserver.Reset)
 		if err != nil {
 			return system.Run{}, err
 		}
@@ -60,7 +60,7 @@ var temporalKilled = Scenario{
 	Title: "kill the Temporal server",
 	Saved: "without Temporal's word the worker puts the pair into the vault at once, and the run goes on from the database",
 	play: func(ctx context.Context, st *stage) (run system.Run, err error) {
-		runID, err := st.hold(ctx, fitbit.Truth)
+		runID, err := st.hold(ctx, authserver.Truth)
 		if err != nil {
 			return system.Run{}, err
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/workflows"
 )
 
@@ -13,7 +13,7 @@ var cancelled = Scenario{
 	Title: "cancel the workflow",
 	Saved: "a cancelled run brings the call to its end and stores the pair before it stops",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
-		runID, err := st.hold(ctx, fitbit.Truth)
+		runID, err := st.hold(ctx, authserver.Truth)
 		if err != nil {
 			return system.Run{}, err
 		}

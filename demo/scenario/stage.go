@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/stack"
 )
 
@@ -18,11 +18,11 @@ type stage struct {
 
 // hold begins a refresh and stops it where the provider has spent the old token,
 // issued the new one, and not answered. It returns the run.
-func (st *stage) hold(ctx context.Context, then fitbit.Answer) (runID string, err error) {
+func (st *stage) hold(ctx context.Context, then authserver.Answer) (runID string, err error) {
 	if err := st.AwaitQuiet(ctx); err != nil {
 		return "", err
 	}
-	fault := fitbit.Fault{Endpoint: fitbit.Token, Commit: true, Hold: true, Answer: then}
+	fault := authserver.Fault{Endpoint: authserver.Token, Commit: true, Hold: true, Answer: then}
 	if err := st.Provider.Inject(fault); err != nil {
 		return "", err
 	}

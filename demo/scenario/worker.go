@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 )
 
@@ -25,7 +25,7 @@ var killInCall = Scenario{
 	Title: "kill the worker in the provider's call",
 	Saved: "Temporal has another worker ask again, inside Fitbit's replay window, and Fitbit repeats the pair",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
-		runID, err := st.hold(ctx, fitbit.Truth)
+		runID, err := st.hold(ctx, authserver.Truth)
 		if err != nil {
 			return system.Run{}, err
 		}
@@ -41,7 +41,7 @@ var killBeforeStore = Scenario{
 	Title: "kill the worker before the store",
 	Saved: "the pair waits in Temporal's history, sealed, and any worker can store it",
 	play: func(ctx context.Context, st *stage) (system.Run, error) {
-		runID, err := st.hold(ctx, fitbit.Truth)
+		runID, err := st.hold(ctx, authserver.Truth)
 		if err != nil {
 			return system.Run{}, err
 		}

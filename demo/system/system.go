@@ -20,7 +20,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/token"
 )
@@ -40,7 +40,7 @@ type Options struct {
 	UsualPorts bool
 	// Cron is when to refresh, such as "@every 20s". Required.
 	Cron     string
-	Provider fitbit.Options
+	Provider authserver.Options
 	// Progress gets a line at a time while things are built and started. Required.
 	Progress io.Writer
 }

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"tokenkeeper/internal/sim/fitbit/grant"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/memvault"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"

@@ -17,7 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 )
 
@@ -36,14 +36,14 @@ type Options struct {
 	TaskQueue string
 
 	Port, UIPort int // of the Temporal server; 0 means a free one
-	Provider     fitbit.Options
+	Provider     authserver.Options
 	Vault        keyvault.Options
 }
 
 // Stack is a running system. Stop ends it.
 type Stack struct {
 	Temporal *Temporal
-	Provider *fitbit.Server
+	Provider *authserver.Server
 	Vault    *keyvault.Server
 
 	options Options
@@ -65,7 +65,7 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	if s.Provider, err = fitbit.Start(o.Provider); err != nil {
+	if s.Provider, err = authserver.Start(o.Provider); err != nil {
 		return s, err
 	}
 	if s.Vault, err = keyvault.Start(o.Vault); err != nil {
@@ -94,7 +94,7 @@ func (s *Stack) providers() string {
 	base := s.Provider.URL()
 	window := max(0, s.options.Provider.ReplayWindow) // NoReplay is negative
 	if s.options.Provider.ReplayWindow == 0 {
-		window = fitbit.DefaultReplayWindow
+		window = authserver.DefaultReplayWindow
 	}
 	return strings.Join([]string{
 		"providers:",

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/lowkey"
 	"tokenkeeper/internal/vault/keyvault"
 )
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	done, err := seed(ctx, secrets, fitbit.Control{URL: *providerURL}, fitbit.DefaultClient())
+	done, err := seed(ctx, secrets, authserver.Control{URL: *providerURL}, authserver.DefaultClient())
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 )
 
@@ -30,7 +30,7 @@ func TestTheVaultEndsWithARefreshTokenThatWorks(t *testing.T) {
 	require.Len(t, credentials, 1)
 	plain, err := base64.StdEncoding.DecodeString(credentials[0].Value)
 	require.NoError(t, err)
-	client := fitbit.DefaultClient()
+	client := authserver.DefaultClient()
 	require.Equal(t, client.ID+":"+client.Secret.Reveal(), string(plain))
 
 	certificate, err := os.ReadFile(certFile)
@@ -83,9 +83,9 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 	}
 }
 
-func standIns(t *testing.T) (*fitbit.Server, *keyvault.Server) {
+func standIns(t *testing.T) (*authserver.Server, *keyvault.Server) {
 	t.Helper()
-	provider, err := fitbit.Start(fitbit.Options{})
+	provider, err := authserver.Start(authserver.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { provider.Close() })
 	vault, err := keyvault.Start(keyvault.Options{})

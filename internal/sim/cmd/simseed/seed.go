@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"tokenkeeper/internal/sim/fitbit"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
@@ -27,7 +27,7 @@ const (
 // seed leaves the vault with the client's credentials and a refresh token that
 // the provider takes, and says in a sentence what it did. A refresh token that
 // still works stays: replacing it would end the grant in somebody's care.
-func seed(ctx context.Context, secrets vault.Secrets, provider fitbit.Control, client fitbit.Client) (string, error) {
+func seed(ctx context.Context, secrets vault.Secrets, provider authserver.Control, client authserver.Client) (string, error) {
 	credentials := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))
 	held, err := get(ctx, secrets, credentialsSecret)
 	if err != nil {
@@ -80,7 +80,7 @@ func get(ctx context.Context, secrets vault.Secrets, name string) (token.Secret,
 
 // usable reports whether the provider would answer the refresh token with a
 // pair, waiting for a provider that is still starting.
-func usable(ctx context.Context, provider fitbit.Control, refreshToken token.Secret) (bool, error) {
+func usable(ctx context.Context, provider authserver.Control, refreshToken token.Secret) (bool, error) {
 	for {
 		live, err := provider.IsLive(ctx, refreshToken.Reveal())
 		if err == nil && !live {

@@ -1,0 +1,116 @@
+package authserver
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"tokenkeeper/internal/sim/authserver/grant"
+)
+
+// authorization is a checked authorization request (RFC 6749 section 4.1.1).
+type authorization struct {
+	redirect string // where the answer goes
+	state    string
+	prompt   string
+	approval grant.Approval // without its user
+}
+
+// askConsent shows the consent page. Its form posts to the same URL.
+func (s *Server) askConsent(r *http.Request) reply {
+	asked, refusal, ok := s.readAuthorization(r.URL.Query())
+	if !ok {
+		return refusal
+	}
+	if asked.prompt == "none" {
+		// Nobody is ever logged in here (OpenID Connect Core section 3.1.2.6).
+		return asked.refuse("login_required")
+	}
+	return consentPage(s.options.Client.ID, strings.Fields(asked.approval.Scope))
+}
+
+// takeConsent is the posted form: user, and decision=allow or deny.
+func (s *Server) takeConsent(r *http.Request) reply {
+	asked, refusal, ok := s.readAuthorization(r.URL.Query())
+	if !ok {
+		return refusal
+	}
+	if r.PostForm.Get("decision") != "allow" {
+		return asked.refuse("access_denied")
+	}
+	asked.approval.User = r.PostForm.Get("user")
+	if asked.approval.User == "" {
+		return errorPage("invalid_request", "The form lacks a user")
+	}
+	code := s.codes.Issue(asked.approval, s.options.Now())
+	return asked.answer(url.Values{"code": {code.Reveal()}})
+}
+
+// readAuthorization checks the request. Without a client and a redirect_uri to
+// trust, the refusal is a page, else a redirect (RFC 6749 section 4.1.2.1).
+func (s *Server) readAuthorization(q url.Values) (authorization, reply, bool) {
+	client := s.options.Client
+	if q.Get("client_id") != client.ID {
+		return authorization{}, errorPage("invalid_client", "Invalid client_id: "+q.Get("client_id")), false
+	}
+	redirect := q.Get("redirect_uri")
+	if redirect == "" && len(client.RedirectURIs) == 1 {
+		redirect = client.RedirectURIs[0]
+	}
+	if !slices.Contains(client.RedirectURIs, redirect) {
+		return authorization{}, errorPage("invalid_request", "Invalid redirect_uri parameter value: "+redirect), false
+	}
+	method := q.Get("code_challenge_method")
+	a := authorization{
+		redirect: redirect,
+		state:    q.Get("state"),
+		prompt:   q.Get("prompt"),
+		approval: grant.Approval{
+			Scope:       q.Get("scope"),
+			RedirectURI: q.Get("redirect_uri"),
+			Challenge:   q.Get("code_challenge"),
+			S256:        method == "S256",
+		},
+	}
+	if problem := a.problem(q.Get("response_type"), method); problem != "" {
+		return a, a.refuse(problem), false
+	}
+	if client.Secret.Empty() && a.approval.Challenge == "" {
+		// A public client without PKCE (RFC 9700 section 2.1.1).
+		return a, a.refuse("invalid_request"), false
+	}
+	return a, reply{}, true
+}
+
+// problem is the OAuth error code of a request that cannot be granted.
+func (a authorization) problem(responseType, challengeMethod string) string {
+	switch {
+	case responseType != "code":
+		return "unsupported_response_type"
+	case strings.TrimSpace(a.approval.Scope) == "":
+		return "invalid_scope"
+	case !slices.Contains([]string{"", "plain", "S256"}, challengeMethod):
+		return "invalid_request"
+	case !slices.Contains([]string{"", "none", "login", "consent", "login consent"}, a.prompt):
+		return "invalid_request"
+	}
+	return ""
+}
+
+func (a authorization) refuse(code string) reply { return a.answer(url.Values{"error": {code}}) }
+
+// answer sends the browser back. Like Fitbit's, the URL ends in #_=_, which a
+// careless client takes for a part of the state.
+func (a authorization) answer(parameters url.Values) reply {
+	if a.state != "" {
+		parameters.Set("state", a.state)
+	}
+	separator := "?"
+	if strings.Contains(a.redirect, "?") {
+		separator = "&"
+	}
+	r := textReply(http.StatusFound, "text/html", "")
+	r.header.Set("Location", a.redirect+separator+parameters.Encode()+"#_=_")
+	return r
+}

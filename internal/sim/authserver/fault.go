@@ -1,0 +1,121 @@
+package authserver
+
+import (
+	"fmt"
+	"time"
+)
+
+// Answer is what a fault sends in place of the true answer.
+type Answer string
+
+// The answers. Truncated and WrongUser are made from the true answer, so the
+// request takes effect; with the others it does only when [Fault.Commit] says so.
+const (
+	// Truth is the provider's own answer, late perhaps.
+	Truth Answer = ""
+	// Reset ends the connection with a TCP reset.
+	Reset Answer = "reset"
+	// Status is an error answer with Fault.Status: JSON below 500, and from 500
+	// on the HTML page of a gateway.
+	Status Answer = "status"
+	// Malformed is a 200 whose JSON breaks off, with a matching Content-Length.
+	Malformed Answer = "malformed"
+	// HTML is a 200 with a web page.
+	HTML Answer = "html"
+	// Truncated is the true answer cut in half, with the Content-Length of the
+	// whole.
+	Truncated Answer = "truncated"
+	// NoTokens is a 200 that lacks access_token and refresh_token.
+	NoTokens Answer = "no-tokens"
+	// EmptyTokens is a 200 where both are empty strings.
+	EmptyTokens Answer = "empty-tokens"
+	// WrongUser is the true answer with user_id [WrongUserID].
+	WrongUser Answer = "wrong-user"
+	// InvalidClient is a 401 invalid_client that echoes the Authorization header.
+	InvalidClient Answer = "invalid-client"
+)
+
+// WrongUserID is the user that the WrongUser answer names.
+const WrongUserID = "WRONG1"
+
+// EveryTime as [Fault.Times] repeats a fault until ClearFaults.
+const EveryTime = -1
+
+// Fault is something to do to a request: which ones, and what happens to them.
+// Its zero value strikes the next request and does nothing to it.
+//
+// In order: DelayBefore; the request takes effect, or not; DelayAfter; Hold;
+// the answer. So a lost answer is {Commit: true, Answer: Reset} and a request
+// that never arrived is {Answer: Reset}.
+type Fault struct {
+	// Endpoint and User narrow the requests that match. Empty: all.
+	Endpoint Endpoint `json:"endpoint,omitempty"`
+	User     string   `json:"user,omitempty"`
+	// Nth is the first matching request that it strikes, counted from 1 since
+	// it was injected. Zero means 1.
+	Nth int `json:"nth,omitempty"`
+	// Times is how many requests it strikes. Zero means 1.
+	Times int `json:"times,omitempty"`
+
+	DelayBefore Duration `json:"delay_before,omitempty"`
+	// Commit lets the request take effect although Answer is not the truth.
+	Commit     bool     `json:"commit,omitempty"`
+	DelayAfter Duration `json:"delay_after,omitempty"`
+	// Hold keeps the answer back until Release, or until the client hangs up.
+	Hold   bool   `json:"hold,omitempty"`
+	Answer Answer `json:"answer,omitempty"`
+
+	// Status is the HTTP status of the answer "status", 400 to 599.
+	Status int `json:"status,omitempty"`
+	// RetryAfter and RateLimitReset are headers of the answer "status", sent
+	// when not zero, in whole seconds.
+	RetryAfter     Duration `json:"retry_after,omitempty"`
+	RateLimitReset Duration `json:"rate_limit_reset,omitempty"`
+}
+
+// Duration is a time.Duration that reads as "1m30s" in JSON.
+type Duration time.Duration
+
+func (d Duration) MarshalText() ([]byte, error) {
+	return []byte(time.Duration(d).String()), nil
+}
+
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%w; write it as in \"2s\" or \"1m30s\"", err)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// commits tells whether the request takes effect.
+func (f Fault) commits() bool {
+	switch f.Answer {
+	case Truth, Truncated, WrongUser:
+		return true
+	default:
+		return f.Commit
+	}
+}
+
+func (f Fault) check() error {
+	switch f.Endpoint {
+	case "", Authorize, Token, Revoke, Introspect, Profile:
+	default:
+		return fmt.Errorf("fault: endpoint %q is unknown; use authorize, token, revoke, introspect or profile", f.Endpoint)
+	}
+	switch f.Answer {
+	case Truth, Reset, Malformed, HTML, Truncated, NoTokens, EmptyTokens, WrongUser, InvalidClient:
+		if f.Status != 0 || f.RetryAfter != 0 || f.RateLimitReset != 0 {
+			return fmt.Errorf("fault: status, retry_after and rate_limit_reset belong to the answer %q, not %q", Status, f.Answer)
+		}
+	case Status:
+		if f.Status < 400 || f.Status > 599 {
+			return fmt.Errorf("fault: status %d is no error; use 400 to 599", f.Status)
+		}
+	default:
+		return fmt.Errorf("fault: answer %q is unknown; see the constants of type Answer", f.Answer)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package authserver
+
+import (
+	"errors"
+	"net/http"
+
+	"tokenkeeper/internal/sim/authserver/grant"
+	"tokenkeeper/internal/token"
+)
+
+// profile is the protected resource. Reading it uses the access token, which
+// ends the replay of its pair.
+func (s *Server) profile(r *http.Request) reply {
+	pair, refusal, ok := s.authorize(r)
+	if !ok {
+		return refusal
+	}
+	body := map[string]any{"user": map[string]any{"encodedId": pair.User, "displayName": pair.User}}
+	return s.quota.stamp(jsonReply(http.StatusOK, body), pair.User, s.options.Now())
+}
+
+// introspect tells the state of any access token to whoever bears one (Fitbit's
+// Introspect page; RFC 7662). Both are used by that.
+func (s *Server) introspect(r *http.Request) reply {
+	bearing, refusal, ok := s.authorize(r)
+	if !ok {
+		return refusal
+	}
+	now := s.options.Now()
+	body := map[string]any{"active": false}
+	if pair, err := s.book.Use(token.NewSecret(r.PostForm.Get("token")), now); err == nil {
+		body = map[string]any{
+			"active":     true,
+			"scope":      pair.Scope,
+			"client_id":  s.options.Client.ID,
+			"user_id":    pair.User,
+			"token_type": "access_token",
+			"exp":        pair.ExpiresAt.UnixMilli(),
+			"iat":        pair.IssuedAt.UnixMilli(),
+		}
+	}
+	return s.quota.stamp(jsonReply(http.StatusOK, body), bearing.User, now)
+}
+
+// revoke ends all tokens of the user; an unknown token is no error (RFC 7009
+// section 2.2).
+func (s *Server) revoke(r *http.Request) reply {
+	if refusal, ok := s.authenticate(r); !ok {
+		return refusal
+	}
+	revoked := token.NewSecret(r.PostForm.Get("token"))
+	if revoked.Empty() {
+		return invalidRequest("Missing parameter: token")
+	}
+	s.book.Revoke(revoked)
+	return textReply(http.StatusOK, "application/json;charset=UTF-8", "")
+}
+
+// authorize checks the bearer token and takes one call off the user's quota.
+func (s *Server) authorize(r *http.Request) (grant.Pair, reply, bool) {
+	now, access := s.options.Now(), bearer(r)
+	pair, err := s.book.Use(access, now)
+	switch {
+	case errors.Is(err, grant.ErrExpired):
+		return pair, errorReply(http.StatusUnauthorized, "expired_token", "Access token expired: "+access.Reveal()), false
+	case err != nil:
+		return pair, errorReply(http.StatusUnauthorized, "invalid_token", "Access token invalid: "+access.Reveal()), false
+	case !s.quota.take(pair.User, now):
+		return pair, s.quota.exceeded(pair.User, now), false
+	}
+	return pair, reply{}, true
+}
