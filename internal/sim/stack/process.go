@@ -23,8 +23,9 @@ type Process struct {
 	said bytes.Buffer
 }
 
-// run starts a program. What it prints is kept for Output and copied to tee.
-func run(name, path string, args, env []string, tee io.Writer) (*Process, error) {
+// Run starts a program. What it prints is kept for Output and copied to tee where
+// that is not nil. Its name is for errors.
+func Run(name, path string, args, env []string, tee io.Writer) (*Process, error) {
 	p := &Process{name: name, cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Env = env
 	out := io.Writer(&locked{p: p})

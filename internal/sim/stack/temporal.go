@@ -58,7 +58,7 @@ func (t *Temporal) Restart(ctx context.Context) error {
 		args = append(args, "--search-attribute", a)
 	}
 	var err error
-	t.process, err = run("temporal", t.cli, args, os.Environ(), t.log)
+	t.process, err = Run("temporal", t.cli, args, os.Environ(), t.log)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (s *Stack) LaunchWorker(tee io.Writer, further ...string) (*Worker, error) 
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	env := s.Environment(append([]string{"TOKENKEEPER_HTTP_ADDRESS=" + address}, further...)...)
-	p, err := run("worker", s.options.WorkerBinary, nil, env, tee)
+	p, err := Run("worker", s.options.WorkerBinary, nil, env, tee)
 	if err != nil {
 		return nil, err
 	}
