@@ -17,17 +17,51 @@ import (
 // share a server, and runs are found by account.
 type account struct {
 	*system
+	at         issuer
 	name, user string
 }
 
-// consent has a new person consent at the provider, and the refresh token put
-// into the vault by hand.
+// issuer is the provider of an account.
+type issuer struct {
+	name, title string
+	prefix      string // of the names of its tokens in the vault
+	// consents has a person consent, and gives the refresh token.
+	consents func(user string) (refreshToken string)
+	// takes reports whether a refresh token is in force.
+	takes func(refreshToken string) bool
+}
+
+// consent has a new person consent at the simulator of Fitbit, and the refresh
+// token put into the vault by hand.
 func (s *system) consent() account {
 	s.t.Helper()
-	name := unique("row")
-	require.NoError(s.t, s.CreateAccount(name))
-	return account{s, name, stack.UserOf(name)}
+	return s.consentAt(issuer{
+		name: "fitbit", title: "Fitbit", takes: s.Provider.IsLive,
+		consents: func(user string) string {
+			refreshToken, _ := s.Provider.CreateGrant(user)
+			return refreshToken
+		},
+	})
 }
+
+// consentAt does the same at any provider.
+func (s *system) consentAt(at issuer) account {
+	s.t.Helper()
+	name := unique("row")
+	a := account{s, at, name, stack.UserOf(name)}
+	a.put(at.consents(a.user))
+	return a
+}
+
+// put stores a refresh token by hand, as people do after a consent.
+func (a account) put(refreshToken string) {
+	a.t.Helper()
+	_, err := a.Vault.Put(a.secret("RefreshToken"), refreshToken)
+	require.NoError(a.t, err)
+}
+
+// secret is the vault's name for the account's secret of the given kind.
+func (a account) secret(kind string) string { return a.at.prefix + stack.SecretName(a.name, kind) }
 
 func (a account) workflowID() string { return "refresh-" + a.name }
 
@@ -38,7 +72,7 @@ func (a account) refresh(changes ...func(*client.StartWorkflowOptions)) run {
 	for _, change := range changes {
 		change(&o)
 	}
-	started, err := a.temporal.ExecuteWorkflow(a.t.Context(), o, workflows.Type, workflows.Input{Account: a.name})
+	started, err := a.temporal.ExecuteWorkflow(a.t.Context(), o, workflows.Type, workflows.Input{Account: a.name, Provider: a.at.name})
 	require.NoError(a.t, err)
 	return run{a, o.ID, started.GetRunID()}
 }
@@ -58,7 +92,7 @@ func (a account) accessVersions() []secretVersion { return a.versions("AccessTok
 
 func (a account) versions(kind string) []secretVersion {
 	var all []secretVersion
-	for _, v := range a.Vault.Versions(stack.SecretName(a.name, kind)) {
+	for _, v := range a.Vault.Versions(a.secret(kind)) {
 		all = append(all, secretVersion{v.ID, fingerprint(v.Value), v.Tags, v.Enabled})
 	}
 	return all
@@ -90,7 +124,8 @@ func (a account) held() {
 // before.
 func (a account) nothingLost(generation int) {
 	a.t.Helper()
-	require.True(a.t, a.Provider.IsLive(a.Held(a.name)), "the vault's current refresh token is not the provider's live one")
+	held := a.Vault.Versions(a.secret("RefreshToken"))
+	require.True(a.t, a.at.takes(held[len(held)-1].Value), "the vault's current refresh token is not the provider's live one")
 
 	versions := a.refreshVersions()
 	require.Len(a.t, versions, generation+1, "versions of the refresh token")

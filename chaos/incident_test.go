@@ -24,7 +24,7 @@ func (a account) asksForConsentOnce(w *stack.Worker, first run, refreshToken str
 	for _, failed := range []run{first, second} {
 		failure := failed.failure()
 		require.Equal(a.t, workflows.ReauthorizationRequired, failure.Type())
-		require.Contains(a.t, failure.Message(), "Fitbit no longer takes generation 0 of fitbit/"+a.name)
+		require.Contains(a.t, failure.Message(), a.at.title+" no longer takes generation 0 of "+a.at.name+"/"+a.name)
 		require.Contains(a.t, failure.Message(), "have the person consent again")
 		require.Equal(a.t, "needs-consent", failed.health())
 	}
@@ -32,9 +32,7 @@ func (a account) asksForConsentOnce(w *stack.Worker, first run, refreshToken str
 	require.Empty(a.t, a.said(w, "healed"))
 	a.untouched(refreshToken, 1)
 
-	fresh, _ := a.Provider.CreateGrant(a.user)
-	_, err := a.Vault.Put(stack.SecretName(a.name, "RefreshToken"), fresh)
-	require.NoError(a.t, err)
+	a.put(a.at.consents(a.user))
 	healed := second
 	a.eventually("the cron is green again", func() bool {
 		healed = healed.next()
@@ -69,7 +67,7 @@ func (a account) said(w *stack.Worker, message string) []map[string]any {
 		if json.Unmarshal([]byte(text), &line) != nil {
 			continue // cut off by a kill
 		}
-		if line["msg"] == message && line["account"] == "fitbit/"+a.name {
+		if line["msg"] == message && line["account"] == a.at.name+"/"+a.name {
 			found = append(found, line)
 		}
 	}

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -52,7 +51,7 @@ func (r run) holdsNoSecret() {
 	for _, e := range r.history() {
 		raw, err := proto.Marshal(e)
 		require.NoError(r.t, err)
-		if strings.Contains(string(raw), secretPrefix) {
+		if r.secretIn(string(raw)) {
 			r.t.Fatalf("event %d (%s) holds a secret in the clear", e.GetEventId(), e.GetEventType())
 		}
 	}
