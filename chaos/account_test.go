@@ -124,9 +124,7 @@ func (a account) held() {
 // before.
 func (a account) nothingLost(generation int) {
 	a.t.Helper()
-	held := a.Vault.Versions(a.secret("RefreshToken"))
-	require.True(a.t, a.at.takes(held[len(held)-1].Value), "the vault's current refresh token is not the provider's live one")
-
+	a.holdsLive()
 	versions := a.refreshVersions()
 	require.Len(a.t, versions, generation+1, "versions of the refresh token")
 	issued := 0
@@ -142,6 +140,13 @@ func (a account) nothingLost(generation int) {
 	access := a.accessVersions()
 	require.Len(a.t, access, issued, "versions of the access token")
 	require.Equal(a.t, strconv.Itoa(generation), access[issued-1].Tags["generation"], "the current access token")
+}
+
+// holdsLive asserts that the vault's current refresh token is the provider's live one.
+func (a account) holdsLive() {
+	a.t.Helper()
+	held := a.Vault.Versions(a.secret("RefreshToken"))
+	require.True(a.t, a.at.takes(held[len(held)-1].Value), "the vault's current refresh token is not the provider's live one")
 }
 
 // untouched asserts that the vault's refresh token is still the given value and

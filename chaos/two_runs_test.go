@@ -25,7 +25,7 @@ func otherID(o *client.StartWorkflowOptions) { o.ID = unique("other") }
 // has two tokens. A token may have been written twice.
 func (a account) linear(generation int) {
 	a.t.Helper()
-	require.True(a.t, a.Provider.IsLive(a.Held(a.name)), "the vault's current refresh token is not the provider's live one")
+	a.holdsLive()
 	tokens := map[int]string{}
 	versions := a.refreshVersions()
 	for _, v := range versions {
