@@ -9,7 +9,7 @@ import (
 // Builtin is the table without any file: a further provider is one more literal
 // here and its rows in the tests.
 func Builtin() Table {
-	return newTable(fitbit(), googleHealth())
+	return newTable(fitbit(), googleHealth(), oura(), strava(), whoop(), withings(), xero())
 }
 
 // fitbit is as in Fitbit's Web API reference, "Authorization". The replay window
@@ -47,6 +47,7 @@ func googleHealth() Provider {
 		TokenURL:            "https://oauth2.googleapis.com/token",
 		RevokeURL:           "https://oauth2.googleapis.com/revoke",
 		AuthStyle:           AuthBody,
+		Revocation:          RevokeUnsigned,
 		Rotation:            NoRotation,
 		AccessTokenLifetime: time.Hour,
 		Scopes: []string{
@@ -57,5 +58,99 @@ func googleHealth() Provider {
 		},
 		AuthParams: map[string]string{"access_type": "offline", "prompt": "consent"},
 		Dialect:    RFC6749,
+	}
+}
+
+// oura is as in the Oura API's "Authentication" and "Error Handling" pages. A
+// refresh token "can only be used once"; nothing is said of a lost answer. It
+// revokes by a token in the URL alone, where no token may be, so it has no
+// RevokeURL here.
+func oura() Provider {
+	return Provider{
+		Name:                "oura",
+		Title:               "Oura",
+		AuthURL:             "https://cloud.ouraring.com/oauth/authorize",
+		TokenURL:            "https://api.ouraring.com/oauth/token",
+		AuthStyle:           AuthBody,
+		Rotation:            SingleUse,
+		AccessTokenLifetime: 24 * time.Hour,
+		Scopes:              []string{"daily", "heartrate", "personal", "workout"},
+		Dialect:             RFC6749,
+	}
+}
+
+// strava is as in the Strava API's "Authentication". A refresh answers with the
+// access token that is in force while more than an hour of its life is left, and
+// with a refresh token that may be another one: then the old one is dead at once.
+func strava() Provider {
+	return Provider{
+		Name:                "strava",
+		Title:               "Strava",
+		AuthURL:             "https://www.strava.com/oauth/authorize",
+		TokenURL:            "https://www.strava.com/oauth/token",
+		RevokeURL:           "https://www.strava.com/oauth/deauthorize",
+		AuthStyle:           AuthBody,
+		Revocation:          RevokeByAccess,
+		Rotation:            Sometimes,
+		AccessTokenLifetime: 6 * time.Hour,
+		Scopes:              []string{"read", "activity:read"},
+		Dialect:             StravaErrors,
+	}
+}
+
+// whoop is as in the WHOOP developer documentation's "OAuth 2.0" and "Refreshing
+// Access Tokens", by which both the consent and each refresh ask for the scope
+// offline. It documents no replay.
+func whoop() Provider {
+	return Provider{
+		Name:                "whoop",
+		Title:               "WHOOP",
+		AuthURL:             "https://api.prod.whoop.com/oauth/oauth2/auth",
+		TokenURL:            "https://api.prod.whoop.com/oauth/oauth2/token",
+		RevokeURL:           "https://api.prod.whoop.com/developer/v2/user/access",
+		AuthStyle:           AuthBody,
+		Revocation:          RevokeByBearer,
+		Rotation:            SingleUse,
+		AccessTokenLifetime: time.Hour,
+		Scopes:              []string{"offline", "read:cycles", "read:profile", "read:recovery", "read:sleep", "read:workout"},
+		RefreshParams:       map[string]string{"scope": "offline"},
+		Dialect:             RFC6749,
+	}
+}
+
+// withings is as in the Withings API reference, "Get your access token" and
+// "Refresh your access token": a spent refresh token is good for eight more
+// hours, or until the new access token is used. It revokes by signed requests
+// only, which is a protocol of its own, so it has no RevokeURL here.
+func withings() Provider {
+	return Provider{
+		Name:                "withings",
+		Title:               "Withings",
+		AuthURL:             "https://account.withings.com/oauth2_user/authorize2",
+		TokenURL:            "https://wbsapi.withings.net/v2/oauth2",
+		AuthStyle:           AuthBody,
+		Rotation:            SingleUse,
+		ReplayWindow:        8 * time.Hour,
+		AccessTokenLifetime: 3 * time.Hour,
+		Scopes:              []string{"user.info", "user.metrics", "user.activity"},
+		Dialect:             WithingsEnvelope,
+	}
+}
+
+// xero is as in the Xero developer "OAuth 2.0" pages and FAQ: a refresh that got
+// no answer may be repeated with the same token for 30 minutes.
+func xero() Provider {
+	return Provider{
+		Name:                "xero",
+		Title:               "Xero",
+		AuthURL:             "https://login.xero.com/identity/connect/authorize",
+		TokenURL:            "https://identity.xero.com/connect/token",
+		RevokeURL:           "https://identity.xero.com/connect/revocation",
+		AuthStyle:           AuthHeader,
+		Rotation:            SingleUse,
+		ReplayWindow:        30 * time.Minute,
+		AccessTokenLifetime: 30 * time.Minute,
+		Scopes:              []string{"offline_access", "openid", "profile", "email", "accounting.settings.read"},
+		Dialect:             RFC6749,
 	}
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"time"
@@ -55,17 +56,37 @@ func (c *Client) Refresh(ctx context.Context, p Provider, cl token.Client, rt to
 			Fix:    "have the person consent at " + p.Title + " and store the refresh token in the vault",
 		}
 	}
-	once := &exchange{transport: c.transport}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: once})
-	_, err := config(p, cl).TokenSource(ctx, &oauth2.Token{RefreshToken: rt.Reveal()}).Token()
+	return c.ask(ctx, p, refreshing, merged(p.Dialect.tokenForm(), p.RefreshParams), func(ctx context.Context) error {
+		_, err := config(p, cl).TokenSource(ctx, &oauth2.Token{RefreshToken: rt.Reveal()}).Token()
+		return err
+	})
+}
+
+// ask has x/oauth2 make one token request, with form beside what it sends, and
+// judges the answer.
+func (c *Client) ask(ctx context.Context, p Provider, op string, form map[string]string, request func(context.Context) error) (token.Pair, error) {
+	once := &exchange{transport: c.transport, form: form}
+	err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: once}))
 	if once.answer == nil {
-		return token.Pair{}, noAnswer(p, err)
+		failure := noAnswer(p, err)
+		failure.Op = op
+		return token.Pair{}, failure
 	}
 	pair, failure := Classify(p, *once.answer)
 	if failure != nil {
+		failure.Op = op
 		return token.Pair{}, failure
 	}
 	return pair, nil
+}
+
+// merged is one map of all; later ones win.
+func merged(forms ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, m := range forms {
+		maps.Copy(all, m)
+	}
+	return all
 }
 
 // config states the style of client authentication always, because x/oauth2
@@ -79,6 +100,6 @@ func config(p Provider, cl token.Client) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID:     cl.ID,
 		ClientSecret: cl.Secret.Reveal(),
-		Endpoint:     oauth2.Endpoint{TokenURL: p.TokenURL, AuthStyle: style},
+		Endpoint:     oauth2.Endpoint{AuthURL: p.AuthURL, TokenURL: p.TokenURL, AuthStyle: style},
 	}
 }

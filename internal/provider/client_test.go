@@ -27,8 +27,15 @@ var (
 // reply writes a body; a client that has left is no concern of the server's.
 func reply(w io.Writer, body string) { _, _ = io.WriteString(w, body) }
 
-// endpoint is a token endpoint on loopback that counts its requests.
+// endpoint is Fitbit's token endpoint on loopback; see endpointOf.
 func endpoint(t *testing.T, handle http.HandlerFunc) (provider.Provider, *atomic.Int32) {
+	t.Helper()
+	return endpointOf(t, "fitbit", handle)
+}
+
+// endpointOf is a built-in provider with a token endpoint on loopback that counts
+// its requests.
+func endpointOf(t *testing.T, name string, handle http.HandlerFunc) (provider.Provider, *atomic.Int32) {
 	t.Helper()
 	var requests atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +43,7 @@ func endpoint(t *testing.T, handle http.HandlerFunc) (provider.Provider, *atomic
 		handle(w, r)
 	}))
 	t.Cleanup(server.Close)
-	p := lookup(t, "fitbit")
+	p := lookup(t, name)
 	p.TokenURL = server.URL + "/oauth2/token"
 	return p, &requests
 }

@@ -2,14 +2,14 @@ package provider
 
 import (
 	"encoding/json"
-	"net/http"
+	"strings"
 
 	"tokenkeeper/internal/token"
 )
 
-// Dialect names how a provider's answers differ from RFC 6749 section 5. It is
-// a pure translation of one [Answer] into another and judges nothing, so all
-// providers are judged by the same rules.
+// Dialect names how a provider's messages differ from RFC 6749. It is a pure
+// translation of one [Answer] into another and of one form into another, and
+// judges nothing, so all providers are judged by the same rules.
 type Dialect string
 
 const (
@@ -17,35 +17,59 @@ const (
 	RFC6749 Dialect = "rfc6749"
 	// FitbitErrors is Fitbit's errors[] with its own word for "too many calls".
 	FitbitErrors Dialect = "fitbit"
+	// WithingsEnvelope is 200 for everything, with a status and a body inside, an
+	// action in each request, and commas between scopes.
+	WithingsEnvelope Dialect = "withings"
+	// StravaErrors is errors[] of resource, field and code, and commas between
+	// scopes.
+	StravaErrors Dialect = "strava"
 )
 
 // translate gives the answer as a provider of RFC 6749 would have sent it.
 func (d Dialect) translate(a Answer) Answer {
-	if d == FitbitErrors {
+	switch d {
+	case FitbitErrors:
 		return fromFitbit(a)
-	}
-	return a
-}
-
-// fromFitbit turns {"errors":[{"errorType":…,"message":…}],"success":false}
-// into {"error":…}. The message is dropped: it echoes the refresh token, or the
-// whole Basic header. Successes are RFC 6749's already.
-func fromFitbit(a Answer) Answer {
-	var body struct {
-		Errors []struct {
-			ErrorType string `json:"errorType"`
-		} `json:"errors"`
-	}
-	if a.decode(&body) != "" || len(body.Errors) == 0 {
+	case WithingsEnvelope:
+		return fromWithings(a)
+	case StravaErrors:
+		return fromStrava(a)
+	default:
 		return a
 	}
-	code := body.Errors[0].ErrorType
-	// "system" is Fitbit's rate limit. With a 5xx it is an outage and with 410 the
-	// end of the API, and the status says so.
-	if code == "system" && a.Status >= 400 && a.Status < 500 && a.Status != http.StatusGone {
-		a.Status = http.StatusTooManyRequests
+}
+
+// tokenForm is what a request to the token endpoint carries beside RFC 6749's
+// parameters.
+func (d Dialect) tokenForm() map[string]string {
+	if d == WithingsEnvelope {
+		return map[string]string{"action": "requesttoken"}
 	}
+	return nil
+}
+
+// scopeSeparator stands between scopes, in requests and in answers: a space, by
+// RFC 6749 section 3.3.
+func (d Dialect) scopeSeparator() string {
+	if d == WithingsEnvelope || d == StravaErrors {
+		return ","
+	}
+	return " "
+}
+
+// splitScopes reads a list of scopes. Where the provider's own separator is a
+// comma a space is one too.
+func (d Dialect) splitScopes(list string) []string {
+	if separator := d.scopeSeparator(); separator != " " {
+		list = strings.ReplaceAll(list, separator, " ")
+	}
+	return strings.Fields(list)
+}
+
+// refusal is an RFC 6749 error with the given code and nothing else: whatever the
+// provider said beside it may echo a token.
+func refusal(a Answer, status int, code string) Answer {
 	plain, _ := json.Marshal(map[string]string{"error": code}) // strings always marshal
-	a.Body = token.NewSecret(string(plain))
+	a.Status, a.Body = status, token.NewSecret(string(plain))
 	return a
 }

@@ -50,11 +50,13 @@ func (f field) set(p *Provider) (err error) {
 		p.Scopes, err = f.value.texts()
 	case "auth_params":
 		p.AuthParams, err = f.value.textMap()
+	case "refresh_params":
+		p.RefreshParams, err = f.value.textMap()
 	case "rate_limit_reset_header":
 		p.RateLimitResetHeader, err = f.value.text()
 	default:
 		return errors.New("is not a key; the keys are title, auth_url, token_url, revoke_url, introspect_url, auth_style, " +
-			"rotation, replay_window, access_token_lifetime, scopes, auth_params, rate_limit_reset_header")
+			"rotation, replay_window, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header")
 	}
 	return err
 }

@@ -1,11 +1,19 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+)
+
+// What may be asked of a provider, as its failures name it.
+const (
+	refreshing = "refresh"
+	exchanging = "code exchange"
+	revoking   = "revocation"
 )
 
 // Kind says what a failed refresh means for the grant.
@@ -50,7 +58,9 @@ func (k Kind) Retryable() bool {
 // answer but its status and an error code from RFC 6749 and its kin.
 type Failure struct {
 	Provider string // the provider's name
-	Kind     Kind
+	// Op is what was asked for: a refresh, where it is empty.
+	Op   string
+	Kind Kind
 	// Status is the HTTP status, in the dialect's translation; zero when no
 	// answer came.
 	Status int
@@ -74,7 +84,7 @@ func (f *Failure) Error() string {
 	if f.RetryAfter > 0 {
 		details = append(details, "retry after "+f.RetryAfter.String())
 	}
-	s := fmt.Sprintf("provider: refresh at %s: %s", f.Provider, f.Kind)
+	s := fmt.Sprintf("provider: %s at %s: %s", cmp.Or(f.Op, refreshing), f.Provider, f.Kind)
 	if len(details) > 0 {
 		s += " (" + strings.Join(details, ", ") + ")"
 	}

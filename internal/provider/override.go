@@ -21,8 +21,8 @@ import (
 //	    access_token_lifetime: 1h
 //
 // A new provider states all five of these. Optional everywhere: title, auth_url,
-// revoke_url, introspect_url, scopes (a list), auth_params (a map) and
-// rate_limit_reset_header. URLs are https, or http on loopback.
+// revoke_url, introspect_url, scopes (a list), auth_params and refresh_params
+// (maps) and rate_limit_reset_header. URLs are https, or http on loopback.
 //
 // The error names every mistake at once, each as filename:line. It quotes no
 // values of unknown keys, for a secret may have strayed there.

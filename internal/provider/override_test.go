@@ -85,7 +85,7 @@ func TestOverrideNamesEveryMistakeWithItsLine(t *testing.T) {
     scopes: [profile, 3]
     title:
     title: Twice
-  Withings:
+  Polar:
     token_url: https://wbsapi.example.com/token
     rotation: single-use
     replay_window: 120
@@ -111,14 +111,14 @@ provider: {}
 `), "providers.yaml")
 	require.EqualError(t, err, strings.TrimSpace(`
 providers.yaml:3: provider "fitbit": token_url must begin with https:// (http:// is for 127.0.0.1, [::1] and localhost only)
-providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are title, auth_url, token_url, revoke_url, introspect_url, auth_style, rotation, replay_window, access_token_lifetime, scopes, auth_params, rate_limit_reset_header
+providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are title, auth_url, token_url, revoke_url, introspect_url, auth_style, rotation, replay_window, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header
 providers.yaml:5: provider "fitbit": auth_style must be one of header, body
 providers.yaml:6: provider "fitbit": scopes must be a list of texts, such as [profile, sleep]
 providers.yaml:7: provider "fitbit": title must be a text that is not empty
 providers.yaml:8: provider "fitbit" has the key "title" twice, first in line 7
-providers.yaml:9: provider name "Withings" has capitals, which Key Vault does not tell apart; use "withings"
-providers.yaml:9: provider "Withings" is a new one and must state auth_style, access_token_lifetime
-providers.yaml:12: provider "Withings": replay_window must be a duration with its unit, such as 2m, 8h or 0s
+providers.yaml:9: provider name "Polar" has capitals, which Key Vault does not tell apart; use "polar"
+providers.yaml:9: provider "Polar" is a new one and must state auth_style, access_token_lifetime
+providers.yaml:12: provider "Polar": replay_window must be a duration with its unit, such as 2m, 8h or 0s
 providers.yaml:13: provider "googlehealth" would share its names in the vault (GooglehealthCredentials) with provider "google-health"; call one of them otherwise
 providers.yaml:14: provider "googlehealth": token_url must not hold a user name or password; client credentials belong in the vault
 providers.yaml:17: provider "googlehealth": replay_window "-1s" is negative

@@ -56,7 +56,7 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 		RefreshToken: token.NewSecret(refresh),
 		ObtainedAt:   a.ReadAt,
 		UserID:       string(body.UserID),
-		Scopes:       strings.Fields(string(body.Scope)),
+		Scopes:       p.Dialect.splitScopes(string(body.Scope)),
 	}
 	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
 		pair.Expiry = a.ReadAt.Add(lifetime)

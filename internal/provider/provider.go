@@ -35,8 +35,9 @@ type Provider struct {
 	RevokeURL     string
 	IntrospectURL string
 
-	AuthStyle AuthStyle
-	Rotation  Rotation
+	AuthStyle  AuthStyle
+	Revocation Revocation
+	Rotation   Rotation
 	// ReplayWindow is how long the provider repeats its answer to a refresh
 	// token that is already spent. Zero: it never does, and a lost answer is a
 	// lost grant.
@@ -47,8 +48,10 @@ type Provider struct {
 
 	// Scopes are what a consent asks for unless a person says otherwise.
 	Scopes []string
-	// AuthParams go into the authorization URL beside the standard ones.
-	AuthParams map[string]string
+	// AuthParams go into the authorization URL beside the standard ones, and
+	// RefreshParams into the form of every refresh.
+	AuthParams    map[string]string
+	RefreshParams map[string]string
 
 	Dialect Dialect
 	// RateLimitResetHeader names the header with the seconds until the rate
@@ -65,6 +68,21 @@ type AuthStyle string
 const (
 	AuthHeader AuthStyle = "header" // Authorization: Basic
 	AuthBody   AuthStyle = "body"   // client_id and client_secret in the form
+)
+
+// Revocation says how a provider is told that a grant is over, at RevokeURL.
+// The zero value is RFC 7009.
+type Revocation string
+
+const (
+	// RevokeToken sends the refresh token, as the client (RFC 7009 section 2.1).
+	RevokeToken Revocation = ""
+	// RevokeUnsigned sends the refresh token, and no word of who the client is.
+	RevokeUnsigned Revocation = "unsigned"
+	// RevokeByAccess sends the access token as access_token in the form.
+	RevokeByAccess Revocation = "access-token"
+	// RevokeByBearer deletes RevokeURL with the access token as its bearer.
+	RevokeByBearer Revocation = "bearer"
 )
 
 // Rotation says what a refresh does to the refresh token.

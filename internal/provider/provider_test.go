@@ -49,6 +49,31 @@ func TestGoogleHealthKeepsItsRefreshTokenAndAsksForOne(t *testing.T) {
 	require.False(t, p.Status.Retired)
 }
 
+func TestTheOtherProvidersAreAsTheirReferencesSay(t *testing.T) {
+	for _, tc := range []struct {
+		name, tokenURL string
+		style          provider.AuthStyle
+		rotation       provider.Rotation
+		replay, life   time.Duration
+	}{
+		{"oura", "https://api.ouraring.com/oauth/token", provider.AuthBody, provider.SingleUse, 0, 24 * time.Hour},
+		{"strava", "https://www.strava.com/oauth/token", provider.AuthBody, provider.Sometimes, 0, 6 * time.Hour},
+		{"whoop", "https://api.prod.whoop.com/oauth/oauth2/token", provider.AuthBody, provider.SingleUse, 0, time.Hour},
+		{"withings", "https://wbsapi.withings.net/v2/oauth2", provider.AuthBody, provider.SingleUse, 8 * time.Hour, 3 * time.Hour},
+		{"xero", "https://identity.xero.com/connect/token", provider.AuthHeader, provider.SingleUse, 30 * time.Minute, 30 * time.Minute},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := lookup(t, tc.name)
+			require.Equal(t, tc.tokenURL, p.TokenURL)
+			require.Equal(t, tc.style, p.AuthStyle)
+			require.Equal(t, tc.rotation, p.Rotation)
+			require.Equal(t, tc.replay, p.ReplayWindow)
+			require.Equal(t, tc.life, p.AccessTokenLifetime)
+			require.False(t, p.Status.Retired)
+		})
+	}
+}
+
 func TestBuiltinProvidersAreWhole(t *testing.T) {
 	table := provider.Builtin()
 	for _, p := range table.Providers() {
@@ -77,10 +102,10 @@ func TestProvidersAreSortedByName(t *testing.T) {
 	for _, p := range provider.Builtin().Providers() {
 		names = append(names, p.Name)
 	}
-	require.Equal(t, []string{"fitbit", "google-health"}, names)
+	require.Equal(t, []string{"fitbit", "google-health", "oura", "strava", "whoop", "withings", "xero"}, names)
 }
 
 func TestLookupOfAnUnknownProviderListsTheKnownOnes(t *testing.T) {
 	_, err := provider.Builtin().Lookup("fitbitt")
-	require.EqualError(t, err, `provider "fitbitt" is not known; use one of fitbit, google-health, or describe it in the providers file`)
+	require.EqualError(t, err, `provider "fitbitt" is not known; use one of fitbit, google-health, oura, strava, whoop, withings, xero, or describe it in the providers file`)
 }
