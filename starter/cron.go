@@ -16,6 +16,23 @@ import (
 // sixHourly suits access tokens that live for eight hours, as Fitbit's do.
 const sixHourly = "0 */6 * * *"
 
+// cronOf is the expression for a period that is a whole part of an hour or of a
+// day, as provider.Provider.Period gives it.
+func cronOf(period time.Duration) string {
+	switch {
+	case period <= time.Minute:
+		return "* * * * *"
+	case period < time.Hour:
+		return fmt.Sprintf("*/%d * * * *", int(period.Minutes()))
+	case period == time.Hour:
+		return "0 * * * *"
+	case period >= 24*time.Hour:
+		return "0 0 * * *"
+	default:
+		return fmt.Sprintf("0 */%d * * *", int(period.Hours()))
+	}
+}
+
 // checkCron reads an expression as Temporal's server does, with the same parser,
 // but says what is wrong with it.
 func checkCron(spec string) error {
@@ -66,30 +83,41 @@ func cutZone(spec string) (zone, rest string, ok bool) {
 
 // spread moves an expression to a minute that belongs to the account, so that
 // many accounts do not all refresh at once, and a second start gives the same.
-// Where the hours are */N with N a divisor of 24, the whole period is used;
-// otherwise the hours stay, because another first hour would stretch the last
-// period of the day. A minute that is not one number is left alone.
+// Where the hours are */N with N a divisor of 24, or the minutes */N with N a
+// divisor of 60, the whole period is used; otherwise the hours stay, because
+// another first hour would stretch the last period of the day. Any other minute
+// that is not one number is left alone.
 func spread(spec string, a token.Account) string {
 	zone, rest, _ := cutZone(spec)
 	fields := strings.Fields(rest)
 	if len(fields) != 5 {
 		return spec
 	}
-	if _, err := strconv.ParseUint(fields[0], 10, 8); err != nil {
+	minutes, hours := step(fields[0], 60), step(fields[1], 24)
+	if _, err := strconv.ParseUint(fields[0], 10, 8); err != nil && minutes == 0 {
 		return spec
-	}
-	period := 1
-	if step, found := strings.CutPrefix(fields[1], "*/"); found {
-		if n, err := strconv.Atoi(step); err == nil && n > 0 && 24%n == 0 {
-			period = n
-		}
 	}
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(a.String()))
-	offset := int(hash.Sum32() % uint32(60*period)) // in minutes
-	fields[0] = strconv.Itoa(offset % 60)
-	if period > 1 {
-		fields[1] = fmt.Sprintf("%d-23/%d", offset/60, period)
+	if minutes > 0 {
+		fields[0] = fmt.Sprintf("%d-59/%d", hash.Sum32()%uint32(minutes), minutes)
+	} else {
+		offset := int(hash.Sum32() % uint32(60*max(hours, 1))) // in minutes
+		fields[0] = strconv.Itoa(offset % 60)
+		if hours > 1 {
+			fields[1] = fmt.Sprintf("%d-23/%d", offset/60, hours)
+		}
 	}
 	return strings.TrimSpace(zone + " " + strings.Join(fields, " "))
+}
+
+// step is the N of a field */N where N is a whole part of the given number; 0
+// for any other field.
+func step(field string, whole int) int {
+	text, found := strings.CutPrefix(field, "*/")
+	n, err := strconv.Atoi(text)
+	if !found || err != nil || n < 1 || whole%n != 0 {
+		return 0
+	}
+	return n
 }

@@ -60,8 +60,10 @@ func TestSpreadGivesEachAccountMinutesOfItsOwn(t *testing.T) {
 		"0 */5 * * *":                     `^\d+ \*/5 \* \* \*$`, // 24 is no multiple of 5
 		"0 3,9,15,21 * * *":               `^\d+ 3,9,15,21 \* \* \*$`,
 		"CRON_TZ=Asia/Tokyo 0 */12 * * *": `^CRON_TZ=Asia/Tokyo \d+ (\d|10|11)-23/12 \* \* \*$`,
+		"*/30 * * * *":                    `^([012]?\d)-59/30 \* \* \* \*$`,
+		"*/2 8-18 * * *":                  `^[01]-59/2 8-18 \* \* \*$`,
 		// Not one minute of the hour: left alone.
-		"*/2 * * * *":    `^\*/2 \* \* \* \*$`,
+		"*/7 * * * *":    `^\*/7 \* \* \* \*$`,
 		"5,35 */6 * * *": `^5,35 \*/6 \* \* \*$`,
 		"@every 6h":      `^@every 6h$`,
 	} {
@@ -74,26 +76,47 @@ func TestSpreadGivesEachAccountMinutesOfItsOwn(t *testing.T) {
 }
 
 func TestSpreadNeverStretchesThePeriodAndUsesAllOfIt(t *testing.T) {
-	const accounts = 500
+	for _, period := range []time.Duration{20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour} {
+		t.Run(period.String(), func(t *testing.T) { spreadsOver(t, period) })
+	}
+}
+
+func spreadsOver(t *testing.T, period time.Duration) {
+	t.Helper()
+	const accounts = 1500
+	within := int(period.Minutes())
 	minutes := map[int]int{}
 	for i := range accounts {
 		account := token.Account{Provider: "fitbit", Name: fmt.Sprintf("user-%d", i)}
-		spec := spread(sixHourly, account)
-		require.Equal(t, spec, spread(sixHourly, account), "a second start would differ")
+		spec := spread(cronOf(period), account)
+		require.Equal(t, spec, spread(cronOf(period), account), "a second start would differ")
 
 		schedule, err := cron.ParseStandard(spec)
 		require.NoError(t, err)
 		at := schedule.Next(time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC).Add(-time.Second))
 		minutes[at.Hour()*60+at.Minute()]++
-		for range 8 { // two days
+		for range 8 {
 			next := schedule.Next(at)
-			require.Equal(t, 6*time.Hour, next.Sub(at), spec)
+			require.Equal(t, period, next.Sub(at), spec)
 			at = next
 		}
 	}
-	require.Greater(t, len(minutes), 200, "of 360 minutes")
+	require.Greater(t, len(minutes), within*4/5, "of %d minutes", within)
 	for minute, n := range minutes {
-		require.Less(t, minute, 360)
-		require.Less(t, n, 12, "too many at minute %d", minute)
+		require.Less(t, minute, within)
+		require.Less(t, n, 3*accounts/within+12, "too many at minute %d", minute)
+	}
+}
+
+func TestCronOfAPeriodKeepsIt(t *testing.T) {
+	require.Equal(t, sixHourly, cronOf(6*time.Hour))
+	for _, period := range []time.Duration{time.Minute, 2 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 12 * time.Hour, 24 * time.Hour} {
+		require.NoError(t, checkCron(cronOf(period)))
+		at := nextByCron(cronOf(period), time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC))
+		for range 100 {
+			next := nextByCron(cronOf(period), at)
+			require.Equal(t, period, next.Sub(at))
+			at = next
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 // operator carries out commands at one Temporal namespace.
 type operator struct {
 	temporal  client.Client
+	providers provider.Table
 	namespace string
 	taskQueue string
 	printer
@@ -34,7 +36,8 @@ type operator struct {
 // atTemporal connects, acts and turns Temporal's errors into words for people.
 func atTemporal(cmd *cobra.Command, environ map[string]string, do func(context.Context, *operator) error) error {
 	cfg, err := config.LoadStarter(environ)
-	if err != nil {
+	providers, providersErr := provider.Load(cfg.ProvidersFile)
+	if err := errors.Join(err, providersErr); err != nil {
 		return err
 	}
 	cfg.Temporal.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
@@ -48,6 +51,7 @@ func atTemporal(cmd *cobra.Command, environ map[string]string, do func(context.C
 	defer c.Close()
 	return at.explain(do(cmd.Context(), &operator{
 		temporal:  c,
+		providers: providers,
 		namespace: cfg.Temporal.Namespace,
 		taskQueue: cfg.TaskQueue,
 		printer: printer{
@@ -60,7 +64,7 @@ func atTemporal(cmd *cobra.Command, environ map[string]string, do func(context.C
 // options are those of every workflow that keeps an account alive. There are no
 // timeouts among them: a run that holds a pair keeps it until it is stored.
 func (o *operator) options(a token.Account) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{ID: workflows.ID(a), TaskQueue: o.taskQueue, StaticSummary: summary(a)}
+	return client.StartWorkflowOptions{ID: workflows.ID(a), TaskQueue: o.taskQueue, StaticSummary: o.summary(a)}
 }
 
 // inputFor leaves out what the workflow takes for granted.
@@ -76,12 +80,12 @@ func inputFor(a token.Account) workflows.Input {
 }
 
 // summary is what the Web UI shows beside the workflow's id.
-func summary(a token.Account) string { return "Keeps the " + tokensOf(a) + " alive" }
+func (o *operator) summary(a token.Account) string { return "Keeps the " + o.tokensOf(a) + " alive" }
 
 // tokensOf names an account's tokens to a person.
-func tokensOf(a token.Account) string {
+func (o *operator) tokensOf(a token.Account) string {
 	title := a.Provider // of a provider that only the worker knows
-	if known, err := provider.Builtin().Lookup(a.Provider); err == nil {
+	if known, err := o.providers.Lookup(a.Provider); err == nil {
 		title = known.Title
 	}
 	if a.IsDefault() {

@@ -128,7 +128,7 @@ func (o *operator) startRecovery(ctx context.Context, a token.Account, from []st
 	input := inputFor(a)
 	input.Recover, input.From = true, from
 	run, err := o.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: workflows.RecoveryID(a), TaskQueue: o.taskQueue, StaticSummary: "Looks for " + tokensOf(a) + " that a run was issued and has not stored",
+		ID: workflows.RecoveryID(a), TaskQueue: o.taskQueue, StaticSummary: "Looks for " + o.tokensOf(a) + " that a run was issued and has not stored",
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}, workflows.Type, input)

@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -35,20 +36,39 @@ starts a refresh while one is at work. An account has either a cron or a Schedul
 		Args: noArgs,
 	}
 	flags.add(cmd)
-	cmd.Flags().DurationVar(&t.every, "every", 6*time.Hour, "time from one refresh to the next")
-	cmd.Flags().DurationVar(&t.jitter, "jitter", 10*time.Minute, "refresh at a random time up to this much later")
+	cmd.Flags().DurationVar(&t.every, "every", 0, "time from one refresh to the next (default well before the access token ends: 6h for Fitbit)")
+	cmd.Flags().DurationVar(&t.jitter, "jitter", 0, "refresh at a random time up to this much later (default a tenth of --every, at most 10m)")
 	cmd.Flags().BoolVar(&t.paused, "paused", false, "create it paused")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		account, err := flags.account()
 		if err != nil {
 			return err
 		}
-		if err := t.check(); err != nil {
-			return usageError{err}
-		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.schedule(ctx, account, t) })
+		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+			t, err := t.orDefaults(account, o.providers, cmd.Flags().Changed)
+			if err != nil {
+				return usageError{err}
+			}
+			return o.schedule(ctx, account, t)
+		})
 	}
 	return cmd
+}
+
+// orDefaults is the timing with what suits the account's provider in place of what
+// was not given, once it makes sense.
+func (t timing) orDefaults(a token.Account, providers provider.Table, given func(flag string) bool) (timing, error) {
+	if !given("every") {
+		p, err := providers.Lookup(a.Provider)
+		if err != nil {
+			return t, fmt.Errorf("%w (TOKENKEEPER_PROVIDERS), or say how often with --every", err)
+		}
+		t.every = p.Period()
+	}
+	if !given("jitter") {
+		t.jitter = min(10*time.Minute, t.every/10)
+	}
+	return t, t.check()
 }
 
 func (t timing) check() error {

@@ -33,15 +33,17 @@ its own within the cron's period, always the same ones.`,
 		Args: noArgs,
 	}
 	flags.add(cmd)
-	cmd.Flags().StringVar(&cron, "cron", sixHourly, "when to refresh; UTC unless it begins with CRON_TZ=")
+	cmd.Flags().StringVar(&cron, "cron", "", "when to refresh; UTC unless it begins with CRON_TZ= (default well before the access token ends: "+sixHourly+" for Fitbit)")
 	cmd.Flags().StringVar(&file, "accounts", "", "start the accounts in this file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		account, err := flags.account()
 		if err != nil {
 			return err
 		}
-		if err := checkCron(cron); err != nil {
-			return usageError{err}
+		if cmd.Flags().Changed("cron") {
+			if err := checkCron(cron); err != nil {
+				return usageError{err}
+			}
 		}
 		if file == "" {
 			return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.start(ctx, account, cron) })
@@ -62,6 +64,10 @@ its own within the cron's period, always the same ones.`,
 func (o *operator) start(ctx context.Context, a token.Account, cron string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	cron, err := o.cronFor(a, cron)
+	if err != nil {
+		return err
+	}
 	started, err := o.startCron(ctx, a, cron)
 	if err != nil {
 		return err
@@ -85,6 +91,19 @@ func (o *operator) start(ctx context.Context, a token.Account, cron string) erro
 	o.say("Refresh at once with: %s", shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...))
 	o.warnOfIdleQueue(ctx)
 	return nil
+}
+
+// cronFor is the cron that a person gave for an account; where they gave none, the
+// one that suits its provider.
+func (o *operator) cronFor(a token.Account, given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	p, err := o.providers.Lookup(a.Provider)
+	if err != nil {
+		return "", usageError{fmt.Errorf("%w (TOKENKEEPER_PROVIDERS), or say how often with --cron", err)}
+	}
+	return cronOf(p.Period()), nil
 }
 
 // startCron starts the cron unless it runs already. A conflict with what runs is

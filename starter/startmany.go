@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -14,7 +16,8 @@ import (
 // atOnce bounds the calls to Temporal that are under way at a time.
 const atOnce = 16
 
-// startMany starts the crons of many accounts, spread over the cron's period. A
+// startMany starts the crons of many accounts, spread over the cron's period,
+// which is each provider's own where none is given. A
 // conflict of one account leaves the others alone. Any other error would meet
 // them all and ends the start, which can be repeated.
 func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron string) error {
@@ -23,6 +26,14 @@ func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron
 		started, running int
 		conflicts        []error
 	)
+	crons := make(map[string]string) // by provider
+	for _, a := range accounts {
+		suits, err := o.cronFor(a, cron)
+		if err != nil {
+			return err
+		}
+		crons[a.Provider] = suits
+	}
 	bar := newProgress(o.warnings, len(accounts))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
@@ -33,7 +44,7 @@ func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(groupCtx, callTimeout)
 			defer cancel()
-			isNew, err := o.startCron(ctx, a, spread(cron, a))
+			isNew, err := o.startCron(ctx, a, spread(crons[a.Provider], a))
 			mu.Lock()
 			defer mu.Unlock()
 			var own conflict
@@ -55,7 +66,13 @@ func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron
 	bar.done()
 	o.say("Accounts: %s started, %s already running, %s failed, %s in all.",
 		grouped(started), grouped(running), grouped(len(conflicts)), grouped(len(accounts)))
-	o.fact("Cron", cronInWords(cron)+", at minutes of its own for each account")
+	for _, provider := range slices.Sorted(maps.Keys(crons)) {
+		what := "Cron"
+		if len(crons) > 1 {
+			what += " at " + provider
+		}
+		o.fact(what, cronInWords(crons[provider])+", at minutes of its own for each account")
+	}
 	o.fact("Web UI", o.link("workflows"))
 	if err == nil {
 		err = ctx.Err()

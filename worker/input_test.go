@@ -70,7 +70,7 @@ func TestInputThatNamesNoAccountFailsTheRunAndTouchesNothing(t *testing.T) {
 		{"an account with a space", `{"account":"will smith"}`, activities.InvalidInput,
 			[]string{`account name "will smith" is not valid; use lower-case letters`}},
 		{"an unknown provider", `{"provider":"fitbot"}`, activities.InvalidInput,
-			[]string{`provider "fitbot" is not known; use one of fitbit, google-health, or describe it in the providers file`}},
+			[]string{`provider "fitbot" is not known; use one of fitbit, google-health, oura, strava, whoop, withings, xero, or describe it in the providers file`}},
 		{"an account named as another provider's prefix", `{"account":"googlehealth"}`, activities.InvalidInput,
 			[]string{`account "googlehealth" at fitbit would share its secrets' names with provider "GoogleHealth"`, "; choose a name that does not begin with"}},
 		{"an account that nobody created", `{"account":"ann"}`, activities.MissingSecret,

@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
 
 	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/provider"
@@ -23,24 +21,12 @@ type setup struct {
 // once; then those that only Azure's library finds in its own variables.
 func setupFrom(environ map[string]string) (setup, error) {
 	cfg, err := config.LoadWorker(environ)
-	providers, providersErr := providersFrom(cfg.ProvidersFile)
+	providers, providersErr := provider.Load(cfg.ProvidersFile)
 	if err := errors.Join(err, providersErr); err != nil {
 		return setup{}, err
 	}
 	secrets, err := secretsFrom(cfg.Vault)
 	return setup{cfg, providers, secrets}, err
-}
-
-// providersFrom is the built-in table, with what the file adds to it.
-func providersFrom(file string) (provider.Table, error) {
-	if file == "" {
-		return provider.Builtin(), nil
-	}
-	yaml, err := os.ReadFile(file)
-	if err != nil {
-		return provider.Table{}, fmt.Errorf("TOKENKEEPER_PROVIDERS: %w", err)
-	}
-	return provider.Builtin().Override(yaml, file)
 }
 
 func secretsFrom(cfg config.Vault) (vault.Secrets, error) {

@@ -85,6 +85,10 @@ type Deployment struct {
 type Starter struct {
 	Temporal  client.Options
 	TaskQueue string
+	// ProvidersFile is a readable file of further providers; empty for none.
+	ProvidersFile string
+	// Vault is the zero value unless it was asked for.
+	Vault Vault
 	// WebUI is the base URL of Temporal's Web UI, without a slash at its end;
 	// empty when it cannot be guessed.
 	WebUI string
@@ -98,14 +102,16 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 
 	var ours workerSettings
 	var shared sharedSettings
+	var vault vaultSettings
 	m.parse(environ, &shared)
+	m.parse(environ, &vault)
 	m.parse(environ, &ours)
 	w := Worker{
-		Vault:                   m.vault(ours),
+		Vault:                   m.vault(vault),
 		Temporal:                m.temporal(environ),
 		TaskQueue:               shared.TaskQueue,
 		Deployment:              m.deployment(ours),
-		ProvidersFile:           m.readable("TOKENKEEPER_PROVIDERS", ours.Providers),
+		ProvidersFile:           m.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
 		HTTPAddress:             m.listenAddress("TOKENKEEPER_HTTP_ADDRESS", ours.HTTPAddress),
 		LogFormat:               LogFormat(m.oneOf("TOKENKEEPER_LOG_FORMAT", ours.LogFormat, string(LogAuto), string(LogJSON), string(LogText))),
 		LogLevel:                ours.LogLevel,
@@ -118,23 +124,39 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 	return w, m.err()
 }
 
-// LoadStarter checks the starter's part of the environment. The error is an [*Error].
+// LoadStarter checks the starter's part of the environment, without the vault's.
+// The error is an [*Error].
 func LoadStarter(environ map[string]string) (Starter, error) {
 	m := &mistakes{}
-	environ = tidy(environ)
-	m.unknown(environ)
+	return m.starter(tidy(environ)), m.err()
+}
 
+// LoadStarterWithVault checks the vault's part as well, for commands that touch
+// secrets. The error is an [*Error].
+func LoadStarterWithVault(environ map[string]string) (Starter, error) {
+	m := &mistakes{}
+	environ = tidy(environ)
+	s := m.starter(environ)
+	var vault vaultSettings
+	m.parse(environ, &vault)
+	s.Vault = m.vault(vault)
+	return s, m.err()
+}
+
+func (m *mistakes) starter(environ map[string]string) Starter {
+	m.unknown(environ)
 	var ours starterSettings
 	var shared sharedSettings
 	m.parse(environ, &shared)
 	m.parse(environ, &ours)
 	s := Starter{
-		Temporal:  m.temporal(environ),
-		TaskQueue: shared.TaskQueue,
-		WebUI:     m.webURL("TOKENKEEPER_WEB_UI", ours.WebUI, "http://localhost:8233"),
+		Temporal:      m.temporal(environ),
+		TaskQueue:     shared.TaskQueue,
+		ProvidersFile: m.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
+		WebUI:         m.webURL("TOKENKEEPER_WEB_UI", ours.WebUI, "http://localhost:8233"),
 	}
 	if s.WebUI == "" {
 		s.WebUI = guessWebUI(s.Temporal.HostPort)
 	}
-	return s, m.err()
+	return s
 }

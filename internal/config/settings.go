@@ -15,16 +15,21 @@ import (
 
 type sharedSettings struct {
 	TaskQueue string `env:"TOKENKEEPER_TASK_QUEUE" envDefault:"token-refresh" meaning:"Temporal task queue. One vault has one task queue; a fleet spreads its accounts over several vaults."`
+	Providers string `env:"TOKENKEEPER_PROVIDERS" meaning:"YAML file of further providers, and of other URLs for the built-in ones."`
+}
+
+// vaultSettings are demanded of the worker, and of the starter where a command
+// of its touches secrets.
+type vaultSettings struct {
+	VaultURL      string `env:"KEY_VAULT_URL" meaning:"The vault, as in https://my-vault.vault.azure.net. The worker requires it, and so do the starter's authorize, import, revoke and migrate."`
+	Credential    string `env:"TOKENKEEPER_AZURE_CREDENTIAL" envDefault:"managed" meaning:"How to be let into the vault: managed (identity), workload (identity), cli (whoever ran az login, which suits the starter), default (the Azure library's whole chain), emulator (a made-up token)."`
+	ClientID      string `env:"AZURE_CLIENT_ID" meaning:"Client id of a user-assigned managed identity or of a workload identity."`
+	AllowEmulator bool   `env:"TOKENKEEPER_ALLOW_EMULATOR" envDefault:"false" meaning:"Must be true for the credential emulator, so that nobody gets it by accident."`
+	CAFile        string `env:"TOKENKEEPER_KEY_VAULT_CA_FILE" meaning:"PEM file of the certificates that the vault's certificate is checked against, in place of the system's. For emulators and private authorities."`
+	APIVersion    string `env:"TOKENKEEPER_KEY_VAULT_API_VERSION" meaning:"Version of Key Vault's API, for emulators that lag behind, as in 7.6 or 2025-07-01."`
 }
 
 type workerSettings struct {
-	VaultURL                string        `env:"KEY_VAULT_URL" meaning:"Required. The vault, as in https://my-vault.vault.azure.net."`
-	Credential              string        `env:"TOKENKEEPER_AZURE_CREDENTIAL" envDefault:"managed" meaning:"How the worker is let into the vault: managed (identity), workload (identity), cli (whoever ran az login), default (the Azure library's whole chain), emulator (a made-up token)."`
-	ClientID                string        `env:"AZURE_CLIENT_ID" meaning:"Client id of a user-assigned managed identity or of a workload identity."`
-	AllowEmulator           bool          `env:"TOKENKEEPER_ALLOW_EMULATOR" envDefault:"false" meaning:"Must be true for the credential emulator, so that nobody gets it by accident."`
-	CAFile                  string        `env:"TOKENKEEPER_KEY_VAULT_CA_FILE" meaning:"PEM file of the certificates that the vault's certificate is checked against, in place of the system's. For emulators and private authorities."`
-	APIVersion              string        `env:"TOKENKEEPER_KEY_VAULT_API_VERSION" meaning:"Version of Key Vault's API, for emulators that lag behind, as in 7.6 or 2025-07-01."`
-	Providers               string        `env:"TOKENKEEPER_PROVIDERS" meaning:"YAML file of further providers, and of other URLs for the built-in ones."`
 	DeploymentName          string        `env:"TEMPORAL_DEPLOYMENT_NAME" meaning:"Name of the worker deployment. Together with the build id it makes the worker a versioned one, which gets no work until its version is made current."`
 	BuildID                 string        `env:"TEMPORAL_WORKER_BUILD_ID" meaning:"Build id of this worker within the deployment."`
 	HTTPAddress             string        `env:"TOKENKEEPER_HTTP_ADDRESS" envDefault:":8085" meaning:"Where /healthz, /readyz and /metrics are served, or off. By default on all interfaces, as probes need it; none of the pages holds a secret."`

@@ -16,7 +16,9 @@ func WorkerVariables() []Variable { return describe(workerSettings{}) }
 func StarterVariables() []Variable { return describe(starterSettings{}) }
 
 // SharedVariables are those of ours that both programs read.
-func SharedVariables() []Variable { return describe(sharedSettings{}) }
+func SharedVariables() []Variable {
+	return append(describe(vaultSettings{}), describe(sharedSettings{})...)
+}
 
 // TemporalVariables are those of the Temporal CLI that both programs read.
 func TemporalVariables() []Variable {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-func (m *mistakes) vault(s workerSettings) Vault {
+func (m *mistakes) vault(s vaultSettings) Vault {
 	address, problem := vaultURL(s.VaultURL)
 	if problem != "" {
 		m.add("KEY_VAULT_URL", "%s", problem)

@@ -85,3 +85,16 @@ func TestTheEmulatorsCredentialNeedsConsentAndNeverGoesToAzure(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyCommandsThatTouchSecretsDemandTheVault(t *testing.T) {
+	apart(t)
+	_, err := config.LoadStarter(nil)
+	require.NoError(t, err)
+	_, err = config.LoadStarterWithVault(map[string]string{"TEMPORAL_ADDRESS": "temporal", "TOKENKEEPER_AZURE_CREDENTIAL": "hand"})
+	found := mistakes(t, err)
+	require.Len(t, found, 3, "all at once: %v", found)
+	s, err := config.LoadStarterWithVault(map[string]string{"KEY_VAULT_URL": "https://my-vault.vault.azure.net", "TOKENKEEPER_AZURE_CREDENTIAL": "cli"})
+	require.NoError(t, err)
+	require.Equal(t, "https://my-vault.vault.azure.net", s.Vault.URL)
+	require.Equal(t, config.CredentialCLI, s.Vault.Credential)
+}

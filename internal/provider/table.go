@@ -3,6 +3,7 @@ package provider
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,19 @@ func newTable(providers ...Provider) Table {
 		t.byName[p.Name] = p
 	}
 	return t
+}
+
+// Load is the built-in table with what a YAML file adds to it; see
+// [Table.Override]. The empty name means no file.
+func Load(file string) (Table, error) {
+	if file == "" {
+		return Builtin(), nil
+	}
+	yaml, err := os.ReadFile(file)
+	if err != nil {
+		return Table{}, fmt.Errorf("TOKENKEEPER_PROVIDERS: %w", err)
+	}
+	return Builtin().Override(yaml, file)
 }
 
 // Lookup finds a provider by its name; the error for an unknown one lists those

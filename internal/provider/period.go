@@ -1,0 +1,24 @@
+package provider
+
+import "time"
+
+// periods are those that a cron can keep without a jump at the end of an hour or
+// a day, the longest first.
+var periods = []time.Duration{
+	24 * time.Hour, 12 * time.Hour, 8 * time.Hour, 6 * time.Hour, 4 * time.Hour, 3 * time.Hour, 2 * time.Hour, time.Hour,
+	30 * time.Minute, 20 * time.Minute, 15 * time.Minute, 12 * time.Minute, 10 * time.Minute, 6 * time.Minute, 5 * time.Minute,
+	4 * time.Minute, 3 * time.Minute, 2 * time.Minute,
+}
+
+// Period is how often to refresh: after at most three quarters of the access
+// token's documented life, so that there is time for another try, and at least
+// once a day, for refresh tokens lapse that nobody uses. It is a whole part of an
+// hour or of a day, and never below a minute.
+func (p Provider) Period() time.Duration {
+	for _, period := range periods {
+		if period <= p.AccessTokenLifetime*3/4 {
+			return period
+		}
+	}
+	return time.Minute
+}
