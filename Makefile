@@ -42,6 +42,7 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 	@echo gofmt; unformatted=$$(gofmt -l .); \
 		[ -z "$$unformatted" ] || { echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; }
 	go vet ./...
+	go vet -tags record ./chaos
 	$(LINTER) staticcheck ./...
 	$(LINTER) errcheck ./...
 	$(LINTER) workflowcheck ./...
@@ -64,6 +65,12 @@ chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLA
 .PHONY: model
 model: ## Visit every state of the protocol's model, with and without each protection
 	@go run ./chaos/model
+
+SET ?= $(shell ls workflows/testdata/histories | sort -n | tail -1)
+
+.PHONY: histories
+histories: temporal ## Record the runs that "make test" replays anew: SET
+	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 scripts/record-histories '$(SET)'
 
 .PHONY: docker
 docker: ## Build the images of worker, starter and simulators

@@ -35,19 +35,29 @@ type issuer struct {
 // token put into the vault by hand.
 func (s *system) consent() account {
 	s.t.Helper()
-	return s.consentAt(issuer{
-		name: "fitbit", title: "Fitbit", takes: s.Provider.IsLive,
-		consents: func(user string) string {
-			refreshToken, _ := s.Provider.CreateGrant(user)
-			return refreshToken
-		},
-	})
+	return s.consentOf(unique("row"), s.fitbit())
 }
 
 // consentAt does the same at any provider.
 func (s *system) consentAt(at issuer) account {
 	s.t.Helper()
-	name := unique("row")
+	return s.consentOf(unique("row"), at)
+}
+
+// fitbit is the simulator of Fitbit.
+func (s *system) fitbit() issuer {
+	return issuer{
+		name: "fitbit", title: "Fitbit", takes: s.Provider.IsLive,
+		consents: func(user string) string {
+			refreshToken, _ := s.Provider.CreateGrant(user)
+			return refreshToken
+		},
+	}
+}
+
+// consentOf does the same for an account whose name the row has chosen.
+func (s *system) consentOf(name string, at issuer) account {
+	s.t.Helper()
 	a := account{s, at, name, stack.UserOf(name)}
 	a.put(at.consents(a.user))
 	return a

@@ -33,11 +33,17 @@ func (s *system) az(method, path string) {
 // keyring is an operator's own, beside those of the workers.
 func (s *system) keyring() *seal.Keyring {
 	s.t.Helper()
+	return seal.New(vault.NewKeysets(s.secrets()))
+}
+
+// secrets is the vault as programs see it.
+func (s *system) secrets() vault.Secrets {
+	s.t.Helper()
 	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
 	require.NoError(s.t, err)
 	secrets, err := keyvault.New(s.Vault.URL(), credential, keyvault.Options{RootCAs: s.roots(), DisableChallengeResourceVerification: true})
 	require.NoError(s.t, err)
-	return seal.New(vault.NewKeysets(secrets))
+	return secrets
 }
 
 func (s *system) roots() *x509.CertPool {

@@ -1,0 +1,223 @@
+//go:build record
+
+package main_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/seal"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+// cancelledPaths end as a person has asked.
+var cancelledPaths = []recording{
+	{"cancelled-at-load", authserver.Options{}, func(p path) {
+		p.work()
+		p.Vault.Inject(keyvault.Fault{Kind: keyvault.ReadOnly})
+		r := p.refresh()
+		r.retries("LoadSecrets", 2)
+		r.cancel()
+		r.cancelled()
+		p.record(r)
+	}},
+	{"cancelled-while-it-waits-for-another-run", unforgiving, func(p path) {
+		p.work()
+		first := p.refreshHeld()
+		second := p.refresh(otherID)
+		second.completed("RecoverGrant")
+		second.cancel()
+		second.cancelled()
+		p.record(second)
+		p.release()
+		first.result()
+	}},
+	{"cancelled-at-call", noReplay, func(p path) {
+		p.work()
+		r := p.refreshHeld()
+		r.cancel()
+		p.release()
+		r.cancelled()
+		p.record(r)
+	}},
+	{"cancelled-at-call-and-given-up", noReplay, func(p path) {
+		p.work()
+		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.Status, Status: 503, Times: authserver.EveryTime}))
+		r := p.refresh()
+		r.retries("CallFitbit", 2)
+		r.cancel()
+		r.cancelled()
+		p.record(r)
+	}},
+	{"cancelled-at-call-and-needs-consent", noReplay, func(p path) {
+		p.work()
+		p.Provider.CreateGrant(p.user) // the person consented elsewhere
+		r := p.refreshHeld()
+		r.cancel()
+		p.release()
+		r.cancelled()
+		p.record(r)
+	}},
+	{"cancelled-at-store", authserver.Options{}, func(p path) {
+		p.work()
+		r := p.refreshHeld()
+		p.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
+		p.release()
+		r.retries("StoreSecrets", 2)
+		r.cancel()
+		p.Vault.ClearFaults()
+		r.cancelled()
+		p.record(r)
+	}},
+}
+
+// failedPaths end with what a person has to mend.
+var failedPaths = []recording{
+	{"needs-consent", authserver.Options{}, func(p path) {
+		p.work()
+		p.Provider.CreateGrant(p.user) // the person consented elsewhere
+		first := p.refresh(everyFewSeconds)
+		second := first.next()
+		require.Equal(p.t, workflows.ReauthorizationRequired, second.failure().Type())
+		p.record(first)
+		p.recordAs("needs-consent-still", second)
+		fresh, _ := p.Provider.CreateGrant(p.user)
+		_, err := p.Vault.Put(stack.SecretName(p.name, "RefreshToken"), fresh)
+		require.NoError(p.t, err)
+		healed := second
+		p.eventually("the cron is green again", func() bool {
+			healed = healed.next()
+			_, err := healed.wait()
+			return err == nil
+		})
+		p.recordAs("refreshed-after-consent", healed)
+		healed.drop()
+	}},
+	{"fails-with-invalid-input", authserver.Options{}, func(p path) {
+		p.work()
+		p.fails(p.start(workflows.Input{Account: "Nobody can have this name"}), activities.InvalidInput)
+	}},
+	{"fails-with-missing-secret", authserver.Options{}, func(p path) {
+		p.work()
+		p.fails(p.start(workflows.Input{Account: "nobody"}), activities.MissingSecret)
+	}},
+	{"fails-with-malformed-secret", authserver.Options{}, func(p path) {
+		p.work()
+		_, err := p.Vault.Put(stack.SecretName(p.name, "RefreshToken"), "the password of the coffee machine")
+		require.NoError(p.t, err)
+		p.fails(p.refresh(), activities.MalformedSecret)
+	}},
+	{"fails-with-keyset-unusable", authserver.Options{}, func(p path) {
+		p.work()
+		read := time.Now()
+		require.NoError(p.t, p.Vault.SetEnabled(seal.SecretName, p.Vault.Versions(seal.SecretName)[0].ID, false))
+		_, err := p.Vault.Put(seal.SecretName, "a keyset no more")
+		require.NoError(p.t, err)
+		p.eventually("the worker's copy is too old", func() bool { return time.Since(read) > seal.CacheLife })
+		p.fails(p.refresh(), activities.KeysetUnusable)
+	}},
+	{"fails-with-invalid-client", authserver.Options{}, func(p path) {
+		p.work()
+		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient}))
+		p.fails(p.refresh(), activities.InvalidClient)
+	}},
+	{"fails-with-provider-retired", authserver.Options{}, func(p path) {
+		p.work()
+		p.Provider.Retire()
+		p.fails(p.refresh(), activities.ProviderRetired)
+	}},
+	{"fails-with-request-rejected", authserver.Options{}, func(p path) {
+		// The simulator never finds fault with what the product sends.
+		captious := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"errors":[{"errorType":"invalid_request","message":"no"}],"success":false}`)
+		}))
+		defer captious.Close()
+		providers := filepath.Join(p.t.TempDir(), "providers.yaml")
+		require.NoError(p.t, os.WriteFile(providers, []byte("providers:\n  fitbit:\n    token_url: "+captious.URL+"\n"), 0o600))
+		p.work("TOKENKEEPER_PROVIDERS=" + providers)
+		p.fails(p.refresh(), activities.RequestRejected)
+	}},
+	{"fails-with-wrong-user", authserver.Options{}, func(p path) {
+		p.work()
+		p.refresh().result() // from here on the vault knows whose tokens they are
+		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.WrongUser}))
+		p.fails(p.refresh(), workflows.WrongUser)
+	}},
+	{"fails-with-generation-conflict", authserver.Options{}, func(p path) {
+		p.work()
+		r := p.refreshHeld()
+		p.claim(1) // somebody else does not keep to the protocol
+		p.release()
+		p.fails(r, activities.GenerationConflict)
+	}},
+}
+
+// fails waits for the run's failure, which must be of a type, and records it.
+func (p path) fails(r run, kind string) {
+	p.t.Helper()
+	require.Equal(p.t, kind, r.failure().Type())
+	p.record(r)
+}
+
+// recoveries look for what an earlier run has lost, and spend nothing.
+var recoveries = []recording{
+	{"recovery-of-what-was-never-spent", authserver.Options{}, func(p path) {
+		p.work()
+		p.recovers(workflows.Untouched)
+	}},
+	{"recovery-that-finds-nothing", authserver.Options{}, func(p path) {
+		p.work()
+		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient}))
+		require.Equal(p.t, activities.InvalidClient, p.refresh().failure().Type())
+		p.recovers(workflows.Unchanged)
+	}},
+	{"recovery-from-a-history", unforgiving, func(p path) {
+		p.unstored().terminate()
+		p.work()
+		p.recovers(workflows.Recovered)
+	}},
+	{"recovery-from-the-vault", authserver.Options{}, func(p path) {
+		p.work()
+		first := p.refreshHeld()
+		r := p.start(workflows.Input{Account: p.name, Recover: true, From: []string{first.id}}, otherID)
+		r.completed("RecoverGrant") // and has found nothing
+		p.release()
+		require.Equal(p.t, workflows.Recovered, r.result().Outcome)
+		p.record(r)
+	}},
+	{"recovery-that-fails", authserver.Options{}, func(p path) {
+		p.work()
+		r := p.start(workflows.Input{Account: "nobody", Recover: true})
+		require.Equal(p.t, activities.MissingSecret, r.failure().Type())
+		p.record(r)
+	}},
+	{"recovery-that-is-cancelled", authserver.Options{}, func(p path) {
+		p.work()
+		p.Vault.Inject(keyvault.Fault{Kind: keyvault.Unavailable})
+		r := p.start(workflows.Input{Account: p.name, Recover: true})
+		r.retries("ReadGrant", 2)
+		r.cancel()
+		r.cancelled()
+		p.record(r)
+	}},
+}
+
+// recovers runs a recovery, which must have an outcome, and records it.
+func (p path) recovers(o workflows.Outcome) {
+	p.t.Helper()
+	r := p.start(workflows.Input{Account: p.name, Recover: true, From: []string{p.workflowID()}}, otherID)
+	require.Equal(p.t, o, r.result().Outcome)
+	p.record(r)
+}
