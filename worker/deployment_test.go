@@ -10,18 +10,37 @@ import (
 
 func TestAVersionThatIsNotCurrentNamesTheCommandThatMakesItSo(t *testing.T) {
 	s := newSystem(t)
-	version := []string{"TEMPORAL_DEPLOYMENT_NAME=" + unique("deployment"), "TEMPORAL_WORKER_BUILD_ID=v1"}
-	said := s.work(version...).logged("this version is not current and gets no new runs; make it current with: temporal ", 1)[0].Msg
+	deployment := unique("deployment")
+	versioned := func(build string) []string {
+		return []string{"TEMPORAL_DEPLOYMENT_NAME=" + deployment, "TEMPORAL_WORKER_BUILD_ID=" + build}
+	}
+	first := s.work(versioned("v1")...)
+	said := first.logged("this version is not current and gets no new runs; make it current with: temporal ", 1)[0].Msg
+	s.follow(said)
+	s.refreshes(s.consent())
+	first.logged("this version is current", 1)
+
+	second := s.work(versioned("v2")...)
+	s.follow(second.logged("this version is not current and gets no new runs (v1 is current); make it current with: temporal ", 1)[0].Msg)
+	second.logged("this version is current", 1)
+	back := first.logged("this version gets no new runs (v2 is current)", 1)[0].Msg
+	require.Contains(t, back, "keep its workers until it has finished those that it has")
+
+	s.temporalCLI("worker", "deployment", "set-ramping-version", "--deployment-name", deployment, "--build-id", "v1", "--percentage", "25")
+	first.logged("this version gets 25% of the new runs (v2 is current)", 1)
+}
+
+// follow runs the Temporal command that a worker has named, as soon as the server
+// knows the worker's version.
+func (s *system) follow(said string) {
+	s.t.Helper()
 	_, command, _ := strings.Cut(said, "make it current with: temporal ")
 	args := append(strings.Fields(command), "--address", s.Temporal.Address())
-	eventually(t, "the server knows the worker's version", func() bool {
-		make := exec.CommandContext(t.Context(), s.Temporal.CLI(), args...)
+	eventually(s.t, "the server knows the worker's version", func() bool {
+		make := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), args...)
 		make.Stdin = strings.NewReader("y\n")
 		return make.Run() == nil
 	})
-
-	s.refreshes(s.consent())
-	s.work(version...).logged("this version is current", 1)
 }
 
 func TestAWorkerWithoutADeploymentAnnouncesNone(t *testing.T) {

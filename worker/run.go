@@ -71,7 +71,9 @@ func run(ctx context.Context, s setup) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
-	announce(ctx, temporal, s.Deployment, log)
+	following, unfollow := context.WithCancel(ctx)
+	defer unfollow()
+	announce(following, &announcer{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, log: log})
 	health.ready(true)
 
 	select {
@@ -79,6 +81,7 @@ func run(ctx context.Context, s setup) error {
 	case err = <-fatal:
 		err = explain(err, s.Temporal.HostPort, s.Temporal.Namespace)
 	}
+	unfollow()
 	health.ready(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()
