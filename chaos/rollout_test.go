@@ -1,12 +1,14 @@
 package main_test
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
@@ -65,6 +67,126 @@ func TestF19RunEndsOnTheVersionThatItBeganOn(t *testing.T) {
 	a.nothingLost(2)
 }
 
+// onlyOn asserts that the run was decided on one version, and that one worker
+// acted for it.
+func (r run) onlyOn(build string, w *stack.Worker) {
+	r.t.Helper()
+	for _, e := range r.history() {
+		if decided := e.GetWorkflowTaskCompletedEventAttributes(); decided != nil {
+			require.Equal(r.t, build, decided.GetDeploymentVersion().GetBuildId(), "event %d", e.GetEventId())
+		}
+	}
+	require.Equal(r.t, []int{w.PID()}, slices.Collect(maps.Keys(r.actors())))
+}
+
+func TestF19CronIsRolledForwardAndBackWithoutARetry(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	deployment := unique("deployment")
+	v1 := s.work(version(deployment, "v1")...)
+	s.setCurrent(deployment, "v1")
+	v2 := s.work(version(deployment, "v2")...)
+	// The first run's call is in flight while v2 becomes current, the third one's
+	// while v1 does again.
+	for _, nth := range []int{1, 3} {
+		require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Nth: nth, Hold: true}))
+	}
+	first := a.refresh(everyFewSeconds)
+	a.held()
+	s.setCurrent(deployment, "v2")
+	a.release()
+	second := first.next()
+	third := second.next()
+	a.held()
+	s.setCurrent(deployment, "v1")
+	a.release()
+	fourth := third.next()
+	require.Equal(t, workflows.Refreshed, fourth.result().Outcome)
+	require.NoError(t, a.temporal.TerminateWorkflow(t.Context(), fourth.id, "", "the row has seen enough"))
+
+	for i, c := range []struct {
+		run
+		build string
+		by    *stack.Worker
+	}{{first, "v1", v1}, {second, "v2", v2}, {third, "v2", v2}, {fourth, "v1", v1}} {
+		require.Equal(t, workflows.Refreshed, c.result().Outcome, "run %d", i+1)
+		c.onlyOn(c.build, c.by)
+		c.triedOnce()
+	}
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated, grant.Rotated, grant.Rotated}, a.outcomes()[:4])
+	a.nothingLost(a.calls())
+}
+
+func TestF19RampSplitsTheAccountsAndNoRun(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	deployment := unique("deployment")
+	workers := map[string]*stack.Worker{"v1": s.work(version(deployment, "v1")...)}
+	s.setCurrent(deployment, "v1")
+	// Only where the queues are in use does the server wait until v2 listens on
+	// both, that for decisions and that for activities.
+	s.consent().refresh().result()
+	workers["v2"] = s.work(version(deployment, "v2")...)
+	s.temporalCLI("worker", "deployment", "set-ramping-version", "--deployment-name", deployment, "--build-id", "v2", "--percentage", "50", "--yes")
+	var runs []run
+	for range 24 {
+		runs = append(runs, s.consent().refresh())
+	}
+	on := map[string]int{}
+	for _, r := range runs {
+		require.Equal(t, workflows.Refreshed, r.result().Outcome)
+		on[r.build()]++
+		r.onlyOn(r.build(), workers[r.build()])
+		r.triedOnce()
+		r.nothingLost(1)
+	}
+	require.Len(t, on, 2, "the versions share the accounts: %v", on)
+}
+
+// abandoned is a cron's run whose pair is in its history and nowhere else, and
+// whose version has no worker any more; v2 is current and has one.
+func (s *system) abandoned(a account, deployment string) run {
+	s.t.Helper()
+	old := s.work(version(deployment, "v1")...)
+	s.setCurrent(deployment, "v1")
+	require.NoError(s.t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
+	r := a.refresh(everyFewSeconds)
+	a.held()
+	require.NoError(s.t, old.Signal(syscall.SIGTERM))
+	s.eventually("the worker is stopping", func() bool { return strings.Contains(old.Output(), "stopping; calls in flight finish first") })
+	a.release()
+	<-old.Ended()
+	require.Zero(s.t, old.ExitCode())
+	s.work(version(deployment, "v2")...)
+	s.setCurrent(deployment, "v2")
+	require.Equal(s.t, []int{1}, r.attempts("CallFitbit"))
+	return r
+}
+
+func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	deployment := unique("deployment")
+	left := s.abandoned(a, deployment)
+	query := "TemporalWorkerDeploymentVersion = '" + deployment + ":v1' AND ExecutionStatus = 'Running'"
+	s.eventually("the run is found by its version", func() bool {
+		found, err := s.temporal.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: query})
+		require.NoError(t, err)
+		return len(found.GetExecutions()) == 1 && found.GetExecutions()[0].GetExecution().GetRunId() == left.runID
+	})
+	s.temporalCLI("workflow", "update-options", "--query", query, "--versioning-override-behavior", "auto_upgrade", "--yes")
+
+	next := left.next()
+	require.Equal(t, workflows.Refreshed, left.result().Outcome)
+	left.triedOnce()
+	require.Equal(t, workflows.Refreshed, next.result().Outcome)
+	require.Equal(t, "v2", next.build())
+	described, err := s.temporal.DescribeWorkflowExecution(t.Context(), next.id, next.runID)
+	require.NoError(t, err)
+	require.Nil(t, described.GetWorkflowExecutionInfo().GetVersioningInfo().GetVersioningOverride(), "the cron would stay where its run was moved")
+	require.NoError(t, a.temporal.TerminateWorkflow(t.Context(), next.id, "", "the row has seen enough"))
+	a.nothingLost(a.calls())
+}
+
 func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
 	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
@@ -87,51 +209,4 @@ func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
 	run.triedOnce()
 	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
 	a.nothingLost(1)
-}
-
-func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
-	a := s.consent()
-	leaving := s.work()
-	run := a.refreshHeld()
-	require.NoError(t, leaving.Signal(syscall.SIGTERM))
-	s.eventually("the worker is stopping", func() bool { return strings.Contains(leaving.Output(), "stopping; calls in flight finish first") })
-	a.release()
-	<-leaving.Ended()
-	require.Zero(t, leaving.ExitCode())
-	s.work()
-
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	run.triedOnce()
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
-}
-
-func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
-	a := s.consent()
-	temporal := s.linkTo(s.Temporal.Address())
-	leaving := s.work("TEMPORAL_ADDRESS="+temporal.address(), "TOKENKEEPER_STOP_TIMEOUT=30s")
-	run := a.refreshHeld()
-	temporal.cut()
-	s.Vault.Stop()
-	a.release()
-	told := time.Now()
-	require.NoError(t, leaving.Signal(syscall.SIGTERM))
-	// The time that it gives its activities is up, and so is the attempt's.
-	s.eventually("its time is up", func() bool { return time.Since(told) > 35*time.Second })
-	select {
-	case <-leaving.Ended():
-		t.Fatal("the worker has ended, and the pair with it")
-	default:
-	}
-	require.NoError(t, s.Vault.Resume())
-	<-leaving.Ended()
-	require.Zero(t, leaving.ExitCode())
-	a.nothingLost(1)
-	s.work()
-
-	require.Equal(t, workflows.Recovered, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(2)
 }

@@ -1,0 +1,62 @@
+package main_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	a := s.consent()
+	leaving := s.work()
+	run := a.refreshHeld()
+	require.NoError(t, leaving.Signal(syscall.SIGTERM))
+	s.eventually("the worker is stopping", func() bool { return strings.Contains(leaving.Output(), "stopping; calls in flight finish first") })
+	a.release()
+	<-leaving.Ended()
+	require.Zero(t, leaving.ExitCode())
+	s.work()
+
+	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.triedOnce()
+	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	a.nothingLost(1)
+}
+
+func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	temporal := s.linkTo(s.Temporal.Address())
+	leaving := s.work("TEMPORAL_ADDRESS="+temporal.address(), "TOKENKEEPER_STOP_TIMEOUT=30s")
+	run := a.refreshHeld()
+	temporal.cut()
+	s.Vault.Stop()
+	a.release()
+	told := time.Now()
+	require.NoError(t, leaving.Signal(syscall.SIGTERM))
+	// The time that it gives its activities is up, and so is the attempt's.
+	s.eventually("its time is up", func() bool { return time.Since(told) > 35*time.Second })
+	select {
+	case <-leaving.Ended():
+		t.Fatal("the worker has ended, and the pair with it")
+	default:
+	}
+	require.NoError(t, s.Vault.Resume())
+	<-leaving.Ended()
+	require.Zero(t, leaving.ExitCode())
+	a.nothingLost(1)
+	s.work()
+
+	require.Equal(t, workflows.Recovered, run.result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
+	a.nothingLost(2)
+}
