@@ -88,17 +88,24 @@ func (a *Activities) Register(r Registry) {
 // connections to Temporal and to the vault are closed.
 func (a *Activities) Drain() { a.custody.Wait() }
 
-// place finds the provider of an account and the names of its secrets.
+// place finds the provider of an account and the names of its secrets, which may
+// be those that the account has at another provider.
 func (a *Activities) place(account token.Account) (provider.Provider, vault.Names, error) {
 	p, err := a.Providers.Lookup(account.Provider)
 	if err != nil {
 		return provider.Provider{}, vault.Names{}, fail(InvalidInput, err)
 	}
+	named := p
+	if account.SecretsOf != "" {
+		if named, err = a.Providers.Lookup(account.SecretsOf); err != nil {
+			return provider.Provider{}, vault.Names{}, fail(InvalidInput, err)
+		}
+	}
 	var prefixes []string
 	for _, other := range a.Providers.Providers() {
 		prefixes = append(prefixes, other.VaultPrefix())
 	}
-	names, err := vault.NamesFor(account, p.VaultPrefix(), p.CredentialsName(), prefixes)
+	names, err := vault.NamesFor(account, named.VaultPrefix(), p.CredentialsName(), prefixes)
 	if err != nil {
 		return provider.Provider{}, vault.Names{}, fail(InvalidInput, err)
 	}

@@ -93,6 +93,9 @@ func (a *Activities) prepare(ctx context.Context, info activity.Info, names vaul
 // could make a provider that watches for reuse revoke everything.
 func (a *Activities) mindEscrow(ctx context.Context, info activity.Info, names vault.Names, in Loaded) error {
 	held, _, err := a.Vault.Load(ctx, names)
+	if errors.Is(err, vault.ErrForeign) {
+		return vaultFailure(err) // the account has moved meanwhile, and this grant is nobody's
+	}
 	if err != nil && !mayReplay(info, in) {
 		return temporal.NewApplicationError(fmt.Sprintf("cannot look for an escrowed pair before another attempt: %v", err), vaultNotReady)
 	}

@@ -17,6 +17,7 @@ const (
 	InvalidInput       = "InvalidInput"       // the account or provider cannot exist
 	MissingSecret      = "MissingSecret"      // a secret is absent, deleted or disabled
 	MalformedSecret    = "MalformedSecret"    // a secret is there and cannot be what it should
+	ForeignSecret      = "ForeignSecret"      // a refresh token is there, and of another provider
 	VaultRefused       = "VaultRefused"       // Key Vault or Microsoft Entra will not have us
 	KeysetUnusable     = "KeysetUnusable"     // nothing can be sealed or opened
 	InvalidGrant       = "InvalidGrant"       // the provider calls the refresh token dead
@@ -51,6 +52,8 @@ func vaultFailure(err error) error {
 		return fail(MissingSecret, err)
 	case errors.Is(err, vault.ErrMalformed):
 		return fail(MalformedSecret, err)
+	case errors.Is(err, vault.ErrForeign):
+		return fail(ForeignSecret, err)
 	case errors.Is(err, vault.ErrConflict):
 		return fail(GenerationConflict, err)
 	case !vault.Retryable(err):

@@ -12,10 +12,9 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// findingInWords tells a person what a recovery came to and what to do next.
-// retention is the namespace's, where a history was gone.
-func findingInWords(r workflows.Result, retention time.Duration, now time.Time) string {
-	a := token.Account{Provider: r.Provider, Name: r.Account}
+// findingInWords tells a person what a recovery of an account came to and what to
+// do next. retention is the namespace's, where a history was gone.
+func findingInWords(a token.Account, r workflows.Result, retention time.Duration, now time.Time) string {
 	refresh := shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...)
 	switch {
 	case r.Outcome == workflows.Recovered && r.RecoveredFrom != "":

@@ -76,6 +76,7 @@ func inputFor(a token.Account) workflows.Input {
 	if a.Provider != token.DefaultProvider {
 		in.Provider = a.Provider
 	}
+	in.SecretsOf = a.SecretsOf
 	return in
 }
 

@@ -113,7 +113,7 @@ func (o *operator) recover(ctx context.Context, a token.Account, from []string) 
 		}
 		answer.Retention = retention.String()
 	}
-	o.say("%s", findingInWords(*last.Result, retention, time.Now()))
+	o.say("%s", findingInWords(a, *last.Result, retention, time.Now()))
 	return answer, recoveryVerdict(*last.Result)
 }
 

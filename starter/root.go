@@ -41,15 +41,19 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 // accountFlags name the account that a command is about.
-type accountFlags struct{ provider, name string }
+type accountFlags struct{ provider, name, secretsOf string }
 
 func (f *accountFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "account", token.DefaultAccount, "whose tokens")
 	cmd.Flags().StringVar(&f.provider, "provider", token.DefaultProvider, "the provider that issues them")
+	cmd.Flags().StringVar(&f.secretsOf, "secrets-of", "", "keep the secrets under the names that the account has at this provider")
 }
 
 func (f *accountFlags) account() (token.Account, error) {
 	account, err := token.NewAccount(f.provider, f.name)
+	if err == nil {
+		account, err = account.KeptUnder(f.secretsOf)
+	}
 	if err != nil {
 		return token.Account{}, usageError{err}
 	}

@@ -197,5 +197,8 @@ func flagsFor(a token.Account) []string {
 	if in.Provider != "" {
 		flags = append(flags, "--provider", in.Provider)
 	}
+	if in.SecretsOf != "" {
+		flags = append(flags, "--secrets-of", in.SecretsOf)
+	}
 	return flags
 }

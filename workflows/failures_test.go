@@ -20,7 +20,7 @@ func TestFinalFailuresEndTheRunAsWhatTheyAre(t *testing.T) {
 		at    string
 		kinds []string
 	}{
-		{"load", []string{activities.MissingSecret, activities.MalformedSecret, activities.VaultRefused, activities.KeysetUnusable, activities.InvalidInput}},
+		{"load", []string{activities.MissingSecret, activities.MalformedSecret, activities.ForeignSecret, activities.VaultRefused, activities.KeysetUnusable, activities.InvalidInput}},
 		{"call", []string{activities.InvalidClient, activities.ProviderRetired, activities.RequestRejected, activities.KeysetUnusable}},
 		{"store", []string{activities.GenerationConflict}},
 		{"recover", []string{activities.MissingSecret, activities.GenerationConflict}},

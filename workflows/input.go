@@ -15,6 +15,10 @@ import (
 type Input struct {
 	Account  string `json:"account,omitempty"`
 	Provider string `json:"provider,omitempty"`
+	// SecretsOf keeps the secrets under the names that the account has at another
+	// provider, so that an account moves to Google Health and its readers go on
+	// with the AccessToken that they know.
+	SecretsOf string `json:"secretsOf,omitempty"`
 	// Recover asks for what an earlier run was issued and has not stored, instead
 	// of a refresh. Nothing is spent and no provider is called.
 	Recover bool `json:"recover,omitempty"`
@@ -73,6 +77,9 @@ func (in Input) Check() (token.Account, error) {
 	account, err := token.NewAccount(in.Provider, in.Account)
 	if err != nil {
 		return token.Account{}, fmt.Errorf("workflow input: %w", err)
+	}
+	if account, err = account.KeptUnder(in.SecretsOf); err != nil {
+		return token.Account{}, fmt.Errorf("workflow input: secretsOf: %w", err)
 	}
 	if len(in.From) > 0 && !in.Recover {
 		return token.Account{}, errors.New(`workflow input: "from" names workflows to recover a pair from and goes with "recover": true only; leave it out to refresh`)

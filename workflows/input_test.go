@@ -25,6 +25,8 @@ func TestInputNamesAnAccount(t *testing.T) {
 		{"provider", `{"provider":"google-health"}`, token.Account{Provider: "google-health", Name: "default"}},
 		{"recovery", `{"account":"will","recover":true}`, token.Account{Provider: "fitbit", Name: "will"}},
 		{"recovery from elsewhere", `{"recover":true,"from":["nightly-refresh"]}`, def},
+		{"the names of another provider", `{"account":"will","provider":"google-health","secretsOf":"fitbit"}`, token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}},
+		{"the names of its own provider", `{"account":"will","secretsOf":"fitbit"}`, token.Account{Provider: "fitbit", Name: "will"}},
 		{"both", `{"account":"will-2","provider":"withings"}`, token.Account{Provider: "withings", Name: "will-2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -27,6 +27,10 @@ var name = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 type Account struct {
 	Provider string `json:"provider"`
 	Name     string `json:"account"`
+	// SecretsOf is another provider, under whose names for this account the
+	// secrets are kept; empty for the provider's own. So an account can move from
+	// one provider to another while its readers keep to the names they know.
+	SecretsOf string `json:"secretsOf,omitempty"`
 }
 
 // NewAccount checks the two names. An empty one means the default.
@@ -46,11 +50,31 @@ func NewAccount(provider, account string) (Account, error) {
 	return Account{Provider: provider, Name: account}, nil
 }
 
+// KeptUnder is the account with its secrets under another provider's names for
+// it. An empty provider, or its own, means its own names.
+func (a Account) KeptUnder(provider string) (Account, error) {
+	if provider == "" || provider == a.Provider {
+		a.SecretsOf = ""
+		return a, nil
+	}
+	if err := checkName("provider", provider); err != nil {
+		return Account{}, err
+	}
+	a.SecretsOf = provider
+	return a, nil
+}
+
 // IsDefault reports whether this is the provider's default account.
 func (a Account) IsDefault() bool { return a.Name == DefaultAccount }
 
 // String reads as provider/account, for messages.
-func (a Account) String() string { return a.Provider + "/" + a.Name }
+func (a Account) String() string {
+	s := a.Provider + "/" + a.Name
+	if a.SecretsOf != "" {
+		s += " (with the secrets of " + a.SecretsOf + ")"
+	}
+	return s
+}
 
 func checkName(what, value string) error {
 	if len(value) > MaxName {

@@ -52,3 +52,18 @@ func TestABadNameIsRefusedWithTheFix(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAccountMayKeepAnotherProvidersNames(t *testing.T) {
+	own, err := token.NewAccount("google-health", "will")
+	require.NoError(t, err)
+	kept, err := own.KeptUnder("fitbit")
+	require.NoError(t, err)
+	require.Equal(t, "google-health/will (with the secrets of fitbit)", kept.String())
+	for _, itself := range []string{"", "google-health"} {
+		back, err := kept.KeptUnder(itself)
+		require.NoError(t, err)
+		require.Equal(t, own, back)
+	}
+	_, err = own.KeptUnder("Fitbit")
+	require.ErrorContains(t, err, `provider name "Fitbit" has capitals`)
+}

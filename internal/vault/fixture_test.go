@@ -16,7 +16,7 @@ import (
 var (
 	account = token.Account{Provider: "fitbit", Name: "will"}
 	run     = vault.Run{WorkflowID: "refresh-will", RunID: "run-1"}
-	names   = vault.Names{RefreshToken: "will-RefreshToken", AccessToken: "will-AccessToken", Credentials: "FitbitCredentials"}
+	names   = vault.Names{RefreshToken: "will-RefreshToken", AccessToken: "will-AccessToken", Credentials: "FitbitCredentials", Provider: "fitbit"}
 )
 
 // line is one consent's tokens: "fake-refresh-old-0" and what it rotates into,

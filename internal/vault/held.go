@@ -13,6 +13,7 @@ type Held struct {
 	token.Provenance
 	Value      token.Secret
 	Version    string
+	Provider   string    // who issued it; empty when unknown
 	UserID     string    // the provider's name for the person; empty when unknown
 	ObtainedAt time.Time // zero when unknown
 	// StartedBy is the run that last was about to spend this token; empty for none.
@@ -33,6 +34,7 @@ func heldFrom(s Secret) Held {
 	p, ok := provenanceOf(s.Tags)
 	if ok && p.Fingerprint == value.Fingerprint() {
 		h.Provenance, h.tagged = p, true
+		h.Provider = s.Tags[tagProvider]
 		h.UserID = s.Tags[tagUserID]
 		h.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
 		h.StartedBy = s.Tags[tagStartedRun]

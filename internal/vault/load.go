@@ -3,14 +3,20 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Load finds the refresh token to spend, which is the current version unless a
 // newer generation lies under it, and what the access token says of itself.
+// A token that another provider issued is never handed out: what was moved to
+// another provider is not for whoever still keeps the old one.
 // Errors are [*Error]s; those that only a person can mend say how.
 func (v *Vault) Load(ctx context.Context, n Names) (Held, AccessHeld, error) {
 	for range maxRounds {
 		held, access, settled, err := v.loadOnce(ctx, n)
+		if err == nil && settled && held.foreign(n) {
+			return Held{}, AccessHeld{}, foreign(n, held)
+		}
 		if err != nil || settled {
 			return held, access, err
 		}
@@ -30,7 +36,7 @@ func (v *Vault) loadOnce(ctx context.Context, n Names) (held Held, access Access
 	if err != nil {
 		return Held{}, AccessHeld{}, false, err
 	}
-	if !suspicious(first, access) {
+	if !suspicious(first, access) && !first.foreign(n) {
 		return first, access, true, nil
 	}
 	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
@@ -65,4 +71,15 @@ func (v *Vault) newest(ctx context.Context, name string, versions []Properties) 
 		return h, err == nil, err
 	}
 	return Held{}, false, nil
+}
+
+// foreign reports whether the token is another provider's than the names are for.
+func (h Held) foreign(n Names) bool {
+	return h.Provider != "" && n.Provider != "" && h.Provider != n.Provider
+}
+
+func foreign(n Names, held Held) error {
+	return &Error{Op: "read", Name: n.RefreshToken, Kind: ErrForeign,
+		Detail: fmt.Sprintf("generation %d there is of %s, and this is for %s", held.Generation, held.Provider, n.Provider),
+		Fix:    fmt.Sprintf("if the account has moved to %s, end the workflow that refreshes it at %s; if not, store its refresh token of %[2]s there again", held.Provider, n.Provider)}
 }

@@ -13,6 +13,9 @@ type Names struct {
 	RefreshToken string // "RefreshToken", "will-RefreshToken", "Withings-will-RefreshToken"
 	AccessToken  string
 	Credentials  string // "FitbitCredentials": base64 of client_id:client_secret
+	// Provider is whose tokens they are to be. Other providers' tokens may lie
+	// among their versions, where the account was another provider's before.
+	Provider string
 }
 
 // NamesFor says where the secrets of an account are. prefix stands before the
@@ -40,5 +43,6 @@ func NamesFor(a token.Account, prefix, credentials string, reserved []string) (N
 		RefreshToken: name("RefreshToken"),
 		AccessToken:  name("AccessToken"),
 		Credentials:  credentials,
+		Provider:     a.Provider,
 	}, nil
 }

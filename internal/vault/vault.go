@@ -34,6 +34,9 @@ func New(secrets Secrets) *Vault { return &Vault{secrets: secrets, now: time.Now
 // ErrMalformed: a secret is there and its value cannot be what it should be.
 var ErrMalformed = errors.New("malformed")
 
+// ErrForeign: a refresh token is there, and another provider issued it.
+var ErrForeign = errors.New("another provider's token")
+
 // Begin leaves the intent record on the refresh token that run is about to
 // spend: when, and by which run. It is also the proof that the vault takes
 // writes, without which nothing may be spent.

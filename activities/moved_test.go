@@ -1,0 +1,56 @@
+package activities_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+)
+
+// movedAccount is the default account of Fitbit once it is Google Health's.
+var movedAccount = token.Account{Provider: "google-health", Name: "default", SecretsOf: "fitbit"}
+
+// move puts Google's secrets where a migration does.
+func (s *system) move() {
+	s.t.Helper()
+	s.vault.Put("GoogleHealthCredentials", credentials)
+	s.vault.Put("RefreshToken", canary+"refresh-of-google")
+}
+
+func TestAMovedAccountKeepsItsNames(t *testing.T) {
+	s := newSystem(t)
+	s.move()
+	loaded, err := perform[activities.Loaded](s, attempt{}, "LoadSecrets", movedAccount)
+	require.NoError(t, err)
+	require.Equal(t, movedAccount, loaded.Account)
+	require.Equal(t, "CallGoogleHealth", loaded.CallActivity)
+	require.Equal(t, token.NewSecret(canary+"refresh-of-google").Fingerprint(), loaded.Provenance.Fingerprint)
+	require.Equal(t, "google-health", s.vault.All("RefreshToken")[1].Tags["provider"])
+}
+
+func TestACronThatWasLeftBehindByAMoveSpendsNothingAndOverwritesNothing(t *testing.T) {
+	s := newSystem(t)
+	before := s.mustLoad()
+	s.move()
+	_, err := perform[activities.Loaded](s, attempt{run: "run-of-google"}, "LoadSecrets", movedAccount)
+	require.NoError(t, err)
+
+	_, err = s.load(attempt{run: "run-2"})
+	message := requireFailure(t, err, activities.ForeignSecret, true)
+	require.Contains(t, message, "end the workflow that refreshes it at fitbit")
+
+	// A further attempt of the run that had loaded before presents nothing either.
+	err = s.call(attempt{number: 2, asked: time.Hour}, before)
+	requireFailure(t, err, activities.ForeignSecret, true)
+	require.Empty(t, s.provider.Events("USER-1"), "nothing was presented")
+	require.Equal(t, canary+"refresh-of-google", s.held())
+}
+
+func TestASecretOfAnUnknownProviderIsRefused(t *testing.T) {
+	s := newSystem(t)
+	_, err := perform[activities.Loaded](s, attempt{}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default", SecretsOf: "fitbot"})
+	require.Contains(t, requireFailure(t, err, activities.InvalidInput, true), `provider "fitbot" is not known`)
+}
