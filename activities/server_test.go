@@ -1,14 +1,10 @@
 package activities_test
 
 import (
-	"context"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,29 +21,14 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/sim/stacktest"
 	"tokenkeeper/internal/vault"
-	"tokenkeeper/internal/vault/keyvault"
 )
 
-// shared is the one Temporal server of this package's tests.
-var shared struct {
-	start  sync.Once
-	dir    string
-	server *stack.Temporal
-	err    error
-}
+// shared is what all tests of this package stand on.
+var shared stacktest.Shared
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if shared.server != nil {
-		if err := shared.server.Stop(); err != nil && code == 0 {
-			code = 1
-		}
-		_ = os.RemoveAll(shared.dir)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(shared.Around(m).Run()) }
 
 // cluster is a worker in this process over a real Temporal server, a vault over
 // TLS and a provider over HTTP.
@@ -59,15 +40,9 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	cli := temporalcli.ForTest(t)
-	shared.start.Do(func() {
-		if shared.dir, shared.err = os.MkdirTemp("", "activities-test-"); shared.err == nil {
-			shared.server, shared.err = stack.StartTemporal(context.Background(), cli, shared.dir, 0, 0)
-		}
-	})
-	require.NoError(t, shared.err)
-	dir, unique := t.TempDir(), fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
-	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: unique})
+	server := shared.Temporal(t)
+	unique := fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
+	s, err := stack.Start(t.Context(), stack.Options{Dir: t.TempDir(), Temporal: server, TaskQueue: unique})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NoError(t, s.CreateAccount(""))
@@ -75,16 +50,9 @@ func newCluster(t *testing.T) *cluster {
 	c, err := s.Temporal.Dial()
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	secrets, err := s.Secrets()
 	require.NoError(t, err)
-	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM(s.Vault.CertificatePEM()))
-	secrets, err := keyvault.New(s.Vault.URL(), credential, keyvault.Options{RootCAs: roots, DisableChallengeResourceVerification: true})
-	require.NoError(t, err)
-	file := filepath.Join(dir, "providers.yaml")
-	yaml, err := os.ReadFile(file)
-	require.NoError(t, err)
-	table, err := provider.Builtin().Override(yaml, file)
+	table, err := s.Providers()
 	require.NoError(t, err)
 	ring := seal.New(vault.NewKeysets(secrets))
 	_, err = ring.Create(t.Context())

@@ -57,9 +57,9 @@ func newSystem(t *testing.T, o stack.Options) *system {
 	t.Helper()
 	t.Parallel()
 	if o.Temporal == nil {
-		o.Temporal = sharedTemporal(t)
+		o.Temporal = shared.Temporal(t)
 	}
-	o.Dir, o.WorkerBinary, o.TaskQueue = t.TempDir(), workerBinary(t), unique("queue")
+	o.Dir, o.WorkerBinary, o.TaskQueue = t.TempDir(), shared.Worker(t), unique("queue")
 	running, err := stack.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop()) })

@@ -12,7 +12,6 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/vault"
-	"tokenkeeper/internal/vault/keyvault"
 )
 
 // az asks the vault's API for something that only people do, such as "POST
@@ -39,9 +38,7 @@ func (s *system) keyring() *seal.Keyring {
 // secrets is the vault as programs see it.
 func (s *system) secrets() vault.Secrets {
 	s.t.Helper()
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
-	require.NoError(s.t, err)
-	secrets, err := keyvault.New(s.Vault.URL(), credential, keyvault.Options{RootCAs: s.roots(), DisableChallengeResourceVerification: true})
+	secrets, err := s.Secrets()
 	require.NoError(s.t, err)
 	return secrets
 }

@@ -15,7 +15,7 @@ func TestF20WorkerKilledAtRandomTimesLosesNothing(t *testing.T) {
 	t.Parallel()
 	report, err := campaign.Run(t.Context(), campaign.Options{
 		Target: campaign.TokenKeeper, Kills: 8, Replay: 2 * time.Minute, Seed: 1, Accounts: 6,
-		Dir: t.TempDir(), Binary: workerBinary(t), Temporal: sharedTemporal(t), TaskQueue: unique("campaign"), Progress: t.Output(),
+		Dir: t.TempDir(), Binary: shared.Worker(t), Temporal: shared.Temporal(t), TaskQueue: unique("campaign"), Progress: t.Output(),
 	})
 	require.NoError(t, err)
 	require.NoError(t, report.Verdict())
@@ -33,7 +33,7 @@ func TestF20TheBaselineLosesNothingWhileItLives(t *testing.T) {
 	require.NoError(t, err)
 	report, err := campaign.Run(t.Context(), campaign.Options{
 		Target: campaign.Baseline, Replay: 2 * time.Minute, Seed: 1, Accounts: 6,
-		Dir: dir, Binary: binary, Temporal: sharedTemporal(t), TaskQueue: unique("campaign"), Progress: t.Output(),
+		Dir: dir, Binary: binary, Temporal: shared.Temporal(t), TaskQueue: unique("campaign"), Progress: t.Output(),
 	})
 	require.NoError(t, err)
 	require.Zero(t, report.Lost)

@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/sim/stacktest"
 	"tokenkeeper/workflows"
 )
 
@@ -88,18 +88,8 @@ func TestF13LostWordOfTemporalMakesNoSecondVersion(t *testing.T) {
 	a.nothingLost(1)
 }
 
-// ownTemporal is a server that the row may kill.
-func ownTemporal(t *testing.T) *stack.Temporal {
-	t.Helper()
-	cli := temporalcli.ForTest(t)
-	server, err := stack.StartTemporal(t.Context(), cli, t.TempDir(), 0, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-	return server
-}
-
 func TestF14TemporalKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
-	s := newSystem(t, stack.Options{Temporal: ownTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}})
+	s := newSystem(t, stack.Options{Temporal: stacktest.OwnTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -121,7 +111,7 @@ func TestF14TemporalKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
 }
 
 func TestF14PairSurvivesTheDeathOfTemporalAndOfTheWorkerTogether(t *testing.T) {
-	s := newSystem(t, stack.Options{Temporal: ownTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, stack.Options{Temporal: stacktest.OwnTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	doomed := s.work()
 	run := a.refreshHeld()

@@ -12,17 +12,19 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/sim/stacktest"
 )
 
+// shared is what all tests of this package stand on.
+var shared stacktest.Shared
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"starter": main})
+	testscript.Main(shared.Around(m), map[string]func(){"starter": main})
 }
 
 // The scripts in testdata read like a terminal session: starter and temporal are
@@ -35,11 +37,7 @@ func TestMain(m *testing.M) {
 //	exits CODE command...       runs it and wants this exit code
 //	eventually REGEXP command...  runs it again until its output matches
 func TestScripts(t *testing.T) {
-	server, err := stack.StartTemporal(t.Context(), temporalcli.ForTest(t), t.TempDir(), 0, 0)
-	require.NoError(t, err)
-	// Parallel scripts end after this function has; cleanups wait for them.
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-
+	server := shared.Temporal(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {

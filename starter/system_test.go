@@ -9,7 +9,7 @@ import (
 	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/sim/stacktest"
 )
 
 // terminal is where starter is used, on a whole system.
@@ -21,11 +21,9 @@ type terminal struct {
 // newTerminal has a system without workers and without accounts.
 func newTerminal(t *testing.T, provider authserver.Options) terminal {
 	t.Helper()
-	dir := t.TempDir()
-	cli := temporalcli.ForTest(t)
-	worker, err := stack.BuildWorker(t.Context(), dir)
-	require.NoError(t, err)
-	system, err := stack.Start(t.Context(), stack.Options{Dir: dir, CLI: cli, WorkerBinary: worker, Provider: provider})
+	system, err := stack.Start(t.Context(), stack.Options{
+		Dir: t.TempDir(), Temporal: stacktest.OwnTemporal(t), WorkerBinary: shared.Worker(t), Provider: provider,
+	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, system.Stop()) })
 	return terminal{system, t}

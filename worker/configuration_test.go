@@ -17,7 +17,7 @@ import (
 // but the given variables, and returns its exit code and what it printed.
 func execute(t *testing.T, variables []string, args ...string) (code int, printed string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program(t), args...)
+	cmd := exec.CommandContext(t.Context(), shared.Worker(t), args...)
 	cmd.Env = append([]string{"HOME=" + t.TempDir()}, variables...)
 	out, _ := cmd.CombinedOutput() // the exit code is in ProcessState
 	return cmd.ProcessState.ExitCode(), string(out)

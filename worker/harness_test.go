@@ -40,7 +40,7 @@ func newSystem(t *testing.T) *system {
 	t.Helper()
 	t.Parallel()
 	running, err := stack.Start(t.Context(), stack.Options{
-		Dir: t.TempDir(), WorkerBinary: program(t), Temporal: server(t), TaskQueue: unique("queue"),
+		Dir: t.TempDir(), WorkerBinary: shared.Worker(t), Temporal: shared.Temporal(t), TaskQueue: unique("queue"),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop()) })

@@ -2,12 +2,9 @@ package workflows_test
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,31 +20,16 @@ import (
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/sim/stacktest"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
-	"tokenkeeper/internal/vault/keyvault"
 	"tokenkeeper/workflows"
 )
 
-// shared is the one Temporal server of this package's tests.
-var shared struct {
-	start  sync.Once
-	dir    string
-	server *stack.Temporal
-	err    error
-}
+// shared is what all tests of this package stand on.
+var shared stacktest.Shared
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if shared.server != nil {
-		if err := shared.server.Stop(); err != nil && code == 0 {
-			code = 1
-		}
-		_ = os.RemoveAll(shared.dir)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(shared.Around(m).Run()) }
 
 // cluster is a worker in this process over a real Temporal server, a vault over
 // TLS and a provider over HTTP, with the accounts "default" and "will". Its task
@@ -63,15 +45,9 @@ type cluster struct {
 // with a worker that knows that.
 func newCluster(t *testing.T, searchable bool) *cluster {
 	t.Helper()
-	cli := temporalcli.ForTest(t)
-	shared.start.Do(func() {
-		if shared.dir, shared.err = os.MkdirTemp("", "workflows-test-"); shared.err == nil {
-			shared.server, shared.err = stack.StartTemporal(context.Background(), cli, shared.dir, 0, 0)
-		}
-	})
-	require.NoError(t, shared.err)
-	dir, unique := t.TempDir(), fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
-	s, err := stack.Start(t.Context(), stack.Options{Dir: dir, Temporal: shared.server, TaskQueue: unique})
+	server := shared.Temporal(t)
+	unique := fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
+	s, err := stack.Start(t.Context(), stack.Options{Dir: t.TempDir(), Temporal: server, TaskQueue: unique})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NoError(t, s.CreateAccount(""))
@@ -79,13 +55,13 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	c := &cluster{Stack: s, t: t, namespace: "default"}
 	if !searchable {
 		c.namespace = unique
-		createNamespace(t, c.namespace)
+		createNamespace(t, server, c.namespace)
 	}
 	c.client, err = client.Dial(client.Options{HostPort: s.Temporal.Address(), Namespace: c.namespace, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	require.NoError(t, err)
 	t.Cleanup(c.client.Close)
 
-	acts := c.activities(dir)
+	acts := c.activities()
 	w := worker.New(c.client, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
 	acts.Register(w)
 	w.RegisterWorkflowWithOptions((&workflows.Workflows{Searchable: searchable}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
@@ -95,18 +71,11 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	return c
 }
 
-func (c *cluster) activities(dir string) *activities.Activities {
+func (c *cluster) activities() *activities.Activities {
 	c.t.Helper()
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	secrets, err := c.Secrets()
 	require.NoError(c.t, err)
-	roots := x509.NewCertPool()
-	require.True(c.t, roots.AppendCertsFromPEM(c.Vault.CertificatePEM()))
-	secrets, err := keyvault.New(c.Vault.URL(), credential, keyvault.Options{RootCAs: roots, DisableChallengeResourceVerification: true})
-	require.NoError(c.t, err)
-	file := filepath.Join(dir, "providers.yaml")
-	yaml, err := os.ReadFile(file)
-	require.NoError(c.t, err)
-	table, err := provider.Builtin().Override(yaml, file)
+	table, err := c.Providers()
 	require.NoError(c.t, err)
 	ring := seal.New(vault.NewKeysets(secrets))
 	_, err = ring.Create(c.t.Context())
@@ -127,9 +96,9 @@ func (unmeasured) Stored(context.Context, token.Account, string, time.Time) {}
 func (unmeasured) Alerted(context.Context, token.Account, string)           {}
 
 // createNamespace makes a namespace that knows none of our search attributes.
-func createNamespace(t *testing.T, name string) {
+func createNamespace(t *testing.T, server *stack.Temporal, name string) {
 	t.Helper()
-	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: shared.server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	require.NoError(t, err)
 	defer namespaces.Close()
 	require.NoError(t, namespaces.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{
