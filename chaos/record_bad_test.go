@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,8 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
 )
 
@@ -116,6 +119,16 @@ var failedPaths = []recording{
 		_, err := p.Vault.Put(stack.SecretName(p.name, "RefreshToken"), "the password of the coffee machine")
 		require.NoError(p.t, err)
 		p.fails(p.refresh(), activities.MalformedSecret)
+	}},
+	{"fails-with-foreign-secret", authserver.Options{}, func(p path) {
+		p.work()
+		p.refresh().result()
+		name := stack.SecretName(p.name, "RefreshToken")
+		tags := maps.Clone(p.Vault.Versions(name)[1].Tags)
+		tags["provider"] = "google-health"
+		_, err := p.secrets().Set(p.t.Context(), name, token.NewSecret(p.Vault.Versions(name)[1].Value), vault.Properties{Tags: tags})
+		require.NoError(p.t, err)
+		p.fails(p.refresh(), activities.ForeignSecret)
 	}},
 	{"fails-with-keyset-unusable", authserver.Options{}, func(p path) {
 		p.work()
