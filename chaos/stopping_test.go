@@ -10,6 +10,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
+	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/workflows"
 )
@@ -59,4 +60,30 @@ func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T)
 	require.Equal(t, workflows.Recovered, run.result().Outcome)
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
 	a.nothingLost(2)
+}
+
+func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) {
+	t.Parallel()
+	for activity, slow := range map[string]keyvault.Operation{"LoadSecrets": keyvault.OpUpdate, "StoreSecrets": keyvault.OpSet} {
+		t.Run(activity, func(t *testing.T) {
+			s := newSystem(t, stack.Options{Provider: unforgiving})
+			a := s.consent()
+			leaving := s.work()
+			s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: slow, Name: a.secret("RefreshToken"), Times: 1, DelayBefore: 5 * time.Second})
+			before := s.Vault.Counts().ByName[strings.ToLower(a.secret("RefreshToken"))][slow]
+			run := a.refresh()
+			s.eventually("the vault is slow", func() bool {
+				return s.Vault.Counts().ByName[strings.ToLower(a.secret("RefreshToken"))][slow] > before
+			})
+			require.NoError(t, leaving.Signal(syscall.SIGTERM))
+			<-leaving.Ended()
+			require.Zero(t, leaving.ExitCode())
+			require.Equal(t, []int{1}, run.attempts(activity))
+			s.work()
+
+			require.Equal(t, workflows.Refreshed, run.result().Outcome)
+			run.triedOnce()
+			a.nothingLost(1)
+		})
+	}
 }

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/config"
 )
 
 func TestAnIdleWorkerStopsAtOnce(t *testing.T) {
@@ -31,4 +34,17 @@ func TestTheSecondSignalEndsAWorkerThatWaitsForItsCalls(t *testing.T) {
 	require.NoError(t, w.Signal(syscall.SIGTERM))
 	w.ends(-1)
 	require.NotContains(t, w.Output(), `"stopped"`)
+}
+
+func TestAStopIsNeverShorterThanTheLongestCallAndItsReport(t *testing.T) {
+	within := func(d time.Duration) (config.Worker, error) {
+		return config.LoadWorker(map[string]string{"KEY_VAULT_URL": "https://my-vault.vault.azure.net", "TOKENKEEPER_STOP_TIMEOUT": d.String()})
+	}
+	_, err := within(activities.InFlight - time.Millisecond)
+	require.ErrorContains(t, err, "a call in flight may take "+activities.InFlight.String()+" to finish and be recorded")
+	_, err = within(activities.InFlight)
+	require.NoError(t, err)
+	byDefault, err := config.LoadWorker(map[string]string{"KEY_VAULT_URL": "https://my-vault.vault.azure.net"})
+	require.NoError(t, err)
+	require.Greater(t, byDefault.StopTimeout, activities.InFlight)
 }
