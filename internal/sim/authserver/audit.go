@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"strings"
 	"time"
 
 	"tokenkeeper/internal/token"
@@ -8,6 +9,16 @@ import (
 
 // defaultScope is what a grant without a browser covers.
 const defaultScope = "activity heartrate profile sleep"
+
+// scopeOfGrant is that, in the provider's way, with what entitles to a refresh
+// token.
+func (s *Server) scopeOfGrant() string {
+	scope := strings.ReplaceAll(defaultScope, " ", s.options.Provider.wire.scopeSeparator())
+	if offline := s.options.Provider.OfflineScope; offline != "" {
+		scope += s.options.Provider.wire.scopeSeparator() + offline
+	}
+	return scope
+}
 
 // Audit is the state of a user's grant.
 type Audit struct {
@@ -28,7 +39,7 @@ func (a Audit) Alive() bool { return a.Live != "" }
 func (s *Server) CreateGrant(user string) (refreshToken, accessToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pair := s.book.Consent(user, defaultScope, s.options.Now())
+	pair := s.book.Consent(user, s.scopeOfGrant(), s.options.Now())
 	return pair.RefreshToken.Reveal(), pair.AccessToken.Reveal()
 }
 
@@ -43,8 +54,7 @@ func (s *Server) Audit(user string) Audit {
 	return Audit{User: user, Live: pair.RefreshToken.Fingerprint(), Generation: pair.Generation, IssuedAt: pair.IssuedAt}
 }
 
-// IsLive reports whether the refresh token is in force: presenting it now would
-// rotate it.
+// IsLive reports whether the refresh token is in force.
 func (s *Server) IsLive(refreshToken string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,6 +15,7 @@ type authorization struct {
 	state    string
 	prompt   string
 	approval grant.Approval // without its user
+	provider Provider
 }
 
 // askConsent shows the consent page. Its form posts to the same URL.
@@ -27,7 +28,7 @@ func (s *Server) askConsent(r *http.Request) reply {
 		// Nobody is ever logged in here (OpenID Connect Core section 3.1.2.6).
 		return asked.refuse("login_required")
 	}
-	return consentPage(s.options.Client.ID, strings.Fields(asked.approval.Scope))
+	return consentPage(s.options.Client.ID, s.options.Provider.scopes(asked.approval.Scope))
 }
 
 // takeConsent is the posted form: user, and decision=allow or deny.
@@ -44,7 +45,11 @@ func (s *Server) takeConsent(r *http.Request) reply {
 		return errorPage("invalid_request", "The form lacks a user")
 	}
 	code := s.codes.Issue(asked.approval, s.options.Now())
-	return asked.answer(url.Values{"code": {code.Reveal()}})
+	answer := url.Values{"code": {code.Reveal()}}
+	if asked.provider.ScopeInRedirect {
+		answer.Set("scope", asked.approval.Scope)
+	}
+	return asked.answer(answer)
 }
 
 // readAuthorization checks the request. Without a client and a redirect_uri to
@@ -66,11 +71,14 @@ func (s *Server) readAuthorization(q url.Values) (authorization, reply, bool) {
 		redirect: redirect,
 		state:    q.Get("state"),
 		prompt:   q.Get("prompt"),
+		provider: s.options.Provider,
 		approval: grant.Approval{
 			Scope:       q.Get("scope"),
 			RedirectURI: q.Get("redirect_uri"),
 			Challenge:   q.Get("code_challenge"),
 			S256:        method == "S256",
+			Offline:     q.Get("access_type") == "offline",
+			Asked:       q.Get("prompt") == "consent",
 		},
 	}
 	if problem := a.problem(q.Get("response_type"), method); problem != "" {
@@ -100,8 +108,8 @@ func (a authorization) problem(responseType, challengeMethod string) string {
 
 func (a authorization) refuse(code string) reply { return a.answer(url.Values{"error": {code}}) }
 
-// answer sends the browser back. Like Fitbit's, the URL ends in #_=_, which a
-// careless client takes for a part of the state.
+// answer sends the browser back. Fitbit's URL ends in #_=_, which a careless
+// client takes for a part of the state.
 func (a authorization) answer(parameters url.Values) reply {
 	if a.state != "" {
 		parameters.Set("state", a.state)
@@ -111,6 +119,6 @@ func (a authorization) answer(parameters url.Values) reply {
 		separator = "&"
 	}
 	r := textReply(http.StatusFound, "text/html", "")
-	r.header.Set("Location", a.redirect+separator+parameters.Encode()+"#_=_")
+	r.header.Set("Location", a.redirect+separator+parameters.Encode()+a.provider.RedirectEnd)
 	return r
 }

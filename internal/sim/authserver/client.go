@@ -5,18 +5,23 @@ import (
 	"net/url"
 )
 
-// authenticate checks the client (RFC 6749 section 2.3.1): by HTTP Basic when
-// it has a secret, by client_id in the body when it is public. The reply is for
-// a client that is refused.
+// authenticate checks the client (RFC 6749 section 2.3.1): by HTTP Basic or in
+// the body when it has a secret, whichever the provider wants and never the
+// other, and by client_id in the body when it is public. The reply is for a
+// client that is refused.
 func (s *Server) authenticate(r *http.Request) (reply, bool) {
 	header := r.Header.Get("Authorization")
 	if s.options.Client.Secret.Empty() {
 		if id := r.PostForm.Get("client_id"); id != s.options.Client.ID {
-			return errorReply(http.StatusUnauthorized, "invalid_client", "Invalid client_id: "+id), false
+			return refuse(http.StatusUnauthorized, "invalid_client", theClient, "Invalid client_id: "+id), false
 		}
 		return reply{}, true
 	}
 	id, secret, ok := r.BasicAuth()
+	if s.options.Provider.Body {
+		ok = !ok
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
 	if !ok || !s.isClient(id, secret) {
 		return invalidClient(header), false
 	}

@@ -1,7 +1,6 @@
 package authserver
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -22,11 +21,15 @@ func (f Fault) distort(truth reply, user, authorization string) reply {
 		truth.truncated = true
 		return truth
 	case NoTokens:
-		return jsonReply(http.StatusOK, map[string]any{"expires_in": 28800, "token_type": "Bearer", "user_id": user})
+		return tokenReply(issue{expiresIn: 28800, user: user})
 	case EmptyTokens:
-		return jsonReply(http.StatusOK, tokenResponse{ExpiresIn: 28800, TokenType: "Bearer", UserID: user})
+		empty := ""
+		return tokenReply(issue{access: &empty, refresh: &empty, expiresIn: 28800, user: user})
 	case WrongUser:
-		return withUserID(truth, WrongUserID)
+		if truth.tokens != nil {
+			truth.tokens.user = WrongUserID
+		}
+		return truth
 	case InvalidClient:
 		return invalidClient(authorization)
 	default:
@@ -35,7 +38,7 @@ func (f Fault) distort(truth reply, user, authorization string) reply {
 }
 
 func (f Fault) statusReply() reply {
-	r := errorReply(f.Status, "system", http.StatusText(f.Status))
+	r := refuse(f.Status, "system", theRequest, http.StatusText(f.Status))
 	if f.Status >= http.StatusInternalServerError {
 		page := fmt.Sprintf("<html><head><title>%d %s</title></head></html>", f.Status, http.StatusText(f.Status))
 		r = textReply(f.Status, "text/html", page)
@@ -47,18 +50,6 @@ func (f Fault) statusReply() reply {
 		r.header.Set(rateLimitReset, seconds(f.RateLimitReset))
 	}
 	return r
-}
-
-// withUserID leaves an answer that is no JSON object as it is.
-func withUserID(r reply, user string) reply {
-	var body map[string]any
-	if json.Unmarshal(r.body, &body) != nil {
-		return r
-	}
-	body["user_id"] = user
-	changed := jsonReply(r.status, body)
-	changed.header = r.header
-	return changed
 }
 
 func seconds(d Duration) string { return strconv.Itoa(int(time.Duration(d).Seconds())) }

@@ -21,13 +21,22 @@ const (
 	Profile    Endpoint = "profile"
 )
 
+// IntrospectPath is where access tokens are introspected, at Fitbit.
+const IntrospectPath = "/1.1/oauth2/introspect"
+
 func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /oauth2/authorize", s.serve(Authorize, s.askConsent))
-	mux.HandleFunc("POST /oauth2/authorize", s.serve(Authorize, s.takeConsent))
-	mux.HandleFunc("POST /oauth2/token", s.serve(Token, s.token))
-	mux.HandleFunc("POST /oauth2/revoke", s.serve(Revoke, s.revoke))
-	mux.HandleFunc("POST /1.1/oauth2/introspect", s.serve(Introspect, s.introspect))
+	mux, p := http.NewServeMux(), s.options.Provider
+	mux.HandleFunc("GET "+p.AuthorizePath, s.serve(Authorize, s.askConsent))
+	mux.HandleFunc("POST "+p.AuthorizePath, s.serve(Authorize, s.takeConsent))
+	mux.HandleFunc("POST "+p.TokenPath, s.serve(Token, s.token))
+	switch {
+	case p.RevokePath == "":
+	case p.Revocation == ByBearer:
+		mux.HandleFunc("DELETE "+p.RevokePath, s.serve(Revoke, s.revoke))
+	default:
+		mux.HandleFunc("POST "+p.RevokePath, s.serve(Revoke, s.revoke))
+	}
+	mux.HandleFunc("POST "+IntrospectPath, s.serve(Introspect, s.introspect))
 	mux.HandleFunc("GET /1/user/-/profile.json", s.serve(Profile, s.profile))
 	s.routeControl(mux)
 	return mux
@@ -39,12 +48,12 @@ func (s *Server) routes() http.Handler {
 func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
-			invalidRequest("The form cannot be read").write(w)
+			invalidRequest("The form cannot be read").in(s.options.Provider.wire).write(w)
 			return
 		}
 		user, fault, retired := s.arrive(e, r)
 		if retired {
-			errorReply(http.StatusGone, "gone", "This API has been retired").write(w)
+			refuse(http.StatusGone, "gone", theRequest, "This API has been retired").in(s.options.Provider.wire).write(w)
 			return
 		}
 		// A client that gives up meanwhile does not stop a real provider from
@@ -62,7 +71,7 @@ func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.Handle
 			reset(w)
 			return
 		}
-		fault.distort(truth, user, r.Header.Get("Authorization")).write(w)
+		fault.distort(truth, user, r.Header.Get("Authorization")).in(s.options.Provider.wire).write(w)
 	}
 }
 
@@ -87,7 +96,7 @@ func (s *Server) locked(commit func(*http.Request) reply, r *http.Request) reply
 // userOf finds whom a request is about by the token, code or name that it
 // carries; empty when it carries none that we know.
 func (s *Server) userOf(r *http.Request) string {
-	for _, field := range []string{"refresh_token", "token"} {
+	for _, field := range []string{"refresh_token", "token", "access_token"} {
 		if user := s.book.Owner(token.NewSecret(r.PostForm.Get(field))); user != "" {
 			return user
 		}

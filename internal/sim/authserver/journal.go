@@ -23,7 +23,7 @@ type Event struct {
 
 // Counts are since the start.
 type Counts struct {
-	// Refreshes that took effect, whether or not the answer arrived.
+	// Refreshes that issued something, whether or not the answer arrived.
 	Refreshes int `json:"refreshes"`
 	// Replays are answers given once more.
 	Replays int `json:"replays"`
@@ -64,9 +64,9 @@ func (j *journal) refresh(e Event) {
 	j.events = append(j.events, e)
 	for _, c := range j.counts(e.User) {
 		switch e.Outcome {
-		case grant.Rotated:
+		case grant.Rotated, grant.Renewed:
 			c.Refreshes++
-		case grant.Replayed:
+		case grant.Replayed, grant.Unchanged:
 			c.Replays++
 		case grant.Reused:
 			c.Reuses++

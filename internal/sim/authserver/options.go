@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"cmp"
 	"time"
 
 	"tokenkeeper/internal/token"
@@ -21,15 +22,17 @@ type Options struct {
 	// Listen is the address to serve plain http on. Default 127.0.0.1:0, a free
 	// loopback port.
 	Listen string
+	// Provider is the one to stand in for. Default [Fitbit].
+	Provider Provider
 	// Client is the one application that is registered. Default [DefaultClient].
 	Client Client
 	// ReplayWindow is how long an identical refresh repeats its answer. Zero
-	// means [DefaultReplayWindow]; [NoReplay] turns it off.
+	// means the provider's; [NoReplay] turns it off.
 	ReplayWindow time.Duration
-	// AccessTokenLifetime, in whole seconds. Zero means [DefaultAccessTokenLifetime].
+	// AccessTokenLifetime, in whole seconds. Zero means the provider's.
 	AccessTokenLifetime time.Duration
 	// ReuseRevokes ends a grant when one of its spent refresh tokens is
-	// presented outside the replay window. Fitbit does not; others do.
+	// presented outside the replay window, also where the provider does not.
 	ReuseRevokes bool
 	// TokenPrefix begins every token and code, so that a test can search logs
 	// and databases for them. Default "fake-".
@@ -62,12 +65,12 @@ func (o Options) withDefaults() Options {
 		known := DefaultClient()
 		o.Client.ID, o.Client.Secret = known.ID, known.Secret
 	}
-	if o.ReplayWindow == 0 {
-		o.ReplayWindow = DefaultReplayWindow
+	if o.Provider.Name == "" {
+		o.Provider = Fitbit()
 	}
-	if o.AccessTokenLifetime == 0 {
-		o.AccessTokenLifetime = DefaultAccessTokenLifetime
-	}
+	o.ReplayWindow = cmp.Or(o.ReplayWindow, o.Provider.ReplayWindow)
+	o.AccessTokenLifetime = cmp.Or(o.AccessTokenLifetime, o.Provider.AccessTokenLifetime)
+	o.ReuseRevokes = o.ReuseRevokes || o.Provider.ReuseRevokes
 	if o.TokenPrefix == "" {
 		o.TokenPrefix = "fake-"
 	}

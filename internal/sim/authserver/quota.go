@@ -44,7 +44,7 @@ func (q quota) stamp(r reply, user string, now time.Time) reply {
 }
 
 func (q quota) exceeded(user string, now time.Time) reply {
-	return q.stamp(errorReply(http.StatusTooManyRequests, "system", "Too Many Requests"), user, now)
+	return q.stamp(refuse(http.StatusTooManyRequests, "system", theRequest, "Too Many Requests"), user, now)
 }
 
 func (q quota) at(user string, now time.Time) spending {

@@ -7,10 +7,13 @@ import (
 )
 
 // reply is an answer before it goes out, so that a fault can still change it.
+// Where tokens or refused is set, the provider's wire makes status and body.
 type reply struct {
-	status int
-	header http.Header
-	body   []byte
+	status  int
+	header  http.Header
+	body    []byte
+	tokens  *issue
+	refused *refusal
 	// truncated announces the whole body and sends half of it.
 	truncated bool
 }
@@ -33,31 +36,49 @@ func textReply(status int, contentType, body string) reply {
 	}
 }
 
-// errorReply has Fitbit's shape of an error, which is not that of RFC 6749.
-func errorReply(status int, errorType, message string) reply {
-	type entry struct {
-		ErrorType string `json:"errorType"`
-		Message   string `json:"message"`
-	}
-	return jsonReply(status, struct {
-		Errors  []entry `json:"errors"`
-		Success bool    `json:"success"`
-	}{Errors: []entry{{errorType, message}}})
+// tokenReply is an answer with tokens, in the provider's own words.
+func tokenReply(i issue) reply {
+	r := jsonReply(http.StatusOK, nil)
+	r.tokens = &i
+	return r
+}
+
+// refuse is an error, in the provider's own words.
+func refuse(status int, code string, what parameter, message string) reply {
+	r := jsonReply(status, nil)
+	r.refused = &refusal{status, code, what, message}
+	return r
 }
 
 func invalidRequest(message string) reply {
-	return errorReply(http.StatusBadRequest, "invalid_request", message)
+	return refuse(http.StatusBadRequest, "invalid_request", theRequest, message)
 }
 
-func invalidGrant(message string) reply {
-	return errorReply(http.StatusBadRequest, "invalid_grant", message)
+func invalidGrant(what parameter, message string) reply {
+	return refuse(http.StatusBadRequest, "invalid_grant", what, message)
 }
 
-// invalidClient echoes the Authorization header, as one variant of the real
+// invalidClient echoes the Authorization header, as one variant of Fitbit's real
 // answer does.
 func invalidClient(header string) reply {
-	return errorReply(http.StatusUnauthorized, "invalid_client",
-		"Client authentication failed. Received header = "+header)
+	return refuse(http.StatusUnauthorized, "invalid_client", theClient, "Client authentication failed. Received header = "+header)
+}
+
+// in puts the reply into a provider's words.
+func (r reply) in(w wire) reply {
+	var status int
+	var body any
+	switch {
+	case r.tokens != nil:
+		status, body = w.issued(*r.tokens)
+	case r.refused != nil:
+		status, body = w.refused(*r.refused)
+	default:
+		return r
+	}
+	said := jsonReply(status, body)
+	said.header, said.truncated = r.header, r.truncated
+	return said
 }
 
 func (r reply) write(w http.ResponseWriter) {

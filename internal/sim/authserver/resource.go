@@ -16,7 +16,7 @@ func (s *Server) profile(r *http.Request) reply {
 		return refusal
 	}
 	body := map[string]any{"user": map[string]any{"encodedId": pair.User, "displayName": pair.User}}
-	return s.quota.stamp(jsonReply(http.StatusOK, body), pair.User, s.options.Now())
+	return s.stamp(jsonReply(http.StatusOK, body), pair.User, s.options.Now())
 }
 
 // introspect tells the state of any access token to whoever bears one (Fitbit's
@@ -39,18 +39,27 @@ func (s *Server) introspect(r *http.Request) reply {
 			"iat":        pair.IssuedAt.UnixMilli(),
 		}
 	}
-	return s.quota.stamp(jsonReply(http.StatusOK, body), bearing.User, now)
+	return s.stamp(jsonReply(http.StatusOK, body), bearing.User, now)
 }
 
 // revoke ends all tokens of the user; an unknown token is no error (RFC 7009
 // section 2.2).
 func (s *Server) revoke(r *http.Request) reply {
-	if refusal, ok := s.authenticate(r); !ok {
-		return refusal
+	field := "token"
+	revoked := token.NewSecret(r.PostForm.Get(field))
+	switch s.options.Provider.Revocation {
+	case ByClient:
+		if refusal, ok := s.authenticate(r); !ok {
+			return refusal
+		}
+	case ByAccessToken:
+		field = "access_token"
+		revoked = token.NewSecret(r.PostForm.Get(field))
+	case ByBearer:
+		revoked = bearer(r)
 	}
-	revoked := token.NewSecret(r.PostForm.Get("token"))
 	if revoked.Empty() {
-		return invalidRequest("Missing parameter: token")
+		return invalidRequest("Missing parameter: " + field)
 	}
 	s.book.Revoke(revoked)
 	return textReply(http.StatusOK, "application/json;charset=UTF-8", "")
@@ -62,9 +71,9 @@ func (s *Server) authorize(r *http.Request) (grant.Pair, reply, bool) {
 	pair, err := s.book.Use(access, now)
 	switch {
 	case errors.Is(err, grant.ErrExpired):
-		return pair, errorReply(http.StatusUnauthorized, "expired_token", "Access token expired: "+access.Reveal()), false
+		return pair, refuse(http.StatusUnauthorized, "expired_token", theRequest, "Access token expired: "+access.Reveal()), false
 	case err != nil:
-		return pair, errorReply(http.StatusUnauthorized, "invalid_token", "Access token invalid: "+access.Reveal()), false
+		return pair, refuse(http.StatusUnauthorized, "invalid_token", theRequest, "Access token invalid: "+access.Reveal()), false
 	case !s.quota.take(pair.User, now):
 		return pair, s.quota.exceeded(pair.User, now), false
 	}

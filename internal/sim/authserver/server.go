@@ -1,7 +1,8 @@
-// Package authserver stands in for Fitbit's OAuth 2.0 provider: its wire protocol,
-// its rotation rules and its faults, over plain http.
+// Package authserver stands in for OAuth 2.0 providers: their wire protocol,
+// their rotation rules and their faults, over plain http. A [Provider] says which
+// provider; without one it is Fitbit.
 //
-// [Start] gives a [Server] with
+// [Start] gives a [Server] with, where Fitbit has them,
 //
 //	GET  /oauth2/authorize       consent page; posting its form consents
 //	POST /oauth2/token           authorization_code and refresh_token
@@ -15,8 +16,7 @@
 // [Server.Audit], [Server.Stats] and [Server.Events]. [Control] does the same
 // to a server in another process. The rotation rules live in package grant.
 //
-// Answers are shaped after Fitbit's Web API reference (Authorization section).
-// Like the real ones, error messages echo tokens and the Authorization header:
+// Answers are shaped after each provider's reference. Like the real ones, error messages echo tokens and the Authorization header:
 // whoever copies a body into a log has leaked a secret.
 package authserver
 
@@ -71,6 +71,8 @@ func Start(o Options) (*Server, error) {
 			AccessTokenLifetime: o.AccessTokenLifetime,
 			ReplayWindow:        o.ReplayWindow,
 			ReuseRevokes:        o.ReuseRevokes,
+			Rotation:            o.Provider.Rotation,
+			KeepsAccess:         o.Provider.KeepsAccess,
 		}, newToken),
 		codes:   grant.NewCodes(newToken),
 		journal: newJournal(),
@@ -94,6 +96,12 @@ func (s *Server) URL() string {
 
 // Client is the registered application, with its secret.
 func (s *Server) Client() Client { return s.options.Client }
+
+// Imitates is the provider that the server stands in for.
+func (s *Server) Imitates() Provider { return s.options.Provider }
+
+// ReplayWindow is how long it repeats an answer; zero for never.
+func (s *Server) ReplayWindow() time.Duration { return max(0, s.options.ReplayWindow) } // NoReplay is negative
 
 // Stop cuts all connections and refuses new ones until Resume. Grants, faults
 // and counts are kept; held requests are dropped.

@@ -3,26 +3,22 @@ package authserver
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/token"
 )
 
-// tokenResponse is the token endpoint's success (Fitbit's OAuth2 Token page).
-type tokenResponse struct {
-	AccessToken  string `json:"access_token"`
-	ExpiresIn    int    `json:"expires_in"` // seconds
-	RefreshToken string `json:"refresh_token"`
-	Scope        string `json:"scope,omitempty"`
-	TokenType    string `json:"token_type"`
-	UserID       string `json:"user_id"`
-}
-
 // token reads the body only: a token in the URL counts for nothing.
 func (s *Server) token(r *http.Request) reply {
 	if refusal, ok := s.authenticate(r); !ok {
 		return refusal
+	}
+	for field, want := range s.options.Provider.TokenForm {
+		if r.PostForm.Get(field) != want {
+			return invalidRequest("invalid " + field)
+		}
 	}
 	switch kind := r.PostForm.Get("grant_type"); kind {
 	case "authorization_code":
@@ -32,7 +28,7 @@ func (s *Server) token(r *http.Request) reply {
 	case "":
 		return invalidRequest("Missing parameter: grant_type")
 	default:
-		return errorReply(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant_type: "+kind)
+		return refuse(http.StatusBadRequest, "unsupported_grant_type", theRequest, "Unsupported grant_type: "+kind)
 	}
 }
 
@@ -44,9 +40,13 @@ func (s *Server) redeem(form url.Values) reply {
 	now := s.options.Now()
 	approval, err := s.codes.Redeem(code, form.Get("redirect_uri"), form.Get("code_verifier"), now)
 	if err != nil {
-		return invalidGrant("Authorization code invalid: " + code.Reveal() + ". " + err.Error())
+		return invalidGrant(theCode, "Authorization code invalid: "+code.Reveal()+". "+err.Error())
 	}
-	return s.pairReply(s.book.Consent(approval.User, approval.Scope, now), now)
+	_, again := s.book.Live(approval.User)
+	pair := s.book.Consent(approval.User, approval.Scope, now)
+	p := s.options.Provider
+	entitled := p.offline(approval.Scope) && (!p.OfflineAccess || approval.Offline && (!again || approval.Asked))
+	return s.pairReply(pair, pair.ExpiresAt.Sub(pair.IssuedAt), entitled, now)
 }
 
 func (s *Server) refresh(form url.Values) reply {
@@ -65,20 +65,33 @@ func (s *Server) refresh(form url.Values) reply {
 		Generation: pair.Generation,
 	})
 	if !outcome.Granted() {
-		return invalidGrant("Refresh token invalid: " + presented.Reveal() + ". Ask the user to consent again.")
+		return invalidGrant(theRefreshToken, "Refresh token invalid: "+presented.Reveal()+". Ask the user to consent again.")
 	}
-	return s.pairReply(pair, now)
+	p := s.options.Provider
+	life := pair.ExpiresAt.Sub(pair.IssuedAt)
+	if outcome == grant.Unchanged {
+		life = pair.ExpiresAt.Sub(now)
+	}
+	asked := p.RefreshScope == "" || slices.Contains(p.scopes(form.Get("scope")), p.RefreshScope)
+	return s.pairReply(pair, life, asked && !p.OfflineAccess, now)
 }
 
-// pairReply does not look at how much of the access token's life is left: a
-// replay repeats the answer word for word.
-func (s *Server) pairReply(p grant.Pair, now time.Time) reply {
-	return s.quota.stamp(jsonReply(http.StatusOK, tokenResponse{
-		AccessToken:  p.AccessToken.Reveal(),
-		ExpiresIn:    int(p.ExpiresAt.Sub(p.IssuedAt).Seconds()),
-		RefreshToken: p.RefreshToken.Reveal(),
-		Scope:        p.Scope,
-		TokenType:    "Bearer",
-		UserID:       p.User,
-	}), p.User, now)
+// pairReply answers with a pair, and leaves its refresh token out where it is not
+// to be given. life is what it says of the access token's: a replay repeats its
+// answer word for word, however much of it has passed.
+func (s *Server) pairReply(p grant.Pair, life time.Duration, refresh bool, now time.Time) reply {
+	access, refreshToken := p.AccessToken.Reveal(), p.RefreshToken.Reveal()
+	i := issue{access: &access, expiresIn: int(life.Seconds()), expiresAt: p.ExpiresAt, scope: p.Scope, user: p.User}
+	if refresh {
+		i.refresh = &refreshToken
+	}
+	return s.stamp(tokenReply(i), p.User, now)
+}
+
+// stamp adds the rate limit's headers, where the provider has any.
+func (s *Server) stamp(r reply, user string, now time.Time) reply {
+	if !s.options.Provider.RateLimits {
+		return r
+	}
+	return s.quota.stamp(r, user, now)
 }

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 )
@@ -47,7 +48,8 @@ type Stack struct {
 	Vault    *keyvault.Server
 
 	options Options
-	owns    bool // the Temporal server is ours to stop
+	entry   provider.Provider // the product's, which the simulator stands in for
+	owns    bool              // the Temporal server is ours to stop
 	workers []*Worker
 }
 
@@ -71,9 +73,12 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 	if s.Vault, err = keyvault.Start(o.Vault); err != nil {
 		return s, err
 	}
+	if s.entry, err = provider.Builtin().Lookup(s.Provider.Imitates().Name); err != nil {
+		return s, err
+	}
 	client := s.Provider.Client()
 	credentials := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))
-	if _, err = s.Vault.Put("FitbitCredentials", credentials); err != nil {
+	if _, err = s.Vault.Put(s.entry.CredentialsName(), credentials); err != nil {
 		return s, err
 	}
 	if err = os.WriteFile(s.certificateFile(), s.Vault.CertificatePEM(), 0o600); err != nil {
@@ -89,23 +94,23 @@ func Start(ctx context.Context, o Options) (s *Stack, err error) {
 }
 
 // providers points the built-in provider at the simulator and says how long that
-// repeats an answer.
+// repeats an answer. All else is as the product's table has it.
 func (s *Stack) providers() string {
-	base := s.Provider.URL()
-	window := max(0, s.options.Provider.ReplayWindow) // NoReplay is negative
-	if s.options.Provider.ReplayWindow == 0 {
-		window = authserver.DefaultReplayWindow
-	}
-	return strings.Join([]string{
+	base, p := s.Provider.URL(), s.Provider.Imitates()
+	lines := []string{
 		"providers:",
-		"  fitbit:",
-		"    auth_url: " + base + "/oauth2/authorize",
-		"    token_url: " + base + "/oauth2/token",
-		"    revoke_url: " + base + "/oauth2/revoke",
-		"    introspect_url: " + base + "/1.1/oauth2/introspect",
-		"    replay_window: " + window.String(),
-		"",
-	}, "\n")
+		"  " + p.Name + ":",
+		"    auth_url: " + base + p.AuthorizePath,
+		"    token_url: " + base + p.TokenPath,
+		"    replay_window: " + s.Provider.ReplayWindow().String(),
+	}
+	if p.RevokePath != "" {
+		lines = append(lines, "    revoke_url: "+base+p.RevokePath)
+	}
+	if s.entry.IntrospectURL != "" {
+		lines = append(lines, "    introspect_url: "+base+authserver.IntrospectPath)
+	}
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func (s *Stack) certificateFile() string { return filepath.Join(s.options.Dir, "vault.pem") }
@@ -116,7 +121,7 @@ func (s *Stack) providersFile() string   { return filepath.Join(s.options.Dir, "
 // default account. The provider knows the person by UserOf.
 func (s *Stack) CreateAccount(name string) error {
 	refresh, _ := s.Provider.CreateGrant(UserOf(name))
-	_, err := s.Vault.Put(SecretName(name, "RefreshToken"), refresh)
+	_, err := s.Vault.Put(s.SecretName(name, "RefreshToken"), refresh)
 	return err
 }
 
@@ -128,7 +133,16 @@ func UserOf(account string) string {
 	return "USER-" + strings.ToUpper(account)
 }
 
-// SecretName is the vault's name for an account's secret of the given kind.
+// SecretName is the vault's name for an account's secret of the given kind, at
+// the stack's provider.
+func (s *Stack) SecretName(account, kind string) string {
+	if prefix := s.entry.VaultPrefix(); prefix != "" {
+		return prefix + "-" + SecretName(account, kind)
+	}
+	return SecretName(account, kind)
+}
+
+// SecretName is the same at Fitbit, whose names carry no prefix.
 func SecretName(account, kind string) string {
 	if account == "" || account == "default" {
 		return kind
@@ -138,7 +152,7 @@ func SecretName(account, kind string) string {
 
 // Held is the value of the current refresh token in the vault; empty for none.
 func (s *Stack) Held(account string) string {
-	versions := s.Vault.Versions(SecretName(account, "RefreshToken"))
+	versions := s.Vault.Versions(s.SecretName(account, "RefreshToken"))
 	if len(versions) == 0 {
 		return ""
 	}

@@ -3,7 +3,8 @@
 //
 // A [Book] keeps the grants of one client. A user has at most one grant, and a
 // grant has exactly one refresh token in force. [Book.Refresh] spends it and
-// issues the next; what a spent one is answered is decided by [Rules].
+// issues the next, or keeps it; which, and what a spent one is answered, is
+// decided by [Rules].
 // [Codes] are the authorization codes that lead to a grant.
 //
 // Nothing here reads a clock or draws a random number: both come in from
@@ -24,8 +25,25 @@ var (
 	ErrExpired = errors.New("access token expired")
 )
 
+// Rotation is what a refresh does to the refresh token.
+type Rotation string
+
+const (
+	// Always spends it and issues another. The zero value.
+	Always Rotation = ""
+	// Sometimes spends it at every other refresh and keeps it at the ones
+	// between.
+	Sometimes Rotation = "sometimes"
+	// Never spends it.
+	Never Rotation = "never"
+)
+
 // Rules are what providers differ in.
 type Rules struct {
+	Rotation Rotation
+	// KeepsAccess answers a refresh with what is in force, and issues nothing,
+	// while the access token has more than this of its life left. Zero: never.
+	KeepsAccess time.Duration
 	// AccessTokenLifetime is how long an access token works.
 	AccessTokenLifetime time.Duration
 	// ReplayWindow is how long, counted from the rotation, the refresh token
@@ -60,6 +78,7 @@ type Book struct {
 
 type grant struct {
 	current *issued
+	kept    bool // the last refresh kept the refresh token
 	ended   bool // revoked, or replaced by a later consent
 }
 
@@ -101,10 +120,15 @@ func (b *Book) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
 	of := b.refresh[presented]
 	switch outcome := b.judge(of, now); outcome {
 	case Rotated:
+		of.grant.kept = false
 		next := Pair{User: of.User, Scope: of.Scope, Generation: of.Generation + 1}
 		return b.put(of.grant, next, presented, now), Rotated
-	case Replayed:
-		return of.grant.current.Pair, Replayed
+	case Renewed:
+		of.grant.kept = !of.grant.kept
+		next := Pair{User: of.User, Scope: of.Scope, Generation: of.Generation, RefreshToken: presented}
+		return b.put(of.grant, next, of.parent, now), Renewed
+	case Unchanged, Replayed:
+		return of.grant.current.Pair, outcome
 	case Reused:
 		of.grant.ended = b.rules.ReuseRevokes
 		return Pair{}, Reused
@@ -155,9 +179,9 @@ func (b *Book) Live(user string) (Pair, bool) {
 	return g.current.Pair, true
 }
 
-// IsLive reports whether presenting the refresh token would rotate it.
+// IsLive reports whether the refresh token is in force.
 func (b *Book) IsLive(refresh token.Secret, now time.Time) bool {
-	return b.judge(b.refresh[refresh], now) == Rotated
+	return b.judge(b.refresh[refresh], now).inForce()
 }
 
 // Replayable reports whether presenting the spent refresh token would repeat
@@ -166,8 +190,12 @@ func (b *Book) Replayable(refresh token.Secret, now time.Time) bool {
 	return b.judge(b.refresh[refresh], now) == Replayed
 }
 
+// put issues a pair, with the refresh token that p has already or a new one.
 func (b *Book) put(g *grant, p Pair, parent token.Secret, now time.Time) Pair {
-	p.AccessToken, p.RefreshToken = b.newToken(), b.newToken()
+	p.AccessToken = b.newToken()
+	if p.RefreshToken.Empty() {
+		p.RefreshToken = b.newToken()
+	}
 	p.IssuedAt, p.ExpiresAt = now, now.Add(b.rules.AccessTokenLifetime)
 	of := &issued{Pair: p, grant: g, parent: parent}
 	g.current = of

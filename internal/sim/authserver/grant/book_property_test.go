@@ -18,6 +18,8 @@ func TestAnyHistoryKeepsTheRotationRules(t *testing.T) {
 			AccessTokenLifetime: time.Hour,
 			ReplayWindow:        rapid.SampledFrom([]time.Duration{0, 2 * time.Minute}).Draw(t, "window"),
 			ReuseRevokes:        rapid.Bool().Draw(t, "reuse revokes"),
+			Rotation:            rapid.SampledFrom([]grant.Rotation{grant.Always, grant.Sometimes, grant.Never}).Draw(t, "rotation"),
+			KeepsAccess:         rapid.SampledFrom([]time.Duration{0, time.Hour - 2*time.Minute}).Draw(t, "keeps access"),
 		}
 		h := history{book: grant.NewBook(rules, counter()), rules: rules, now: epoch, answered: map[token.Secret]grant.Pair{}}
 		h.consent(t)
@@ -65,8 +67,29 @@ func (h *history) refresh(t *rapid.T) {
 		if pair.Generation != spent.Generation+1 || pair.User != spent.User {
 			t.Fatalf("generation %d of %s follows %d of %s", pair.Generation, pair.User, spent.Generation, spent.User)
 		}
+		if h.rules.Rotation == grant.Never {
+			t.Fatal("a refresh token rotated that never does")
+		}
 		h.answered[spent.RefreshToken] = pair
 		h.issued = append(h.issued, pair)
+	case grant.Renewed:
+		if h.rules.Rotation == grant.Always {
+			t.Fatal("a refresh token stayed that always rotates")
+		}
+		if wasSpent || pair.RefreshToken != spent.RefreshToken || pair.Generation != spent.Generation {
+			t.Fatal("a refresh that keeps the token answered with another one")
+		}
+		if pair.AccessToken == spent.AccessToken {
+			t.Fatal("a refresh that issues nothing")
+		}
+		h.issued = append(h.issued, pair)
+	case grant.Unchanged:
+		if h.rules.KeepsAccess == 0 || pair.ExpiresAt.Sub(h.now) <= h.rules.KeepsAccess {
+			t.Fatal("an access token was kept that is about to end")
+		}
+		if pair.RefreshToken != spent.RefreshToken {
+			t.Fatal("what is in force answered with another refresh token")
+		}
 	case grant.Replayed:
 		if pair != before {
 			t.Fatal("a replay answered with another pair")
@@ -115,7 +138,7 @@ func (h *history) check(t *rapid.T) {
 		if !h.book.IsLive(pair.RefreshToken, h.now) {
 			continue
 		}
-		if _, second := live[pair.User]; second {
+		if one, second := live[pair.User]; second && one != pair.RefreshToken {
 			t.Fatalf("%s has two live refresh tokens", pair.User)
 		}
 		if _, spent := h.answered[pair.RefreshToken]; spent {

@@ -31,6 +31,8 @@ type Approval struct {
 	// S256 tells that Challenge is the hash of the verifier. Otherwise it is the
 	// verifier itself, the method "plain".
 	S256 bool
+	// Offline: access_type=offline was in the request, and Asked prompt=consent.
+	Offline, Asked bool
 }
 
 // Codes are the authorization codes that wait to be redeemed.

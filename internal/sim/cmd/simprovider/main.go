@@ -63,8 +63,13 @@ func parse(args []string, secret string, out io.Writer) (command, error) {
 	flags.SetOutput(out)
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:0", "`address` to serve http on")
 	flags.StringVar(&c.urlFile, "url-file", "", "`file` that receives the base URL once the server listens")
-	flags.DurationVar(&o.ReplayWindow, "replay-window", authserver.DefaultReplayWindow, "how long an identical refresh repeats its answer; 0 never")
-	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", authserver.DefaultAccessTokenLifetime, "how long an access token works")
+	o.Provider = authserver.Fitbit()
+	flags.Func("provider", "`name` of the provider to stand in for, one of those that Token Keeper knows (default fitbit)", func(name string) (err error) {
+		o.Provider, err = authserver.ProviderOf(name)
+		return err
+	})
+	flags.DurationVar(&o.ReplayWindow, "replay-window", 0, "how long an identical refresh repeats its answer; 0 never (default the provider's)")
+	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", 0, "how long an access token works (default the provider's)")
 	flags.BoolVar(&o.ReuseRevokes, "reuse-revokes", false, "presenting a spent refresh token outside the window ends the grant")
 	flags.StringVar(&o.TokenPrefix, "token-prefix", "fake-", "what every token begins with")
 	flags.StringVar(&o.Client.ID, "client-id", "", "registered client; without a secret it is a public one (default: "+authserver.DefaultClient().ID+" and a well-known fake secret)")
@@ -90,10 +95,15 @@ func parse(args []string, secret string, out io.Writer) (command, error) {
 	if err := check(flags, c.options); err != nil {
 		return c, err
 	}
-	if o.ReplayWindow == 0 {
+	if given(flags, "replay-window") && o.ReplayWindow == 0 {
 		o.ReplayWindow = authserver.NoReplay
 	}
 	return c, nil
+}
+
+func given(flags *flag.FlagSet, name string) (given bool) {
+	flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	return given
 }
 
 func check(flags *flag.FlagSet, o authserver.Options) error {
@@ -104,7 +114,7 @@ func check(flags *flag.FlagSet, o authserver.Options) error {
 		return errors.New("a client secret without -client-id; name the client that it belongs to")
 	case o.ReplayWindow < 0:
 		return fmt.Errorf("-replay-window %v is negative; use 0 for a provider that never replays", o.ReplayWindow)
-	case o.AccessTokenLifetime < time.Second:
+	case given(flags, "access-token-lifetime") && o.AccessTokenLifetime < time.Second:
 		return fmt.Errorf("-access-token-lifetime %v is too short; use at least 1s", o.AccessTokenLifetime)
 	}
 	return nil

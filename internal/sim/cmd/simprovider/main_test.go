@@ -80,8 +80,13 @@ func refresh(t *testing.T, base, refreshToken string) string {
 func TestFlagsBecomeOptions(t *testing.T) {
 	byDefault, err := parse(nil, "", io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, authserver.DefaultReplayWindow, byDefault.options.ReplayWindow)
-	require.Equal(t, authserver.DefaultAccessTokenLifetime, byDefault.options.AccessTokenLifetime)
+	require.Equal(t, "fitbit", byDefault.options.Provider.Name)
+	require.Zero(t, byDefault.options.ReplayWindow, "the provider's own")
+	require.Zero(t, byDefault.options.AccessTokenLifetime, "the provider's own")
+
+	other, err := parse([]string{"-provider", "withings"}, "", io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, "withings", other.options.Provider.Name)
 
 	c, err := parse([]string{"-replay-window", "0", "-client-id", "FAKE07", "-redirect-uri", "http://127.0.0.1/a", "-redirect-uri", "http://127.0.0.1/b"}, "fake-secret", io.Discard)
 	require.NoError(t, err)
@@ -103,6 +108,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"argument", []string{"serve"}, "", `unexpected argument "serve"`},
 		{"unknown flag", []string{"-port", "1"}, "", "not defined: -port"},
 		{"negative window", []string{"-replay-window", "-1ns"}, "", "use 0 for a provider that never replays"},
+		{"unknown provider", []string{"-provider", "polar"}, "", `provider "polar" is unknown; use one of fitbit`},
 		{"no lifetime", []string{"-access-token-lifetime", "0"}, "", "use at least 1s"},
 		{"secret of nobody", nil, "fake-secret", "without -client-id"},
 		{"secret file missing", []string{"-client-secret-file", missing}, "", "-client-secret-file: open"},
