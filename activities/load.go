@@ -80,9 +80,10 @@ func loadedFrom(p provider.Provider, account token.Account, held vault.Held, acc
 		CallActivity:        p.ActivityType(),
 		ProviderTitle:       p.Title,
 		ReplayWindow:        p.ReplayWindow,
+		Unspent:             p.Rotation == provider.NoRotation,
 	}
-	if p.Rotation == provider.NoRotation {
-		return loaded // nothing is ever spent
+	if loaded.Unspent {
+		return loaded
 	}
 	if len(begun) > 0 {
 		loaded.SpentBefore, loaded.SpentSince = begun[0].RunID, begun[0].At

@@ -33,6 +33,8 @@ type Loaded struct {
 	ProviderTitle string `json:"providerTitle"`
 	// ReplayWindow is how long the provider repeats a lost answer.
 	ReplayWindow time.Duration `json:"replayWindow"`
+	// Unspent: the provider never rotates, so a refresh can always be asked for again.
+	Unspent bool `json:"unspent,omitempty"`
 
 	// Grant is empty where the token was only looked at.
 	Grant token.Sealed `json:"grant,omitempty"`

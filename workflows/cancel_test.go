@@ -86,19 +86,25 @@ func TestARunThatFailsAlthoughCancelledEndsItsCronAndStillTells(t *testing.T) {
 	require.Contains(t, s.closing, "Failed: ")
 }
 
+const mayBeSpent = "Cancelled while the provider gave no answer. The refresh token of fitbit/default may be spent; the next run looks for what came of it."
+
 func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		window, grace time.Duration
+		unspent       bool
+		told          string
 	}{
-		{"the provider repeats lost answers", 2 * time.Minute, 2 * time.Minute},
-		{"it does not, so one attempt is waited for", 0, 30 * time.Second},
+		{"the provider repeats lost answers", 2 * time.Minute, 2 * time.Minute, false, mayBeSpent},
+		{"it does not, so one attempt is waited for", 0, 30 * time.Second, false, mayBeSpent},
+		{"it does for longer than a person waits", 8 * time.Hour, 5 * time.Minute, false, mayBeSpent},
+		{"the refresh token never rotates", 8 * time.Hour, 30 * time.Second, true, "Cancelled before fitbit/default was refreshed. Nothing was lost."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
 			s.load = func(_ int, a token.Account) (activities.Loaded, error) {
 				l := loaded(a, 4)
-				l.ReplayWindow = c.window
+				l.ReplayWindow, l.Unspent = c.window, c.unspent
 				return l, nil
 			}
 			var cancelled time.Time
@@ -113,7 +119,7 @@ func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testin
 			requireCanceled(t, err)
 			require.WithinRange(t, s.Now(), cancelled.Add(c.grace), cancelled.Add(c.grace+5*time.Second))
 			require.Equal(t, []string{"LoadSecrets", "CallFitbit"}, s.order())
-			require.Equal(t, "Cancelled while the provider gave no answer. The refresh token of fitbit/default may be spent; the next run looks for what came of it.", s.closing)
+			require.Equal(t, c.told, s.closing)
 		})
 	}
 }

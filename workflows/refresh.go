@@ -159,6 +159,9 @@ func enough(r activities.Recovery, now time.Time) bool {
 // reauthorize is the end of the ladder: a person must consent again.
 func reauthorize(loaded activities.Loaded, recovery activities.Recovery) error {
 	why := "it was revoked, replaced by another consent, spent by somebody else, or spent by a call whose answer was lost"
+	if loaded.Unspent {
+		why = "it was revoked, it has lapsed, or newer consents have pushed it out"
+	}
 	if loaded.SpentBefore != "" {
 		why += fmt.Sprintf(" (run %s may have made one)", loaded.SpentBefore)
 	}

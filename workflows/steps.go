@@ -30,7 +30,7 @@ func (r *run) load(ctx workflow.Context) (loaded activities.Loaded, err error) {
 
 // call has the refresh token spent. A cancelled run does not abandon it: the
 // token may be spent already, and only the next attempts, inside the provider's
-// replay window, would tell. After that the cancellation goes through.
+// replay window, would tell. After a while the cancellation goes through all the same.
 func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activities.Called, err error) {
 	if ctx.Err() != nil {
 		return activities.Called{}, ctx.Err()
@@ -54,7 +54,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { cancelled = true }).
 		Select(ctx)
 	if cancelled {
-		grace := max(loaded.ReplayWindow, activities.InFlight)
+		grace := graceOf(loaded)
 		r.say(ctx, "Cancelled. Bringing the call to %s to its end first, for up to %s.", loaded.ProviderTitle, grace)
 		timerCtx, stopTimer := workflow.WithCancel(callCtx)
 		workflow.NewSelector(callCtx).
@@ -69,17 +69,29 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 	if gaveUp && err != nil && !final(err) {
 		// A server does not retry a cancelled activity: the error may as well be
 		// what the last attempt happened to fail with.
-		r.unanswered = true
+		r.unanswered = !loaded.Unspent
 		return activities.Called{}, ctx.Err()
 	}
 	return called, err
+}
+
+// longestGrace bounds how long a person waits for a run to be cancelled. Windows
+// can be hours long, and the next run asks within them as well.
+const longestGrace = 5 * time.Minute
+
+// graceOf is how long a call goes on once its run is cancelled.
+func graceOf(loaded activities.Loaded) time.Duration {
+	if loaded.Unspent {
+		return activities.InFlight
+	}
+	return min(max(loaded.ReplayWindow, activities.InFlight), longestGrace)
 }
 
 // firstPause is what a failed call waits before the second attempt. Where the
 // provider repeats a lost answer, haste saves it; where it never does, a second
 // attempt must not meet the first one's pair on its way.
 func firstPause(loaded activities.Loaded) time.Duration {
-	if loaded.ReplayWindow == 0 {
+	if loaded.ReplayWindow == 0 && !loaded.Unspent {
 		return activities.InFlight
 	}
 	return time.Second
