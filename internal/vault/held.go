@@ -42,6 +42,11 @@ func heldFrom(s Secret) Held {
 		return h
 	}
 	h.Provenance = token.Provenance{Fingerprint: value.Fingerprint(), Consent: value.Fingerprint()}
+	if s.Tags[tagFingerprint] == string(h.Fingerprint) && s.Tags[tagGeneration] == "" { // see Consent
+		h.Provider = s.Tags[tagProvider]
+		h.UserID = s.Tags[tagUserID]
+		h.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
+	}
 	return h
 }
 
@@ -76,7 +81,11 @@ func (h Held) BegunBefore(runID string) []Begun {
 }
 
 // usable reports whether the value can be a refresh token at all.
-func (h Held) usable() bool { return !h.Value.Empty() && printable(h.Value.Reveal()) }
+func (h Held) usable() bool { return usable(h.Value) }
+
+func usable(refreshToken token.Secret) bool {
+	return !refreshToken.Empty() && printable(refreshToken.Reveal())
+}
 
 // AccessHeld is what the vault's access token says of itself.
 type AccessHeld struct {

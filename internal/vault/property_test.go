@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -30,8 +31,15 @@ func TestNothingThatWasStoredIsEverLost(t *testing.T) {
 			actions["late store"] = func(t *rapid.T) { w.lateStore(t) }
 			actions["doubled run"] = func(t *rapid.T) { w.doubledRun(t) }
 			actions["die"] = func(t *rapid.T) { w.step(w.pick(t), crash) }
-			actions["consent"] = func(*rapid.T) { w.consent() }
-			actions["put"] = func(*rapid.T) { w.put() }
+			actions["consent"] = func(t *rapid.T) {
+				w.alone(t)
+				w.consent()
+			}
+			actions["put"] = func(t *rapid.T) {
+				w.alone(t)
+				w.put()
+			}
+			actions["authorize"] = func(t *rapid.T) { w.authorize(t) }
 			t.Repeat(actions)
 
 			w.rest(t)
@@ -118,6 +126,35 @@ func (w *world) lateStore(t *rapid.T) *writer {
 	}
 	e := w.issued[rapid.IntRange(0, len(w.issued)-1).Draw(t, "issued")]
 	return w.begin(t, func() { w.store(e) })
+}
+
+// authorize is a person's consent that the program puts into the vault, at the
+// pace of its calls, again and again until the vault has taken it.
+func (w *world) authorize(t *rapid.T) {
+	w.alone(t)
+	w.mayBegin(t)
+	w.now = w.now.Add(time.Second)
+	given := w.book.Consent(person, "", w.now)
+	w.given = nil
+	pair := token.Pair{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ObtainedAt: w.now, UserID: person}
+	w.authorizing = w.begin(t, func() {
+		for {
+			_, err := w.vault.Consent(context.Background(), names, account, pair)
+			w.unexpected(err)
+			if err == nil {
+				w.kept[pair.RefreshToken] = true
+				return
+			}
+		}
+	})
+}
+
+// alone holds persons back while one of them is about to put a consent there: of
+// two at one time the one that is put there last counts, the dead one perhaps.
+func (w *world) alone(t *rapid.T) {
+	if w.authorizing != nil && !w.authorizing.ended {
+		t.Skip("a person is at it")
+	}
 }
 
 // doubledRun is a whole run whose pair somebody else stores as well, and began

@@ -26,12 +26,14 @@ type world struct {
 	secrets *memvault.Vault
 	vault   *vault.Vault
 
-	writers  []*writer
-	issued   []vault.Entry // what histories hold: a late writer may come with any of it
-	kept     map[token.Secret]bool
-	given    []token.Secret // consents that a person has not put into the vault yet
-	refused  int            // how often the provider was presented a token that it does not take
-	problems []string
+	writers []*writer
+	// authorizing puts a consent there, or has; nil where nobody ever did.
+	authorizing *writer
+	issued      []vault.Entry // what histories hold: a late writer may come with any of it
+	kept        map[token.Secret]bool
+	given       []token.Secret // consents that a person has not put into the vault yet
+	refused     int            // how often the provider was presented a token that it does not take
+	problems    []string
 }
 
 func newWorld(replay time.Duration) *world {

@@ -1,0 +1,205 @@
+package vault_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/sim/memvault"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+// given is what a provider answers to the code of a consent.
+var given = token.Pair{
+	AccessToken: token.NewSecret("fake-access-new"), RefreshToken: token.NewSecret("fake-refresh-new"),
+	ObtainedAt: noon.Add(time.Hour), Expiry: noon.Add(9 * time.Hour).Truncate(time.Second), UserID: "FAKE02",
+}
+
+func (r *room) consent(pair token.Pair) vault.Receipt {
+	r.t.Helper()
+	receipt, err := r.vault.Consent(r.t.Context(), names, account, pair)
+	require.NoError(r.t, err)
+	return receipt
+}
+
+func TestAConsentGoesOnFromWhateverTheVaultHolds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before func(*room)
+		want   token.Generation
+	}{
+		"an empty vault":             {func(*room) {}, 0},
+		"what rotated before":        {func(r *room) { r.upTo(old, 5) }, 6},
+		"what was put there by hand": {func(r *room) { r.secrets.Put(names.RefreshToken, "fake-refresh-by-hand") }, 0},
+		"what was disabled": {func(r *room) {
+			r.upTo(old, 5)
+			r.secrets.Disable(names.RefreshToken)
+			r.secrets.Disable(names.AccessToken)
+		}, 6},
+		"what was deleted": {func(r *room) {
+			r.upTo(old, 5)
+			r.secrets.Delete(names.RefreshToken)
+			r.secrets.Delete(names.AccessToken)
+		}, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := open(t)
+			tc.before(r)
+			receipt := r.consent(given)
+			require.False(t, receipt.Superseded)
+			require.Equal(t, given.RefreshToken, r.top(names.RefreshToken).Value)
+			require.Equal(t, receipt.RefreshTokenVersion, r.top(names.RefreshToken).Version)
+			require.Equal(t, given.AccessToken, r.top(names.AccessToken).Value)
+			require.Equal(t, receipt.AccessTokenVersion, r.top(names.AccessToken).Version)
+			require.Equal(t, given.Expiry, r.top(names.AccessToken).Expires)
+
+			held, access := r.load()
+			f := given.RefreshToken.Fingerprint()
+			require.Equal(t, token.Provenance{Generation: tc.want, Fingerprint: f, Consent: f}, held.Provenance)
+			require.Equal(t, "FAKE02", held.UserID, "whose consent it is must be known at the first refresh")
+			require.True(t, given.ObtainedAt.Equal(held.ObtainedAt))
+			require.Equal(t, given.Expiry, access.Expires)
+
+			r.begin(held)
+			again, _ := r.load()
+			require.Equal(t, held.Provenance, again.Provenance)
+			require.Equal(t, "FAKE02", again.UserID)
+			require.False(t, r.store(issuedFor(held, "new-1")).Superseded)
+			require.Equal(t, "fake-access-new-1", r.top(names.AccessToken).Value.Reveal())
+		})
+	}
+}
+
+func TestAConsentOutranksWhatIsInFlightWheneverItComes(t *testing.T) {
+	for call, came := 1, true; came; call++ {
+		r := open(t)
+		r.secrets.Now = seconds()
+		r.upTo(old, 4)
+		came = false
+		r.at(call, func() {
+			came = true
+			r.secrets.Before = nil
+			r.consent(given)
+		})
+		r.store(old.entry(5))
+		r.secrets.Before = nil
+		if !came {
+			break
+		}
+		if r.top(names.RefreshToken).Value != given.RefreshToken {
+			// The store had looked before: its token is dead, and a run finds that out.
+			advanced, err := r.vault.Advance(t.Context(), names, account, old.provenance(5), run)
+			require.NoError(t, err)
+			require.True(t, advanced, "put there before call %d", call)
+		}
+		held, _ := r.load()
+		require.Equal(t, given.RefreshToken, held.Value, "put there before call %d", call)
+	}
+}
+
+func TestAStoreThatComesBetweenIsWrittenOver(t *testing.T) {
+	for call, came := 1, true; came; call++ {
+		r := open(t)
+		r.secrets.Now = seconds()
+		r.upTo(old, 4)
+		came = false
+		r.at(call, func() {
+			came = true
+			r.secrets.Before = nil
+			r.again(names.RefreshToken, old.refresh(4)) // a writer that looked long ago
+		})
+		receipt := r.consent(given)
+		require.False(t, receipt.Superseded, "before call %d", call)
+		r.secrets.Before = nil
+		if call <= 4 {
+			require.Equal(t, given.RefreshToken, r.top(names.RefreshToken).Value, "before call %d", call)
+		}
+	}
+}
+
+func TestAConsentMayBePutThereAgain(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	first := r.consent(given)
+	require.Equal(t, first, r.consent(given))
+
+	// Also when a run has found it meanwhile, and when it has spent it.
+	held, _ := r.load()
+	r.begin(held)
+	require.Equal(t, first, r.consent(given))
+	require.Equal(t, held.Generation, func() token.Generation { h, _ := r.load(); return h.Generation }())
+	r.store(issuedFor(held, "new-1"))
+	require.True(t, r.consent(given).Superseded)
+	require.Equal(t, "fake-refresh-new-1", r.top(names.RefreshToken).Value.Reveal())
+	require.Equal(t, "fake-access-new-1", r.top(names.AccessToken).Value.Reveal())
+}
+
+func TestAConsentWhoseFateIsUnknownIsPutThereOnce(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	r.upTo(old, 5)
+	lost := 0
+	r.secrets.After = func(op, name string) error {
+		if op == "set" && lost < 2 {
+			lost++
+			return &vault.Error{Op: op, Name: name, Kind: vault.ErrUnavailable}
+		}
+		return nil
+	}
+	for range 2 {
+		_, err := r.vault.Consent(t.Context(), names, account, given)
+		require.ErrorIs(t, err, vault.ErrUnavailable)
+	}
+	require.False(t, r.consent(given).Superseded)
+	require.Len(t, r.values(names.RefreshToken), 7)
+	require.Len(t, r.values(names.AccessToken), 7)
+}
+
+func TestALaterConsentIsNotWrittenOverByARepeatedOne(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	r.upTo(old, 5)
+	r.consent(given)
+	r.secrets.Put(names.RefreshToken, "fake-refresh-later")
+	require.True(t, r.consent(given).Superseded)
+	held, _ := r.load()
+	require.Equal(t, "fake-refresh-later", held.Value.Reveal())
+
+	r.begin(held)
+	r.store(issuedFor(held, "later-1"))
+	require.True(t, r.consent(given).Superseded)
+	require.Equal(t, "fake-refresh-later-1", r.top(names.RefreshToken).Value.Reveal())
+}
+
+func TestARefreshTokenAloneLeavesTheAccessTokenAsItIs(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	receipt := r.consent(token.Pair{RefreshToken: given.RefreshToken})
+	require.Empty(t, receipt.AccessTokenVersion)
+	require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
+	held, _ := r.load()
+	require.Equal(t, given.RefreshToken, held.Value)
+	require.Equal(t, token.Generation(6), held.Generation)
+}
+
+func TestWhatIsNoTokenIsNotPutThere(t *testing.T) {
+	r := open(t)
+	r.secrets = &memvault.Vault{}
+	for _, value := range []string{"", "two words", "line\nbreak"} {
+		_, err := r.vault.Consent(t.Context(), names, account, token.Pair{RefreshToken: token.NewSecret(value)})
+		require.ErrorIs(t, err, vault.ErrMalformed)
+	}
+}
+
+func TestAConsentElsewhereIsNotForTheRunsOfTheProviderBefore(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 3)
+	_, err := r.vault.Consent(t.Context(), moved, token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}, given)
+	require.NoError(t, err)
+	_, _, err = r.vault.Load(t.Context(), names)
+	require.ErrorIs(t, err, vault.ErrForeign, "before any run of the new provider has numbered it")
+	held, _, err := r.vault.Load(t.Context(), moved)
+	require.NoError(t, err)
+	require.Equal(t, token.Generation(4), held.Generation)
+}
