@@ -19,6 +19,7 @@ const module = "tokenkeeper"
 // product lists the rooms of internal/ that the product is made of.
 var product = []string{
 	"internal/token", "internal/provider", "internal/seal", "internal/vault", "internal/config", "internal/telemetry",
+	"internal/consent",
 }
 
 // rooms are the only folders that hold packages, each with the rooms that it
@@ -31,6 +32,7 @@ var rooms = map[string][]string{
 	"internal/vault":     {"internal/token", "internal/seal"},
 	"internal/config":    {"internal/token"},
 	"internal/telemetry": {"internal/token"},
+	"internal/consent":   {"internal/token", "internal/provider", "internal/seal", "internal/vault"},
 	"internal/sim":       product,
 
 	"activities": product,

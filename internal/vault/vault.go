@@ -80,6 +80,25 @@ func (v *Vault) Credentials(ctx context.Context, n Names) (token.Client, error) 
 	return client, nil
 }
 
+// PutCredentials stores a provider's client id and secret, unless the vault holds
+// the same already.
+func (v *Vault) PutCredentials(ctx context.Context, n Names, client token.Client) error {
+	if client.ID == "" || strings.Contains(client.ID, ":") || !printable(client.ID) || !printable(client.Secret.Reveal()) {
+		return &Error{Op: "set", Name: n.Credentials, Kind: ErrMalformed, Detail: "a client id has no colon, and neither it nor its secret has blanks"}
+	}
+	if held, err := v.Credentials(ctx, n); err == nil && held == client {
+		return nil
+	}
+	value := token.NewSecret(base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal())))
+	for range maxRounds {
+		_, again, err := v.set(ctx, n.Credentials, value, Properties{})
+		if err != nil || !again {
+			return err
+		}
+	}
+	return deletedAgain(n.Credentials)
+}
+
 func parseCredentials(value token.Secret) (token.Client, error) {
 	text := strings.TrimSpace(value.Reveal())
 	if text == "" {

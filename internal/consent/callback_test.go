@@ -1,0 +1,127 @@
+package consent_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/consent"
+)
+
+// listening waits at a free port, and counts redirects of other attempts.
+func listening(t *testing.T) (*consent.Callback, *atomic.Int32) {
+	t.Helper()
+	strange := &atomic.Int32{}
+	c, err := consent.Listen("http://localhost:0/callback", state, func(error) { strange.Add(1) })
+	require.NoError(t, err)
+	return c, strange
+}
+
+type page struct {
+	status int
+	text   string
+	header http.Header
+	at     *url.URL
+}
+
+func open(t *testing.T, address string) page {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return page{response.StatusCode, string(text), response.Header, response.Request.URL}
+}
+
+func TestTheBrowserIsShownHowItEnded(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		outcome consent.Outcome
+		status  int
+	}{
+		{"well", consent.Outcome{Good: true, Title: "Done", Text: "It is <stored>."}, http.StatusOK},
+		{"badly", consent.Outcome{Title: "Not done", Text: "It is <lost>."}, http.StatusBadRequest},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c, _ := listening(t)
+			shown := make(chan page, 1)
+			go func() { shown <- open(t, c.RedirectURI+"?code=fake-code&state="+state+"&scope=sleep") }()
+			redirect, err := c.Wait(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, "fake-code", redirect.Code.Reveal())
+			require.Equal(t, "sleep", redirect.Scope)
+			c.Finish(tc.outcome)
+			c.Close()
+
+			p := <-shown
+			require.Equal(t, tc.status, p.status)
+			require.Contains(t, p.text, tc.outcome.Title)
+			require.Contains(t, p.text, "&lt;")
+			require.NotContains(t, p.text, "fake-code")
+			require.NotContains(t, p.text, "http", "nothing may be loaded from elsewhere")
+			require.Empty(t, p.at.RawQuery, "the code must not stay in the address bar")
+			require.Equal(t, "no-store", p.header.Get("Cache-Control"))
+			require.Contains(t, p.header.Get("Content-Security-Policy"), "default-src 'none'")
+		})
+	}
+}
+
+func TestARedirectOfAnotherAttemptChangesNothing(t *testing.T) {
+	c, strange := listening(t)
+	defer c.Close()
+	for _, query := range []string{"?code=fake-code&state=fake-other", "?error=access_denied&state=fake-other", "?code=fake-code", ""} {
+		p := open(t, c.RedirectURI+query)
+		require.Equal(t, http.StatusBadRequest, p.status)
+		require.Contains(t, p.text, "not the answer that is waited for")
+	}
+	require.Equal(t, int32(4), strange.Load())
+	waiting, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	_, err := c.Wait(waiting)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+
+	// Other addresses, such as a browser's favicon, are nothing.
+	u, err := url.Parse(c.RedirectURI)
+	require.NoError(t, err)
+	u.Path = "/favicon.ico"
+	require.Equal(t, http.StatusNotFound, open(t, u.String()).status)
+}
+
+func TestARefusalEndsTheWait(t *testing.T) {
+	c, _ := listening(t)
+	go func() { _, _ = http.Get(c.RedirectURI + "?error=access_denied&state=" + state) }()
+	_, err := c.Wait(t.Context())
+	require.ErrorIs(t, err, consent.ErrDenied)
+	c.Close()
+}
+
+func TestAPortThatIsTakenIsExplained(t *testing.T) {
+	c, _ := listening(t)
+	defer c.Close()
+	_, err := consent.Listen(c.RedirectURI, state, nil)
+	require.ErrorContains(t, err, "cannot wait for the browser on port")
+	require.ErrorContains(t, err, "--redirect-url")
+}
+
+func TestOnlyThisMachineIsWaitedAt(t *testing.T) {
+	for address, want := range map[string]bool{
+		consent.DefaultRedirectURL: true, "http://127.0.0.1:1/": true, "http://[::1]:1/x": true,
+		"https://localhost/": false, "http://example.test/": false, "http://localhost.example.test/": false,
+		"http://192.0.2.1/": false, "app://callback": false, "%": false,
+	} {
+		require.Equal(t, want, consent.IsLoopback(address), address)
+		if !want {
+			_, err := consent.Listen(address, state, nil)
+			require.ErrorContains(t, err, "is not on this machine")
+		}
+	}
+}

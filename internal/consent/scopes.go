@@ -1,0 +1,12 @@
+package consent
+
+import "slices"
+
+// Missing are the scopes that were asked for and not granted. An answer that
+// names none grants all (RFC 6749 section 5.1).
+func Missing(asked, granted []string) []string {
+	if len(granted) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return slices.Contains(granted, s) })
+}

@@ -1,0 +1,90 @@
+package consent
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"tokenkeeper/internal/token"
+)
+
+// MaxTokens bounds what ParseTokens is given, in bytes: more is a wrong file.
+const MaxTokens = 64 << 10
+
+// ParseTokens reads a refresh token that stands alone, or a provider's JSON answer
+// with one in it (RFC 6749 section 5.1; Withings puts it below "body"). Errors
+// hold nothing of what was read.
+//
+// The pair has an access token only where the answer says in absolute time when
+// that expires ("expires_at"): expires_in counts from a moment that nobody knows.
+func ParseTokens(text string, now time.Time) (token.Pair, error) {
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
+	if len(text) > MaxTokens {
+		return token.Pair{}, errors.New("it is too long for a token or a provider's answer")
+	}
+	if strings.HasPrefix(text, "{") {
+		return parseAnswer(text, now)
+	}
+	refresh := strings.Trim(text, `"`)
+	if wrong := wrongToken(refresh); wrong != "" {
+		return token.Pair{}, errors.New(wrong + "; give the refresh token alone, or the provider's JSON answer with refresh_token in it")
+	}
+	return token.Pair{RefreshToken: token.NewSecret(refresh)}, nil
+}
+
+// answer is what a provider says to a code or to a refresh, or what a program
+// keeps of it.
+type answer struct {
+	AccessToken  string          `json:"access_token"`
+	RefreshToken string          `json:"refresh_token"`
+	ExpiresAt    json.RawMessage `json:"expires_at"`
+	UserID       json.RawMessage `json:"user_id"`
+	Body         *answer         `json:"body"`
+}
+
+func parseAnswer(text string, now time.Time) (token.Pair, error) {
+	var a answer
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		// The decoder's own words may quote what it read.
+		return token.Pair{}, errors.New("it begins like JSON and is none, or its tokens are no texts; give the provider's whole answer")
+	}
+	if a.Body != nil && a.RefreshToken == "" {
+		a = *a.Body
+	}
+	if a.RefreshToken == "" {
+		return token.Pair{}, errors.New("the JSON has no refresh_token")
+	}
+	if wrong := wrongToken(a.RefreshToken); wrong != "" {
+		return token.Pair{}, errors.New("its refresh_token: " + wrong)
+	}
+	pair := token.Pair{RefreshToken: token.NewSecret(a.RefreshToken), UserID: strings.Trim(string(a.UserID), `"`)}
+	if pair.UserID == "null" {
+		pair.UserID = ""
+	}
+	seconds, err := strconv.ParseInt(strings.Trim(string(a.ExpiresAt), `"`), 10, 64)
+	if expiry := time.Unix(seconds, 0); err == nil && expiry.After(now) && wrongToken(a.AccessToken) == "" {
+		pair.AccessToken, pair.Expiry = token.NewSecret(a.AccessToken), expiry
+	}
+	return pair, nil
+}
+
+// wrongToken says why a text is no token; empty where it may be one.
+func wrongToken(text string) string {
+	bare := strings.TrimPrefix(text, "Bearer ")
+	switch {
+	case text == "":
+		return "it is empty"
+	case bare != text:
+		return "it begins with Bearer, so it is an access token"
+	case strings.ContainsFunc(text, unicode.IsSpace):
+		return "it has several words or lines"
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= 0x20 || r > 0x7e }):
+		return "it has characters that no token has"
+	case strings.Contains(text, "://"):
+		return "it is an address"
+	}
+	return ""
+}
