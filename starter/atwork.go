@@ -47,3 +47,15 @@ func (o *operator) refuseAtWork(ctx context.Context, a token.Account, from []str
 	}
 	return nil
 }
+
+// keeps reports whether a workflow or a Schedule keeps the account alive.
+func (o *operator) keeps(ctx context.Context, a token.Account) (bool, error) {
+	described, err := o.temporal.DescribeWorkflowExecution(ctx, workflows.ID(a), "")
+	if err == nil && described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return true, nil
+	}
+	if err != nil && !gone(err) {
+		return false, err
+	}
+	return o.hasSchedule(ctx, a)
+}

@@ -12,7 +12,7 @@ const exitCodes = `Exit codes:
     1  failed
     2  wrong usage or configuration; nothing was touched
     3  an account needs a person (status), or nothing was found (recover)
-  130  interrupted while waiting; what was started goes on`
+  130  interrupted; what was started goes on, and what is left is said`
 
 var errInterrupted = errors.New("interrupted")
 

@@ -22,7 +22,8 @@ Without a command it does what "starter start" does.
 These variables configure it:
 
 ` + config.StarterHelp()
-	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ))
+	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ),
+		newAuthorize(environ), newImport(environ))
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

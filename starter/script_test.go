@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 //	worker                      listens from here on
 //	exits CODE command...       runs it and wants this exit code
 //	eventually REGEXP command...  runs it again until its output matches
+//
+// and those of outside_test.go, for scripts with a vault and providers.
 func TestScripts(t *testing.T) {
 	server := shared.Temporal(t)
 	testscript.Run(t, testscript.Params{
@@ -46,6 +48,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TEMPORAL_NAMESPACE", namespace)
 			env.Setenv("TOKENKEEPER_WEB_UI", "http://web.test")
 			env.Setenv("PATH", env.Getenv("PATH")+string(filepath.ListSeparator)+filepath.Dir(server.CLI()))
+			env.Values[outsideKey{}] = &outsides{}
 			return createNamespace(t.Context(), server, namespace)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -59,8 +62,16 @@ func TestScripts(t *testing.T) {
 					c.Close()
 				})
 			},
-			"exits":      exits,
-			"eventually": eventually,
+			"exits":       exits,
+			"eventually":  eventually,
+			"outside":     surround,
+			"person":      person,
+			"vault-fails": vaultFails,
+			"live":        live,
+			"grant":       grantCommand,
+			"put":         putCommand,
+			"sealed":      sealed,
+			"no-secret":   noSecretIn,
 		},
 	})
 }

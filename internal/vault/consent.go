@@ -76,7 +76,8 @@ func (v *Vault) putConsent(ctx context.Context, name string, value token.Secret,
 }
 
 // beforeFirst are the versions that are not later than the first one that holds
-// this token; all of them, and false, where none does.
+// this token; all of them, and false, where none does. One without a generation is
+// not among them if it was written in the same second: what covers ours came later.
 func beforeFirst(f token.Fingerprint, versions []Properties) ([]Properties, bool) {
 	var first time.Time
 	for _, p := range versions {
@@ -87,7 +88,10 @@ func beforeFirst(f token.Fingerprint, versions []Properties) ([]Properties, bool
 	if first.IsZero() {
 		return versions, false
 	}
-	return slices.DeleteFunc(slices.Clone(versions), func(p Properties) bool { return p.Created.After(first) }), true
+	return slices.DeleteFunc(slices.Clone(versions), func(p Properties) bool {
+		_, tagged := provenanceOf(p.Tags)
+		return p.Created.After(first) || !tagged && !p.Created.Before(first)
+	}), true
 }
 
 // cameOf reports whether a token was among the versions before, or descends from

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tokenkeeper/internal/consent"
+	"tokenkeeper/internal/token"
+)
+
+func newImport(environ map[string]string) *cobra.Command {
+	var flags accountFlags
+	var file, client string
+	cmd := &cobra.Command{
+		Use:   "import",
+		Short: "Put a refresh token that you have into the vault",
+		Long: `Puts a refresh token that came from elsewhere into the vault, as the consent of
+an account: a refresh token alone, or a provider's JSON answer with one in it.
+It is read from stdin, which a terminal does not show, or from a file. There is
+no flag for it: other users of a machine see the arguments of a program.
+
+Whatever is in flight for the account yields to it. Nobody else may go on using
+the token: at most providers it works once. Of a JSON answer, the access token is
+taken as well where expires_at says until when.`,
+		Example: `  starter import --account will < refresh-token.txt
+  starter import --account will --file tokens.json`,
+		Args: noArgs,
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&file, "file", "-", "read the token from this `file`; - means stdin")
+	cmd.Flags().StringVar(&client, "client", "", "store client_id:client_secret from this `file` as well; - means stdin")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		account, err := flags.account()
+		if err != nil {
+			return err
+		}
+		if file == client {
+			return usageError{errors.New("--file and --client cannot both be stdin; name a file for one of them")}
+		}
+		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
+			return c.importTokens(ctx, account, file, client)
+		})
+	}
+	return cmd
+}
+
+func (c *custodian) importTokens(ctx context.Context, a token.Account, file, clientFile string) error {
+	p, err := consent.PlaceOf(c.providers, a)
+	if err != nil {
+		return usageError{err}
+	}
+	found, err := c.Open(ctx, p)
+	if err != nil {
+		return err
+	}
+	k := consent.Kept{Over: found.Consent}
+	if clientFile != "" {
+		if k.Client, err = c.readClient(ctx, clientFile); err != nil {
+			return err
+		}
+	}
+	text, err := c.read(ctx, file, "Refresh token, or a JSON answer in one line (not shown): ")
+	if err != nil {
+		return fmt.Errorf("read the token: %w", err)
+	}
+	if k.Pair, err = consent.ParseTokens(text.Reveal(), time.Now()); err != nil {
+		return fmt.Errorf("what was read is no token: %w", err)
+	}
+	if err := consent.CheckPerson(p, found.UserID, k.UserID); err != nil {
+		return err
+	}
+	superseded, err := c.put(ctx, p, k, "Ctrl-C ends it; then import again.")
+	switch {
+	case ctx.Err() != nil:
+		c.say("Interrupted. The token may not be in the vault; import it again.")
+		return errInterrupted
+	case err != nil:
+		return err
+	case superseded:
+		return fmt.Errorf("this token of %s was in the vault before, and something newer is there; nothing was changed", a)
+	}
+	c.sayStored(p, k.Pair, superseded)
+	if c.noCredentials(ctx, p) {
+		c.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", p.Names.Credentials)
+	}
+	c.next(ctx, a)
+	return nil
+}

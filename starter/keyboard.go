@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"tokenkeeper/internal/token"
+)
+
+// errNoInput is what a question ends with where nobody can answer it.
+var errNoInput = errors.New("the input has ended")
+
+// keyboard asks a person, or reads what a program pipes in. Questions go to
+// stderr, so that stdout holds answers only. Every read ends with the context.
+type keyboard struct {
+	in     io.Reader
+	lines  *bufio.Reader
+	prompt io.Writer
+}
+
+func newKeyboard(cmd *cobra.Command) *keyboard {
+	in := cmd.InOrStdin()
+	return &keyboard{in: in, lines: bufio.NewReader(in), prompt: cmd.ErrOrStderr()}
+}
+
+// terminal is the terminal that a person types at; not ok for pipes and files.
+func (k *keyboard) terminal() (fd int, ok bool) {
+	f, isFile := k.in.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	return int(f.Fd()), true
+}
+
+// line asks for one line.
+func (k *keyboard) line(ctx context.Context, question string) (string, error) {
+	_, _ = fmt.Fprint(k.prompt, question)
+	return until(ctx, func() (string, error) {
+		text, err := k.lines.ReadString('\n')
+		if text == "" && errors.Is(err, io.EOF) {
+			return "", errNoInput
+		}
+		return strings.TrimSpace(text), nil
+	})
+}
+
+// secret asks for one line that the terminal does not show.
+func (k *keyboard) secret(ctx context.Context, question string) (token.Secret, error) {
+	fd, ok := k.terminal()
+	if !ok {
+		text, err := k.line(ctx, question)
+		return token.NewSecret(text), err
+	}
+	before, err := term.GetState(fd)
+	if err != nil {
+		return token.Secret{}, fmt.Errorf("ask without showing the answer: %w", err)
+	}
+	_, _ = fmt.Fprint(k.prompt, question)
+	text, err := until(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	_, _ = fmt.Fprintln(k.prompt)
+	if ctx.Err() != nil {
+		_ = term.Restore(fd, before) // the abandoned read would leave it mute
+	}
+	return token.NewSecret(strings.TrimSpace(string(text))), err
+}
+
+// all reads what is piped in, at most limit bytes and one more; at a terminal it
+// is one hidden line.
+func (k *keyboard) all(ctx context.Context, question string, limit int64) (token.Secret, error) {
+	if _, ok := k.terminal(); ok {
+		return k.secret(ctx, question)
+	}
+	text, err := until(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(k.lines, limit+1)) })
+	return token.NewSecret(string(text)), err
+}
+
+// until does a read that nothing can interrupt, and leaves it behind when ctx ends.
+func until[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, errInterrupted
+	}
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/leak"
+)
+
+// outside is what a script has around it beside Temporal: a vault, and providers
+// with a consent page each.
+type outside struct {
+	vault     *keyvault.Server
+	providers map[string]*authserver.Server
+}
+
+// freeRedirect is a redirect URL on a port that is free now.
+func freeRedirect() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return fmt.Sprintf("http://localhost:%d/callback", l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// startOutside starts the vault and the providers, and returns the environment in
+// which a program finds them.
+func startOutside(dir, redirect string, names ...string) (*outside, []string, error) {
+	o := &outside{providers: map[string]*authserver.Server{}}
+	var err error
+	if o.vault, err = keyvault.Start(keyvault.Options{}); err != nil {
+		return o, nil, err
+	}
+	table := "providers:\n"
+	for _, name := range names {
+		p, err := authserver.ProviderOf(name)
+		if err != nil {
+			return o, nil, err
+		}
+		client := authserver.DefaultClient()
+		client.RedirectURIs = []string{redirect}
+		s, err := authserver.Start(authserver.Options{Provider: p, Client: client, TokenPrefix: "canary-token-7h3x-"})
+		if err != nil {
+			return o, nil, err
+		}
+		o.providers[name] = s
+		table += fmt.Sprintf("  %s:\n    auth_url: %s%s\n    token_url: %[2]s%[4]s\n", name, s.URL(), p.AuthorizePath, p.TokenPath)
+		if p.RevokePath != "" {
+			table += fmt.Sprintf("    revoke_url: %s%s\n", s.URL(), p.RevokePath)
+		}
+	}
+	files := map[string]string{"vault.pem": string(o.vault.CertificatePEM()), "providers.yaml": table}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return o, nil, err
+		}
+	}
+	return o, []string{
+		"KEY_VAULT_URL=" + o.vault.URL(), "TOKENKEEPER_KEY_VAULT_CA_FILE=" + filepath.Join(dir, "vault.pem"),
+		"TOKENKEEPER_AZURE_CREDENTIAL=emulator", "TOKENKEEPER_ALLOW_EMULATOR=true",
+		"TOKENKEEPER_PROVIDERS=" + filepath.Join(dir, "providers.yaml"), "XDG_STATE_HOME=" + filepath.Join(dir, "state"),
+		"REDIRECT=" + redirect,
+	}, nil
+}
+
+func (o *outside) close() {
+	if o.vault != nil {
+		o.vault.Close()
+	}
+	for _, p := range o.providers {
+		p.Close()
+	}
+}
+
+type outsideKey struct{}
+
+// surround starts the outside of a script: "outside PROVIDER...". The system's
+// browser is a program that notes which address it was to open.
+func surround(ts *testscript.TestScript, _ bool, args []string) {
+	redirect, err := freeRedirect()
+	ts.Check(err)
+	dir := ts.Getenv("WORK")
+	o, environ, err := startOutside(dir, redirect, args...)
+	ts.Defer(o.close)
+	ts.Check(err)
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		ts.Setenv(name, value)
+	}
+	bin := filepath.Join(dir, "bin")
+	ts.Check(os.MkdirAll(bin, 0o755))
+	opener := "#!/bin/sh\necho \"$1\" > \"$WORK/.opened\" && mv \"$WORK/.opened\" \"$WORK/opened\"\n"
+	ts.Check(os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(opener), 0o755))
+	ts.Setenv("PATH", bin+string(filepath.ListSeparator)+ts.Getenv("PATH"))
+	ts.Value(outsideKey{}).(*outsides).it = o
+}
+
+// outsides is where a script's environment keeps its outside.
+type outsides struct{ it *outside }
+
+func outsideOf(ts *testscript.TestScript) *outside {
+	o := ts.Value(outsideKey{}).(*outsides).it
+	if o == nil {
+		ts.Fatalf("the script has no outside")
+	}
+	return o
+}
+
+// person is somebody at the browser: "person allow|deny USER". The page that the
+// browser shows in the end goes to the file page.
+func person(ts *testscript.TestScript, _ bool, args []string) {
+	opened := filepath.Join(ts.Getenv("WORK"), "opened")
+	var address []byte
+	for deadline := time.Now().Add(30 * time.Second); len(address) == 0; time.Sleep(20 * time.Millisecond) {
+		address, _ = os.ReadFile(opened)
+		if time.Now().After(deadline) {
+			ts.Fatalf("no browser was opened")
+		}
+	}
+	ts.Check(os.Remove(opened))
+	text, err := decide(strings.TrimSpace(string(address)), args[0], args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "page"), []byte(text), 0o600))
+}
+
+// decide opens a consent page, decides, and returns the page in the end.
+func decide(address, decision, user string) (string, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := (&http.Client{Jar: jar}).PostForm(address, url.Values{"user": {user}, "decision": {decision}})
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	return answer.Request.URL.String() + "\n" + string(text), err
+}
+
+// vaultFails makes the vault fail: "vault-fails KIND [SECRET [TIMES]]"; it heals with
+// "! vault-fails". Without a secret's name all writes do.
+func vaultFails(ts *testscript.TestScript, heal bool, args []string) {
+	v := outsideOf(ts).vault
+	if heal {
+		v.ClearFaults()
+		return
+	}
+	f := keyvault.Fault{Kind: keyvault.Kind(args[0]), Operation: keyvault.OpWrites}
+	if len(args) > 1 {
+		f.Name = args[1]
+	}
+	v.Inject(f)
+}
+
+// live wants the current version of a secret to be a live refresh token of a
+// provider: "live PROVIDER SECRET".
+func live(ts *testscript.TestScript, not bool, args []string) {
+	o := outsideOf(ts)
+	versions := o.vault.Versions(args[1])
+	is := len(versions) > 0 && versions[len(versions)-1].Enabled && o.providers[args[0]].IsLive(versions[len(versions)-1].Value)
+	if is == not {
+		ts.Fatalf("%s holds a live refresh token of %s: %v", args[1], args[0], is)
+	}
+}
+
+// grant has a person consent elsewhere, and puts the refresh token by hand into
+// the vault and into a file: "grant PROVIDER USER SECRET FILE"; - for neither.
+func grantCommand(ts *testscript.TestScript, _ bool, args []string) {
+	o := outsideOf(ts)
+	refresh, _ := o.providers[args[0]].CreateGrant(args[1])
+	if args[2] != "-" {
+		_, err := o.vault.Put(args[2], refresh)
+		ts.Check(err)
+	}
+	if args[3] != "-" {
+		ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), args[3]), []byte(refresh+"\n"), 0o600))
+	}
+}
+
+// put puts a value into the vault by hand: "put SECRET VALUE".
+func putCommand(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := outsideOf(ts).vault.Put(args[0], args[1])
+	ts.Check(err)
+}
+
+// sealed wants the one file that is kept under the state folder to hold no secret,
+// and to be for nobody else's eyes; "! sealed" wants none to be there.
+func sealed(ts *testscript.TestScript, none bool, _ []string) {
+	var found []string
+	root := filepath.Join(ts.Getenv("WORK"), "state")
+	_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			found = append(found, path)
+		}
+		return nil
+	})
+	if want := map[bool]int{true: 0, false: 1}[none]; len(found) != want {
+		ts.Fatalf("%d files are kept, want %d: %v", len(found), want, found)
+	}
+	for _, path := range found {
+		content, err := os.ReadFile(path)
+		ts.Check(err)
+		info, err := os.Stat(path)
+		ts.Check(err)
+		if info.Mode().Perm() != 0o600 {
+			ts.Fatalf("%s has mode %v", path, info.Mode())
+		}
+		noSecret(ts, path, content)
+	}
+}
+
+// quiet wants the last command to have printed no secret: "no-secret FILE...".
+func noSecretIn(ts *testscript.TestScript, _ bool, args []string) {
+	for _, file := range args {
+		noSecret(ts, file, []byte(ts.ReadFile(file)))
+	}
+}
+
+func noSecret(ts *testscript.TestScript, where string, content []byte) {
+	for _, secret := range []string{"canary-token-7h3x-", "fake-client-secret"} {
+		if how := leak.Find(content, secret); len(how) > 0 {
+			ts.Fatalf("%s holds a secret %v", where, how)
+		}
+	}
+}
+
+// terminalInput is the part of a test that types while a command runs.
+func typing(t *testing.T) (io.Reader, func(string)) {
+	t.Helper()
+	r, w := io.Pipe()
+	t.Cleanup(func() { _ = w.Close() })
+	return r, func(line string) {
+		if _, err := io.WriteString(w, line+"\n"); err != nil {
+			t.Error(err)
+		}
+	}
+}
