@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,6 +53,28 @@ func replayReturnsThePair(t *testing.T, kill kill) {
 			firstCopies := s.metric(w, "tokenkeeper_first_copy_milliseconds_count", "where", "history") +
 				s.metric(w, "tokenkeeper_first_copy_milliseconds_count", "where", "vault")
 			require.Equal(t, 1, firstCopies, "the gap is measured")
+		})
+	}
+}
+
+func TestF03PassingRefusalAfterTheAnswerWasLostIsNotFinal(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]authserver.Fault{
+		"401": {Endpoint: authserver.Token, Answer: authserver.InvalidClient},
+		"410": {Endpoint: authserver.Token, Answer: authserver.Status, Status: http.StatusGone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t, stack.Options{})
+			a := s.consent()
+			run := killedBeforeTheAnswer(a)
+			require.NoError(t, a.Provider.Inject(refusal))
+			w := s.work()
+
+			require.Equal(t, workflows.Refreshed, run.result().Outcome)
+			require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed}, a.outcomes())
+			require.Equal(t, []int{3}, run.attempts("CallFitbit"))
+			require.Empty(t, a.said(w, "needs a person"))
+			a.nothingLost(1)
 		})
 	}
 }

@@ -37,6 +37,30 @@ func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *tes
 	a.nothingLost(2)
 }
 
+func TestF07InvalidGrantWhileTheOtherRunsPairIsOnItsWayAsksNobodyForConsent(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	a := s.consent()
+	w := s.work()
+	// Both runs read generation 0 before either leaves its intent record there.
+	name := stack.SecretName(a.name, "RefreshToken")
+	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayBefore: 5 * time.Second})
+	late := a.refresh()
+	s.eventually("the first run has read the refresh token", func() bool {
+		return s.Vault.Counts().ByName[strings.ToLower(name)][keyvault.OpUpdate] == 1
+	})
+	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
+	other := a.refresh(otherID)
+	a.held()
+	late.completed("RecoverGrant") // and has found nothing
+	a.release()
+
+	require.Equal(t, workflows.Refreshed, other.result().Outcome)
+	require.Equal(t, workflows.Recovered, late.result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Reused}, a.outcomes()[:2])
+	require.Empty(t, a.said(w, "needs a person"))
+	a.nothingLost(int(late.result().Generation))
+}
+
 func TestF08InvalidGrantForRealAsksForConsentOnceAndHealsAfterIt(t *testing.T) {
 	s := newSystem(t, stack.Options{})
 	a := s.consent()

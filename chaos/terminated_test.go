@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,29 @@ func TestF16RunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 	a.nothingLost(1)
 
 	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
+	a.nothingLost(2)
+}
+
+func TestF16NextRunWaitsForACallFromTheTerminatedRunsEnd(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: unforgiving})
+	a := s.consent()
+	s.work()
+	require.NoError(t, s.Provider.Inject(authserver.Fault{
+		Endpoint: authserver.Token, User: a.user, Answer: authserver.Status, Status: http.StatusServiceUnavailable,
+	}))
+	// The second attempt, half a minute on, is the one whose answer is on its way:
+	// as long after the run's beginning as a call may take.
+	run := a.refresh()
+	run.retries("CallFitbit", 2)
+	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
+	a.held()
+	run.terminate()
+	next := a.refresh()
+	next.completed("RecoverGrant") // and has found nothing
+	a.release()
+
+	require.Equal(t, workflows.Recovered, next.result().Outcome)
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
 	a.nothingLost(2)
 }

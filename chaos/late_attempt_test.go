@@ -1,0 +1,52 @@
+package main_test
+
+import (
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/workflows"
+)
+
+// The provider repeats an answer until its tokens are used, and revokes the grant
+// at the sight of the spent token after that: what a late attempt sends costs it.
+func TestF17AttemptThatWakesAfterItsDeadlineSendsNothing(t *testing.T) {
+	s := newSystem(t, stack.Options{Provider: authserver.Options{ReuseRevokes: true}})
+	a := s.consent()
+	temporal := s.linkTo(s.Temporal.Address())
+	zombie := s.work("TEMPORAL_ADDRESS=" + temporal.address())
+	require.NoError(t, s.Provider.Inject(authserver.Fault{
+		Endpoint: authserver.Token, User: a.user, Hold: true, Answer: authserver.Status, Status: http.StatusServiceUnavailable,
+	}))
+	run := a.refresh()
+	a.held()
+	// The second attempt looks for an escrowed pair first, and is frozen at that.
+	secret := stack.SecretName(a.name, "RefreshToken")
+	reads := func() int { return s.Vault.Counts().ByName[strings.ToLower(secret)][keyvault.OpGet] }
+	before := reads()
+	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpGet, Name: secret, Times: 1, DelayBefore: 3 * time.Second})
+	a.release()
+	s.eventually("the second attempt reads the vault", func() bool { return reads() > before })
+	require.NoError(t, zombie.Signal(syscall.SIGSTOP))
+	temporal.cut() // or the server would give a frozen worker more to do
+	s.work()
+	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	require.Equal(t, []int{3}, run.attempts("CallFitbit"))
+	require.EqualValues(t, 2, a.refresh().result().Generation)
+	sent := a.calls()
+	temporal.mend()
+	require.NoError(t, zombie.Signal(syscall.SIGCONT))
+
+	require.NoError(t, zombie.Stop(patience)) // with all that it still had in hand
+	require.Equal(t, sent, a.calls(), "requests at the provider")
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
+	a.nothingLost(2)
+}
