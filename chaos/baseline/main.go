@@ -1,5 +1,5 @@
-// Command baseline refreshes tokens the plain way: load three secrets, call the
-// provider, set the two tokens, at every full period. It is what the fault
+// Command baseline refreshes tokens the plain way: load two secrets, call the
+// provider, set the refresh token and then the access token, at every full period. It is what the fault
 // campaign measures Token Keeper against, and is written as most people would
 // write it, without mistakes and without Temporal.
 //

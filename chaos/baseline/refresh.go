@@ -2,23 +2,26 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 	"golang.org/x/oauth2"
 
-	"tokenkeeper/internal/token"
-	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
 )
 
+// refresher uses azsecrets as it comes, with its own retries.
 type refresher struct {
-	secrets  *keyvault.Client
+	secrets  *azsecrets.Client
 	tokenURL string
 }
 
@@ -35,10 +38,17 @@ func refresherFrom(getenv func(string) string) (*refresher, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := keyvault.New(getenv("KEY_VAULT_URL"), credential, keyvault.Options{
-		RootCAs: roots, DisableChallengeResourceVerification: true,
+	secrets, err := azsecrets.NewClient(getenv("KEY_VAULT_URL"), credential, &azsecrets.ClientOptions{
+		ClientOptions:                        azcore.ClientOptions{Transport: trusting(roots)},
+		DisableChallengeResourceVerification: true,
 	})
 	return &refresher{secrets: secrets, tokenURL: getenv("BASELINE_TOKEN_URL")}, err
+}
+
+func trusting(roots *x509.CertPool) *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: transport}
 }
 
 func (r *refresher) refreshAndSay(ctx context.Context, account string) {
@@ -55,9 +65,6 @@ func (r *refresher) refresh(ctx context.Context, account string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.load(ctx, account+"-AccessToken"); err != nil && !errors.Is(err, vault.ErrNotFound) {
-		return err // there is none before the first refresh
-	}
 	credentials, err := r.load(ctx, "FitbitCredentials")
 	if err != nil {
 		return err
@@ -66,19 +73,22 @@ func (r *refresher) refresh(ctx context.Context, account string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.set(ctx, account+"-AccessToken", pair.AccessToken); err != nil {
+	if err := r.set(ctx, account+"-RefreshToken", pair.RefreshToken); err != nil {
 		return err
 	}
-	return r.set(ctx, account+"-RefreshToken", pair.RefreshToken)
+	return r.set(ctx, account+"-AccessToken", pair.AccessToken)
 }
 
 func (r *refresher) load(ctx context.Context, name string) (string, error) {
-	secret, err := r.secrets.Get(ctx, name, "")
-	return secret.Value.Reveal(), err
+	secret, err := r.secrets.GetSecret(ctx, name, "", nil)
+	if err != nil || secret.Value == nil {
+		return "", err
+	}
+	return *secret.Value, nil
 }
 
 func (r *refresher) set(ctx context.Context, name, value string) error {
-	_, err := r.secrets.Set(ctx, name, token.NewSecret(value), vault.Properties{})
+	_, err := r.secrets.SetSecret(ctx, name, azsecrets.SetSecretParameters{Value: &value}, nil)
 	return err
 }
 
