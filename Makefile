@@ -55,12 +55,13 @@ KILLS    ?= 200
 REPLAY   ?= 2m
 SEED     ?= 1
 ACCOUNTS ?= 60
+OUTAGES  ?= 3
 TARGET   ?= tokenkeeper
 
 .PHONY: chaos
-chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLAY SEED ACCOUNTS TARGET JSON
+chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLAY SEED ACCOUNTS OUTAGES TARGET JSON
 	@go run ./chaos -kills '$(KILLS)' -replay '$(REPLAY)' -seed '$(SEED)' \
-		-accounts '$(ACCOUNTS)' -target '$(TARGET)' -json '$(JSON)'
+		-accounts '$(ACCOUNTS)' -outages '$(OUTAGES)' -target '$(TARGET)' -json '$(JSON)'
 
 .PHONY: model
 model: ## Visit every state of the protocol's model, with and without each protection

@@ -4,42 +4,56 @@
 //	go run ./chaos -kills 200                   a provider that repeats a lost answer for two minutes
 //	go run ./chaos -kills 200 -replay 0         one that never does
 //	go run ./chaos -kills 200 -target baseline  the same without Temporal
+//	go run ./chaos -kills 200 -target both      the two side by side, killed at the same moments
 //
-// Its last line is the result. It ends with 1 where Token Keeper lost what it
+// Now and then the vault takes no writes for a while as well. Its last line is the result. It ends with 1 where Token Keeper lost what it
 // promises to keep. Everything runs on this machine and nothing is left behind.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"tokenkeeper/chaos/campaign"
+	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/temporalcli"
 )
+
+// both is the name for the two targets side by side.
+const both = "both"
 
 func main() { os.Exit(start()) }
 
 // start returns the exit code: 0 where the promise was kept, 1 where it was not
 // or the campaign failed, 2 where the command line is wrong.
 func start() int {
-	o := campaign.Options{Target: campaign.TokenKeeper, TaskQueue: "chaos", Progress: os.Stderr}
+	o := campaign.Options{Progress: os.Stderr}
+	targets := []campaign.Target{campaign.TokenKeeper}
 	flag.IntVar(&o.Kills, "kills", 200, "how many processes to kill")
 	flag.DurationVar(&o.Replay, "replay", 2*time.Minute, "how long the provider repeats a lost answer; 0 for never")
 	flag.Uint64Var(&o.Seed, "seed", 1, "the same seed kills at the same times")
 	flag.IntVar(&o.Accounts, "accounts", 60, "how many accounts to refresh")
-	flag.Func("target", "what to kill: tokenkeeper or baseline (default tokenkeeper)", func(name string) (err error) {
-		o.Target, err = campaign.ParseTarget(name)
+	flag.IntVar(&o.Outages, "outages", 3, "how often the vault takes no writes for a while")
+	flag.Func("target", "what to kill: tokenkeeper, baseline or both (default tokenkeeper)", func(name string) error {
+		if name == both {
+			targets = []campaign.Target{campaign.TokenKeeper, campaign.Baseline}
+			return nil
+		}
+		target, err := campaign.ParseTarget(name)
+		targets = []campaign.Target{target}
 		return err
 	})
-	file := flag.String("json", "", "write all numbers to this `file`")
+	file := flag.String("json", "", "write all numbers to this `file`, a report for each target")
 	flag.Parse()
-	if flag.NArg() > 0 || o.Kills < 0 || o.Accounts < 1 || o.Replay < 0 {
+	if flag.NArg() > 0 || o.Kills < 0 || o.Accounts < 1 || o.Outages < 0 || o.Replay < 0 {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos: it takes flags only, at least one account, and nothing negative; see -help")
 		return 2
 	}
@@ -47,13 +61,17 @@ func start() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	defer stop()
-	report, err := run(ctx, o)
+	reports, err := run(ctx, o, targets)
 	if err == nil && *file != "" {
-		err = write(*file, report)
+		err = write(*file, reports)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
 		return 1
+	}
+	report := reports[0] // with both, the one that promises something
+	if len(reports) > 1 {
+		fmt.Print(campaign.Table(reports))
 	}
 	for _, line := range report.Details() {
 		fmt.Println("chaos:", line)
@@ -69,22 +87,36 @@ func start() int {
 	return 0
 }
 
-func run(ctx context.Context, o campaign.Options) (report campaign.Report, err error) {
-	if o.CLI, err = temporalcli.FindOrBuild(ctx, os.Stderr); err != nil {
-		return report, err
+func run(ctx context.Context, o campaign.Options, targets []campaign.Target) (reports []campaign.Report, err error) {
+	cli, err := temporalcli.FindOrBuild(ctx, os.Stderr)
+	if err != nil {
+		return nil, err
 	}
-	if o.Dir, err = os.MkdirTemp("", "tokenkeeper-chaos-"); err != nil {
-		return report, err
+	dir, err := os.MkdirTemp("", "tokenkeeper-chaos-")
+	if err != nil {
+		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(o.Dir) }()
-	if o.Binary, err = o.Target.Build(ctx, o.Dir); err != nil {
-		return report, err
+	defer func() { _ = os.RemoveAll(dir) }()
+	if o.Temporal, err = stack.StartTemporal(ctx, cli, dir, 0, 0); err != nil {
+		return nil, err
 	}
-	return campaign.Run(ctx, o)
+	defer func() { err = errors.Join(err, o.Temporal.Stop()) }()
+	var all []campaign.Options
+	for _, target := range targets {
+		o.Target, o.TaskQueue, o.Dir = target, string(target), filepath.Join(dir, string(target))
+		if err := os.Mkdir(o.Dir, 0o700); err != nil {
+			return nil, err
+		}
+		if o.Binary, err = target.Build(ctx, o.Dir); err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return campaign.RunBeside(ctx, all...)
 }
 
-func write(file string, report campaign.Report) error {
-	text, err := json.MarshalIndent(report, "", "  ")
+func write(file string, reports []campaign.Report) error {
+	text, err := json.MarshalIndent(reports, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -52,18 +52,21 @@ func (c *campaign) lose(ctx context.Context, a *account, detected bool) error {
 	committed := c.clock.wall(rotation(c.Provider.Events(a.user), l.Issued))
 	c.mu.Lock()
 	kill, killed := within(committed, c.kills)
+	l.Cause = cause(committed, kept, c.kills, c.outages)
 	c.mu.Unlock()
 	if killed {
-		after := kill.At.Sub(committed)
-		l.KilledAfter, l.InHand = float64(after.Microseconds())/1000, after > halfway
+		l.KilledAfter = float64(kill.At.Sub(committed).Microseconds()) / 1000
 	}
-	l.Explained = killed && !kept
 	c.count(func(r *Report) {
 		r.Lost++
-		if l.InHand {
+		switch l.Cause {
+		case OnItsWay:
+			r.LostOnItsWay++
+		case InHand:
 			r.LostInHand++
-		}
-		if !l.Explained {
+		case InOutage:
+			r.LostInOutage++
+		default:
 			r.Unexplained++
 		}
 		if !detected {

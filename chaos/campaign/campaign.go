@@ -20,7 +20,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/token"
 )
@@ -33,6 +32,9 @@ type Options struct {
 	Replay   time.Duration
 	Seed     uint64
 	Accounts int
+	// Outages is how often the vault takes no writes for a while; less often in a
+	// campaign too short for it.
+	Outages int
 
 	// Dir keeps databases and logs.
 	Dir string
@@ -83,9 +85,10 @@ type campaign struct {
 	copies   firstCopies
 	survivor *stack.Worker
 
-	mu     sync.Mutex
-	kills  []Kill
-	report Report
+	mu      sync.Mutex
+	kills   []Kill
+	outages []Outage
+	report  Report
 }
 
 // target is how accounts are refreshed, and how it shows that a token is lost.
@@ -105,17 +108,42 @@ type target interface {
 // Run runs a campaign. Its error is one of the harness: what the target did
 // wrong is in the report.
 func Run(ctx context.Context, o Options) (Report, error) {
-	began := time.Now()
-	c, err := start(ctx, o)
+	reports, err := RunBeside(ctx, o)
 	if err != nil {
 		return Report{}, err
 	}
-	err = errors.Join(c.run(ctx), c.stop())
-	if o.Target == TokenKeeper {
-		c.report.FirstCopy = c.copies.summary()
+	return reports[0], nil
+}
+
+// RunBeside runs campaigns at the same time, so that all of them meet the same
+// machine. Those of one seed kill at the same moments, but for the milliseconds
+// that a process takes to start and to die. The reports are in the order of the
+// options.
+func RunBeside(ctx context.Context, all ...Options) (reports []Report, err error) {
+	var campaigns []*campaign
+	defer func() {
+		for _, c := range campaigns {
+			err = errors.Join(err, c.stop())
+		}
+	}()
+	for _, o := range all {
+		c, err := start(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		campaigns = append(campaigns, c)
 	}
-	c.report.Seconds = int(time.Since(began).Seconds())
-	return c.report, err
+	group, ctx := errgroup.WithContext(ctx)
+	for _, c := range campaigns {
+		group.Go(func() error { return c.run(ctx) })
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for _, c := range campaigns {
+		reports = append(reports, c.report)
+	}
+	return reports, nil
 }
 
 // start runs what surrounds the target.
@@ -169,7 +197,7 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 
 // moveAway puts provider and vault as far away as real ones are.
 func (c *campaign) moveAway() error {
-	c.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, DelayBefore: halfwayVault, DelayAfter: halfwayVault})
+	c.setVault()
 	return c.Provider.Inject(authserver.Fault{
 		Endpoint: authserver.Token, Times: authserver.EveryTime,
 		DelayBefore: authserver.Duration(halfway), DelayAfter: authserver.Duration(halfway),
@@ -178,6 +206,7 @@ func (c *campaign) moveAway() error {
 
 // run kills, heals and audits.
 func (c *campaign) run(ctx context.Context) error {
+	began := time.Now()
 	lives := schedule(c.options.Seed, c.options.Kills)
 	ctx, cancel := context.WithTimeout(ctx, sum(lives)+settlesWithin)
 	var saying sync.WaitGroup
@@ -188,6 +217,7 @@ func (c *campaign) run(ctx context.Context) error {
 	enough := make(chan struct{})
 	group, atWork := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.target.work(atWork, enough) })
+	group.Go(func() error { return c.failVault(atWork, outages(c.options.Seed, c.options.Outages, sum(lives))) })
 	group.Go(func() error {
 		defer close(enough)
 		return c.killAll(atWork, lives)
@@ -199,7 +229,14 @@ func (c *campaign) run(ctx context.Context) error {
 	if err := c.target.settle(ctx); err != nil {
 		return fmt.Errorf("refresh every account once more: %w", err)
 	}
-	return c.audit(ctx)
+	if err := c.audit(ctx); err != nil {
+		return err
+	}
+	if c.options.Target == TokenKeeper {
+		c.report.FirstCopy = c.copies.summary()
+	}
+	c.report.Seconds = int(time.Since(began).Seconds())
+	return nil
 }
 
 func (c *campaign) stop() error {

@@ -34,6 +34,49 @@ func within(committed time.Time, kills []Kill) (Kill, bool) {
 	return Kill{}, false
 }
 
+// Cause is what a refresh token was lost to.
+type Cause string
+
+const (
+	// OnItsWay: killed while the request or the answer was on its way. No client
+	// ever had the token.
+	OnItsWay Cause = "killed on its way"
+	// InHand: killed after the provider had sent its answer.
+	InHand Cause = "killed in hand"
+	// InOutage: the answer came while the vault took no writes.
+	InOutage Cause = "vault outage"
+	// Unexplained: there was a copy, or neither a kill nor an outage to blame.
+	Unexplained Cause = "unexplained"
+)
+
+// aWrite is what storing the refresh token takes: an answer that came so short
+// before an outage may still meet it.
+const aWrite = 2 * halfwayVault
+
+// cause finds what the pair that the provider committed then was lost to. kept
+// says that it is somewhere after all. Who has the answer in hand while the vault
+// takes no writes loses it to the outage, whether or not it is killed before the
+// outage is over.
+func cause(committed time.Time, kept bool, kills []Kill, outages []Outage) Cause {
+	kill, killed := within(committed, kills)
+	switch {
+	case kept:
+		return Unexplained
+	case killed && kill.At.Sub(committed) <= halfway:
+		return OnItsWay
+	}
+	answered := committed.Add(halfway)
+	for _, o := range outages {
+		if answered.After(o.From.Add(-aWrite)) && answered.Before(o.Until) {
+			return InOutage
+		}
+	}
+	if killed {
+		return InHand
+	}
+	return Unexplained
+}
+
 // place says where in an account's line a refresh token stands: by consent, then
 // by rotation.
 type place struct{ consent, rotation int }

@@ -36,6 +36,42 @@ func TestALossIsExplainedOnlyByAKillAroundTheProvidersCommit(t *testing.T) {
 	}
 }
 
+func TestALossHasOneCause(t *testing.T) {
+	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	killed := func(after time.Duration) []Kill {
+		return []Kill{{committed.Add(after), committed.Add(after + time.Millisecond)}}
+	}
+	outage := func(from, until time.Duration) []Outage {
+		return []Outage{{committed.Add(from), committed.Add(until)}}
+	}
+	answered := halfway
+	for _, tc := range []struct {
+		name    string
+		kept    bool
+		kills   []Kill
+		outages []Outage
+		want    Cause
+	}{
+		{"neither kill nor outage", false, nil, nil, Unexplained},
+		{"killed before the commit", false, killed(-10 * time.Millisecond), nil, OnItsWay},
+		{"killed before the answer was there", false, killed(answered), nil, OnItsWay},
+		{"killed with the answer in hand", false, killed(answered + 1), nil, InHand},
+		{"killed long after", false, killed(time.Second), nil, Unexplained},
+		{"killed, and there is a copy", true, killed(answered + 1), nil, Unexplained},
+		{"an outage, and there is a copy", true, nil, outage(0, time.Second), Unexplained},
+		{"answered in an outage", false, nil, outage(0, time.Second), InOutage},
+		{"killed in hand in an outage", false, killed(answered + 1), outage(0, time.Second), InOutage},
+		{"killed before the answer was there, in an outage", false, killed(answered), outage(0, time.Second), OnItsWay},
+		{"answered as it began", false, nil, outage(answered+aWrite-1, time.Second), InOutage},
+		{"stored before it began", false, nil, outage(answered+aWrite, time.Second), Unexplained},
+		{"answered when it was over", false, nil, outage(-time.Second, answered), Unexplained},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.want, cause(committed, tc.kept, tc.kills, tc.outages))
+		})
+	}
+}
+
 // The line of an account: a consent, two rotations, a new consent, a rotation.
 var (
 	consents = []token.Fingerprint{of("a0"), of("b0")}

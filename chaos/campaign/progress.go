@@ -18,7 +18,7 @@ func (c *campaign) tally() Report {
 	answers := c.Provider.Stats().Total
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.report.Kills = len(c.kills)
+	c.report.Kills, c.report.Outages = len(c.kills), len(c.outages)
 	c.report.Refreshes, c.report.Repeated = answers.Refreshes, answers.Replays
 	return c.report
 }
@@ -38,5 +38,5 @@ func (c *campaign) saySometimes(ctx context.Context) {
 }
 
 func (c *campaign) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.options.Progress, "chaos: "+format+"\n", args...)
+	_, _ = fmt.Fprintf(c.options.Progress, "chaos: %s: "+format+"\n", append([]any{c.options.Target}, args...)...)
 }

@@ -19,6 +19,8 @@ type Report struct {
 	Replay string `json:"replay"`
 
 	Kills int `json:"kills"`
+	// Outages is how often the vault took no writes for a while.
+	Outages int `json:"outages"`
 	// Refreshes are the rotations at the provider.
 	Refreshes int `json:"refreshes"`
 	// Repeated are the answers that the provider gave once more.
@@ -26,12 +28,11 @@ type Report struct {
 	// Lost are the refresh tokens that nobody had any more, each at the cost of
 	// a person's consent.
 	Lost int `json:"lost"`
-	// LostInHand are those of Lost where the process was killed after the
-	// provider had sent its answer. Of the others no client ever had the token.
-	LostInHand int `json:"lost_in_hand"`
-	// Unexplained are those of Lost where no kill fell between the request and
-	// the first durable copy, or where such a copy was there.
-	Unexplained int `json:"unexplained"`
+	// What they were lost to: each of Lost is one of these.
+	LostOnItsWay int `json:"lost_on_its_way"`
+	LostInHand   int `json:"lost_in_hand"`
+	LostInOutage int `json:"lost_in_outage"`
+	Unexplained  int `json:"unexplained"`
 	// Undetected are those of Lost of which nobody was told.
 	Undetected  int `json:"undetected"`
 	FalseAlarms int `json:"false_alarms"`
@@ -53,8 +54,7 @@ type Loss struct {
 	// KilledAfter is from the provider's commit to the kill that explains the
 	// loss, in milliseconds; negative where the request was still on its way.
 	KilledAfter float64 `json:"killed_after_ms"`
-	InHand      bool    `json:"in_hand"`
-	Explained   bool    `json:"explained"`
+	Cause       Cause   `json:"cause"`
 	Detected    bool    `json:"detected"`
 }
 
@@ -65,8 +65,8 @@ func (r Report) Details() []string {
 		lines = append(lines, fmt.Sprintf("%d answers repeated by the provider", r.Repeated))
 	}
 	if r.Lost > 0 {
-		lines = append(lines, fmt.Sprintf("of the lost, %d killed while the request or the answer was on its way, %d with the answer in hand; %d not explained by a kill, %d not detected",
-			r.Lost-r.LostInHand, r.LostInHand, r.Unexplained, r.Undetected))
+		lines = append(lines, fmt.Sprintf("of the lost, %d killed while the request or the answer was on its way, %d with the answer in hand, %d while the vault took no writes, %d unexplained; %d not detected",
+			r.LostOnItsWay, r.LostInHand, r.LostInOutage, r.Unexplained, r.Undetected))
 	}
 	if f := r.FirstCopy; f != nil {
 		lines = append(lines, fmt.Sprintf("from the provider's answer to the first durable copy: median %.1f ms, p99 %.1f ms, over %d pairs",
@@ -97,6 +97,7 @@ func (r Report) Verdict() error {
 		count(r.Lost, "tokens lost although the provider repeats its answers")
 	}
 	count(r.Unexplained, "tokens lost outside the gap between the provider's commit and Temporal's word")
+	count(r.LostInOutage, "tokens lost because the vault took no writes for a while")
 	count(r.Undetected, "tokens lost without anybody being told")
 	count(r.FalseAlarms, "people asked to consent again although nothing was lost")
 	count(r.Duplicated, "generations with two refresh tokens")

@@ -15,10 +15,10 @@ func TestTheReportIsOneLine(t *testing.T) {
 
 func TestTheDetailsTellWhatCouldHaveBeenHelped(t *testing.T) {
 	require.Empty(t, campaign.Report{}.Details())
-	r := campaign.Report{Repeated: 4, Lost: 5, LostInHand: 2, Unexplained: 1, FirstCopy: &campaign.FirstCopy{Pairs: 431, MedianMS: 8.83, P99MS: 74.5}}
+	r := campaign.Report{Repeated: 4, Lost: 5, LostOnItsWay: 1, LostInHand: 2, LostInOutage: 1, Unexplained: 1, FirstCopy: &campaign.FirstCopy{Pairs: 431, MedianMS: 8.83, P99MS: 74.5}}
 	require.Equal(t, []string{
 		"4 answers repeated by the provider",
-		"of the lost, 3 killed while the request or the answer was on its way, 2 with the answer in hand; 1 not explained by a kill, 0 not detected",
+		"of the lost, 1 killed while the request or the answer was on its way, 2 with the answer in hand, 1 while the vault took no writes, 1 unexplained; 0 not detected",
 		"from the provider's answer to the first durable copy: median 8.8 ms, p99 74.5 ms, over 431 pairs",
 	}, r.Details())
 }
@@ -34,6 +34,7 @@ func TestTheVerdictSaysWhichPromiseWasBroken(t *testing.T) {
 		{"lost although the provider repeats", campaign.Report{Replay: window, Lost: 1}, "1 tokens lost although the provider repeats its answers"},
 		{"lost in the gap of a provider that never repeats", campaign.Report{Replay: never, Lost: 4}, ""},
 		{"lost outside the gap", campaign.Report{Replay: never, Lost: 4, Unexplained: 1}, "1 tokens lost outside the gap"},
+		{"lost to an outage", campaign.Report{Replay: never, Lost: 4, LostInOutage: 1}, "1 tokens lost because the vault took no writes"},
 		{"lost in silence", campaign.Report{Replay: never, Lost: 4, Undetected: 2}, "2 tokens lost without anybody being told"},
 		{"a false alarm", campaign.Report{Replay: window, FalseAlarms: 1}, "1 people asked to consent again although nothing was lost"},
 		{"two tokens of one generation", campaign.Report{Replay: window, Duplicated: 1}, "1 generations with two refresh tokens"},

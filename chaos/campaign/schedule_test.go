@@ -18,6 +18,22 @@ func TestTheSameSeedKillsAtTheSameTimes(t *testing.T) {
 	}
 }
 
+func TestTheSameSeedFailsTheVaultAtTheSameTimes(t *testing.T) {
+	const total = 5 * time.Minute
+	begin := outages(7, 3, total)
+	require.Equal(t, begin, outages(7, 3, total))
+	require.NotEqual(t, begin, outages(8, 3, total))
+	require.Len(t, begin, 3)
+	for i, after := range begin {
+		part := total / 3
+		require.GreaterOrEqual(t, after, part*time.Duration(i))
+		require.LessOrEqual(t, after+outageLasts, part*time.Duration(i+1), "over before the next part begins")
+	}
+	require.Len(t, outages(7, 3, 4*outageLasts), 2, "a short campaign has fewer")
+	require.Empty(t, outages(7, 3, outageLasts))
+	require.Empty(t, outages(7, 0, total))
+}
+
 func TestTheProvidersClockCanRunFaster(t *testing.T) {
 	start := time.Now().Add(-10 * time.Second)
 	c := clock{start, 360}
