@@ -49,9 +49,9 @@ func (f field) set(p *Provider) (err error) {
 	case "scopes":
 		p.Scopes, err = f.value.texts()
 	case "auth_params":
-		p.AuthParams, err = f.value.textMap()
+		p.AuthParams, err = f.value.params("response_type", "state", "scope", "code_challenge", "code_challenge_method")
 	case "refresh_params":
-		p.RefreshParams, err = f.value.textMap()
+		p.RefreshParams, err = f.value.params("grant_type")
 	case "rate_limit_reset_header":
 		p.RateLimitResetHeader, err = f.value.text()
 	default:

@@ -37,7 +37,9 @@ func (t Table) Override(yaml []byte, filename string) (Table, error) {
 			checkNew(e, found)
 			checkDistinct(base, e.line, merged, found)
 		}
-		merged.byName[e.name] = e.apply(base, found)
+		changed := e.apply(base, found)
+		checkWindow(changed, e, found)
+		merged.byName[e.name] = changed
 	}
 	if err := found.err(); err != nil {
 		return Table{}, err
@@ -59,6 +61,21 @@ func checkNew(e entry, found *problems) {
 	}
 	if len(missing) > 0 {
 		found.add(e.line, "provider %q is a new one and must state %s", e.name, strings.Join(missing, ", "))
+	}
+}
+
+// checkWindow refuses a replay window where nothing is ever spent. One of the two
+// is wrong, and if it is the rotation, new refresh tokens would be lost.
+func checkWindow(p Provider, e entry, found *problems) {
+	if p.Rotation != NoRotation || p.ReplayWindow == 0 {
+		return
+	}
+	for _, f := range e.fields {
+		if f.key == "rotation" || f.key == "replay_window" {
+			found.add(f.line, "provider %q: rotation none and a replay_window of %s contradict each other; state replay_window 0s if its refresh tokens never change, or else another rotation",
+				p.Name, p.ReplayWindow)
+			return
+		}
 	}
 }
 

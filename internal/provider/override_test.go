@@ -139,6 +139,41 @@ providers.yaml:31: "provider" is not a key of this file; it has only "providers"
 `))
 }
 
+func TestOverrideRefusesAReplayWindowWhereNothingIsSpent(t *testing.T) {
+	const contradiction = `: rotation none and a replay_window of 2m0s contradict each other; state replay_window 0s if its refresh tokens never change, or else another rotation`
+	for name, tc := range map[string]struct{ yaml, want string }{
+		"a built-in's rotation":            {"providers:\n  fitbit:\n    rotation: none\n", `p.yaml:3: provider "fitbit"` + contradiction},
+		"a built-in's window":              {"providers:\n  google-health: {replay_window: 2m}\n", `p.yaml:2: provider "google-health"` + contradiction},
+		"both":                             {"providers:\n  fitbit:\n    title: x\n    replay_window: 2m\n    rotation: none\n", `p.yaml:4: provider "fitbit"` + contradiction},
+		"never rotating without a window":  {"providers: {fitbit: {rotation: none, replay_window: 0s}}", ""},
+		"rotating at times, with a window": {"providers: {strava: {replay_window: 2m}}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := provider.Builtin().Override([]byte(tc.yaml), "p.yaml")
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, tc.want)
+		})
+	}
+}
+
+func TestParametersOfTheFileNeverTakeTheProtocolsPlace(t *testing.T) {
+	everywhere := []string{"client_id", "client_secret", "redirect_uri", "code", "code_verifier", "refresh_token", "access_token"}
+	for key, own := range map[string][]string{
+		"auth_params":    {"response_type", "state", "scope", "code_challenge", "code_challenge_method"},
+		"refresh_params": {"grant_type"},
+	} {
+		for _, name := range append(own, everywhere...) {
+			_, err := provider.Builtin().Override([]byte("providers: {whoop: {"+key+": {"+name+": fake-secret-1}}}"), "p.yaml")
+			require.EqualError(t, err, `p.yaml:1: provider "whoop": `+key+" must not hold "+name+", which Token Keeper sends itself where it is due")
+		}
+	}
+	_, err := provider.Builtin().Override([]byte("providers: {whoop: {refresh_params: {scope: offline, audience: a}}}"), "p.yaml")
+	require.NoError(t, err, "the scope of a refresh is the provider's to want")
+}
+
 func TestOverrideRefusesFilesOfAnotherShape(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
 		"empty":            {"", `p.yaml:1: the file must be one YAML document with "providers:"`},

@@ -55,6 +55,22 @@ func (n node) textMap() (map[string]string, error) {
 	return texts, nil
 }
 
+// params reads parameters to send beside those of the protocol, and none in the
+// place of one: a state that is always the same protects no consent, and a token
+// or a client secret has no business in this file.
+func (n node) params(own ...string) (map[string]string, error) {
+	texts, err := n.textMap()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range append(own, "client_id", "client_secret", "redirect_uri", "code", "code_verifier", "refresh_token", "access_token") {
+		if _, stated := texts[name]; stated {
+			return nil, fmt.Errorf("must not hold %s, which Token Keeper sends itself where it is due", name)
+		}
+	}
+	return texts, nil
+}
+
 // duration reads a Go duration of at least the given length.
 func (n node) duration(least time.Duration) (time.Duration, error) {
 	s, err := n.text()
