@@ -16,6 +16,7 @@ import (
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/sim/hydra"
 	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/sim/stacktest"
 	"tokenkeeper/internal/token"
 )
 
@@ -154,6 +155,11 @@ var builtHydra struct {
 
 func hydraBinary(t *testing.T) string {
 	t.Helper()
+	hasC, err := stacktest.HasCCompiler(t.Context())
+	require.NoError(t, err)
+	if !hasC {
+		t.Skip("no C compiler, which Hydra's SQLite needs")
+	}
 	builtHydra.Do(func() { builtHydra.path, builtHydra.err = hydra.Build(t.Context()) })
 	require.NoError(t, builtHydra.err)
 	return builtHydra.path

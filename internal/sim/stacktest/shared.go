@@ -109,11 +109,19 @@ func (s *Shared) Temporal(t testing.TB) *stack.Temporal {
 	return once(t, s, &s.temporal, start)
 }
 
-// Worker is the path of the product's worker, built with the race detector.
+// Worker is the path of the product's worker, built with the race detector where
+// there is a C compiler.
 func (s *Shared) Worker(t testing.TB) string {
 	t.Helper()
 	return once(t, s, &s.worker, func(ctx context.Context, dir string) (string, error) {
-		return stack.BuildWorker(ctx, dir, "-race")
+		var flags []string
+		switch hasC, err := HasCCompiler(ctx); {
+		case err != nil:
+			return "", err
+		case hasC:
+			flags = append(flags, "-race")
+		}
+		return stack.BuildWorker(ctx, dir, flags...)
 	})
 }
 
