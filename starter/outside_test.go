@@ -178,6 +178,21 @@ func live(ts *testscript.TestScript, not bool, args []string) {
 	}
 }
 
+// disabled wants a secret to have versions of which the current one is disabled.
+func disabled(ts *testscript.TestScript, _ bool, args []string) {
+	versions := outsideOf(ts).vault.Versions(args[0])
+	if len(versions) == 0 || versions[len(versions)-1].Enabled {
+		ts.Fatalf("%s is not disabled", args[0])
+	}
+}
+
+// providerFails makes a provider's endpoint fail once: "provider-fails PROVIDER ENDPOINT".
+func providerFails(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(outsideOf(ts).providers[args[0]].Inject(authserver.Fault{
+		Endpoint: authserver.Endpoint(args[1]), Answer: authserver.Status, Status: http.StatusServiceUnavailable,
+	}))
+}
+
 // grant has a person consent elsewhere, and puts the refresh token by hand into
 // the vault and into a file: "grant PROVIDER USER SECRET FILE"; - for neither.
 func grantCommand(ts *testscript.TestScript, _ bool, args []string) {

@@ -62,16 +62,18 @@ func TestScripts(t *testing.T) {
 					c.Close()
 				})
 			},
-			"exits":       exits,
-			"eventually":  eventually,
-			"outside":     surround,
-			"person":      person,
-			"vault-fails": vaultFails,
-			"live":        live,
-			"grant":       grantCommand,
-			"put":         putCommand,
-			"sealed":      sealed,
-			"no-secret":   noSecretIn,
+			"exits":          exits,
+			"eventually":     eventually,
+			"outside":        surround,
+			"person":         person,
+			"vault-fails":    vaultFails,
+			"live":           live,
+			"disabled":       disabled,
+			"provider-fails": providerFails,
+			"grant":          grantCommand,
+			"put":            putCommand,
+			"sealed":         sealed,
+			"no-secret":      noSecretIn,
 		},
 	})
 }

@@ -23,6 +23,9 @@ type Secrets interface {
 	// SetTags replaces all tags of one version, and leaves value, expiry and the
 	// current version as they are.
 	SetTags(ctx context.Context, name, version string, tags map[string]string) error
+	// DisableVersion keeps one version from being read, and its value, tags and
+	// expiry as they are.
+	DisableVersion(ctx context.Context, name, version string) error
 	// Versions lists the properties of every version in no particular order,
 	// following all pages. A name that was never written has none.
 	Versions(ctx context.Context, name string) ([]Properties, error)
@@ -81,7 +84,7 @@ var (
 // Error says what was asked of the vault, of which secret, why it failed and
 // what mends it.
 type Error struct {
-	Op   string // what was being done: "get", "set", "tag", "list", "recover"
+	Op   string // what was being done: "get", "set", "tag", "disable", "list", "recover"
 	Name string // the secret's name
 	Kind error  // one of the sentinels above
 	// Detail is the vault's status and inner code, such as "403 Forbidden,

@@ -21,7 +21,7 @@ import (
 // Vault implements vault.Secrets. The zero value is empty and ready.
 type Vault struct {
 	// Before, if set, is asked before every call takes effect and may refuse it.
-	// op is "get", "set", "tag", "list", "deleted" or "recover".
+	// op is "get", "set", "tag", "disable", "list", "deleted" or "recover".
 	Before func(op, name string) error
 	// After, if set, is asked once a call has taken effect; its error hides that.
 	After func(op, name string) error
@@ -127,6 +127,19 @@ func (v *Vault) SetTags(_ context.Context, name, version string, tags map[string
 			}
 		}
 		return struct{}{}, refuse("tag", name, vault.ErrNotFound)
+	})
+	return err
+}
+
+func (v *Vault) DisableVersion(_ context.Context, name, version string) error {
+	_, err := around(v, "disable", name, func() (struct{}, error) {
+		for i := range v.at(name).versions {
+			if s := &v.at(name).versions[i]; s.Version == version {
+				s.Enabled = false
+				return struct{}{}, nil
+			}
+		}
+		return struct{}{}, refuse("disable", name, vault.ErrNotFound)
 	})
 	return err
 }

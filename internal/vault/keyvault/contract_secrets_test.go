@@ -118,7 +118,8 @@ func aDisabledVersionIsListed(t *testing.T, s subject) {
 	name := unused()
 	old := s.set(t, name, value, vault.Properties{})
 	current := s.set(t, name, "fake-refresh-token-2", vault.Properties{Tags: map[string]string{"generation": "2"}})
-	s.disable(t, name, current.Version)
+	require.NoError(t, s.DisableVersion(t.Context(), name, current.Version))
+	require.NoError(t, s.DisableVersion(t.Context(), name, current.Version), "it may be repeated")
 
 	want := vault.ErrDisabled
 	if s.hidesDisabled {
@@ -133,6 +134,9 @@ func aDisabledVersionIsListed(t *testing.T, s subject) {
 	require.Len(t, versions, 2)
 	for _, v := range versions {
 		require.Equal(t, v.Version == old.Version, v.Enabled)
+		if v.Version == current.Version {
+			require.Equal(t, current.Tags, v.Tags)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ func every(ctx context.Context, c *keyvault.Client, version string) map[string]e
 			return err
 		},
 		"tag":         func() error { return c.SetTags(ctx, name, version, map[string]string{"a": "b"}) },
+		"disable":     func() error { return c.DisableVersion(ctx, name, version) },
 		"list":        func() error { _, err := c.Versions(ctx, name); return err },
 		"get deleted": func() error { _, err := c.IsDeleted(ctx, name); return err },
 		"recover":     func() error { return c.Recover(ctx, name) },

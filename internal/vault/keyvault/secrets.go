@@ -59,6 +59,17 @@ func (c *Client) SetTags(ctx context.Context, name, version string, tags map[str
 	return nil
 }
 
+// DisableVersion implements vault.Secrets.
+func (c *Client) DisableVersion(ctx context.Context, name, version string) error {
+	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	parameters := azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: &azsecrets.SecretAttributes{Enabled: to.Ptr(false)}}
+	if _, err := c.secrets.UpdateSecretProperties(callCtx, name, version, parameters, nil); err != nil {
+		return c.fail(ctx, "disable", name, err)
+	}
+	return nil
+}
+
 // Versions implements vault.Secrets. Each page is a call with its own time limit.
 func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties, error) {
 	var all []vault.Properties
