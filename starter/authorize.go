@@ -22,6 +22,11 @@ type asking struct {
 	noBrowser   bool
 	redirectURL string
 	client      string // a file; empty for the vault's credentials
+
+	// ready is called when the consent is kept, before the vault gets it; nil for
+	// nothing to do. again is the command that goes on with a kept consent.
+	ready func() error
+	again string
 }
 
 func (q *asking) add(cmd *cobra.Command) {
@@ -84,6 +89,7 @@ next authorize stores it.`,
 			if place.Provider.Status.Retired {
 				c.warnOfRetirement(place)
 			}
+			how.again = shell(append([]string{"starter", "authorize"}, flagsFor(account)...)...)
 			if err := c.authorize(ctx, place, how); err != nil {
 				return err
 			}
@@ -109,7 +115,7 @@ func (c *custodian) authorize(ctx context.Context, p consent.Place, how asking) 
 	if err != nil {
 		return err
 	}
-	if done, err := c.storeKept(ctx, p, found); done || err != nil {
+	if done, err := c.storeKept(ctx, p, found, how); done || err != nil {
 		return err
 	}
 	client, isNew, err := c.clientFor(ctx, p, found, how.client)
@@ -127,14 +133,14 @@ func (c *custodian) authorize(ctx context.Context, p consent.Place, how asking) 
 		if err != nil {
 			return err
 		}
-		_, err = c.redeem(ctx, p, client, attempt, redirect, k, found.UserID, func() {})
+		_, err = c.redeem(ctx, p, client, attempt, redirect, k, found.UserID, how, func() {})
 		return err
 	}
-	return c.inBrowser(ctx, p, client, attempt, k, found.UserID)
+	return c.inBrowser(ctx, p, client, attempt, k, found.UserID, how)
 }
 
 // inBrowser waits for the browser to come back, and shows in it how it ended.
-func (c *custodian) inBrowser(ctx context.Context, p consent.Place, client token.Client, attempt provider.Consent, k consent.Kept, before string) error {
+func (c *custodian) inBrowser(ctx context.Context, p consent.Place, client token.Client, attempt provider.Consent, k consent.Kept, before string, how asking) error {
 	callback, err := consent.Listen(attempt.RedirectURI, attempt.State, func(err error) {
 		c.warn("the browser came back with something else: %v; still waiting for the answer", err)
 	})
@@ -157,8 +163,8 @@ func (c *custodian) inBrowser(ctx context.Context, p consent.Place, client token
 	}
 	superseded := false
 	if err == nil {
-		superseded, err = c.redeem(ctx, p, client, attempt, redirect, k, before, func() {
-			callback.Finish(consent.Outcome{Good: true, Title: "Your consent has arrived", Text: "The vault does not take it yet. See the window of the program that asked for it, and leave that open."})
+		superseded, err = c.redeem(ctx, p, client, attempt, redirect, k, before, how, func() {
+			callback.Finish(consent.Outcome{Good: true, Title: "Your consent has arrived", Text: "It is not in the vault yet. See the window of the program that asked for it, and leave that open."})
 		})
 	}
 	switch {

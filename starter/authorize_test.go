@@ -91,10 +91,12 @@ func TestAuthorizeWithoutABrowserReadsWhatIsPasted(t *testing.T) {
 }
 
 // redirectOf consents, and returns where the browser is sent.
-func redirectOf(t *testing.T, address string) string {
+func redirectOf(t *testing.T, address string) string { return redirectAs(t, address, "FAKE01") }
+
+func redirectAs(t *testing.T, address, user string) string {
 	t.Helper()
 	stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := stay.PostForm(address, url.Values{"user": {"FAKE01"}, "decision": {"allow"}})
+	answer, err := stay.PostForm(address, url.Values{"user": {user}, "decision": {"allow"}})
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
 	require.Equal(t, http.StatusFound, answer.StatusCode)

@@ -16,7 +16,7 @@ const exchangeTime = 30 * time.Second
 
 // redeem exchanges the code and stores the pair, which from its arrival on is on
 // disk, sealed, until it is in the vault. slow is called where that takes time.
-func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Client, attempt provider.Consent, redirect consent.Redirect, k consent.Kept, before string, slow func()) (superseded bool, err error) {
+func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Client, attempt provider.Consent, redirect consent.Redirect, k consent.Kept, before string, how asking, slow func()) (superseded bool, err error) {
 	steady := context.WithoutCancel(ctx)
 	exchanging, cancel := context.WithTimeout(steady, exchangeTime)
 	defer cancel()
@@ -38,12 +38,24 @@ func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Cl
 	c.sayGranted(p, attempt, k.Scopes)
 	unhurried := time.AfterFunc(slowStore, slow)
 	defer unhurried.Stop()
-	superseded, err = c.put(ctx, p, k, safe)
-	if err != nil {
-		c.sayLeft(p, keepErr == nil)
-		if ctx.Err() != nil {
-			return false, errInterrupted
-		}
+	if superseded, err = c.hand(ctx, p, k, how, safe); err != nil {
+		c.sayLeft(p, how, keepErr == nil)
+	}
+	return superseded, err
+}
+
+// hand brings a consent that is kept into the vault.
+func (c *custodian) hand(ctx context.Context, p consent.Place, k consent.Kept, how asking, safe string) (superseded bool, err error) {
+	if how.ready != nil {
+		err = how.ready()
+	}
+	if err == nil {
+		superseded, err = c.put(ctx, p, k, safe)
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return false, errInterrupted
+	case err != nil:
 		return false, err
 	}
 	c.sayStored(p, k.Pair, superseded)
@@ -54,13 +66,12 @@ func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Cl
 const slowStore = 3 * time.Second
 
 // sayLeft tells what is left of a consent that the vault did not take.
-func (c *custodian) sayLeft(p consent.Place, kept bool) {
+func (c *custodian) sayLeft(p consent.Place, how asking, kept bool) {
 	if !kept {
 		c.say("The consent is lost with this program. Run it again.")
 		return
 	}
-	c.say("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s",
-		p.Account, c.Drawer.Path(p.Account), shell(append([]string{"starter", "authorize"}, flagsFor(p.Account)...)...))
+	c.say("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s", p.Account, c.Drawer.Path(p.Account), how.again)
 }
 
 // sayGranted tells what a person granted, and what not.
@@ -79,7 +90,7 @@ func (c *custodian) sayGranted(p consent.Place, attempt provider.Consent, grante
 
 // storeKept stores what an earlier attempt had to leave; done says that there was
 // something, and that no new consent is needed.
-func (c *custodian) storeKept(ctx context.Context, p consent.Place, found consent.Found) (done bool, err error) {
+func (c *custodian) storeKept(ctx context.Context, p consent.Place, found consent.Found, how asking) (done bool, err error) {
 	k, exists, outdated, err := c.Kept(ctx, p, found)
 	if err != nil || !exists {
 		return false, err
@@ -90,14 +101,9 @@ func (c *custodian) storeKept(ctx context.Context, p consent.Place, found consen
 		return false, c.Drawer.Forget(p.Account)
 	}
 	c.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", p.Account, at)
-	superseded, err := c.put(ctx, p, k, "Ctrl-C loses nothing: it stays kept.")
-	if err != nil {
-		c.sayLeft(p, true)
-		if ctx.Err() != nil {
-			return false, errInterrupted
-		}
+	if _, err := c.hand(ctx, p, k, how, "Ctrl-C loses nothing: it stays kept."); err != nil {
+		c.sayLeft(p, how, true)
 		return false, err
 	}
-	c.sayStored(p, k.Pair, superseded)
-	return true, c.Drawer.Forget(p.Account)
+	return true, nil
 }

@@ -23,7 +23,7 @@ These variables configure it:
 
 ` + config.StarterHelp()
 	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ),
-		newAuthorize(environ), newImport(environ), newRevoke(environ))
+		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ))
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
