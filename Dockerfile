@@ -2,6 +2,11 @@
 # Targets: worker (the default), starter, and sim, which stands in for Fitbit.
 # Each holds static binaries and the certificates of public authorities, and
 # runs without root, without a shell and without writing to its file system.
+#
+# REVISION is the commit, as "git describe --always --dirty" names it: the label
+# of the image, and the build id of a worker that is given a deployment's name and
+# no build id. The same commit makes the same binaries: -trimpath leaves out where
+# they were built, and -buildvcs=false that .git is not here.
 
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS source
 WORKDIR /src
@@ -10,10 +15,10 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 
 FROM source AS product
-ARG TARGETOS TARGETARCH
+ARG TARGETOS TARGETARCH REVISION=
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath \
-        -ldflags "-s -w" -o /out/ ./worker ./starter
+        -ldflags "-s -w -X main.revision=$REVISION" -o /out/ ./worker ./starter
 
 FROM source AS stand-ins
 ARG TARGETOS TARGETARCH
@@ -33,7 +38,7 @@ COPY --from=stand-ins --chown=65532:65532 /certificates /certificates
 ENTRYPOINT ["/simprovider"]
 
 FROM nobody AS starter
-ARG REVISION=unknown
+ARG REVISION=
 LABEL org.opencontainers.image.title="Token Keeper starter" \
       org.opencontainers.image.revision=$REVISION \
       org.opencontainers.image.licenses=MIT
@@ -41,9 +46,10 @@ COPY --from=product /out/starter /
 ENTRYPOINT ["/starter"]
 
 FROM nobody AS worker
-ARG REVISION=unknown
+ARG REVISION=
 LABEL org.opencontainers.image.title="Token Keeper worker" \
       org.opencontainers.image.revision=$REVISION \
       org.opencontainers.image.licenses=MIT
 COPY --from=product /out/worker /
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["/worker", "-healthy"]
 ENTRYPOINT ["/worker"]

@@ -75,6 +75,11 @@ SET ?= $(shell ls workflows/testdata/histories | sort -n | tail -1)
 histories: temporal ## Record the runs that "make test" replays anew: SET
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 scripts/record-histories '$(SET)'
 
+.PHONY: check-manifests
+check-manifests: ## Hold the compose file and the Kubernetes manifests to their readers' schemas
+	go vet -C deploy/check ./...
+	go test -C deploy/check ./...
+
 .PHONY: docker
 docker: ## Build the images of worker, starter and simulators
 	for target in worker starter sim; do \

@@ -24,8 +24,10 @@ func main() {
 func start(args []string) int {
 	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
 	flags.Usage = func() {
-		_, _ = fmt.Fprint(os.Stderr, "worker refreshes tokens. It takes no arguments; these variables configure it:\n\n", config.WorkerHelp())
+		_, _ = fmt.Fprint(os.Stderr, "worker refreshes tokens. It takes no arguments; these variables configure it:\n\n", config.WorkerHelp(),
+			"\nworker -healthy asks the worker with the same environment, on this machine or in this container, whether it takes work.\n")
 	}
+	healthy := flags.Bool("healthy", false, "ask the worker with the same environment whether it takes work")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -35,12 +37,30 @@ func start(args []string) int {
 		_, _ = fmt.Fprintln(os.Stderr, "worker: it takes no arguments; environment variables configure it, see worker --help")
 		return 2
 	}
-	s, err := setupFrom(config.Environ(os.Environ()))
+	environ := withBuildID(config.Environ(os.Environ()), builtFrom())
+	if *healthy {
+		return check(environ)
+	}
+	s, err := setupFrom(environ)
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
 	if err := run(untilTold(), s); err != nil && !errors.Is(err, context.Canceled) {
+		_, _ = fmt.Fprintln(os.Stderr, "worker:", err)
+		return 1
+	}
+	return 0
+}
+
+// check returns the exit code of a health check: 1 for anything but a worker that
+// takes work, as container engines want it.
+func check(environ map[string]string) int {
+	cfg, err := config.LoadWorker(environ)
+	if err == nil {
+		err = askWorker(context.Background(), cfg.HTTPAddress)
+	}
+	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "worker:", err)
 		return 1
 	}

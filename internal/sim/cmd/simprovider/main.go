@@ -36,6 +36,9 @@ func run(ctx context.Context, args []string, secret string, out io.Writer) error
 	if err != nil {
 		return err
 	}
+	if c.healthy {
+		return askSimulator(ctx, c.options.Listen)
+	}
 	server, err := authserver.Start(c.options)
 	if err != nil {
 		return err
@@ -54,6 +57,7 @@ func run(ctx context.Context, args []string, secret string, out io.Writer) error
 type command struct {
 	options authserver.Options
 	urlFile string
+	healthy bool
 }
 
 func parse(args []string, secret string, out io.Writer) (command, error) {
@@ -70,6 +74,7 @@ func parse(args []string, secret string, out io.Writer) (command, error) {
 	})
 	flags.DurationVar(&o.ReplayWindow, "replay-window", 0, "how long an identical refresh repeats its answer; 0 never (default the provider's)")
 	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", 0, "how long an access token works (default the provider's)")
+	flags.BoolVar(&c.healthy, "healthy", false, "ask the simulator at -listen whether it serves, and end")
 	flags.BoolVar(&o.ReuseRevokes, "reuse-revokes", false, "presenting a spent refresh token outside the window ends the grant")
 	flags.StringVar(&o.TokenPrefix, "token-prefix", "fake-", "what every token begins with")
 	flags.StringVar(&o.Client.ID, "client-id", "", "registered client; without a secret it is a public one (default: "+authserver.DefaultClient().ID+" and a well-known fake secret)")
@@ -116,6 +121,17 @@ func check(flags *flag.FlagSet, o authserver.Options) error {
 		return fmt.Errorf("-replay-window %v is negative; use 0 for a provider that never replays", o.ReplayWindow)
 	case given(flags, "access-token-lifetime") && o.AccessTokenLifetime < time.Second:
 		return fmt.Errorf("-access-token-lifetime %v is too short; use at least 1s", o.AccessTokenLifetime)
+	}
+	return nil
+}
+
+// askSimulator is a container's health check.
+func askSimulator(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	_, err := authserver.Control{URL: "http://" + address}.Stats(ctx)
+	if err != nil {
+		return fmt.Errorf("-healthy: no simulator answers at %s: %w", address, err)
 	}
 	return nil
 }

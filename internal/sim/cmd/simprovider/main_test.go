@@ -34,6 +34,8 @@ func TestProcess(t *testing.T) {
 	require.NoError(t, process.Start())
 	base := waitForURL(t, urlFile)
 	control := authserver.Control{URL: base}
+	health := []string{"-healthy", "-listen", strings.TrimPrefix(base, "http://")}
+	require.NoError(t, exec.CommandContext(t.Context(), binary, health...).Run())
 
 	refreshToken, _, err := control.CreateGrant(t.Context(), "FAKE01")
 	require.NoError(t, err)
@@ -46,6 +48,9 @@ func TestProcess(t *testing.T) {
 
 	require.NoError(t, process.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, process.Wait(), "SIGTERM is a clean end")
+	said, err := exec.CommandContext(t.Context(), binary, health...).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "no simulator answers")
 	require.Contains(t, output.String(), "client FAKE07 is registered at "+base)
 	require.NotContains(t, output.String(), "canary-")
 	require.NotContains(t, output.String(), "fake-file-secret")
