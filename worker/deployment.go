@@ -25,10 +25,12 @@ type announcer struct {
 	temporal   client.Client
 	deployment config.Deployment
 	namespace  string
+	taskQueue  string
 	log        *slog.Logger
 
-	told   standing
-	toldAt time.Time
+	told     standing
+	toldAt   time.Time
+	stranded map[string]time.Time // by build id: when a person was last told of its runs
 }
 
 // announce says which version of a deployment this is and, where it gets no runs,
@@ -38,6 +40,7 @@ func announce(ctx context.Context, a *announcer) {
 	if a.deployment.Name == "" {
 		return
 	}
+	a.stranded = map[string]time.Time{}
 	a.log = a.log.With("deployment", a.deployment.Name, "buildId", a.deployment.BuildID)
 	a.look(ctx)
 	go func() {
@@ -69,6 +72,15 @@ func (a *announcer) look(ctx context.Context) {
 	case errors.As(err, &unknown):
 		now = standing{is: waiting}
 	}
+	a.tell(ctx, now, err)
+	if now.is == current {
+		a.lookForStranded(asking, described.Info)
+	}
+}
+
+// tell says how the version stands, where that is worth saying; err is why the
+// server does not say.
+func (a *announcer) tell(ctx context.Context, now standing, err error) {
 	if !now.worthSaying(a.told, time.Since(a.toldAt)) {
 		return
 	}
@@ -82,9 +94,13 @@ func (a *announcer) look(ctx context.Context) {
 
 // makeCurrent is the command that has new runs begin on this version.
 func (a *announcer) makeCurrent() string {
-	command := "temporal worker deployment set-current-version --deployment-name " + a.deployment.Name + " --build-id " + a.deployment.BuildID
+	return a.command("worker deployment set-current-version --deployment-name " + a.deployment.Name + " --build-id " + a.deployment.BuildID)
+}
+
+// command is one of the Temporal CLI's, for the worker's namespace.
+func (a *announcer) command(what string) string {
 	if a.namespace != client.DefaultNamespace {
-		command += " --namespace " + a.namespace
+		what += " --namespace " + a.namespace
 	}
-	return command
+	return "temporal " + what
 }

@@ -73,7 +73,7 @@ func run(ctx context.Context, s setup) error {
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
 	following, unfollow := context.WithCancel(ctx)
 	defer unfollow()
-	announce(following, &announcer{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, log: log})
+	announce(following, &announcer{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, log: log})
 	health.ready(true)
 
 	select {
