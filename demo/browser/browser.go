@@ -1,5 +1,6 @@
 // Package browser looks at Temporal's Web UI with a headless Chromium, as a
-// person does: the pages are built by scripts, so that nothing less will do.
+// person does: the pages are built by scripts, so that nothing less will do. It
+// also consents at a provider's page.
 package browser
 
 import (
@@ -88,6 +89,35 @@ func (b *Browser) Read(url string, texts ...string) (Page, error) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
 		return Page{}, fmt.Errorf("open %s: %w", url, err)
 	}
+	page, err := await(ctx, texts)
+	if err != nil {
+		return page, fmt.Errorf("%s %w", url, err)
+	}
+	return page, nil
+}
+
+// Press clicks on what a CSS selector finds, as a person does, and waits until the
+// page that follows shows all the given texts.
+func (b *Browser) Press(selector string, texts ...string) (Page, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, pageWithin)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Click(selector)); err != nil {
+		return Page{}, fmt.Errorf("click on %s: %w", selector, err)
+	}
+	page, err := await(ctx, texts)
+	if err != nil {
+		return page, fmt.Errorf("the page after a click on %s %w", selector, err)
+	}
+	return page, nil
+}
+
+// Address is what the address bar shows.
+func (b *Browser) Address() (string, error) {
+	return chromedp.Run(b.ctx, chromedp.Evaluate[string]("location.href"))
+}
+
+// await waits until the window shows all the given texts.
+func await(ctx context.Context, texts []string) (Page, error) {
 	for {
 		page, err := look(ctx)
 		missing := firstMissing(page.Text, texts)
@@ -96,7 +126,7 @@ func (b *Browser) Read(url string, texts ...string) (Page, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return page, fmt.Errorf("%s does not show %q; it shows:\n%s", url, missing, page.Text)
+			return page, fmt.Errorf("does not show %q; it shows:\n%s", missing, page.Text)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
