@@ -26,6 +26,11 @@ type Process struct {
 // Run starts a program. What it prints is kept for Output and copied to tee where
 // that is not nil. Its name is for errors.
 func Run(name, path string, args, env []string, tee io.Writer) (*Process, error) {
+	return RunAs(nil, name, path, args, env, tee)
+}
+
+// RunAs is Run as another user, which only root may; nil is whoever runs this.
+func RunAs(user *syscall.Credential, name, path string, args, env []string, tee io.Writer) (*Process, error) {
 	p := &Process{name: name, cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Env = env
 	out := io.Writer(&locked{p: p})
@@ -34,6 +39,10 @@ func Run(name, path string, args, env []string, tee io.Writer) (*Process, error)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = attributes()
+	p.cmd.SysProcAttr.Credential = user
+	if user != nil {
+		p.cmd.Dir = "/" // that user may be barred from the working directory
+	}
 	p.cmd.WaitDelay = time.Second
 	started := make(chan error)
 	go func() {

@@ -13,24 +13,28 @@ import (
 	"go.temporal.io/sdk/log"
 )
 
-// Temporal is a development server with its Web UI, as a process of its own, on
-// a database file so that it survives being killed.
+// Temporal is a Temporal server as a process of its own, on a database that
+// survives its being killed. StartTemporal makes one that is a development
+// server with its Web UI.
 type Temporal struct {
 	cli      string
 	database string
 	log      *os.File
 	port     int
 	uiPort   int
+	program  string
+	args     []string
 	process  *Process
 }
 
-// searchAttributes are what an operator registers once per namespace.
-var searchAttributes = []string{"TokenAccount=Keyword", "TokenProvider=Keyword", "TokenHealth=Keyword"}
+// SearchAttributes are what an operator registers once per namespace; each is a
+// Keyword.
+func SearchAttributes() []string { return []string{"TokenAccount", "TokenProvider", "TokenHealth"} }
 
 // StartTemporal runs a development server that keeps its database and its log in
 // dir. Port 0 means a free one; the Web UI gets the next free one.
 func StartTemporal(ctx context.Context, cli, dir string, port, uiPort int) (*Temporal, error) {
-	t := &Temporal{cli: cli, database: filepath.Join(dir, "temporal.db"), port: port, uiPort: uiPort}
+	t := &Temporal{cli: cli, database: filepath.Join(dir, "temporal.db"), port: port, uiPort: uiPort, program: cli}
 	var err error
 	if t.port == 0 {
 		if t.port, err = freePort(); err != nil {
@@ -42,23 +46,38 @@ func StartTemporal(ctx context.Context, cli, dir string, port, uiPort int) (*Tem
 			return nil, err
 		}
 	}
-	t.log, err = os.OpenFile(filepath.Join(dir, "temporal.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
+	t.args = []string{"server", "start-dev", "--ip", "127.0.0.1",
+		"--port", strconv.Itoa(t.port), "--ui-port", strconv.Itoa(t.uiPort),
+		"--db-filename", t.database, "--log-level", "warn"}
+	for _, a := range SearchAttributes() {
+		t.args = append(t.args, "--search-attribute", a+"=Keyword")
+	}
+	if err := t.openLog(dir); err != nil {
 		return nil, err
 	}
 	return t, t.Restart(ctx)
 }
 
+// StartProgram runs another program that serves Temporal at a port of this
+// machine, and keeps its log in dir. The CLI is for those who talk to it. It has
+// no Web UI.
+func StartProgram(ctx context.Context, cli, dir string, port int, program string, args ...string) (*Temporal, error) {
+	t := &Temporal{cli: cli, port: port, program: program, args: args}
+	if err := t.openLog(dir); err != nil {
+		return nil, err
+	}
+	return t, t.Restart(ctx)
+}
+
+func (t *Temporal) openLog(dir string) (err error) {
+	t.log, err = os.OpenFile(filepath.Join(dir, "temporal.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	return err
+}
+
 // Restart starts the server again on the same database and ports.
 func (t *Temporal) Restart(ctx context.Context) error {
-	args := []string{"server", "start-dev", "--ip", "127.0.0.1",
-		"--port", strconv.Itoa(t.port), "--ui-port", strconv.Itoa(t.uiPort),
-		"--db-filename", t.database, "--log-level", "warn"}
-	for _, a := range searchAttributes {
-		args = append(args, "--search-attribute", a)
-	}
 	var err error
-	t.process, err = Run("temporal", t.cli, args, os.Environ(), t.log)
+	t.process, err = Run("temporal", t.program, t.args, os.Environ(), t.log)
 	if err != nil {
 		return err
 	}
@@ -110,9 +129,11 @@ func (t *Temporal) Kill() { t.process.Kill() }
 
 // Stop ends the server and closes its log.
 func (t *Temporal) Stop() error {
-	err := t.process.Stop(10 * time.Second)
-	_ = t.log.Close()
-	return err
+	defer func() { _ = t.log.Close() }()
+	if t.process == nil {
+		return nil // it never started
+	}
+	return t.process.Stop(10 * time.Second)
 }
 
 // freePort asks the system for a port that nobody listens on.

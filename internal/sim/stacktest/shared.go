@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"tokenkeeper/internal/sim/cluster"
 	"tokenkeeper/internal/sim/stack"
 )
 
@@ -34,7 +35,7 @@ type Shared struct {
 	mu       sync.Mutex
 	lifetime context.Context // ends where the tests are interrupted
 	dir      string
-	temporal made[*stack.Temporal]
+	temporal made[*cluster.Cluster]
 	worker   made[string]
 }
 
@@ -106,7 +107,7 @@ func (s *Shared) end(code int) int {
 func (s *Shared) Temporal(t testing.TB) *stack.Temporal {
 	t.Helper()
 	start := starter(t)
-	return once(t, s, &s.temporal, start)
+	return once(t, s, &s.temporal, start).Temporal
 }
 
 // Worker is the path of the product's worker, built with the race detector where

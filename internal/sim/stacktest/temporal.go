@@ -2,16 +2,43 @@ package stacktest
 
 import (
 	"context"
+	"os"
 	"testing"
 
+	"tokenkeeper/internal/sim/cluster"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/temporalcli"
+)
+
+const (
+	// EnvTemporal says what tests run against: "dev", which it is where it is
+	// unset, for the development server, or "cluster" for a server on PostgreSQL.
+	EnvTemporal = "TOKENKEEPER_TEST_TEMPORAL"
+
+	// EnvServers names the folder into which cluster.Build has built.
+	EnvServers = "TOKENKEEPER_TEMPORAL_SERVERS"
 )
 
 // OwnTemporal is a server that the test may harm. It ends with the test.
 func OwnTemporal(t testing.TB) *stack.Temporal {
 	t.Helper()
-	server, err := starter(t)(t.Context(), t.TempDir())
+	return own(t, starter(t)).Temporal
+}
+
+// OwnCluster is a server on PostgreSQL that the test may harm, and its database
+// as well. It ends with the test. Where tests do not run against a cluster the
+// test is skipped.
+func OwnCluster(t testing.TB) *cluster.Cluster {
+	t.Helper()
+	if os.Getenv(EnvTemporal) != "cluster" {
+		t.Skip("this test needs a Temporal server on PostgreSQL; run it with: make test-cluster")
+	}
+	return own(t, starter(t))
+}
+
+func own(t testing.TB, start func(context.Context, string) (*cluster.Cluster, error)) *cluster.Cluster {
+	t.Helper()
+	server, err := start(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatalf("start a Temporal server for this test: %v", err)
 	}
@@ -24,12 +51,23 @@ func OwnTemporal(t testing.TB) *stack.Temporal {
 }
 
 // starter starts a Temporal server that keeps what it knows and its logs in a
-// folder. Where this machine has none it ends the test as [temporalcli.ForTest]
-// does.
-func starter(t testing.TB) func(ctx context.Context, dir string) (*stack.Temporal, error) {
+// folder; a development server is a cluster without PostgreSQL. Where this
+// machine has none it ends the test as [temporalcli.ForTest] does.
+func starter(t testing.TB) func(ctx context.Context, dir string) (*cluster.Cluster, error) {
 	t.Helper()
 	cli := temporalcli.ForTest(t)
-	return func(ctx context.Context, dir string) (*stack.Temporal, error) {
-		return stack.StartTemporal(ctx, cli, dir, 0, 0)
+	switch kind := os.Getenv(EnvTemporal); kind {
+	case "", "dev":
+		return func(ctx context.Context, dir string) (*cluster.Cluster, error) {
+			server, err := stack.StartTemporal(ctx, cli, dir, 0, 0)
+			return &cluster.Cluster{Temporal: server}, err
+		}
+	case "cluster":
+		return func(ctx context.Context, dir string) (*cluster.Cluster, error) {
+			return cluster.Start(ctx, cli, os.Getenv(EnvServers), dir)
+		}
+	default:
+		t.Fatalf("%s is %q; it is dev or cluster", EnvTemporal, kind)
+		return nil
 	}
 }
