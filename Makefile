@@ -39,6 +39,13 @@ test: temporal ## Run every test, and hold the coverage of what handles tokens
 test-lowkey-vault: temporal ## Test against Lowkey Vault as well, which others wrote
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 scripts/test-lowkey-vault
 
+.PHONY: test-cluster
+test-cluster: temporal ## Test against a Temporal server on PostgreSQL, which it builds from source
+	@go run ./internal/sim/cmd/getcluster .bin
+	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
+		TOKENKEEPER_TEST_TEMPORAL=cluster TOKENKEEPER_TEMPORAL_SERVERS='$(CURDIR)/.bin' \
+		go test -race -count=1 -timeout 30m ./internal/sim/cluster ./workflows ./activities ./worker ./starter ./chaos
+
 .PHONY: lint
 lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 	@echo gofmt; unformatted=$$(gofmt -l .); \

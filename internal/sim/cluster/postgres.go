@@ -33,18 +33,33 @@ type Postgres struct {
 	process  *stack.Process
 }
 
-// FindPostgres is the folder of PostgreSQL's programs, which are often not on
-// PATH: the newest that Debian's packages have put down.
+// FindPostgres is the folder of PostgreSQL's programs, which Debian's packages
+// keep off PATH; the newest of theirs where PATH has none.
 func FindPostgres() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		// Often a link, with the other programs beside what it links to.
+		if path, err = filepath.EvalSymlinks(path); err == nil && runs(filepath.Dir(path)) {
+			return filepath.Dir(path), nil
+		}
 	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if len(found) == 0 {
-		return "", errors.New("there is no PostgreSQL; install it, on Debian: apt-get install postgresql")
-	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.Sort(found)
-	return filepath.Dir(found[len(found)-1]), nil
+	for _, folder := range slices.Backward(found) {
+		if runs(folder) {
+			return folder, nil
+		}
+	}
+	return "", errors.New("there is no PostgreSQL; install it, on Debian: apt-get install postgresql")
+}
+
+// runs reports whether a folder has every program that is needed.
+func runs(folder string) bool {
+	for _, program := range []string{"initdb", "postgres", "pg_isready"} {
+		if _, err := os.Stat(filepath.Join(folder, program)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // startPostgres makes a database and runs it; its log goes into logs.
