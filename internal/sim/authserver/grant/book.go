@@ -126,7 +126,8 @@ func (b *Book) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
 	case Renewed:
 		of.grant.kept = !of.grant.kept
 		next := Pair{User: of.User, Scope: of.Scope, Generation: of.Generation, RefreshToken: presented}
-		return b.put(of.grant, next, of.parent, now), Renewed
+		// Presenting the refresh token has used the pair that it came with.
+		return b.put(of.grant, next, token.Secret{}, now), Renewed
 	case Unchanged, Replayed:
 		return of.grant.current.Pair, outcome
 	case Reused:

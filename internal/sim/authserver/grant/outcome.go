@@ -32,7 +32,7 @@ func (o Outcome) inForce() bool { return o == Rotated || o == Renewed || o == Un
 
 // judge decides what presenting a refresh token comes to, and changes nothing.
 // Using the new refresh token needs no flag to end the replay: it makes another
-// pair current, and this one is then no longer the current pair's parent.
+// pair current, of which the spent one is not the parent.
 func (b *Book) judge(of *issued, now time.Time) Outcome {
 	if of == nil {
 		return Unknown
