@@ -7,7 +7,6 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/cluster"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/sim/stack"
 	"tokenkeeper/internal/sim/stacktest"
@@ -35,10 +34,7 @@ func TestF14PostgresKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
 }
 
 func TestF14PairSurvivesTheDeathOfPostgresBetweenCallAndStore(t *testing.T) {
-	for name, kill := range map[string]func(*cluster.Cluster){
-		"of PostgreSQL alone":            func(c *cluster.Cluster) { c.Postgres.Kill() },
-		"of PostgreSQL and server alike": func(c *cluster.Cluster) { c.Postgres.Kill(); c.Temporal.Kill() },
-	} {
+	for name, serverToo := range map[string]bool{"of PostgreSQL alone": false, "of PostgreSQL and server alike": true} {
 		t.Run(name, func(t *testing.T) {
 			c := stacktest.OwnCluster(t)
 			s := newSystem(t, stack.Options{Temporal: c.Temporal, Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
@@ -49,12 +45,15 @@ func TestF14PairSurvivesTheDeathOfPostgresBetweenCallAndStore(t *testing.T) {
 			a.release()
 			// Now the pair is in the history and nowhere else.
 			run.completed("CallFitbit")
-			kill(c)
+			c.Postgres.Kill()
+			if serverToo {
+				c.Temporal.Kill()
+			}
 			doomed.Kill()
 			s.Vault.ClearFaults()
 			require.Len(t, a.refreshVersions(), 1)
 			require.NoError(t, c.Postgres.Restart(t.Context()))
-			if name != "of PostgreSQL alone" {
+			if serverToo {
 				require.NoError(t, c.Temporal.Restart(t.Context()))
 			}
 			s.work()

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+
+	"tokenkeeper/internal/sim/temporalcli"
 )
 
 const (
@@ -17,8 +18,9 @@ const (
 	module = "go.temporal.io/server"
 )
 
-// Build puts the Temporal server and its SQL tool into a folder, from source.
-// What is there and of this version stays.
+// Build puts the Temporal server and its SQL tool into a folder, from source, and
+// tells out how far it is. What is there and of this version stays. The folder
+// appears complete or not at all.
 func Build(ctx context.Context, bin string, out io.Writer) error {
 	bin, err := filepath.Abs(bin)
 	if err != nil {
@@ -27,26 +29,28 @@ func Build(ctx context.Context, bin string, out io.Writer) error {
 	if programs(bin).complete() {
 		return nil
 	}
-	folder := filepath.Join(bin, "temporal-server-"+Version)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	scratch, err := os.MkdirTemp(bin, "temporal-server-*")
+	if err != nil {
+		return fmt.Errorf("make a folder to build the Temporal server in: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
+	err = temporalcli.Install(ctx, scratch, "the Temporal server "+Version+" and its SQL tool", out, Version, module+"/cmd/server", module+"/cmd/tools/sql")
+	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(out, "building the Temporal server %s and its SQL tool from source, once; this takes a few minutes\n", Version)
-	cmd := exec.CommandContext(ctx, "go", "install", module+"/cmd/server@"+Version, module+"/cmd/tools/sql@"+Version)
-	cmd.Dir = folder // away from any go.work
-	cmd.Env = append(os.Environ(), "GOBIN="+folder, "GOFLAGS=")
-	if printed, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the Temporal server %s: %w\n%s", Version, err, printed)
+	if err := os.Rename(scratch, folder(bin)); err != nil && !programs(bin).complete() {
+		return fmt.Errorf("put the Temporal server in place: %w", err)
 	}
 	return nil
 }
+
+func folder(bin string) string { return filepath.Join(bin, "temporal-server-"+Version) }
 
 // executables are what a cluster is run with.
 type executables struct{ server, sql string }
 
 func programs(bin string) executables {
-	folder := filepath.Join(bin, "temporal-server-"+Version)
-	return executables{server: filepath.Join(folder, "server"), sql: filepath.Join(folder, "sql")}
+	return executables{server: filepath.Join(folder(bin), "server"), sql: filepath.Join(folder(bin), "sql")}
 }
 
 func (e executables) complete() bool {

@@ -16,9 +16,23 @@ const progressEvery = 5 * time.Second
 
 // build installs the CLI into the folder bin, telling out how far it is.
 func build(ctx context.Context, bin string, out io.Writer) error {
-	_, _ = fmt.Fprintf(out, "temporal: building the Temporal CLI %s from source, once; this takes a few minutes\n", Version)
+	err := Install(ctx, bin, "the Temporal CLI "+Version, out, Version, module)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w; or install the Temporal CLI 1.5 or newer yourself and put it on PATH", err)
+	}
+	return err
+}
 
-	cmd := exec.CommandContext(ctx, "go", "install", "-v", module+"@"+Version)
+// Install builds programs of one version from source into the folder bin, and
+// tells out how far it is, a line every few seconds. title is what they are
+// called to a person.
+func Install(ctx context.Context, bin, title string, out io.Writer, version string, programs ...string) error {
+	_, _ = fmt.Fprintf(out, "temporal: building %s from source, once; this takes a few minutes\n", title)
+	args := []string{"install", "-v"}
+	for _, program := range programs {
+		args = append(args, program+"@"+version)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = bin // away from any go.work
 	cmd.Env = installEnv(os.Environ(), bin)
 	// go removes its temporary files and ends its compilers when interrupted,
@@ -30,7 +44,7 @@ func build(ctx context.Context, bin string, out io.Writer) error {
 	said, saying := io.Pipe()
 	cmd.Stderr = saying
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("build the Temporal CLI: %w; is Go on PATH?", err)
+		return fmt.Errorf("build %s: %w; is Go on PATH?", title, err)
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -38,13 +52,13 @@ func build(ctx context.Context, bin string, out io.Writer) error {
 		_ = saying.Close()
 		ended <- err
 	}()
-	p := watch(said, out)
+	p := watch(said, out, programs)
 	if err := <-ended; err != nil {
 		if ctx.Err() != nil {
-			return fmt.Errorf("build the Temporal CLI: %w", ctx.Err())
+			return fmt.Errorf("build %s: %w", title, ctx.Err())
 		}
-		return fmt.Errorf("build the Temporal CLI: go install %s@%s: %w\n%s\nIt needs the Go module proxy (go env GOPROXY) and about 3 GB of disk; or install the Temporal CLI 1.5 or newer yourself and put it on PATH",
-			module, Version, err, strings.Join(p.messages, "\n"))
+		return fmt.Errorf("build %s: go %s: %w\n%s\nIt needs the Go module proxy (go env GOPROXY) and about 3 GB of disk",
+			title, strings.Join(args, " "), err, strings.Join(p.messages, "\n"))
 	}
 	_, _ = fmt.Fprintf(out, "temporal: built in %s\n", p.elapsed(time.Now()))
 	return nil
@@ -52,7 +66,7 @@ func build(ctx context.Context, bin string, out io.Writer) error {
 
 // watch reads what go says until it has said everything, and tells out every
 // progressEvery.
-func watch(said io.Reader, out io.Writer) *progress {
+func watch(said io.Reader, out io.Writer, programs []string) *progress {
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
@@ -64,7 +78,7 @@ func watch(said io.Reader, out io.Writer) *progress {
 	}()
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
-	p := &progress{started: time.Now()}
+	p := &progress{started: time.Now(), programs: programs}
 	for {
 		select {
 		case line, more := <-lines:

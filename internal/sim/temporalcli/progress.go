@@ -2,6 +2,7 @@ package temporalcli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,6 +13,7 @@ const keptMessages = 10
 // progress is what "go install -v" has said so far.
 type progress struct {
 	started    time.Time
+	programs   []string // what is built, and comes last
 	downloaded int
 	compiled   int
 	current    string   // the module or package named last
@@ -36,10 +38,10 @@ func (p *progress) add(line string) {
 // "temporal: 35s: 212 modules downloaded, 480 packages compiled; now google.golang.org/grpc".
 func (p *progress) line(now time.Time) string {
 	doing := p.current
-	switch doing {
-	case "":
+	switch {
+	case doing == "":
 		doing = "looking up modules"
-	case module:
+	case slices.Contains(p.programs, doing):
 		doing = "linking"
 	}
 	return fmt.Sprintf("temporal: %s: %d modules downloaded, %d packages compiled; now %s",

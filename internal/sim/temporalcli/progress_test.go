@@ -36,7 +36,7 @@ func TestProgressTellsHowFarTheBuildIs(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := &progress{started: started}
+			p := &progress{started: started, programs: []string{module}}
 			for _, line := range tc.said {
 				p.add(line)
 			}
