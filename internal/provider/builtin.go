@@ -93,6 +93,7 @@ func strava() Provider {
 		Revocation:          RevokeByAccess,
 		Rotation:            Sometimes,
 		AccessTokenLifetime: 6 * time.Hour,
+		RenewsWithin:        time.Hour,
 		Scopes:              []string{"read", "activity:read"},
 		Dialect:             StravaErrors,
 	}

@@ -12,11 +12,17 @@ var periods = []time.Duration{
 
 // Period is how often to refresh: after at most three quarters of the access
 // token's documented life, so that there is time for another try, and at least
-// once a day, for refresh tokens lapse that nobody uses. It is a whole part of an
-// hour or of a day, and never below a minute.
+// once a day, for refresh tokens lapse that nobody uses. Where only the last part
+// of that life gets another token, it is three quarters of that part: a longer
+// period would step over it. It is a whole part of an hour or of a day, and never
+// below a minute.
 func (p Provider) Period() time.Duration {
+	useful := p.AccessTokenLifetime
+	if p.RenewsWithin > 0 {
+		useful = min(useful, p.RenewsWithin)
+	}
 	for _, period := range periods {
-		if period <= p.AccessTokenLifetime*3/4 {
+		if period <= useful*3/4 {
 			return period
 		}
 	}

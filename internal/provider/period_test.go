@@ -39,9 +39,26 @@ func TestEveryPeriodIsAWholePartOfAnHourOrADay(t *testing.T) {
 
 func TestPeriodsOfTheBuiltinProviders(t *testing.T) {
 	for name, want := range map[string]time.Duration{
-		"fitbit": 6 * time.Hour, "google-health": 30 * time.Minute, "oura": 12 * time.Hour, "strava": 4 * time.Hour,
+		"fitbit": 6 * time.Hour, "google-health": 30 * time.Minute, "oura": 12 * time.Hour, "strava": 30 * time.Minute,
 		"whoop": 30 * time.Minute, "withings": 2 * time.Hour, "xero": 20 * time.Minute,
 	} {
 		require.Equal(t, want, lookup(t, name).Period(), name)
+	}
+}
+
+func TestNoAccessTokenEndsBeforeARefreshThatRenewsIt(t *testing.T) {
+	for _, p := range provider.Builtin().Providers() {
+		renews := p.RenewsWithin
+		if renews == 0 {
+			renews = p.AccessTokenLifetime
+		}
+		// Whenever it was issued, some run comes where an answer holds another one.
+		for issued := time.Duration(0); issued < p.Period(); issued += time.Minute {
+			end := issued + p.AccessTokenLifetime
+			due := end - renews
+			next := (due + p.Period() - 1).Truncate(p.Period()) // the first run from then on
+			require.Less(t, next, end, "%s: issued %s after a run, it ends before it is renewed", p.Name, issued)
+			require.GreaterOrEqual(t, end-next, renews/4, "%s: no time for another try", p.Name)
+		}
 	}
 }

@@ -45,6 +45,9 @@ type Provider struct {
 	// AccessTokenLifetime is what the provider documents; an answer's own
 	// expires_in outranks it.
 	AccessTokenLifetime time.Duration
+	// RenewsWithin is how near its end an access token must be for a refresh to
+	// give another one; before that the answer repeats it. Zero: any refresh does.
+	RenewsWithin time.Duration
 
 	// Scopes are what a consent asks for unless a person says otherwise.
 	Scopes []string
