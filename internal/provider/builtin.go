@@ -36,8 +36,9 @@ func fitbit() Provider {
 
 // googleHealth is as in "Using OAuth 2.0 for Web Server Applications" and the
 // Google Health API's "Scopes". Google gives a refresh token only to
-// access_type=offline, and a second one only to prompt=consent. It has no
-// RFC 7662 introspection.
+// access_type=offline, and a second one only to prompt=consent. Why one may end is
+// in "Using OAuth 2.0 to Access Google APIs", "Refresh token expiration". It has
+// no RFC 7662 introspection.
 func googleHealth() Provider {
 	const scope = "https://www.googleapis.com/auth/googlehealth."
 	return Provider{
@@ -50,6 +51,8 @@ func googleHealth() Provider {
 		Revocation:          RevokeUnsigned,
 		Rotation:            NoRotation,
 		AccessTokenLifetime: time.Hour,
+		GrantEnds: "Google Health ends a refresh token after 7 days while the app's consent screen is in testing, after six months without use, " +
+			"and when the person has given more than 100 to one client",
 		Scopes: []string{
 			scope + "activity_and_fitness.readonly",
 			scope + "health_metrics_and_measurements.readonly",

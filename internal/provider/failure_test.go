@@ -38,6 +38,8 @@ func TestFailuresTellWhatWhyAndTheFix(t *testing.T) {
 			"provider: refresh at fitbit: client refused (401 Unauthorized, invalid_client); check the client id and secret in the vault's FitbitCredentials (base64 of client_id:client_secret) against the app's registration at Fitbit"},
 		{"a rejected request", unnamed, answer(400, `{"error":"invalid_scope"}`),
 			"provider: refresh at google-health: request rejected (400 Bad Request, invalid_scope); check the entry of google-health in the providers file; if there is none, this is a defect to report"},
+		{"Google's grant is dead", lookup(t, "google-health"), answer(400, deadBody),
+			"provider: refresh at google-health: grant dead (400 Bad Request, invalid_grant); if no newer token is in the vault, the person must consent again at Google Health, and the new refresh token goes into the vault; see first that it will last: Google Health ends a refresh token after 7 days while the app's consent screen is in testing, after six months without use, and when the person has given more than 100 to one client"},
 		{"retired with a successor", lookup(t, "fitbit"), answer(410, ""),
 			"provider: refresh at fitbit: retired (410 Gone); Fitbit has ended this API in autumn 2026; grants do not move, so the person must consent anew at its successor, provider google-health"},
 		{"retired without a successor", unnamed, answer(410, ""),

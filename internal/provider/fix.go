@@ -7,7 +7,11 @@ import "fmt"
 func fix(p Provider, kind Kind, code string) string {
 	switch kind {
 	case GrantDead:
-		return fmt.Sprintf("if no newer token is in the vault, the person must consent again at %s, and the new refresh token goes into the vault", p.Title)
+		consent := fmt.Sprintf("if no newer token is in the vault, the person must consent again at %s, and the new refresh token goes into the vault", p.Title)
+		if p.GrantEnds != "" {
+			consent += "; see first that it will last: " + p.GrantEnds
+		}
+		return consent
 	case ClientWrong:
 		return fmt.Sprintf("check the client id and secret in the vault's %s (base64 of client_id:client_secret) against the app's registration at %s", p.CredentialsName(), p.Title)
 	case Rejected:

@@ -49,6 +49,10 @@ type Provider struct {
 	// give another one; before that the answer repeats it. Zero: any refresh does.
 	RenewsWithin time.Duration
 
+	// GrantEnds says why a grant may be over although nobody revoked it, as a whole
+	// clause; empty where there is nothing special to know.
+	GrantEnds string
+
 	// Scopes are what a consent asks for unless a person says otherwise.
 	Scopes []string
 	// AuthParams go into the authorization URL beside the standard ones, and
