@@ -2,7 +2,10 @@ package provider_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +53,7 @@ func FuzzClassify(f *testing.F) {
 			require.True(t, status == 400 || status == 401 || p.Dialect == provider.WithingsEnvelope && status >= 200 && status < 300)
 			require.True(t, !cut || p.Dialect == provider.WithingsEnvelope && json.Valid([]byte(body)))
 		}
+		requireOwnWords(t, p, failure)
 		// The error is the same whatever else the body held: no word is from it.
 		again := a
 		again.Body = token.NewSecret(strings.ReplaceAll(body, echoed, "fake-refresh-token-9"))
@@ -58,9 +62,68 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
+// ownWords are all that a detail may be: error codes, and words for what came.
+var ownWords = []string{
+	"", "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+	"server_error", "temporarily_unavailable", "deleted_client", "invalid_token", "expired_token",
+	"no known OAuth error code", "an answer of more than 1 MiB", "an answer that broke off", "an empty answer", "HTML instead of JSON",
+	"something other than JSON", "broken or truncated JSON", "JSON of another shape", "an error code in an answer of success",
+	"no access token", "an access token with characters that none may have", "no refresh token", "a refresh token with characters that none may have",
+}
+
+// requireOwnWords demands that nothing of a failure can be from an answer.
+func requireOwnWords(t *testing.T, p provider.Provider, f *provider.Failure) {
+	t.Helper()
+	require.Equal(t, p.Name, f.Provider)
+	require.Contains(t, ownWords, f.Detail)
+	require.NotContains(t, f.Fix, echoed)
+}
+
+// FuzzRevocation has a grant revoked at every provider that can, and any answer
+// come back.
+func FuzzRevocation(f *testing.F) {
+	for _, body := range []string{
+		"", "{}", wafPage, deadBody, `{"error":"invalid_token"}`, `{"error":"invalid_client"}`, `{"error":"` + echoed + `"}`,
+		fitbitError("invalid_token", "Token invalid: "+echoed), stravaError("RefreshToken", "refresh_token"), stravaError("Athlete", "access_token"),
+	} {
+		for _, status := range []int{200, 204, 302, 400, 401, 404, 410, 429, 503} {
+			for i := range provider.Builtin().Providers() {
+				f.Add(status, body, "60", uint8(i))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body, retryAfter string, which uint8) {
+		all := provider.Builtin().Providers()
+		p, sent := all[int(which)%len(all)], 0
+		client := provider.NewClient(roundTripper(func(r *http.Request) (*http.Response, error) {
+			sent++
+			require.NotContains(t, r.URL.String(), "fake-", "no token goes into a URL")
+			return &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {retryAfter}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+		}))
+		err := client.Revoke(t.Context(), p, fakeClient, grantInForce)
+		if p.RevokeURL == "" {
+			require.ErrorIs(t, err, provider.ErrNoRevocation)
+			require.Zero(t, sent)
+			return
+		}
+		require.Equal(t, 1, sent)
+		if err == nil {
+			over := strings.Contains(body, "invalid_grant") || strings.Contains(body, "invalid_token") || p.Dialect == provider.StravaErrors
+			require.True(t, status >= 200 && status < 300 || (status == 400 || status == 401) && over, "a grant is over by %d", status)
+			return
+		}
+		var failure *provider.Failure
+		require.ErrorAs(t, err, &failure)
+		requireOwnWords(t, p, failure)
+		require.NotContains(t, err.Error(), grantInForce.AccessToken.Reveal())
+		require.NotContains(t, err.Error(), fakeRefresh.Reveal())
+	})
+}
+
 func FuzzOverride(f *testing.F) {
 	for _, yaml := range []string{
 		newProvider,
+		"providers: {fitbit: {rotation: none}}", "providers: {whoop: {refresh_params: {refresh_token: x}}}",
 		"providers: {fitbit: {token_url: 'http://127.0.0.1:9000/oauth2/token'}}",
 		"providers:\n  fitbit: &a {scopes: [a, b]}\n  other: *a\n",
 		"providers:\n  ? [x]\n  : {<<: {title: x}}\n",
@@ -78,9 +141,24 @@ func FuzzOverride(f *testing.F) {
 			require.NotEmpty(t, p.AuthStyle)
 			require.NotEmpty(t, p.Rotation)
 			require.Positive(t, p.AccessTokenLifetime)
-			u, err := url.Parse(p.TokenURL)
-			require.NoError(t, err)
-			require.True(t, u.Scheme == "https" || u.Scheme == "http")
+			require.True(t, p.Rotation != provider.NoRotation || p.ReplayWindow == 0, "nothing is spent, and repeated all the same")
+			for _, params := range []map[string]string{p.AuthParams, p.RefreshParams} {
+				for _, own := range []string{"client_secret", "refresh_token", "redirect_uri"} {
+					require.NotContains(t, params, own)
+				}
+			}
+			require.NotContains(t, p.AuthParams, "state")
+			require.NotContains(t, p.RefreshParams, "grant_type")
+			for _, endpoint := range []string{p.TokenURL, p.AuthURL, p.RevokeURL, p.IntrospectURL} {
+				if endpoint == "" {
+					continue
+				}
+				u, err := url.Parse(endpoint)
+				require.NoError(t, err)
+				require.Nil(t, u.User)
+				require.True(t, u.Scheme == "https" || u.Scheme == "http" && slices.Contains([]string{"localhost", "127", "::1"}, strings.Split(strings.ToLower(u.Hostname()), ".")[0]), endpoint)
+			}
+			require.NotEmpty(t, p.TokenURL)
 		}
 	})
 }
