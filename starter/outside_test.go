@@ -121,8 +121,8 @@ func outsideOf(ts *testscript.TestScript) *outside {
 }
 
 // person is somebody at the browser: "person allow|deny USER". The page that the
-// browser shows in the end goes to the file page.
-func person(ts *testscript.TestScript, _ bool, args []string) {
+// browser shows in the end goes to the file page. "! person" does not wait for it.
+func person(ts *testscript.TestScript, leaves bool, args []string) {
 	opened := filepath.Join(ts.Getenv("WORK"), "opened")
 	var address []byte
 	for deadline := time.Now().Add(30 * time.Second); len(address) == 0; time.Sleep(20 * time.Millisecond) {
@@ -132,6 +132,10 @@ func person(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Check(os.Remove(opened))
+	if leaves {
+		go func() { _, _ = decide(strings.TrimSpace(string(address)), args[0], args[1]) }()
+		return
+	}
 	text, err := decide(strings.TrimSpace(string(address)), args[0], args[1])
 	ts.Check(err)
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), "page"), []byte(text), 0o600))
@@ -193,6 +197,28 @@ func providerFails(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 }
 
+// providerHolds keeps a provider's next answer to a code back, though it has taken
+// effect, until "! provider-holds": "provider-holds PROVIDER USER".
+func providerHolds(ts *testscript.TestScript, release bool, args []string) {
+	p := outsideOf(ts).providers[args[0]]
+	if !release {
+		ts.Check(p.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}))
+		return
+	}
+	if p.Release(args[1]) == 0 {
+		ts.Fatalf("%s holds no answer", args[0])
+	}
+}
+
+// held waits until a provider holds an answer: "held PROVIDER USER".
+func held(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(30 * time.Second); outsideOf(ts).providers[args[0]].Held(args[1]) == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s never held an answer", args[0])
+		}
+	}
+}
+
 // grant has a person consent elsewhere, and puts the refresh token by hand into
 // the vault and into a file: "grant PROVIDER USER SECRET FILE"; - for neither.
 func grantCommand(ts *testscript.TestScript, _ bool, args []string) {
@@ -239,7 +265,7 @@ func sealed(ts *testscript.TestScript, none bool, _ []string) {
 	}
 }
 
-// quiet wants the last command to have printed no secret: "no-secret FILE...".
+// noSecretIn wants what was printed, and files, to hold no secret: "no-secret FILE...".
 func noSecretIn(ts *testscript.TestScript, _ bool, args []string) {
 	for _, file := range args {
 		noSecret(ts, file, []byte(ts.ReadFile(file)))
@@ -254,7 +280,7 @@ func noSecret(ts *testscript.TestScript, where string, content []byte) {
 	}
 }
 
-// terminalInput is the part of a test that types while a command runs.
+// typing is what a command reads while it runs, and how to type a line of it.
 func typing(t *testing.T) (io.Reader, func(string)) {
 	t.Helper()
 	r, w := io.Pipe()

@@ -70,6 +70,8 @@ func TestScripts(t *testing.T) {
 			"live":           live,
 			"disabled":       disabled,
 			"provider-fails": providerFails,
+			"provider-holds": providerHolds,
+			"held":           held,
 			"grant":          grantCommand,
 			"put":            putCommand,
 			"sealed":         sealed,

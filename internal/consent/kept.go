@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"tokenkeeper/internal/seal"
@@ -69,9 +71,14 @@ func StateDir(environ map[string]string) (string, error) {
 	return filepath.Join(home, ".local", "state", ours), err
 }
 
-// Path is where the account's consent would be.
+// Path is where the account's consent would be. One that is for another
+// provider's names is apart from one for the account's own.
 func (d Drawer) Path(a token.Account) string {
-	return filepath.Join(d.Dir, a.Provider+"."+a.Name+".sealed.json")
+	parts := []string{a.Provider, a.Name, "sealed", "json"}
+	if a.SecretsOf != "" {
+		parts = slices.Insert(parts, 1, "for-"+a.SecretsOf)
+	}
+	return filepath.Join(d.Dir, strings.Join(parts, "."))
 }
 
 // Keep writes the consent to disk and returns when it is there. The keyring must

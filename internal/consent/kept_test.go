@@ -92,6 +92,14 @@ func TestAKeptConsentOpensForItsAccountOnly(t *testing.T) {
 	require.ErrorContains(t, err, "is damaged")
 }
 
+func TestAConsentForOtherNamesIsKeptApart(t *testing.T) {
+	own := token.Account{Provider: "google-health", Name: "will"}
+	moved := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
+	d := consent.Drawer{Dir: "/fake"}
+	require.Equal(t, "/fake/google-health.will.sealed.json", d.Path(own))
+	require.Equal(t, "/fake/google-health.for-fitbit.will.sealed.json", d.Path(moved))
+}
+
 func TestTheStateFolderIsTheUsers(t *testing.T) {
 	dir, err := consent.StateDir(map[string]string{"XDG_STATE_HOME": "/fake/state"})
 	require.NoError(t, err)
