@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
@@ -24,6 +25,18 @@ func version(deployment, build string) []string {
 func (s *system) setCurrent(deployment, build string) {
 	s.t.Helper()
 	s.temporalCLI("worker", "deployment", "set-current-version", "--deployment-name", deployment, "--build-id", build, "--yes")
+}
+
+// knows waits until the server knows that a version's workers listen for
+// decisions and for activities, so that it can be made current in a moment: no
+// longer than a call may take.
+func (s *system) knows(deployment, build string) {
+	s.t.Helper()
+	handle := s.temporal.WorkerDeploymentClient().GetHandle(deployment)
+	s.eventually("the server knows "+build, func() bool {
+		described, err := handle.DescribeVersion(s.t.Context(), client.WorkerDeploymentDescribeVersionOptions{BuildID: build})
+		return err == nil && len(described.Info.TaskQueuesInfos) == 2
+	})
 }
 
 // build is the build id of the version that a run belongs to.
@@ -49,7 +62,7 @@ func TestF19RunEndsOnTheVersionThatItBeganOn(t *testing.T) {
 	old := s.work(version(deployment, "v1")...)
 	s.setCurrent(deployment, "v1")
 	s.work(version(deployment, "v2")...)
-	s.temporalCLI("worker", "deployment", "describe-version", "--deployment-name", deployment, "--build-id", "v2")
+	s.knows(deployment, "v2")
 	begun := a.refreshHeld()
 	s.setCurrent(deployment, "v2")
 	a.release()
@@ -85,6 +98,7 @@ func TestF19CronIsRolledForwardAndBackWithoutARetry(t *testing.T) {
 	v1 := s.work(version(deployment, "v1")...)
 	s.setCurrent(deployment, "v1")
 	v2 := s.work(version(deployment, "v2")...)
+	s.knows(deployment, "v2")
 	// The first run's call is in flight while v2 becomes current, the third one's
 	// while v1 does again.
 	for _, nth := range []int{1, 3} {
