@@ -7,7 +7,7 @@ RACE     := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 REVISION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 # Whoever changes what may happen to a token shows it in a test.
-COVERED  := workflows activities internal/token internal/provider internal/vault internal/seal
+COVERED  := workflows activities internal/token internal/provider internal/vault internal/seal internal/consent
 FLOOR    := 85
 
 .PHONY: help
@@ -31,7 +31,7 @@ test: temporal ## Run every test, and hold the coverage of what handles tokens
 	@scripts/left-out
 	@echo 'go test $(RACE) ./... (on an empty cache it compiles for some minutes first)'
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
-		go test $(RACE) -timeout 20m -coverprofile=.bin/coverage.out ./...
+		go test $(RACE) -timeout 40m -coverprofile=.bin/coverage.out ./...
 	@awk -v floor=$(FLOOR) -v module=tokenkeeper -v covered='$(COVERED)' \
 		-f scripts/coverage.awk .bin/coverage.out
 

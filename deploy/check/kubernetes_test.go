@@ -2,203 +2,159 @@ package check
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	apps "k8s.io/api/apps/v1"
-	core "k8s.io/api/core/v1"
-	policy "k8s.io/api/policy/v1"
+	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/yaml"
 )
 
-// kustomizations are what an operator may apply, by name: a folder, or what
-// docs/deploy.md has them write.
-var kustomizations = map[string]string{
-	"base":             "",
-	"azure":            "",
-	"azure-plain":      "",
-	"azure-keda":       "resources: [../azure]\ncomponents: [../components/keda, ../components/pod-monitor]\n",
-	"azure-plain-keda": "resources: [../azure]\ncomponents: [../components/plain, ../components/keda-plain, ../components/pod-monitor]\n",
+const kubernetes = "../kubernetes"
+
+// builds are the overlays, and the components that fit each.
+var builds = map[string][]string{
+	"base":        nil,
+	"azure":       {"keda", "pod-monitor"},
+	"azure-plain": {"keda-plain", "pod-monitor"},
 }
 
-// manifests builds a kustomization.
-func manifests(t *testing.T, name string) []string {
-	t.Helper()
-	from := repository(t)
-	if written := kustomizations[name]; written != "" {
-		require.NoError(t, from.WriteFile(root+"/"+name+"/kustomization.yaml", []byte(written)))
-	}
-	objects, err := build(from, name)
+func TestEveryBuildKeepsToItsSchemasAndAgreesWithItself(t *testing.T) {
+	keda, err := LoadKEDA()
 	require.NoError(t, err)
-	require.NotEmpty(t, objects)
+	for overlay, components := range builds {
+		for _, component := range append([]string{""}, components...) {
+			t.Run(overlay+" "+component, func(t *testing.T) {
+				objects := decode(t, keda, build(t, overlay, component))
+				require.Empty(t, strings.Join(Disagreements(objects, variables(t)), "\n"))
+			})
+		}
+	}
+}
+
+func TestEveryComponentIsBuilt(t *testing.T) {
+	var built []string
+	for _, components := range builds {
+		built = append(built, components...)
+	}
+	folders, err := os.ReadDir(filepath.Join(kubernetes, "components"))
+	require.NoError(t, err)
+	for _, folder := range folders {
+		if folder.Name() != "plain" { // azure-plain has it
+			require.Contains(t, built, folder.Name())
+		}
+	}
+}
+
+func TestWhatASchemaDoesNotAllowIsNamed(t *testing.T) {
+	keda, err := LoadKEDA()
+	require.NoError(t, err)
+	for name, tc := range map[string]struct{ overlay, component, old, broken, says string }{
+		"a misspelt field of Kubernetes":       {"base", "", "maxUnavailable: 1", "maxUnavailabel: 1", `unknown field "maxUnavailabel"`},
+		"a misspelt field of the controller":   {"base", "", "scaledownDelay:", "scaleDownDelays:", "scaleDownDelays"},
+		"a strategy that there is not":         {"base", "", "strategy: Progressive", "strategy: Slowly", `strategy is "Slowly"`},
+		"steps that go down":                   {"base", "", "rampPercentage: 50", "rampPercentage: 5", "steps go up"},
+		"an address that is a URL":             {"base", "", "hostPort: temporal", "hostPort: https://temporal", "is not host:port"},
+		"a misspelt field of KEDA":             {"azure-plain", "keda-plain", "maxReplicaCount:", "maxReplicas:", `unknown field "spec.maxReplicas"`},
+		"a wrong type in a template":           {"azure", "keda", "minReplicaCount: 2", "minReplicaCount: two", "minReplicaCount"},
+		"a setting that KEDA's scaler has not": {"azure", "keda", "taskQueue:", "taskQeue:", `no setting "taskQeue"`},
+		"a misspelt field of Prometheus":       {"azure", "pod-monitor", "podMetricsEndpoints:", "podMetricEndpoints:", "podMetricEndpoints"},
+		"a kind that nothing knows":            {"base", "", "kind: NetworkPolicy", "kind: NetworkPolice", "nothing here knows the schema"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var found []string
+			for _, text := range build(t, tc.overlay, tc.component) {
+				if _, err := keda.Decode([]byte(strings.Replace(text, tc.old, tc.broken, 1))); err != nil {
+					found = append(found, err.Error())
+				}
+			}
+			require.Len(t, found, 1)
+			require.Contains(t, found[0], tc.says)
+		})
+	}
+}
+
+func TestWhatDoesNotFitTogetherIsNamed(t *testing.T) {
+	keda, err := LoadKEDA()
+	require.NoError(t, err)
+	const app = "app.kubernetes.io/name: tokenkeeper-worker"
+	for name, tc := range map[string]struct{ kind, old, broken, says string }{
+		"pods without the label of their identity":   {"WorkerDeployment", `azure.workload.identity/use: "true"`, "other: label", "the pods lack the label"},
+		"an account without an identity":             {"ServiceAccount", identityAnnotation, "other", "lacks the annotation"},
+		"an account of another name":                 {"ServiceAccount", "name: tokenkeeper-worker", "name: other", "is not there"},
+		"a budget for other pods":                    {"PodDisruptionBudget", app, "app: other", "PodDisruptionBudget tokenkeeper-worker does not select"},
+		"a policy for other pods":                    {"NetworkPolicy", app, "app: other", "NetworkPolicy tokenkeeper-worker does not select"},
+		"a pod that may be root":                     {"WorkerDeployment", "runAsNonRoot: true", "runAsNonRoot: false", "lacks runAsNonRoot"},
+		"a file system to write to":                  {"WorkerDeployment", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "lacks readOnlyRootFilesystem"},
+		"capabilities":                               {"WorkerDeployment", "- ALL", "- CHOWN", "lacks dropped capabilities"},
+		"a liveness probe that kills while stopping": {"WorkerDeployment", "path: /healthz", "path: /readyz", "lacks a liveness probe on /healthz"},
+		"a misspelt variable":                        {"WorkerDeployment", "TOKENKEEPER_AZURE_CREDENTIAL", "TOKENKEEPER_AZURE_CREDENTAIL", "a meaning for its variable TOKENKEEPER_AZURE_CREDENTAIL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			texts := build(t, "azure", "")
+			for i, text := range texts {
+				if strings.Contains(text, "\nkind: "+tc.kind+"\n") {
+					texts[i] = strings.Replace(text, tc.old, tc.broken, 1)
+					require.NotEqual(t, text, texts[i])
+				}
+			}
+			found := Disagreements(decode(t, keda, texts), variables(t))
+			require.Len(t, found, 1, found)
+			require.Contains(t, found[0], tc.says)
+		})
+	}
+}
+
+// build builds an overlay as kubectl apply -k does, with one more component where
+// one is named, and returns its objects.
+func build(t *testing.T, overlay, component string) []string {
+	t.Helper()
+	folder := filepath.Join(kubernetes, overlay)
+	if component != "" {
+		folder = t.TempDir()
+		here, err := filepath.Abs(kubernetes)
+		require.NoError(t, err)
+		link := func(path string) string {
+			relative, err := filepath.Rel(folder, filepath.Join(here, path))
+			require.NoError(t, err)
+			return relative
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(
+			"resources: ["+link(overlay)+"]\ncomponents: ["+link("components/"+component)+"]\n"), 0o600))
+	}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	require.NoError(t, err)
+	var texts []string
+	for _, resource := range built.Resources() {
+		text, err := resource.AsYAML()
+		require.NoError(t, err)
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
+func decode(t *testing.T, keda *KEDA, texts []string) (objects []Object) {
+	t.Helper()
+	for _, text := range texts {
+		o, err := keda.Decode([]byte(text))
+		require.NoError(t, err)
+		objects = append(objects, o)
+	}
 	return objects
 }
 
-func repository(t *testing.T) filesys.FileSystem {
+var documented = regexp.MustCompile("(?m)^\\| `(\\w+)` \\|")
+
+// variables are those that docs/configuration.md lists, which is made from the code.
+func variables(t *testing.T) (names []string) {
 	t.Helper()
-	from, err := tree("../kubernetes")
+	text, err := os.ReadFile("../../docs/configuration.md")
 	require.NoError(t, err)
-	return from
-}
-
-func TestEveryObjectIsWhatItsReaderTakes(t *testing.T) {
-	for name := range kustomizations {
-		t.Run(name, func(t *testing.T) {
-			for _, object := range manifests(t, name) {
-				_, _, err := decode(object)
-				require.NoError(t, err)
-			}
-		})
+	for _, match := range documented.FindAllSubmatch(text, -1) {
+		names = append(names, string(match[1]))
 	}
-}
-
-func TestWhatNoReaderTakesIsFound(t *testing.T) {
-	for name, change := range map[string][2]string{
-		"a key of the controller's that is misspelt": {"temporalNamespace: default", "temporalNameSpace: default"},
-		"a key of a pod that is misspelt":            {"readOnlyRootFilesystem: true", "readOnlyRootFileSystem: true"},
-		"a key at the wrong depth":                   {"minReadySeconds: 10", "strategy: {minReadySeconds: 10}"},
-		"a number that is a word":                    {"containerPort: 8085", "containerPort: http"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			from := repository(t)
-			content, err := from.ReadFile(root + "/base/worker.yaml")
-			require.NoError(t, err)
-			require.Contains(t, string(content), change[0])
-			require.NoError(t, from.WriteFile(root+"/base/worker.yaml", []byte(strings.Replace(string(content), change[0], change[1], 1))))
-			objects, err := build(from, "base")
-			require.NoError(t, err)
-			require.True(t, slices.ContainsFunc(objects, func(object string) bool {
-				_, _, err := decode(object)
-				return err != nil
-			}), "nobody noticed")
-		})
-	}
-}
-
-// pod is the worker's pod of a kustomization, whatever makes it.
-func pod(t *testing.T, objects []string) core.PodTemplateSpec {
-	t.Helper()
-	for _, object := range objects {
-		_, decoded, err := decode(object)
-		require.NoError(t, err)
-		switch it := decoded.(type) {
-		case *workerDeployment:
-			return it.Spec.Template
-		case *apps.Deployment:
-			require.Subset(t, it.Spec.Template.Labels, it.Spec.Selector.MatchLabels, "the selector finds its pods")
-			return it.Spec.Template
-		}
-	}
-	t.Fatal("nothing makes pods")
-	return core.PodTemplateSpec{}
-}
-
-func TestThePodIsAsTightAsItCanBe(t *testing.T) {
-	for name := range kustomizations {
-		t.Run(name, func(t *testing.T) {
-			p := pod(t, manifests(t, name)).Spec
-			require.True(t, *p.SecurityContext.RunAsNonRoot)
-			require.Equal(t, core.SeccompProfileTypeRuntimeDefault, p.SecurityContext.SeccompProfile.Type)
-			require.False(t, *p.AutomountServiceAccountToken)
-			require.Len(t, p.Containers, 1)
-			c := p.Containers[0]
-			require.NotEmpty(t, c.Image)
-			require.True(t, *c.SecurityContext.ReadOnlyRootFilesystem)
-			require.False(t, *c.SecurityContext.AllowPrivilegeEscalation)
-			require.Equal(t, []core.Capability{"ALL"}, c.SecurityContext.Capabilities.Drop)
-			require.NotEmpty(t, c.Resources.Requests)
-			require.Contains(t, c.Resources.Limits, core.ResourceMemory)
-			require.Equal(t, "/readyz", c.StartupProbe.HTTPGet.Path)
-			require.Equal(t, "/readyz", c.ReadinessProbe.HTTPGet.Path)
-			require.Equal(t, "/healthz", c.LivenessProbe.HTTPGet.Path, "a worker that finishes its calls lives")
-			patience := time.Duration(c.StartupProbe.PeriodSeconds*c.StartupProbe.FailureThreshold) * time.Second
-			require.GreaterOrEqual(t, patience, 5*time.Minute, "a role takes minutes to reach the vault")
-		})
-	}
-}
-
-func TestOnAzureThePodHasAnIdentityAndNoSecret(t *testing.T) {
-	for name := range kustomizations {
-		if !strings.HasPrefix(name, "azure") {
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
-			objects := manifests(t, name)
-			p := pod(t, objects)
-			require.Equal(t, "CHANGE-ME.azurecr.io/tokenkeeper-worker:CHANGE-ME", p.Spec.Containers[0].Image)
-			require.Equal(t, "true", p.Labels["azure.workload.identity/use"])
-			variables := map[string]string{}
-			for _, v := range p.Spec.Containers[0].Env {
-				require.NotContains(t, variables, v.Name, "twice")
-				variables[v.Name] = v.Value
-			}
-			require.Equal(t, "workload", variables["TOKENKEEPER_AZURE_CREDENTIAL"])
-			require.Regexp(t, `^https://.*\.vault\.azure\.net$`, variables["KEY_VAULT_URL"])
-			known := documented(t)
-			for variable := range variables {
-				require.Contains(t, known, variable, "a variable that no page knows")
-			}
-			accounts := 0
-			for _, object := range objects {
-				_, decoded, err := decode(object)
-				require.NoError(t, err)
-				if account, ok := decoded.(*core.ServiceAccount); ok {
-					accounts++
-					require.Equal(t, p.Spec.ServiceAccountName, account.Name)
-					require.NotEmpty(t, account.Annotations["azure.workload.identity/client-id"])
-				}
-				require.NotContains(t, object, "kind: Secret\n")
-			}
-			require.Equal(t, 1, accounts)
-		})
-	}
-}
-
-func TestSelectorsFindThePods(t *testing.T) {
-	for name := range kustomizations {
-		t.Run(name, func(t *testing.T) {
-			objects := manifests(t, name)
-			labels := pod(t, objects).Labels
-			for _, object := range objects {
-				_, decoded, err := decode(object)
-				require.NoError(t, err)
-				if budget, ok := decoded.(*policy.PodDisruptionBudget); ok {
-					require.Subset(t, labels, budget.Spec.Selector.MatchLabels)
-				}
-			}
-		})
-	}
-}
-
-func TestNothingScalesWhatTheManifestFixes(t *testing.T) {
-	for _, name := range []string{"azure-keda", "azure-plain-keda"} {
-		for _, object := range manifests(t, name) {
-			var fixed struct {
-				Kind string
-				Spec struct{ Replicas *int }
-			}
-			require.NoError(t, yaml.Unmarshal([]byte(object), &fixed))
-			if fixed.Kind == "WorkerDeployment" || fixed.Kind == "Deployment" {
-				require.Nil(t, fixed.Spec.Replicas, "%s in %s", fixed.Kind, name)
-			}
-		}
-	}
-}
-
-// documented are the variables that docs/configuration.md has.
-func documented(t *testing.T) []string {
-	t.Helper()
-	page, err := os.ReadFile("../../docs/configuration.md")
-	require.NoError(t, err)
-	var names []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|").FindAllStringSubmatch(string(page), -1) {
-		names = append(names, row[1])
-	}
-	require.NotEmpty(t, names)
+	require.Contains(t, names, "KEY_VAULT_URL")
 	return names
 }

@@ -1,56 +1,79 @@
 package check
 
 import (
-	"errors"
 	"fmt"
 
-	keda "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
-	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-	apps "k8s.io/api/apps/v1"
-	core "k8s.io/api/core/v1"
-	networking "k8s.io/api/networking/v1"
-	policy "k8s.io/api/policy/v1"
-	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/json"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
 )
 
-// schemas are the types that each reader decodes its objects into, by apiVersion
-// and kind. A key that a type does not have is a mistake: the API server would
-// drop it without a word, or refuse it.
-var schemas = map[string]func() any{
-	"v1 Namespace":                                func() any { return &core.Namespace{} },
-	"v1 ServiceAccount":                           func() any { return &core.ServiceAccount{} },
-	"apps/v1 Deployment":                          func() any { return &apps.Deployment{} },
-	"policy/v1 PodDisruptionBudget":               func() any { return &policy.PodDisruptionBudget{} },
-	"networking.k8s.io/v1 NetworkPolicy":          func() any { return &networking.NetworkPolicy{} },
-	"keda.sh/v1alpha1 ScaledObject":               func() any { return &keda.ScaledObject{} },
-	"monitoring.coreos.com/v1 PodMonitor":         func() any { return &monitoring.PodMonitor{} },
-	"temporal.io/v1alpha1 WorkerDeployment":       func() any { return &workerDeployment{} },
-	"temporal.io/v1alpha1 Connection":             func() any { return &connection{} },
-	"temporal.io/v1alpha1 WorkerResourceTemplate": func() any { return &workerResourceTemplate{} },
+// Object is an object of a manifest that its schema allows.
+type Object struct {
+	Kind, Name string
+	// Typed is a pointer to the kind's Go type; nil for a ScaledObject.
+	Typed any
+	// Tree is the same as plain data.
+	Tree map[string]any
 }
 
-// decode reads an object strictly into its type.
-func decode(object string) (kind string, decoded any, err error) {
-	var head meta.TypeMeta
-	if err := yaml.Unmarshal([]byte(object), &head); err != nil {
-		return "", nil, err
+func (o Object) String() string { return o.Kind + " " + o.Name }
+
+// Decode decodes one object strictly and says what its schema does not allow.
+func (k *KEDA) Decode(text []byte) (Object, error) {
+	var o Object
+	if err := yaml.Unmarshal(text, &o.Tree); err != nil {
+		return o, err
 	}
-	kind = head.APIVersion + " " + head.Kind
-	schema, known := schemas[kind]
-	if !known {
-		return kind, nil, fmt.Errorf("%s is of no known schema; add its type to schemas", kind)
+	o.Kind, _ = o.Tree["kind"].(string)
+	metadata, _ := o.Tree["metadata"].(map[string]any)
+	o.Name, _ = metadata["name"].(string)
+	version, _ := o.Tree["apiVersion"].(string)
+	if version == "keda.sh/v1alpha1" && o.Kind == "ScaledObject" {
+		return o, k.problems(o)
 	}
-	decoded = schema()
-	text, err := yaml.YAMLToJSONStrict([]byte(object))
-	if err != nil {
-		return kind, nil, fmt.Errorf("%s: %w", kind, err)
+	o.Typed = newOf(version + " " + o.Kind)
+	if o.Typed == nil {
+		return o, fmt.Errorf("%s: nothing here knows the schema of %s; add it to deploy/check", o, version)
 	}
-	// As the API server does: capitals count.
-	unknown, err := json.UnmarshalStrict(text, decoded)
-	if err := errors.Join(append(unknown, err)...); err != nil {
-		return kind, nil, fmt.Errorf("%s: %w", kind, err)
+	if err := yaml.UnmarshalStrict(text, o.Typed); err != nil {
+		return o, fmt.Errorf("%s: %w", o, err)
 	}
-	return kind, decoded, nil
+	if judge, ok := o.Typed.(interface{ problems() error }); ok {
+		if err := judge.problems(); err != nil {
+			return o, fmt.Errorf("%s: %w", o, err)
+		}
+	}
+	if template, ok := o.Typed.(*WorkerResourceTemplate); ok {
+		inner := Object{Kind: "ScaledObject", Name: o.Name, Tree: template.Spec.Template}
+		return o, k.problems(inner.named())
+	}
+	return o, nil
+}
+
+func newOf(kind string) any {
+	switch kind {
+	case "apps/v1 Deployment":
+		return &appsv1.Deployment{}
+	case "v1 Namespace":
+		return &corev1.Namespace{}
+	case "v1 ServiceAccount":
+		return &corev1.ServiceAccount{}
+	case "policy/v1 PodDisruptionBudget":
+		return &policyv1.PodDisruptionBudget{}
+	case "networking.k8s.io/v1 NetworkPolicy":
+		return &networkingv1.NetworkPolicy{}
+	case "monitoring.coreos.com/v1 PodMonitor":
+		return &monitoringv1.PodMonitor{}
+	case "temporal.io/v1alpha1 Connection":
+		return &Connection{}
+	case "temporal.io/v1alpha1 WorkerDeployment":
+		return &WorkerDeployment{}
+	case "temporal.io/v1alpha1 WorkerResourceTemplate":
+		return &WorkerResourceTemplate{}
+	}
+	return nil
 }
