@@ -63,7 +63,7 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 			return err
 		}
 	}
-	text, err := c.read(ctx, file, "Refresh token, or a JSON answer in one line (not shown): ")
+	text, err := c.read(ctx, file, "Refresh token, or a JSON answer (not shown): ")
 	if err != nil {
 		return fmt.Errorf("read the token: %w", err)
 	}
@@ -73,8 +73,23 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 	if err := consent.CheckPerson(p, found.UserID, k.UserID); err != nil {
 		return err
 	}
-	superseded, err := c.put(ctx, p, k, "Ctrl-C ends it; then import again.")
+	// What was piped in may be nowhere else.
+	kept := c.Drawer.Keep(ctx, p.Account, k) == nil
+	safe := "Ctrl-C ends it; then import again."
+	if kept {
+		safe = "Ctrl-C loses nothing: it is kept sealed in " + c.Drawer.Path(a) + "."
+	}
+	superseded, err := c.put(ctx, p, k, safe)
+	if err == nil && kept {
+		err = c.Drawer.Forget(a)
+	}
 	switch {
+	case err != nil && kept:
+		c.say("The token is kept, sealed, in %s. To store it, run: %s", c.Drawer.Path(a), shell(append([]string{"starter", "authorize"}, flagsFor(a)...)...))
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		return err
 	case ctx.Err() != nil:
 		c.say("Interrupted. The token may not be in the vault; import it again.")
 		return errInterrupted

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -73,13 +74,36 @@ func (k *keyboard) secret(ctx context.Context, question string) (token.Secret, e
 }
 
 // all reads what is piped in, at most limit bytes and one more; at a terminal it
-// is one hidden line.
+// is one hidden line, or as many as JSON takes that begins in it: lines that were
+// left unread would be the shell's, which shows and remembers them.
 func (k *keyboard) all(ctx context.Context, question string, limit int64) (token.Secret, error) {
 	if _, ok := k.terminal(); ok {
-		return k.secret(ctx, question)
+		text, err := whole(limit, func(first bool) (string, error) {
+			if !first {
+				question = ""
+			}
+			line, err := k.secret(ctx, question)
+			return line.Reveal(), err
+		})
+		return token.NewSecret(text), err
 	}
 	text, err := until(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(k.lines, limit+1)) })
 	return token.NewSecret(string(text)), err
+}
+
+// whole reads a line, and further ones until JSON that begins with it is whole.
+func whole(limit int64, line func(first bool) (string, error)) (string, error) {
+	text, err := line(true)
+	for err == nil && strings.HasPrefix(text, "{") && !json.Valid([]byte(text)) && int64(len(text)) <= limit {
+		var next string
+		if next, err = line(false); err == nil {
+			text += "\n" + next
+		}
+	}
+	if errors.Is(err, io.EOF) && text != "" {
+		err = nil // whoever reads it says what is missing
+	}
+	return text, err
 }
 
 // until does a read that nothing can interrupt, and leaves it behind when ctx ends.

@@ -81,6 +81,10 @@ func (c *custodian) migrate(ctx context.Context, from token.Account, how asking,
 		c.say("The vault holds a consent at %s under the names of %s already.", p.Provider.Title, from)
 		err = end()
 	default:
+		// The old cron is ended between consent and vault, and that may take a while.
+		if err := c.Drawer.Try(); err != nil {
+			return fmt.Errorf("a consent could not be kept on this machine while the old workflow is ended: %w; set XDG_STATE_HOME to a folder that can be written", err)
+		}
 		how.ready = end
 		how.again = shell(append([]string{"starter", "migrate"}, flagsFor(from)...)...)
 		err = c.authorize(ctx, p, how)

@@ -100,6 +100,9 @@ func (c *custodian) storeKept(ctx context.Context, p consent.Place, found consen
 		c.say("A consent of %s, %s, was kept here because the vault did not take it. Another one has come since, so it is dropped.", p.Account, at)
 		return false, c.Drawer.Forget(p.Account)
 	}
+	if found.Client.ID != "" {
+		k.Client = token.Client{} // what the vault holds by now is no older
+	}
 	c.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", p.Account, at)
 	if _, err := c.hand(ctx, p, k, how, "Ctrl-C loses nothing: it stays kept."); err != nil {
 		c.sayLeft(p, how, true)

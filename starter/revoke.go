@@ -87,6 +87,12 @@ func stoppedInWords(a token.Account, stopped []string) string {
 // that finds no token tells of it. Where the provider cannot be told now, the
 // tokens stay readable, or nobody could tell it later.
 func (c *custodian) revoke(ctx context.Context, p consent.Place, stop func() error) error {
+	if _, kept, err := c.Drawer.Look(ctx, p.Account); err != nil {
+		return err
+	} else if kept {
+		return fmt.Errorf("a consent of %s is kept on this machine, in %s, because the vault has not taken it, and only it can end its grant; nothing was touched. Store it with: %s, and revoke then",
+			p.Account, c.Drawer.Path(p.Account), shell(append([]string{"starter", "authorize"}, flagsFor(p.Account)...)...))
+	}
 	var left []string
 	if err := stop(); err != nil {
 		if ctx.Err() != nil {
@@ -108,9 +114,6 @@ func (c *custodian) revoke(ctx context.Context, p consent.Place, stop func() err
 		c.say("Disabled: the current versions of %s and %s. Nothing was deleted.", p.Names.RefreshToken, p.Names.AccessToken)
 	} else {
 		c.say("Its tokens in the vault were disabled or absent before.")
-	}
-	if err := c.Drawer.Forget(p.Account); err != nil {
-		return err
 	}
 	if len(left) > 0 {
 		return fmt.Errorf("left to do: %s; run it again", strings.Join(left, ", "))

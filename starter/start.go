@@ -51,6 +51,9 @@ its own within the cron's period, always the same ones.`,
 		if cmd.Flags().Changed("account") {
 			return usageError{errors.New("--account and --accounts do not go together; put the account into the file")}
 		}
+		if cmd.Flags().Changed("secrets-of") {
+			return usageError{errors.New("--secrets-of and --accounts do not go together; start the accounts that have moved one by one")}
+		}
 		accounts, err := readAccounts(file, flags.provider)
 		if err != nil {
 			return usageError{err}

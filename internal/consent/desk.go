@@ -83,14 +83,16 @@ func CheckPerson(p Place, before, now string) error {
 }
 
 // Kept is what an earlier attempt left for the account. outdated says that
-// another consent came into the vault since, so that this one must not.
+// another consent came into the vault since, so that this one must not. Where
+// nothing could be read when this one was asked for, what is there now may be
+// older: the vault room tells.
 func (d Desk) Kept(ctx context.Context, p Place, found Found) (k Kept, exists, outdated bool, err error) {
 	k, exists, err = d.Drawer.Look(ctx, p.Account)
 	if err != nil || !exists {
 		return Kept{}, false, false, err
 	}
 	own := k.RefreshToken.Fingerprint()
-	return k, true, found.Consent != "" && found.Consent != k.Over && found.Consent != own, nil
+	return k, true, k.Over != "" && found.Consent != "" && found.Consent != k.Over && found.Consent != own, nil
 }
 
 // Put stores a consent and, where there are any, its client credentials. It tries

@@ -115,23 +115,24 @@ func TestAPutEndsWhereAPersonMustMendSomethingOrStopsIt(t *testing.T) {
 }
 
 func TestAKeptConsentIsOutdatedOnceAnotherCame(t *testing.T) {
-	desk, _, place := newDesk(t)
-	found, err := desk.Open(t.Context(), place)
-	require.NoError(t, err)
-	k := given
-	k.Over = found.Consent
-	require.NoError(t, desk.Drawer.Keep(t.Context(), place.Account, k))
-
+	const before = "0123456789abcdef"
 	for _, tc := range []struct {
-		name     string
-		consent  token.Fingerprint
-		outdated bool
+		name          string
+		over, consent token.Fingerprint
+		outdated      bool
 	}{
-		{"nothing came", k.Over, false},
-		{"it came itself", k.RefreshToken.Fingerprint(), false},
-		{"another came", "fedcba9876543210", true},
+		{"nothing came", before, before, false},
+		{"it came itself", before, given.RefreshToken.Fingerprint(), false},
+		{"another came", before, "fedcba9876543210", true},
+		{"nothing could be read before, and what is there may be older", "", "fedcba9876543210", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			desk, _, place := newDesk(t)
+			_, err := desk.Open(t.Context(), place)
+			require.NoError(t, err)
+			k := given
+			k.Over = tc.over
+			require.NoError(t, desk.Drawer.Keep(t.Context(), place.Account, k))
 			got, exists, outdated, err := desk.Kept(t.Context(), place, consent.Found{Consent: tc.consent})
 			require.NoError(t, err)
 			require.True(t, exists)

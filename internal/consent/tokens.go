@@ -42,6 +42,7 @@ type answer struct {
 	RefreshToken string          `json:"refresh_token"`
 	ExpiresAt    json.RawMessage `json:"expires_at"`
 	UserID       json.RawMessage `json:"user_id"`
+	Userid       json.RawMessage `json:"userid"` // Withings'
 	Body         *answer         `json:"body"`
 }
 
@@ -59,6 +60,9 @@ func parseAnswer(text string, now time.Time) (token.Pair, error) {
 	}
 	if wrong := wrongToken(a.RefreshToken); wrong != "" {
 		return token.Pair{}, errors.New("its refresh_token: " + wrong)
+	}
+	if len(a.UserID) == 0 {
+		a.UserID = a.Userid
 	}
 	pair := token.Pair{RefreshToken: token.NewSecret(a.RefreshToken), UserID: strings.Trim(string(a.UserID), `"`)}
 	if pair.UserID == "null" {

@@ -20,7 +20,7 @@ func TestTokensAreReadAsPeopleHaveThem(t *testing.T) {
 		{"an answer as RFC 6749 has it", `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1","expires_in":3600,"token_type":"Bearer"}`, "fake-refresh-1", "", ""},
 		{"an answer of Fitbit's", `{"access_token":"fake-access-1","expires_in":28800,"refresh_token":"fake-refresh-1","scope":"sleep","user_id":"FAKE01"}`, "fake-refresh-1", "", "FAKE01"},
 		{"an answer of Strava's", `{"expires_at":1795262400,"refresh_token":"fake-refresh-1","access_token":"fake-access-1","athlete":{"id":1}}`, "fake-refresh-1", "fake-access-1", ""},
-		{"an answer of Withings'", `{"status":0,"body":{"userid":"1","access_token":"fake-access-1","refresh_token":"fake-refresh-1"}}`, "fake-refresh-1", "", ""},
+		{"an answer of Withings'", `{"status":0,"body":{"userid":"1","access_token":"fake-access-1","refresh_token":"fake-refresh-1"}}`, "fake-refresh-1", "", "1"},
 		{"with an access token that has expired", `{"expires_at":"1595262400","refresh_token":"fake-refresh-1","access_token":"fake-access-1","user_id":null}`, "fake-refresh-1", "", ""},
 		{"with a user by number", `{"refresh_token":"fake-refresh-1","user_id":12345}`, "fake-refresh-1", "", "12345"},
 	} {

@@ -94,6 +94,10 @@ func judgeRevocation(p Provider, a Answer) error {
 	if a.Status >= 200 && a.Status < 300 || kind == GrantDead || a.Status == http.StatusBadRequest && code == "invalid_token" {
 		return nil
 	}
+	if a.Status == http.StatusUnauthorized && (p.Revocation == RevokeByAccess || p.Revocation == RevokeByBearer) {
+		// The access token has lapsed, and no other try of it will do.
+		kind = Rejected
+	}
 	failure := &Failure{Provider: p.Name, Op: revoking, Kind: kind, Status: a.Status, Detail: detail, RetryAfter: retryAfter(p, kind, a)}
 	if kind == ClientWrong {
 		failure.Fix = fix(p, kind, code)

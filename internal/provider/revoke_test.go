@@ -126,3 +126,16 @@ func TestARevocationWithoutAnAnswerIsUnreachable(t *testing.T) {
 	require.ErrorAs(t, provider.NewClient(nil).Revoke(t.Context(), p, fakeClient, grantInForce), &failure)
 	require.Equal(t, provider.Unreachable, failure.Kind)
 }
+
+func TestALapsedAccessTokenCannotEndAGrantAndIsNotTriedAgain(t *testing.T) {
+	for _, name := range []string{"strava", "whoop"} {
+		p := revokedAt(t, name, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+			reply(w, `{"message":"Authorization Error"}`)
+		})
+		var failure *provider.Failure
+		require.ErrorAs(t, provider.NewClient(nil).Revoke(t.Context(), p, fakeClient, grantInForce), &failure)
+		require.False(t, failure.Kind.Retryable(), name)
+		require.Contains(t, failure.Error(), "have the person remove the app's access")
+	}
+}

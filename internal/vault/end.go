@@ -18,10 +18,14 @@ func (v *Vault) Tokens(ctx context.Context, n Names) (token.Pair, error) {
 	if err != nil && !unreadable(err) {
 		return token.Pair{}, err
 	}
+	if access.foreign(n) {
+		access = Secret{} // the account has moved, and this is none of n's
+	}
 	return token.Pair{RefreshToken: held.Value, AccessToken: access.Value, UserID: held.UserID}, nil
 }
 
 // Disable keeps the two current tokens from being read, and deletes nothing. It
+// leaves another provider's alone. It
 // reports whether there was anything left to disable.
 func (v *Vault) Disable(ctx context.Context, n Names) (disabled bool, err error) {
 	for _, name := range []string{n.RefreshToken, n.AccessToken} {
@@ -31,6 +35,8 @@ func (v *Vault) Disable(ctx context.Context, n Names) (disabled bool, err error)
 			continue
 		case err != nil:
 			return disabled, err
+		case current.foreign(n):
+			continue
 		}
 		if err := v.secrets.DisableVersion(ctx, name, current.Version); err != nil {
 			return disabled, err
@@ -38,6 +44,12 @@ func (v *Vault) Disable(ctx context.Context, n Names) (disabled bool, err error)
 		disabled = true
 	}
 	return disabled, nil
+}
+
+// foreign reports whether a version's tags give it to another provider.
+func (s Secret) foreign(n Names) bool {
+	issuer := s.Tags[tagProvider]
+	return issuer != "" && n.Provider != "" && issuer != n.Provider
 }
 
 // unreadable reports whether nobody can read the secret as it is.

@@ -83,3 +83,23 @@ func (r *room) tagsOf(e vault.Entry) map[string]string {
 	elsewhere.store(e)
 	return elsewhere.top(names.RefreshToken).Tags
 }
+
+func TestEndingWhatWasLeftBehindTouchesNothingOfTheMovedAccount(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 3)
+	held := r.move()
+	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
+	issued := vault.Entry{Account: a, Provenance: held.Provenance, Pair: token.Pair{AccessToken: token.NewSecret("fake-access-of-google"), ObtainedAt: old.entry(9).ObtainedAt}}
+	_, err := r.vault.Store(t.Context(), moved, issued, run)
+	require.NoError(t, err)
+	r.secrets.Disable(moved.RefreshToken) // so that Load cannot see whose it is
+
+	pair, err := r.vault.Tokens(t.Context(), names)
+	require.NoError(t, err)
+	require.True(t, pair.AccessToken.Empty(), "another provider's token is handed out")
+	_, err = r.vault.Disable(t.Context(), names)
+	require.NoError(t, err)
+	top, err := r.secrets.Get(t.Context(), moved.AccessToken, "")
+	require.NoError(t, err, "it was disabled")
+	require.Equal(t, "fake-access-of-google", top.Value.Reveal())
+}
