@@ -208,6 +208,8 @@ func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
 	s.setCurrent(deployment, "v1")
 	run := a.refreshHeld()
 	require.NoError(t, old.Signal(syscall.SIGTERM))
+	// Before that it may still be handed the next task, and not live to do it.
+	s.eventually("the worker is stopping", func() bool { return strings.Contains(old.Output(), "stopping; calls in flight finish first") })
 	a.release()
 	<-old.Ended()
 	require.Zero(t, old.ExitCode())
