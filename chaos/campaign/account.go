@@ -41,40 +41,46 @@ func (c *campaign) asked(ctx context.Context, a *account) error {
 	return c.consent(a)
 }
 
-// lose writes down that an account's live refresh token is in nobody's hands,
-// and how that came about.
+// lose writes down that an account's live refresh token is in nobody's hands.
 func (c *campaign) lose(ctx context.Context, a *account, detected bool) error {
 	l := Loss{Account: a.name, Issued: c.Provider.Audit(a.user).Live, Detected: detected}
 	kept, err := c.target.holds(ctx, a, l.Issued)
 	if err != nil {
 		return fmt.Errorf("look for the lost token of %s: %w", a.name, err)
 	}
-	committed := c.clock.wall(rotation(c.Provider.Events(a.user), l.Issued))
-	c.mu.Lock()
-	kill, killed := within(committed, c.kills)
-	l.Cause = cause(committed, kept, c.kills, c.outages)
-	c.mu.Unlock()
-	if killed {
-		l.KilledAfter = float64(kill.At.Sub(committed).Microseconds()) / 1000
-	}
+	l.kept, l.committed = kept, c.clock.wall(rotation(c.Provider.Events(a.user), l.Issued))
 	c.count(func(r *Report) {
 		r.Lost++
-		switch l.Cause {
-		case OnItsWay:
-			r.LostOnItsWay++
-		case InHand:
-			r.LostInHand++
-		case InOutage:
-			r.LostInOutage++
-		default:
-			r.Unexplained++
-		}
 		if !detected {
 			r.Undetected++
 		}
 		r.Losses = append(r.Losses, l)
 	})
 	return nil
+}
+
+// explain says of every loss how it came about, once it is known how long pairs
+// were on their way.
+func (c *campaign) explain(slowest time.Duration) {
+	c.count(func(r *Report) {
+		for i := range r.Losses {
+			l := &r.Losses[i]
+			l.Cause = cause(l.committed, l.kept, c.kills, c.outages, gapAtMost(slowest))
+			if kill, killed := next(l.committed, c.kills); killed {
+				l.KilledAfter = float64(kill.At.Sub(l.committed).Microseconds()) / 1000
+			}
+			switch l.Cause {
+			case OnItsWay:
+				r.LostOnItsWay++
+			case InHand:
+				r.LostInHand++
+			case InOutage:
+				r.LostInOutage++
+			default:
+				r.Unexplained++
+			}
+		}
+	})
 }
 
 // rotation is when the provider issued a refresh token, by its own clock.

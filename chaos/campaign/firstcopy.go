@@ -22,6 +22,8 @@ type FirstCopy struct {
 	Pairs    uint64  `json:"pairs"`
 	MedianMS float64 `json:"median_ms"`
 	P99MS    float64 `json:"p99_ms"`
+	// SlowestMS bounds the slowest: it is the end of that one's bucket.
+	SlowestMS float64 `json:"slowest_ms,omitempty"`
 }
 
 // firstCopies adds up the histograms of workers that are no more.
@@ -72,7 +74,7 @@ func (f *firstCopies) add(h *dto.Histogram) {
 }
 
 func (f *firstCopies) summary() *FirstCopy {
-	return &FirstCopy{Pairs: f.pairs, MedianMS: tenths(f.quantile(0.5)), P99MS: tenths(f.quantile(0.99))}
+	return &FirstCopy{Pairs: f.pairs, MedianMS: tenths(f.quantile(0.5)), P99MS: tenths(f.quantile(0.99)), SlowestMS: tenths(f.slowest())}
 }
 
 // quantile interpolates within a bucket. Beyond the last bucket it is that
@@ -90,6 +92,17 @@ func (f *firstCopies) quantile(q float64) float64 {
 		return 0
 	}
 	return lower
+}
+
+// slowest is the end of the last bucket that holds a pair.
+func (f *firstCopies) slowest() float64 {
+	last := 0.0
+	for _, bound := range slices.Sorted(maps.Keys(f.upTo)) {
+		if f.upTo[bound] > f.upTo[last] {
+			last = bound
+		}
+	}
+	return last
 }
 
 func tenths(ms float64) float64 { return math.Round(ms*10) / 10 }

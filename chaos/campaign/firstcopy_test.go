@@ -16,6 +16,7 @@ func TestTheFirstCopiesOfAllWorkersAreAddedUp(t *testing.T) {
 	require.EqualValues(t, 10, got.Pairs)
 	require.InDelta(t, 7.5, got.MedianMS, 0.001)
 	require.InDelta(t, 10, got.P99MS, 0.001)
+	require.InDelta(t, 10, got.SlowestMS, 0.001)
 }
 
 func TestWithoutAPairThereIsNoGap(t *testing.T) {

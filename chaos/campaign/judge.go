@@ -17,17 +17,28 @@ type Kill struct{ At, Gone time.Time }
 // it, the request was on its way, and a provider does not notice who hung up.
 // After it, the answer was on its way and then the pair on its way to Temporal;
 // what is lost later than that was dropped by somebody alive. The margins are for
-// a busy machine: the longest gap seen on one was a tenth of a second.
+// a busy machine.
 const (
 	requestAtMost = halfway + 100*time.Millisecond
-	gapAtMost     = halfway + 350*time.Millisecond
+	leastGap      = 350 * time.Millisecond
 )
+
+// gapAtMost is the longest that a pair may have been on its way to Temporal: the
+// longest that any pair of the campaign was that got there, on a machine that was
+// busier than the margin allows for.
+func gapAtMost(slowest time.Duration) time.Duration { return halfway + max(leastGap, slowest) }
 
 // within finds the kill that fell between the request and the moment when a
 // living process would have put the pair somewhere safe.
-func within(committed time.Time, kills []Kill) (Kill, bool) {
+func within(committed time.Time, kills []Kill, gap time.Duration) (Kill, bool) {
+	k, found := next(committed, kills)
+	return k, found && k.At.Before(committed.Add(gap))
+}
+
+// next finds the first kill that the request, the answer or the pair met.
+func next(committed time.Time, kills []Kill) (Kill, bool) {
 	for _, k := range kills {
-		if k.Gone.After(committed.Add(-requestAtMost)) && k.At.Before(committed.Add(gapAtMost)) {
+		if k.Gone.After(committed.Add(-requestAtMost)) {
 			return k, true
 		}
 	}
@@ -57,8 +68,8 @@ const aWrite = 2 * halfwayVault
 // says that it is somewhere after all. Who has the answer in hand while the vault
 // takes no writes loses it to the outage, whether or not it is killed before the
 // outage is over.
-func cause(committed time.Time, kept bool, kills []Kill, outages []Outage) Cause {
-	kill, killed := within(committed, kills)
+func cause(committed time.Time, kept bool, kills []Kill, outages []Outage, gap time.Duration) Cause {
+	kill, killed := within(committed, kills, gap)
 	switch {
 	case kept:
 		return Unexplained

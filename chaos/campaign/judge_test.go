@@ -26,11 +26,11 @@ func TestALossIsExplainedOnlyByAKillAroundTheProvidersCommit(t *testing.T) {
 		{"a kill while the request was on its way", []Kill{kill(-30*time.Millisecond, -20*time.Millisecond)}, true},
 		{"the process was about to die when the provider committed", []Kill{kill(-time.Millisecond, time.Millisecond)}, true},
 		{"a kill while the answer was on its way", []Kill{kill(20*time.Millisecond, 30*time.Millisecond)}, true},
-		{"a kill when the pair had been safe for long", []Kill{kill(gapAtMost, gapAtMost+time.Millisecond)}, false},
+		{"a kill when the pair had been safe for long", []Kill{kill(gapAtMost(0), gapAtMost(0)+time.Millisecond)}, false},
 		{"one of many", []Kill{kill(-time.Minute, -time.Minute), kill(time.Millisecond, 2*time.Millisecond), kill(time.Minute, time.Minute)}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, found := within(committed, tc.kills)
+			_, found := within(committed, tc.kills, gapAtMost(0))
 			require.Equal(t, tc.want, found)
 		})
 	}
@@ -67,9 +67,18 @@ func TestALossHasOneCause(t *testing.T) {
 		{"answered when it was over", false, nil, outage(-time.Second, answered), Unexplained},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.Equal(t, tc.want, cause(committed, tc.kept, tc.kills, tc.outages))
+			require.Equal(t, tc.want, cause(committed, tc.kept, tc.kills, tc.outages, gapAtMost(0)))
 		})
 	}
+}
+
+func TestALossLaterThanAnyPairTookIsExplainedByNothing(t *testing.T) {
+	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	kills := []Kill{{committed.Add(time.Second), committed.Add(time.Second + time.Millisecond)}}
+	require.Equal(t, Unexplained, cause(committed, false, kills, nil, gapAtMost(leastGap)))
+	require.Equal(t, Unexplained, cause(committed, false, kills, nil, gapAtMost(900*time.Millisecond)))
+	require.Equal(t, InHand, cause(committed, false, kills, nil, gapAtMost(time.Second)), "on a machine where others took as long")
+	require.Equal(t, Unexplained, cause(committed, true, kills, nil, gapAtMost(time.Second)), "there is a copy")
 }
 
 // The line of an account: a consent, two rotations, a new consent, a rotation.

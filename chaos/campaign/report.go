@@ -51,11 +51,14 @@ type Report struct {
 type Loss struct {
 	Account string            `json:"account"`
 	Issued  token.Fingerprint `json:"issued"`
-	// KilledAfter is from the provider's commit to the kill that explains the
-	// loss, in milliseconds; negative where the request was still on its way.
+	// KilledAfter is from the provider's commit to the next kill, in milliseconds;
+	// negative where the request was still on its way.
 	KilledAfter float64 `json:"killed_after_ms"`
 	Cause       Cause   `json:"cause"`
 	Detected    bool    `json:"detected"`
+
+	committed time.Time
+	kept      bool // somewhere other than in the vault
 }
 
 // Details are what a person wants to know beside the line, a line each.
@@ -69,8 +72,8 @@ func (r Report) Details() []string {
 			r.LostOnItsWay, r.LostInHand, r.LostInOutage, r.Unexplained, r.Undetected))
 	}
 	if f := r.FirstCopy; f != nil {
-		lines = append(lines, fmt.Sprintf("from the provider's answer to the first durable copy: median %.1f ms, p99 %.1f ms, over %d pairs",
-			f.MedianMS, f.P99MS, f.Pairs))
+		lines = append(lines, fmt.Sprintf("from the provider's answer to the first durable copy: median %.1f ms, p99 %.1f ms, none over %.0f ms, over %d pairs",
+			f.MedianMS, f.P99MS, f.SlowestMS, f.Pairs))
 	}
 	return lines
 }

@@ -15,11 +15,11 @@ func TestTheReportIsOneLine(t *testing.T) {
 
 func TestTheDetailsTellWhatCouldHaveBeenHelped(t *testing.T) {
 	require.Empty(t, campaign.Report{}.Details())
-	r := campaign.Report{Repeated: 4, Lost: 5, LostOnItsWay: 1, LostInHand: 2, LostInOutage: 1, Unexplained: 1, FirstCopy: &campaign.FirstCopy{Pairs: 431, MedianMS: 8.83, P99MS: 74.5}}
+	r := campaign.Report{Repeated: 4, Lost: 5, LostOnItsWay: 1, LostInHand: 2, LostInOutage: 1, Unexplained: 1, FirstCopy: &campaign.FirstCopy{Pairs: 431, MedianMS: 8.83, P99MS: 74.5, SlowestMS: 25}}
 	require.Equal(t, []string{
 		"4 answers repeated by the provider",
 		"of the lost, 1 killed while the request or the answer was on its way, 2 with the answer in hand, 1 while the vault took no writes, 1 unexplained; 0 not detected",
-		"from the provider's answer to the first durable copy: median 8.8 ms, p99 74.5 ms, over 431 pairs",
+		"from the provider's answer to the first durable copy: median 8.8 ms, p99 74.5 ms, none over 25 ms, over 431 pairs",
 	}, r.Details())
 }
 
