@@ -232,9 +232,12 @@ func (c *campaign) run(ctx context.Context) error {
 	if err := c.audit(ctx); err != nil {
 		return err
 	}
+	var slowest time.Duration
 	if c.options.Target == TokenKeeper {
 		c.report.FirstCopy = c.copies.summary()
+		slowest = time.Duration(c.report.FirstCopy.SlowestMS * float64(time.Millisecond))
 	}
+	c.explain(slowest)
 	c.report.Seconds = int(time.Since(began).Seconds())
 	return nil
 }

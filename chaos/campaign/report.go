@@ -99,6 +99,8 @@ func (r Report) Verdict() error {
 	if r.Replay != time.Duration(0).String() {
 		count(r.Lost, "tokens lost although the provider repeats its answers")
 	}
+	// Each loss has one cause, or nobody has looked for it.
+	count(r.Lost-r.LostOnItsWay-r.LostInHand-r.LostInOutage-r.Unexplained, "tokens lost of which the campaign does not say how")
 	count(r.Unexplained, "tokens lost outside the gap between the provider's commit and Temporal's word")
 	count(r.LostInOutage, "tokens lost because the vault took no writes for a while")
 	count(r.Undetected, "tokens lost without anybody being told")
