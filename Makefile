@@ -41,10 +41,10 @@ test-lowkey-vault: temporal ## Test against Lowkey Vault as well, which others w
 
 .PHONY: test-cluster
 test-cluster: temporal ## Test against a Temporal server on PostgreSQL, which it builds from source
-	@go run ./internal/sim/cmd/getcluster .bin
+	@go run ./internal/testenv/cmd/getcluster .bin
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
 		TOKENKEEPER_TEST_TEMPORAL=cluster TOKENKEEPER_TEMPORAL_SERVERS='$(CURDIR)/.bin' \
-		go test -race -count=1 -timeout 30m ./internal/sim/cluster ./workflows ./activities ./worker ./starter ./chaos
+		go test -race -count=1 -timeout 30m ./internal/testenv/temporal ./workflows ./activities ./worker ./starter ./chaos
 
 .PHONY: lint
 lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
@@ -58,7 +58,7 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 
 .PHONY: temporal
 temporal: ## Put a Temporal CLI into .bin/: the installed one, or one built from source
-	@go run ./internal/sim/cmd/gettemporal '$(TEMPORAL)'
+	@go run ./internal/testenv/cmd/gettemporal '$(TEMPORAL)'
 
 KILLS    ?= 200
 REPLAY   ?= 2m

@@ -16,16 +16,18 @@ import (
 
 const module = "tokenkeeper"
 
-// product lists the rooms of internal/ that the product is made of.
+// product lists the layers of internal/ that the product is made of.
 var product = []string{
 	"internal/token", "internal/provider", "internal/seal", "internal/vault", "internal/config", "internal/telemetry",
 	"internal/consent",
 }
 
-// rooms are the only folders that hold packages, each with the rooms that it
-// may import besides itself. Imports point downward only. What stands in for
-// the outside world (internal/sim) is for the demo, the campaigns and tests.
-var rooms = map[string][]string{
+// layers are the only folders that hold packages, each with the layers that it
+// may import besides itself. Imports point downward only. The simulators of
+// providers and vaults (internal/sim) and what tests run on (internal/testenv) are
+// for the demo, the campaigns and tests; a simulator does not know the test
+// environment.
+var layers = map[string][]string{
 	"internal/token":     {},
 	"internal/provider":  {"internal/token"},
 	"internal/seal":      {"internal/token"},
@@ -34,15 +36,16 @@ var rooms = map[string][]string{
 	"internal/telemetry": {"internal/token"},
 	"internal/consent":   {"internal/token", "internal/provider", "internal/seal", "internal/vault"},
 	"internal/sim":       product,
+	"internal/testenv":   with(product, "internal/sim"),
 
 	"activities": product,
 	"workflows":  with(product, "activities"),
 	"worker":     with(product, "activities", "workflows"),
 	"starter":    with(product, "activities", "workflows"),
 
-	"demo":  with(product, "activities", "workflows", "internal/sim"),
-	"chaos": with(product, "activities", "workflows", "internal/sim"),
-	"bench": with(product, "activities", "workflows", "internal/sim"),
+	"demo":  with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
+	"chaos": with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
+	"bench": with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
 }
 
 // pkg is what "go list -json" says of a package, as far as it matters here.
@@ -53,7 +56,7 @@ type pkg struct {
 	XTestImports []string
 }
 
-func TestPackagesKeepToTheirRooms(t *testing.T) {
+func TestImportsPointDown(t *testing.T) {
 	require.Empty(t, strings.Join(violations(listPackages(t)), "\n"))
 }
 
@@ -65,23 +68,26 @@ func TestViolationsAreNamed(t *testing.T) {
 	}{
 		{"the domain imports nothing of ours",
 			pkg{ImportPath: "tokenkeeper/internal/token", Imports: []string{"fmt", "tokenkeeper/internal/vault"}},
-			"tokenkeeper/internal/token imports tokenkeeper/internal/vault, but internal/token may import none of our rooms"},
+			"tokenkeeper/internal/token imports tokenkeeper/internal/vault, but internal/token may import none of our layers"},
 		{"an edge does not know the activities",
 			pkg{ImportPath: "tokenkeeper/internal/vault/keyvault", Imports: []string{"tokenkeeper/activities"}},
 			"tokenkeeper/internal/vault/keyvault imports tokenkeeper/activities, but internal/vault may import only internal/token, internal/seal"},
 		{"activities do not know the workflows",
 			pkg{ImportPath: "tokenkeeper/activities", Imports: []string{"tokenkeeper/workflows"}},
 			"activities may import only"},
-		{"the product does not know the stand-ins",
+		{"a simulator does not know the test environment",
+			pkg{ImportPath: "tokenkeeper/internal/sim/authserver", Imports: []string{"tokenkeeper/internal/testenv/process"}},
+			"tokenkeeper/internal/sim/authserver imports tokenkeeper/internal/testenv/process"},
+		{"the product does not know the simulators",
 			pkg{ImportPath: "tokenkeeper/worker", Imports: []string{"tokenkeeper/internal/sim/authserver"}},
 			"tokenkeeper/worker imports tokenkeeper/internal/sim/authserver"},
-		{"tests may use the stand-ins",
+		{"tests may use the simulators",
 			pkg{ImportPath: "tokenkeeper/worker", XTestImports: []string{"tokenkeeper/internal/sim/authserver"}},
 			""},
 		{"tests point downward as well",
 			pkg{ImportPath: "tokenkeeper/internal/seal", XTestImports: []string{"tokenkeeper/workflows"}},
 			"tests of tokenkeeper/internal/seal import tokenkeeper/workflows"},
-		{"packages of one room may import one another",
+		{"packages of one layer may import one another",
 			pkg{ImportPath: "tokenkeeper/internal/vault/keyvault", Imports: []string{"tokenkeeper/internal/vault"}},
 			""},
 		{"the demo may use everything below it",
@@ -90,12 +96,12 @@ func TestViolationsAreNamed(t *testing.T) {
 		{"other people's packages are free",
 			pkg{ImportPath: "tokenkeeper/internal/token", Imports: []string{"crypto/sha256", "tokenkeeperlike/thing"}},
 			""},
-		{"no other rooms",
+		{"no other layers",
 			pkg{ImportPath: "tokenkeeper/internal/utils"},
-			"tokenkeeper/internal/utils is in no room"},
-		{"a room's name is the whole name",
+			"tokenkeeper/internal/utils is in no layer"},
+		{"a layer's name is the whole name",
 			pkg{ImportPath: "tokenkeeper/workerpool"},
-			"tokenkeeper/workerpool is in no room"},
+			"tokenkeeper/workerpool is in no layer"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			found := violations([]pkg{tc.pkg})
@@ -110,45 +116,45 @@ func TestViolationsAreNamed(t *testing.T) {
 }
 
 // violations names every import that does not point downward, and every package
-// outside the rooms.
+// outside the layers.
 func violations(packages []pkg) []string {
 	var found []string
 	for _, p := range packages {
-		room := roomOf(p.ImportPath)
-		if room == "" {
-			found = append(found, fmt.Sprintf("%s is in no room; put it into one, or add the room to the table in architecture_test.go", p.ImportPath))
+		layer := layerOf(p.ImportPath)
+		if layer == "" {
+			found = append(found, fmt.Sprintf("%s is in no layer; put it into one, or add the layer to the table in architecture_test.go", p.ImportPath))
 			continue
 		}
-		allowed := rooms[room]
+		allowed := layers[layer]
 		for _, imported := range p.Imports {
-			if !allows(room, allowed, imported) {
-				found = append(found, fmt.Sprintf("%s imports %s, but %s may import %s", p.ImportPath, imported, room, only(allowed)))
+			if !allows(layer, allowed, imported) {
+				found = append(found, fmt.Sprintf("%s imports %s, but %s may import %s", p.ImportPath, imported, layer, only(allowed)))
 			}
 		}
-		inTests := with(allowed, "internal/sim")
+		inTests := with(allowed, "internal/sim", "internal/testenv")
 		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
-			if !allows(room, inTests, imported) {
-				found = append(found, fmt.Sprintf("tests of %s import %s, but those of %s may import %s", p.ImportPath, imported, room, only(inTests)))
+			if !allows(layer, inTests, imported) {
+				found = append(found, fmt.Sprintf("tests of %s import %s, but those of %s may import %s", p.ImportPath, imported, layer, only(inTests)))
 			}
 		}
 	}
 	return found
 }
 
-func allows(room string, allowed []string, imported string) bool {
+func allows(layer string, allowed []string, imported string) bool {
 	if !strings.HasPrefix(imported, module+"/") {
 		return true
 	}
-	target := roomOf(imported)
-	return target == room || slices.Contains(allowed, target)
+	target := layerOf(imported)
+	return target == layer || slices.Contains(allowed, target)
 }
 
-// roomOf is the room that a package of ours is in; empty when there is none.
-func roomOf(importPath string) string {
+// layerOf is the layer that a package of ours is in; empty when there is none.
+func layerOf(importPath string) string {
 	inside := strings.TrimPrefix(importPath, module+"/")
-	for room := range rooms {
-		if inside == room || strings.HasPrefix(inside, room+"/") {
-			return room
+	for layer := range layers {
+		if inside == layer || strings.HasPrefix(inside, layer+"/") {
+			return layer
 		}
 	}
 	return ""
@@ -156,7 +162,7 @@ func roomOf(importPath string) string {
 
 func only(allowed []string) string {
 	if len(allowed) == 0 {
-		return "none of our rooms"
+		return "none of our layers"
 	}
 	return "only " + strings.Join(allowed, ", ")
 }

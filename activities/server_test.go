@@ -20,20 +20,19 @@ import (
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/stacktest"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/vault"
 )
 
 // shared is what all tests of this package stand on.
-var shared stacktest.Shared
+var shared testenv.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Around(m).Run()) }
 
 // cluster is a worker in this process over a real Temporal server, a vault over
 // TLS and a provider over HTTP.
 type cluster struct {
-	*stack.Stack
+	*testenv.System
 	t      *testing.T
 	client client.Client
 }
@@ -42,7 +41,7 @@ func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	server := shared.Temporal(t)
 	unique := fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
-	s, err := stack.Start(t.Context(), stack.Options{Dir: t.TempDir(), Temporal: server, TaskQueue: unique})
+	s, err := testenv.Start(t.Context(), testenv.Options{Dir: t.TempDir(), Temporal: server, TaskQueue: unique})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NoError(t, s.CreateAccount(""))
@@ -67,7 +66,7 @@ func newCluster(t *testing.T) *cluster {
 	require.NoError(t, w.Start())
 	t.Cleanup(acts.Drain)
 	t.Cleanup(w.Stop)
-	return &cluster{Stack: s, t: t, client: c}
+	return &cluster{System: s, t: t, client: c}
 }
 
 // interrupted is a refresh that stops before the pair is stored. With a lost
@@ -129,7 +128,7 @@ func TestAServerHasThePairBeforeTheVaultDoes(t *testing.T) {
 	run := c.start("", nil)
 	called := result[activities.Called](c, run, "CallFitbit")
 	c.terminate(run)
-	require.Equal(t, c.Provider.Audit(stack.UserOf("")).Live, called.Provenance.Fingerprint)
+	require.Equal(t, c.Provider.Audit(testenv.UserOf("")).Live, called.Provenance.Fingerprint)
 	require.Equal(t, 1, c.Provider.Stats().Total.Calls[authserver.Token], "completing oneself costs no attempt")
 	require.Len(t, c.Vault.Versions("RefreshToken"), 1)
 	require.Empty(t, c.Vault.Versions("AccessToken"))
@@ -143,7 +142,7 @@ func TestARunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 	c.terminate(run)
 	c.Provider.Release("")
 	eventually(t, func() bool { return c.Provider.IsLive(c.Held("")) })
-	require.Equal(t, 1, c.Provider.Audit(stack.UserOf("")).Generation)
+	require.Equal(t, 1, c.Provider.Audit(testenv.UserOf("")).Generation)
 }
 
 func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -58,7 +58,7 @@ func (s *system) fitbit() issuer {
 // consentOf does the same for an account whose name the row has chosen.
 func (s *system) consentOf(name string, at issuer) account {
 	s.t.Helper()
-	a := account{s, at, name, stack.UserOf(name)}
+	a := account{s, at, name, testenv.UserOf(name)}
 	a.put(at.consents(a.user))
 	return a
 }
@@ -71,7 +71,7 @@ func (a account) put(refreshToken string) {
 }
 
 // secret is the vault's name for the account's secret of the given kind.
-func (a account) secret(kind string) string { return a.at.prefix + stack.SecretName(a.name, kind) }
+func (a account) secret(kind string) string { return a.at.prefix + testenv.SecretName(a.name, kind) }
 
 func (a account) workflowID() string { return "refresh-" + a.name }
 

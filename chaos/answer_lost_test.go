@@ -9,7 +9,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -40,7 +40,7 @@ func replayReturnsThePair(t *testing.T, kill kill) {
 		"reuse revokes": {ReuseRevokes: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{Provider: provider})
+			s := newSystem(t, testenv.Options{Provider: provider})
 			a := s.consent()
 			run := kill(a)
 			w := s.work()
@@ -64,7 +64,7 @@ func TestF03PassingRefusalAfterTheAnswerWasLostIsNotFinal(t *testing.T) {
 		"410": {Endpoint: authserver.Token, Answer: authserver.Status, Status: http.StatusGone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{})
+			s := newSystem(t, testenv.Options{})
 			a := s.consent()
 			run := killedBeforeTheAnswer(a)
 			require.NoError(t, a.Provider.Inject(refusal))
@@ -87,7 +87,7 @@ func lossIsToldOnce(t *testing.T, kill kill) {
 		"reuse revokes": {ReplayWindow: authserver.NoReplay, ReuseRevokes: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{Provider: provider})
+			s := newSystem(t, testenv.Options{Provider: provider})
 			a := s.consent()
 			refreshToken := a.Held(a.name)
 			run := kill(a, everyFewSeconds)

@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 )
 
 // cancel asks the run to end and waits until that is in its history.
@@ -28,7 +28,7 @@ func (r run) cancelled() {
 }
 
 func TestF15RunCancelledWhileItLoadsSpendsNothing(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
 	consented := s.Held(a.name)
@@ -43,7 +43,7 @@ func TestF15RunCancelledWhileItLoadsSpendsNothing(t *testing.T) {
 }
 
 func TestF15RunCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -57,7 +57,7 @@ func TestF15RunCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
 }
 
 func TestF15RunCancelledDuringACallWhoseAnswerIsLostAsksOnceMore(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
 	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Commit: true, Hold: true, Answer: authserver.Reset}))
@@ -72,7 +72,7 @@ func TestF15RunCancelledDuringACallWhoseAnswerIsLostAsksOnceMore(t *testing.T) {
 }
 
 func TestF15RunCancelledWhileItStoresStoresThePairFirst(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()

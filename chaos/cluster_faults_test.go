@@ -8,14 +8,13 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/stacktest"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
 func TestF14PostgresKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
-	c := stacktest.OwnCluster(t)
-	s := newSystem(t, stack.Options{Temporal: c.Temporal, Provider: authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}})
+	c := testenv.OwnCluster(t)
+	s := newSystem(t, testenv.Options{Temporal: c.Temporal, Provider: authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -36,8 +35,8 @@ func TestF14PostgresKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
 func TestF14PairSurvivesTheDeathOfPostgresBetweenCallAndStore(t *testing.T) {
 	for name, serverToo := range map[string]bool{"of PostgreSQL alone": false, "of PostgreSQL and server alike": true} {
 		t.Run(name, func(t *testing.T) {
-			c := stacktest.OwnCluster(t)
-			s := newSystem(t, stack.Options{Temporal: c.Temporal, Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+			c := testenv.OwnCluster(t)
+			s := newSystem(t, testenv.Options{Temporal: c.Temporal, Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 			a := s.consent()
 			doomed := s.work()
 			run := a.refreshHeld()

@@ -11,7 +11,7 @@ import (
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -46,7 +46,7 @@ func newKeptAt(t *testing.T, p provider.Provider) keptAt {
 	require.NoError(t, err)
 	ahead := &atomic.Int64{}
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-	return keptAt{newSystem(t, stack.Options{Provider: authserver.Options{Provider: imitated, Now: now}}), p, ahead}
+	return keptAt{newSystem(t, testenv.Options{Provider: authserver.Options{Provider: imitated, Now: now}}), p, ahead}
 }
 
 // consent has a new person consent.

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/sim/hydra"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/testenv/hydra"
 )
 
 const (
@@ -44,7 +44,7 @@ func (s *system) secretIn(text string) bool {
 
 // system is one row's own vault, provider and workers, on the shared server.
 type system struct {
-	*stack.Stack
+	*testenv.System
 	t        *testing.T
 	temporal client.Client
 }
@@ -53,25 +53,25 @@ type system struct {
 // Directory, worker, task queue and, where o names none, the Temporal server are
 // filled in. At the end its workers are killed, and their logs are searched for
 // secrets and data races.
-func newSystem(t *testing.T, o stack.Options) *system {
+func newSystem(t *testing.T, o testenv.Options) *system {
 	t.Helper()
 	t.Parallel()
 	if o.Temporal == nil {
 		o.Temporal = shared.Temporal(t)
 	}
 	o.Dir, o.WorkerBinary, o.TaskQueue = t.TempDir(), shared.Worker(t), unique("queue")
-	running, err := stack.Start(t.Context(), o)
+	running, err := testenv.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop()) })
 	c, err := running.Temporal.Dial()
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	return &system{Stack: running, t: t, temporal: c}
+	return &system{System: running, t: t, temporal: c}
 }
 
 // work starts one more worker and waits until it is ready. Further variables
 // override the environment that the system gives it.
-func (s *system) work(further ...string) *stack.Worker {
+func (s *system) work(further ...string) *testenv.Worker {
 	s.t.Helper()
 	w, err := s.StartWorker(s.t.Context(), nil, further...)
 	if w != nil {
@@ -82,7 +82,7 @@ func (s *system) work(further ...string) *stack.Worker {
 }
 
 // inspect ends a worker and reads what it printed.
-func (s *system) inspect(w *stack.Worker) {
+func (s *system) inspect(w *testenv.Worker) {
 	w.Kill()
 	said := w.Output()
 	require.NotContains(s.t, said, "DATA RACE")
@@ -107,7 +107,7 @@ func (s *system) eventually(what string, holds func() bool) {
 
 // metric reads one of a worker's counts, by the series' name and one of its
 // labels; 0 where the worker has not counted it yet.
-func (s *system) metric(w *stack.Worker, series, label, value string) int {
+func (s *system) metric(w *testenv.Worker, series, label, value string) int {
 	s.t.Helper()
 	answer, err := http.Get(w.HTTP + "/metrics")
 	require.NoError(s.t, err)

@@ -9,7 +9,7 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -73,7 +73,7 @@ func TestWorkerCutOffFromTemporalWithHydrasAnswerPresentsNoTokenTwice(t *testing
 
 // inHand starts a run whose worker ends up with a pair that it can give to nobody,
 // and has a second worker get another pair for the same token, which is kept back.
-func (h *hydraSystem) inHand(a account) (r run, first *stack.Worker, mend func()) {
+func (h *hydraSystem) inHand(a account) (r run, first *testenv.Worker, mend func()) {
 	h.t.Helper()
 	temporal := h.linkTo(h.Temporal.Address())
 	vault := h.linkTo(strings.TrimPrefix(h.Vault.URL(), "https://"))
@@ -90,7 +90,7 @@ func (h *hydraSystem) inHand(a account) (r run, first *stack.Worker, mend func()
 }
 
 // says waits until a worker has logged a message.
-func (h *hydraSystem) says(w *stack.Worker, message string) {
+func (h *hydraSystem) says(w *testenv.Worker, message string) {
 	h.t.Helper()
 	h.eventually("a worker says: "+message, func() bool { return strings.Contains(w.Output(), message) })
 }

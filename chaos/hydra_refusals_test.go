@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/sim/hydra"
+	"tokenkeeper/internal/testenv/hydra"
 	"tokenkeeper/internal/token"
 )
 

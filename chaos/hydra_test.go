@@ -14,9 +14,8 @@ import (
 	"golang.org/x/oauth2"
 
 	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/sim/hydra"
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/stacktest"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/testenv/hydra"
 	"tokenkeeper/internal/token"
 )
 
@@ -39,7 +38,7 @@ type hydraSystem struct {
 // for as long as grace says; 0 for never.
 func newHydraSystem(t *testing.T, style provider.AuthStyle, grace time.Duration) *hydraSystem {
 	t.Helper()
-	h := &hydraSystem{system: newSystem(t, stack.Options{}), style: style}
+	h := &hydraSystem{system: newSystem(t, testenv.Options{}), style: style}
 	var err error
 	h.hydra, err = hydra.Start(t.Context(), hydra.Options{Binary: hydraBinary(t), Dir: t.TempDir(), Grace: grace})
 	require.NoError(t, err)
@@ -87,7 +86,7 @@ func (h *hydraSystem) store(client token.Client) {
 }
 
 // work starts one more worker that knows Hydra.
-func (h *hydraSystem) work(further ...string) *stack.Worker {
+func (h *hydraSystem) work(further ...string) *testenv.Worker {
 	h.t.Helper()
 	return h.system.work(append(further, "TOKENKEEPER_PROVIDERS="+h.providers)...)
 }
@@ -155,7 +154,7 @@ var builtHydra struct {
 
 func hydraBinary(t *testing.T) string {
 	t.Helper()
-	hasC, err := stacktest.HasCCompiler(t.Context())
+	hasC, err := testenv.HasCCompiler(t.Context())
 	require.NoError(t, err)
 	if !hasC {
 		t.Skip("no C compiler, which Hydra's SQLite needs")

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -18,7 +18,7 @@ func everyFewSeconds(o *client.StartWorkflowOptions) { o.CronSchedule = "@every 
 // asksForConsentOnce asserts that the cron which began with the given run fails
 // until the person consents again, that it tells a person once at each end of
 // the incident, and that until then the vault's only refresh token stays as it is.
-func (a account) asksForConsentOnce(w *stack.Worker, first run, refreshToken string) {
+func (a account) asksForConsentOnce(w *testenv.Worker, first run, refreshToken string) {
 	a.t.Helper()
 	second := first.next()
 	for _, failed := range []run{first, second} {
@@ -48,7 +48,7 @@ func (a account) asksForConsentOnce(w *stack.Worker, first run, refreshToken str
 
 // toldOnce asserts that a person was told of an incident of this account once,
 // by an error in the log and by the metric.
-func (a account) toldOnce(w *stack.Worker, reason string) {
+func (a account) toldOnce(w *testenv.Worker, reason string) {
 	a.t.Helper()
 	lines := a.said(w, "needs a person")
 	require.Len(a.t, lines, 1)
@@ -59,7 +59,7 @@ func (a account) toldOnce(w *stack.Worker, reason string) {
 
 // said gives the lines about this account, with the given message, that a worker
 // has logged.
-func (a account) said(w *stack.Worker, message string) []map[string]any {
+func (a account) said(w *testenv.Worker, message string) []map[string]any {
 	a.t.Helper()
 	var found []map[string]any
 	for text := range strings.Lines(w.Output()) {

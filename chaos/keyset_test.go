@@ -12,7 +12,7 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -43,7 +43,7 @@ func (r run) sealedWith() seal.KeyID {
 }
 
 func TestF18PairSealedBeforeTheKeysetWasRotatedIsStoredAfterwards(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	run := a.unstored()
 	rotated := s.rotate()
@@ -59,7 +59,7 @@ func TestF18PairSealedBeforeTheKeysetWasRotatedIsStoredAfterwards(t *testing.T) 
 }
 
 func TestF18WorkerWithTheOldKeysetOpensWhatANewerOneSealed(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -100,7 +100,7 @@ func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{})
+			s := newSystem(t, testenv.Options{})
 			a := s.consent()
 			s.work()
 			read := time.Now()
@@ -127,7 +127,7 @@ func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
 }
 
 func TestF18WorkerDoesNotReplaceADeletedKeyset(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	run := a.unstored()
 	require.NoError(t, s.Vault.Delete(seal.SecretName))

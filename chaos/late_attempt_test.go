@@ -12,14 +12,14 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
 // The provider repeats an answer until its tokens are used, and revokes the grant
 // at the sight of the spent token after that: what a late attempt sends costs it.
 func TestF17AttemptThatWakesAfterItsDeadlineSendsNothing(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReuseRevokes: true}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReuseRevokes: true}})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	zombie := s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -29,7 +29,7 @@ func TestF17AttemptThatWakesAfterItsDeadlineSendsNothing(t *testing.T) {
 	run := a.refresh()
 	a.held()
 	// The second attempt looks for an escrowed pair first, and is frozen at that.
-	secret := stack.SecretName(a.name, "RefreshToken")
+	secret := testenv.SecretName(a.name, "RefreshToken")
 	reads := func() int { return s.Vault.Counts().ByName[strings.ToLower(secret)][keyvault.OpGet] }
 	before := reads()
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpGet, Name: secret, Times: 1, DelayBefore: 3 * time.Second})

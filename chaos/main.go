@@ -23,8 +23,7 @@ import (
 	"time"
 
 	"tokenkeeper/chaos/campaign"
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/testenv/temporal"
 )
 
 // both is the name for the two targets side by side.
@@ -88,7 +87,7 @@ func start() int {
 }
 
 func run(ctx context.Context, o campaign.Options, targets []campaign.Target) (reports []campaign.Report, err error) {
-	cli, err := temporalcli.FindOrBuild(ctx, os.Stderr)
+	cli, err := temporal.FindOrBuild(ctx, os.Stderr)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +96,7 @@ func run(ctx context.Context, o campaign.Options, targets []campaign.Target) (re
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if o.Temporal, err = stack.StartTemporal(ctx, cli, dir, 0, 0); err != nil {
+	if o.Temporal, err = temporal.StartTemporal(ctx, cli, dir, 0, 0); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, o.Temporal.Stop()) }()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/vault"
 )
 
@@ -63,6 +63,6 @@ func (s *system) temporalCLI(args ...string) {
 // consentAgain has the account's person consent once more, which ends the grant
 // before, and gives the refresh token instead of storing it.
 func (a account) consentAgain() (refreshToken string) {
-	refreshToken, _ = a.Provider.CreateGrant(stack.UserOf(a.name))
+	refreshToken, _ = a.Provider.CreateGrant(testenv.UserOf(a.name))
 	return refreshToken
 }

@@ -8,12 +8,12 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
 func TestF02NoAnswerThatIsNoPairIsStoredAndTheReplayReturnsThePair(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	s.work()
 	type trial struct {
 		name      string
@@ -60,7 +60,7 @@ func TestF02NoAnswerThatIsNoPairIsStoredAndTheReplayReturnsThePair(t *testing.T)
 }
 
 func TestF06RateLimitIsWaitedOut(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	s.work()
 	const wait = 7 * time.Second
 	runs := map[string]run{}

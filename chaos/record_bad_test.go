@@ -17,7 +17,7 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
@@ -95,7 +95,7 @@ var failedPaths = []recording{
 		p.record(first)
 		p.recordAs("needs-consent-still", second)
 		fresh, _ := p.Provider.CreateGrant(p.user)
-		_, err := p.Vault.Put(stack.SecretName(p.name, "RefreshToken"), fresh)
+		_, err := p.Vault.Put(testenv.SecretName(p.name, "RefreshToken"), fresh)
 		require.NoError(p.t, err)
 		healed := second
 		p.eventually("the cron is green again", func() bool {
@@ -116,14 +116,14 @@ var failedPaths = []recording{
 	}},
 	{"fails-with-malformed-secret", authserver.Options{}, func(p path) {
 		p.work()
-		_, err := p.Vault.Put(stack.SecretName(p.name, "RefreshToken"), "the password of the coffee machine")
+		_, err := p.Vault.Put(testenv.SecretName(p.name, "RefreshToken"), "the password of the coffee machine")
 		require.NoError(p.t, err)
 		p.fails(p.refresh(), activities.MalformedSecret)
 	}},
 	{"fails-with-foreign-secret", authserver.Options{}, func(p path) {
 		p.work()
 		p.refresh().result()
-		name := stack.SecretName(p.name, "RefreshToken")
+		name := testenv.SecretName(p.name, "RefreshToken")
 		tags := maps.Clone(p.Vault.Versions(name)[1].Tags)
 		tags["provider"] = "google-health"
 		_, err := p.secrets().Set(p.t.Context(), name, token.NewSecret(p.Vault.Versions(name)[1].Value), vault.Properties{Tags: tags})

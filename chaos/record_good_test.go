@@ -13,7 +13,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -75,7 +75,7 @@ var goodPaths = []recording{
 	}},
 	{"recovered-from-the-vault", noReplay, func(p path) {
 		p.work()
-		name := stack.SecretName(p.name, "RefreshToken")
+		name := testenv.SecretName(p.name, "RefreshToken")
 		p.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayBefore: 10 * time.Second})
 		late := p.refresh()
 		p.eventually("the first run has read the refresh token", func() bool {
@@ -140,7 +140,7 @@ var goodPaths = []recording{
 	{"superseded", authserver.Options{}, func(p path) {
 		p.work()
 		r := p.refreshHeld()
-		_, err := p.Vault.Put(stack.SecretName(p.name, "RefreshToken"), p.consentAgain())
+		_, err := p.Vault.Put(testenv.SecretName(p.name, "RefreshToken"), p.consentAgain())
 		require.NoError(p.t, err)
 		p.release()
 		require.Equal(p.t, workflows.Superseded, r.result().Outcome)

@@ -18,8 +18,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/histories"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/testenv/replay"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
@@ -56,7 +56,7 @@ type recording struct {
 }
 
 func (r recording) play(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: r.provider})
+	s := newSystem(t, testenv.Options{Provider: r.provider})
 	r.run(path{s.consentOf(r.name, s.fitbit()), r.name})
 }
 
@@ -67,11 +67,11 @@ func (p path) record(r run) { p.recordAs(p.path, r) }
 // it replays and gives nothing away.
 func (p path) recordAs(name string, r run) {
 	p.t.Helper()
-	text, err := histories.Scrub(&historypb.History{Events: r.history()}, r.TaskQueue())
+	text, err := replay.Scrub(&historypb.History{Events: r.history()}, r.TaskQueue())
 	require.NoError(p.t, err)
-	h, err := histories.Read(text)
+	h, err := replay.Read(text)
 	require.NoError(p.t, err)
-	require.NoError(p.t, histories.Replay(h, workflows.Type, (&workflows.Workflows{}).RefreshTokens))
+	require.NoError(p.t, replay.Replay(h, workflows.Type, (&workflows.Workflows{}).RefreshTokens))
 	host, err := os.Hostname()
 	require.NoError(p.t, err)
 	plain := string(text) + h.String()
@@ -117,7 +117,7 @@ func (p path) claim(generation int) {
 	value := token.NewSecret("fake-refresh-token-of-nobody")
 	tags := maps.Clone(p.refreshVersions()[0].Tags)
 	tags["generation"], tags["parent"], tags["fingerprint"] = strconv.Itoa(generation), tags["fingerprint"], string(value.Fingerprint())
-	_, err := p.secrets().Set(p.t.Context(), stack.SecretName(p.name, "RefreshToken"), value, vault.Properties{Tags: tags})
+	_, err := p.secrets().Set(p.t.Context(), testenv.SecretName(p.name, "RefreshToken"), value, vault.Properties{Tags: tags})
 	require.NoError(p.t, err)
 }
 

@@ -11,16 +11,16 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
 func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	s.work()
 	// Both runs read generation 0 before either leaves its intent record there.
-	name := stack.SecretName(a.name, "RefreshToken")
+	name := testenv.SecretName(a.name, "RefreshToken")
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayBefore: 10 * time.Second})
 	late := a.refresh()
 	s.eventually("the first run has read the refresh token", func() bool {
@@ -38,11 +38,11 @@ func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *tes
 }
 
 func TestF07InvalidGrantWhileTheOtherRunsPairIsOnItsWayAsksNobodyForConsent(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	w := s.work()
 	// Both runs read generation 0 before either leaves its intent record there.
-	name := stack.SecretName(a.name, "RefreshToken")
+	name := testenv.SecretName(a.name, "RefreshToken")
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayBefore: 5 * time.Second})
 	late := a.refresh()
 	s.eventually("the first run has read the refresh token", func() bool {
@@ -62,7 +62,7 @@ func TestF07InvalidGrantWhileTheOtherRunsPairIsOnItsWayAsksNobodyForConsent(t *t
 }
 
 func TestF08InvalidGrantForRealAsksForConsentOnceAndHealsAfterIt(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	refreshToken := a.Held(a.name)
 	w := s.work()
@@ -73,7 +73,7 @@ func TestF08InvalidGrantForRealAsksForConsentOnceAndHealsAfterIt(t *testing.T) {
 }
 
 func TestF09RefusedClientFailsAsSuchAndNamesTheFix(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	refreshToken := a.Held(a.name)
 	w := s.work()
@@ -92,7 +92,7 @@ func TestF09RefusedClientFailsAsSuchAndNamesTheFix(t *testing.T) {
 }
 
 func TestF09RetiredProviderFailsAsSuchAndNamesItsSuccessor(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	refreshToken := a.Held(a.name)
 	w := s.work()
@@ -107,7 +107,7 @@ func TestF09RetiredProviderFailsAsSuchAndNamesItsSuccessor(t *testing.T) {
 }
 
 func TestF09AnotherPersonsTokensAreNeverStored(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	w := s.work()
 	a.refresh().result() // from here on the vault knows whose tokens they are

@@ -12,7 +12,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -56,7 +56,7 @@ func (r run) triedOnce() {
 }
 
 func TestF19RunEndsOnTheVersionThatItBeganOn(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	deployment := unique("deployment")
 	old := s.work(version(deployment, "v1")...)
@@ -81,7 +81,7 @@ func TestF19RunEndsOnTheVersionThatItBeganOn(t *testing.T) {
 
 // onlyOn asserts that the run was decided on one version, and that one worker
 // acted for it.
-func (r run) onlyOn(build string, w *stack.Worker) {
+func (r run) onlyOn(build string, w *testenv.Worker) {
 	r.t.Helper()
 	for _, e := range r.history() {
 		if decided := e.GetWorkflowTaskCompletedEventAttributes(); decided != nil {
@@ -92,7 +92,7 @@ func (r run) onlyOn(build string, w *stack.Worker) {
 }
 
 func TestF19CronIsRolledForwardAndBackWithoutARetry(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	deployment := unique("deployment")
 	v1 := s.work(version(deployment, "v1")...)
@@ -120,7 +120,7 @@ func TestF19CronIsRolledForwardAndBackWithoutARetry(t *testing.T) {
 	for i, c := range []struct {
 		run
 		build string
-		by    *stack.Worker
+		by    *testenv.Worker
 	}{{first, "v1", v1}, {second, "v2", v2}, {third, "v2", v2}, {fourth, "v1", v1}} {
 		require.Equal(t, workflows.Refreshed, c.result().Outcome, "run %d", i+1)
 		c.onlyOn(c.build, c.by)
@@ -131,9 +131,9 @@ func TestF19CronIsRolledForwardAndBackWithoutARetry(t *testing.T) {
 }
 
 func TestF19RampSplitsTheAccountsAndNoRun(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	deployment := unique("deployment")
-	workers := map[string]*stack.Worker{"v1": s.work(version(deployment, "v1")...)}
+	workers := map[string]*testenv.Worker{"v1": s.work(version(deployment, "v1")...)}
 	s.setCurrent(deployment, "v1")
 	// Only where the queues are in use does the server wait until v2 listens on
 	// both, that for decisions and that for activities.
@@ -157,7 +157,7 @@ func TestF19RampSplitsTheAccountsAndNoRun(t *testing.T) {
 
 // abandoned is a cron's run whose pair is in its history and nowhere else, and
 // whose version has no worker any more; v2 is current and has one.
-func (s *system) abandoned(a account, deployment string) (left run, successor *stack.Worker) {
+func (s *system) abandoned(a account, deployment string) (left run, successor *testenv.Worker) {
 	s.t.Helper()
 	old := s.work(version(deployment, "v1")...)
 	s.setCurrent(deployment, "v1")
@@ -176,7 +176,7 @@ func (s *system) abandoned(a account, deployment string) (left run, successor *s
 }
 
 func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	deployment := unique("deployment")
 	left, successor := s.abandoned(a, deployment)
@@ -201,7 +201,7 @@ func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing
 }
 
 func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	deployment := unique("deployment")
 	old := s.work(version(deployment, "v1")...)

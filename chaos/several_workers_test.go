@@ -10,7 +10,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -18,8 +18,8 @@ func TestWorkersShareTheLoadAndTheDeathOfAnyIsInvisible(t *testing.T) {
 	t.Parallel()
 	for workers, accounts := range map[int]int{2: 20, 4: 32} {
 		t.Run(fmt.Sprintf("%d workers", workers), func(t *testing.T) {
-			s := newSystem(t, stack.Options{})
-			var team []*stack.Worker
+			s := newSystem(t, testenv.Options{})
+			var team []*testenv.Worker
 			for range workers {
 				team = append(team, s.work())
 			}

@@ -11,12 +11,12 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
 func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	leaving := s.work()
 	run := a.refreshHeld()
@@ -34,7 +34,7 @@ func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
 }
 
 func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	leaving := s.work("TEMPORAL_ADDRESS="+temporal.address(), "TOKENKEEPER_STOP_TIMEOUT=30s")
@@ -66,7 +66,7 @@ func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) 
 	t.Parallel()
 	for activity, slow := range map[string]keyvault.Operation{"LoadSecrets": keyvault.OpUpdate, "StoreSecrets": keyvault.OpSet} {
 		t.Run(activity, func(t *testing.T) {
-			s := newSystem(t, stack.Options{Provider: unforgiving})
+			s := newSystem(t, testenv.Options{Provider: unforgiving})
 			a := s.consent()
 			leaving := s.work()
 			s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: slow, Name: a.secret("RefreshToken"), Times: 1, DelayBefore: 5 * time.Second})

@@ -9,8 +9,7 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/stacktest"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -22,7 +21,7 @@ func TestF13WorkerCutOffFromTemporalPutsThePairIntoTheVault(t *testing.T) {
 		"and a second try would revoke the grant": {ReplayWindow: authserver.NoReplay, ReuseRevokes: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{Provider: provider})
+			s := newSystem(t, testenv.Options{Provider: provider})
 			a := s.consent()
 			temporal := s.linkTo(s.Temporal.Address())
 			w := s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -53,7 +52,7 @@ func TestF13WorkerCutOffFromTemporalPutsThePairIntoTheVault(t *testing.T) {
 }
 
 func TestF13LinkThatReturnsInTimeLetsTheRunGoOnWithTheSamePair(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -70,7 +69,7 @@ func TestF13LinkThatReturnsInTimeLetsTheRunGoOnWithTheSamePair(t *testing.T) {
 }
 
 func TestF13LostWordOfTemporalMakesNoSecondVersion(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -89,7 +88,7 @@ func TestF13LostWordOfTemporalMakesNoSecondVersion(t *testing.T) {
 }
 
 func TestF14TemporalKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
-	s := newSystem(t, stack.Options{Temporal: stacktest.OwnTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}})
+	s := newSystem(t, testenv.Options{Temporal: testenv.OwnTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -111,7 +110,7 @@ func TestF14TemporalKilledWithTheAnswerOnItsWayAndTheRunGoesOn(t *testing.T) {
 }
 
 func TestF14PairSurvivesTheDeathOfTemporalAndOfTheWorkerTogether(t *testing.T) {
-	s := newSystem(t, stack.Options{Temporal: stacktest.OwnTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Temporal: testenv.OwnTemporal(t), Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	doomed := s.work()
 	run := a.refreshHeld()

@@ -11,7 +11,7 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -46,7 +46,7 @@ func (r run) resetTo(activity string) run {
 }
 
 func TestF16RunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -61,7 +61,7 @@ func TestF16RunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 }
 
 func TestF16NextRunWaitsForACallFromTheTerminatedRunsEnd(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	s.work()
 	require.NoError(t, s.Provider.Inject(authserver.Fault{
@@ -99,7 +99,7 @@ func (a account) unstored() run {
 }
 
 func TestF16PairOfATerminatedRunIsStoredByTheNext(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	a.unstored().terminate()
 	s.work()
@@ -117,7 +117,7 @@ func TestF16RunResetDuringTheCallDoesNotShowTheSpentTokenAgain(t *testing.T) {
 	t.Parallel()
 	for _, activity := range []string{"LoadSecrets", "CallFitbit"} {
 		t.Run("to before "+activity, func(t *testing.T) {
-			s := newSystem(t, stack.Options{Provider: unforgiving})
+			s := newSystem(t, testenv.Options{Provider: unforgiving})
 			a := s.consent()
 			s.work()
 			reset := a.refreshHeld().resetTo(activity)
@@ -139,7 +139,7 @@ func TestF16PairOfARunThatWasResetIsStored(t *testing.T) {
 		"StoreSecrets": workflows.Refreshed,
 	} {
 		t.Run("to before "+activity, func(t *testing.T) {
-			s := newSystem(t, stack.Options{Provider: unforgiving})
+			s := newSystem(t, testenv.Options{Provider: unforgiving})
 			a := s.consent()
 			reset := a.unstored().resetTo(activity)
 			s.work()

@@ -12,7 +12,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -44,7 +44,7 @@ func (a account) linear(generation int) {
 }
 
 func TestF17SecondRunWaitsForTheCallOfTheFirst(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	s.work()
 	first := a.refreshHeld()
@@ -59,13 +59,13 @@ func TestF17SecondRunWaitsForTheCallOfTheFirst(t *testing.T) {
 }
 
 func TestF17RunsThatLoadTheSameGrantKeepTheGenerationsLinear(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
 	s.work()
 	// All have read the grant before the first of them leaves its intent record.
 	s.Vault.Inject(keyvault.Fault{
-		Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: stack.SecretName(a.name, "RefreshToken"),
+		Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: testenv.SecretName(a.name, "RefreshToken"),
 		Times: 4, DelayBefore: 2 * time.Second,
 	})
 	var runs []run
@@ -83,13 +83,13 @@ func TestF17RunsThatLoadTheSameGrantKeepTheGenerationsLinear(t *testing.T) {
 }
 
 func TestF17LateWriteOfASpentTokenIsFoundOut(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: unforgiving})
+	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
 	s.work()
 	// The first write of generation 1 takes effect long after its writer has given
 	// it up.
 	s.Vault.Inject(keyvault.Fault{
-		Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: stack.SecretName(a.name, "RefreshToken"),
+		Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: testenv.SecretName(a.name, "RefreshToken"),
 		Times: 1, DelayBefore: 35 * time.Second,
 	})
 	require.EqualValues(t, 1, a.refresh().result().Generation)
@@ -104,7 +104,7 @@ func TestF17LateWriteOfASpentTokenIsFoundOut(t *testing.T) {
 }
 
 func TestF17WorkerFrozenWithTheAnswerOnItsWayWakesUpOvertaken(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	zombie := s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -125,7 +125,7 @@ func TestF17WorkerFrozenWithTheAnswerOnItsWayWakesUpOvertaken(t *testing.T) {
 }
 
 func TestF17WorkerFrozenWithThePairInHandWakesUpOvertaken(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	vault := s.linkTo(strings.TrimPrefix(s.Vault.URL(), "https://"))

@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -26,7 +26,7 @@ func TestF10VaultThatFailsAtLoadLeavesTheTokenUnspent(t *testing.T) {
 		"unavailable":   {keyvault.Fault{Kind: keyvault.Unavailable}, "503 Service Unavailable"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{})
+			s := newSystem(t, testenv.Options{})
 			a := s.consent()
 			s.work()
 			consented := s.Held(a.name)
@@ -46,7 +46,7 @@ func TestF10VaultThatFailsAtLoadLeavesTheTokenUnspent(t *testing.T) {
 }
 
 func TestF10VaultThatIsDownAtLoadLeavesTheTokenUnspent(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
 	s.Vault.Stop()
@@ -70,7 +70,7 @@ func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
 		"answers lost":  {Kind: keyvault.Reset, Operation: keyvault.OpWrites},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{})
+			s := newSystem(t, testenv.Options{})
 			a := s.consent()
 			s.work()
 			run := a.refreshHeld()
@@ -89,7 +89,7 @@ func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
 }
 
 func TestF11PairOutlivesAVaultThatIsDownAndTheWorkerThatGotThePair(t *testing.T) {
-	s := newSystem(t, stack.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
 	a := s.consent()
 	doomed := s.work()
 	run := a.refreshHeld()
@@ -133,10 +133,10 @@ func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSystem(t, stack.Options{})
+			s := newSystem(t, testenv.Options{})
 			a := s.consent()
 			s.work()
-			secret := stack.SecretName(a.name, "RefreshToken")
+			secret := testenv.SecretName(a.name, "RefreshToken")
 			c.spoil(a, secret)
 			failure := a.refresh().failure()
 			require.Equal(t, c.fails, failure.Type())
@@ -153,10 +153,10 @@ func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T)
 }
 
 func TestF12NameReusedForSomethingElseFailsTheRunBeforeAnythingIsSpent(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
-	secret := stack.SecretName(a.name, "RefreshToken")
+	secret := testenv.SecretName(a.name, "RefreshToken")
 	consented := s.Held(a.name)
 	_, err := s.Vault.Put(secret, "the password of the coffee machine")
 	require.NoError(t, err)
@@ -175,13 +175,13 @@ func TestF12NameReusedForSomethingElseFailsTheRunBeforeAnythingIsSpent(t *testin
 }
 
 func TestF12SecretsDeletedWhileThePairIsOnItsWayAreRecovered(t *testing.T) {
-	s := newSystem(t, stack.Options{Vault: keyvault.Options{DeletionDelay: 2 * time.Second}})
+	s := newSystem(t, testenv.Options{Vault: keyvault.Options{DeletionDelay: 2 * time.Second}})
 	a := s.consent()
 	s.work()
 	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
 	run := a.refreshHeld()
-	require.NoError(t, s.Vault.Delete(stack.SecretName(a.name, "RefreshToken")))
-	require.NoError(t, s.Vault.Delete(stack.SecretName(a.name, "AccessToken")))
+	require.NoError(t, s.Vault.Delete(testenv.SecretName(a.name, "RefreshToken")))
+	require.NoError(t, s.Vault.Delete(testenv.SecretName(a.name, "AccessToken")))
 	a.release()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
@@ -190,26 +190,26 @@ func TestF12SecretsDeletedWhileThePairIsOnItsWayAreRecovered(t *testing.T) {
 }
 
 func TestF12SecretDisabledWhileThePairIsOnItsWayKeepsThePair(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
 	spent := a.refreshVersions()[0].ID
-	require.NoError(t, s.Vault.SetEnabled(stack.SecretName(a.name, "RefreshToken"), spent, false))
+	require.NoError(t, s.Vault.SetEnabled(testenv.SecretName(a.name, "RefreshToken"), spent, false))
 	a.release()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
 	require.Equal(t, 1, a.calls())
-	require.NoError(t, s.Vault.SetEnabled(stack.SecretName(a.name, "RefreshToken"), spent, true))
+	require.NoError(t, s.Vault.SetEnabled(testenv.SecretName(a.name, "RefreshToken"), spent, true))
 	a.nothingLost(1)
 }
 
 func TestF12NameReusedForANewConsentOutranksThePairOnItsWay(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
-	secret := stack.SecretName(a.name, "RefreshToken")
+	secret := testenv.SecretName(a.name, "RefreshToken")
 	require.NoError(t, s.Vault.Delete(secret))
 	s.az("DELETE", "/deletedsecrets/"+secret)
 	consented := a.consentAgain()

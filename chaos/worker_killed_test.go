@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -18,11 +18,11 @@ import (
 const forGood = time.Hour
 
 func TestF01WorkerKilledWhileItLoadsLeavesTheTokenUnspent(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	doomed := s.work()
 	// The intent record is written, and the worker does not hear of it.
-	name := stack.SecretName(a.name, "RefreshToken")
+	name := testenv.SecretName(a.name, "RefreshToken")
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayAfter: forGood})
 	run := a.refresh()
 	s.eventually("the intent record is written", func() bool { return a.refreshVersions()[0].Tags["refresh-run-id"] == run.runID })
@@ -38,7 +38,7 @@ func TestF01WorkerKilledWhileItLoadsLeavesTheTokenUnspent(t *testing.T) {
 }
 
 func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	doomed := s.work()
 	// Kept back before it takes effect, and dropped with the connection.
@@ -56,7 +56,7 @@ func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T
 }
 
 func TestF05WorkerKilledBeforeItStoresAndAnotherOneStores(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	temporal := s.linkTo(s.Temporal.Address())
 	doomed := s.work("TEMPORAL_ADDRESS=" + temporal.address())
@@ -79,10 +79,10 @@ func TestF05WorkerKilledBeforeItStoresAndAnotherOneStores(t *testing.T) {
 }
 
 func TestF05WorkerKilledBetweenTheTwoWritesLeavesOneVersionOfEachGeneration(t *testing.T) {
-	s := newSystem(t, stack.Options{})
+	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	doomed := s.work()
-	name := stack.SecretName(a.name, "AccessToken")
+	name := testenv.SecretName(a.name, "AccessToken")
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: name, Times: 1, DelayBefore: forGood})
 	run := a.refresh()
 	s.eventually("the access token is about to be written", func() bool {

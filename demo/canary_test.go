@@ -17,7 +17,7 @@ import (
 	"tokenkeeper/demo/system"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/leak"
+	"tokenkeeper/internal/testenv/secretscan"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -136,7 +136,7 @@ func requireNone(t *testing.T, secrets []string, written map[string]string) {
 	t.Helper()
 	for place, content := range written {
 		for i, secret := range secrets {
-			require.Empty(t, leak.Find([]byte(content), secret), "secret %d is in %s", i, place)
+			require.Empty(t, secretscan.Find([]byte(content), secret), "secret %d is in %s", i, place)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func requireNone(t *testing.T, secrets []string, written map[string]string) {
 // to be.
 func requireSome(t *testing.T, word, content string) {
 	t.Helper()
-	require.NotEmpty(t, leak.Find([]byte(content), word), "what was searched is not what was written")
+	require.NotEmpty(t, secretscan.Find([]byte(content), word), "what was searched is not what was written")
 }
 
 // files are the contents of a folder by name, without the worker's program.

@@ -17,7 +17,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/testenv/temporal"
 )
 
 func main() {
@@ -38,7 +38,7 @@ func main() {
 }
 
 func run(ctx context.Context, isOnce bool, keep string) error {
-	cli, err := temporalcli.FindOrBuild(ctx, os.Stderr)
+	cli, err := temporal.FindOrBuild(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}

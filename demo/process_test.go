@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/testenv/temporal"
 )
 
 // demo is the demo as a process of its own, with a folder of its own for all
@@ -32,7 +32,7 @@ func launch(t *testing.T, program string, args ...string) *demo {
 		stdout:    filepath.Join(output, "stdout"),
 		progress:  filepath.Join(output, "stderr"),
 	}
-	d.Env = append(os.Environ(), "TMPDIR="+d.temporary, temporalcli.EnvPath+"="+temporalcli.ForTest(t))
+	d.Env = append(os.Environ(), "TMPDIR="+d.temporary, temporal.EnvPath+"="+temporal.ForTest(t))
 	d.Stdout, d.Stderr = create(t, d.stdout), create(t, d.progress)
 	require.NoError(t, d.Start())
 	return d
@@ -85,7 +85,7 @@ func (d *demo) requireNothingLeft(t *testing.T) {
 }
 
 func TestTheDemoAsAProcess(t *testing.T) {
-	temporalcli.ForTest(t)
+	temporal.ForTest(t)
 	program := filepath.Join(t.TempDir(), "demo")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "tokenkeeper/demo").CombinedOutput()
 	require.NoError(t, err, "%s", out)

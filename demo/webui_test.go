@@ -8,8 +8,8 @@ import (
 	"tokenkeeper/demo/browser"
 	"tokenkeeper/demo/system"
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/leak"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/testenv/secretscan"
+	"tokenkeeper/internal/testenv/temporal"
 	"tokenkeeper/workflows"
 )
 
@@ -34,7 +34,7 @@ func TestTheWebUITellsOfARunInWords(t *testing.T) {
 	require.NoError(t, err)
 
 	for _, secret := range s.Vault.Versions("RefreshToken") {
-		require.Empty(t, leak.Find([]byte(history.HTML+words.HTML), secret.Value))
+		require.Empty(t, secretscan.Find([]byte(history.HTML+words.HTML), secret.Value))
 	}
 }
 
@@ -42,7 +42,7 @@ func TestTheWebUITellsOfARunInWords(t *testing.T) {
 func start(t *testing.T, provider authserver.Options) *system.System {
 	t.Helper()
 	s, err := system.Start(t.Context(), system.Options{
-		CLI: temporalcli.ForTest(t), Keep: t.TempDir(), Cron: "@every 1h", Provider: provider, Progress: t.Output(),
+		CLI: temporal.ForTest(t), Keep: t.TempDir(), Cron: "@every 1h", Provider: provider, Progress: t.Output(),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })

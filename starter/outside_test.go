@@ -17,7 +17,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/leak"
+	"tokenkeeper/internal/testenv/secretscan"
 )
 
 // outside is what a script has around it beside Temporal: a vault, and providers
@@ -274,7 +274,7 @@ func noSecretIn(ts *testscript.TestScript, _ bool, args []string) {
 
 func noSecret(ts *testscript.TestScript, where string, content []byte) {
 	for _, secret := range []string{"canary-token-7h3x-", "fake-client-secret"} {
-		if how := leak.Find(content, secret); len(how) > 0 {
+		if how := secretscan.Find(content, secret); len(how) > 0 {
 			ts.Fatalf("%s holds a secret %v", where, how)
 		}
 	}

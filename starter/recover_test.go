@@ -10,7 +10,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -25,14 +25,14 @@ func (s terminal) unstored(names ...string) (runIDs []string) {
 	defer c.Close()
 	doomed := s.work()
 	for _, name := range names {
-		user := stack.UserOf(name)
+		user := testenv.UserOf(name)
 		require.NoError(s.t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: user, Hold: true}))
 		s.starter(0, "refresh", "--account", name, "--wait=false")
 		s.eventually(func() bool { return s.Provider.Held(user) == 1 })
 	}
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
 	for _, name := range names {
-		s.Provider.Release(stack.UserOf(name))
+		s.Provider.Release(testenv.UserOf(name))
 		s.eventually(func() bool {
 			described, err := c.DescribeWorkflowExecution(s.t.Context(), workflowOf(name), "")
 			require.NoError(s.t, err)
@@ -110,14 +110,14 @@ func TestRecoverBringsBackWhatARunHasLost(t *testing.T) {
 		require.Contains(t, s.starter(1, "refresh", "--account", "cy"), workflows.ReauthorizationRequired)
 		t.Run("because the consent was withdrawn", func(t *testing.T) {
 			t.Parallel() // both wait for a call that might be in flight
-			s := terminal{s.Stack, t}
+			s := terminal{s.System, t}
 			said := s.starter(3, "recover", "--account", "cy")
 			require.Contains(t, said, "Nothing newer than generation 0 of fitbit/cy was found, neither in the vault nor in the histories of earlier runs (1 read).")
 			require.NotContains(t, said, "is gone")
 		})
 		t.Run("because the history is gone", func(t *testing.T) {
 			t.Parallel()
-			s := terminal{s.Stack, t}
+			s := terminal{s.System, t}
 			s.untilForgotten("bo", forgotten)
 			said := s.starter(3, "recover", "--account", "bo")
 			require.Contains(t, said, "But run "+forgotten+" was about to spend it, and its history is gone or cannot be found: this namespace keeps histories for 1 day after a run has ended.")

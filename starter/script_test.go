@@ -16,12 +16,12 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/stacktest"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/testenv/temporal"
 )
 
 // shared is what all tests of this package stand on.
-var shared stacktest.Shared
+var shared testenv.Shared
 
 func TestMain(m *testing.M) {
 	testscript.Main(shared.Around(m), map[string]func(){"starter": main})
@@ -111,7 +111,7 @@ func eventually(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // createNamespace makes a namespace and waits until all of the server knows it.
-func createNamespace(ctx context.Context, server *stack.Temporal, name string) error {
+func createNamespace(ctx context.Context, server *temporal.Server, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: server.Address(), Logger: quiet{}})

@@ -8,21 +8,20 @@ import (
 
 	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/stacktest"
+	"tokenkeeper/internal/testenv"
 )
 
 // terminal is where starter is used, on a whole system.
 type terminal struct {
-	*stack.Stack
+	*testenv.System
 	t *testing.T
 }
 
 // newTerminal has a system without workers and without accounts.
 func newTerminal(t *testing.T, provider authserver.Options) terminal {
 	t.Helper()
-	system, err := stack.Start(t.Context(), stack.Options{
-		Dir: t.TempDir(), Temporal: stacktest.OwnTemporal(t), WorkerBinary: shared.Worker(t), Provider: provider,
+	system, err := testenv.Start(t.Context(), testenv.Options{
+		Dir: t.TempDir(), Temporal: testenv.OwnTemporal(t), WorkerBinary: shared.Worker(t), Provider: provider,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, system.Stop()) })
@@ -37,7 +36,7 @@ func (s terminal) consent(names ...string) {
 	}
 }
 
-func (s terminal) work() *stack.Worker {
+func (s terminal) work() *testenv.Worker {
 	s.t.Helper()
 	w, err := s.StartWorker(s.t.Context(), nil)
 	require.NoError(s.t, err)

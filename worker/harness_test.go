@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -30,7 +30,7 @@ const (
 
 // system is one test's own vault, provider and workers, on the shared server.
 type system struct {
-	*stack.Stack
+	*testenv.System
 	t        *testing.T
 	temporal client.Client
 }
@@ -39,7 +39,7 @@ type system struct {
 func newSystem(t *testing.T) *system {
 	t.Helper()
 	t.Parallel()
-	running, err := stack.Start(t.Context(), stack.Options{
+	running, err := testenv.Start(t.Context(), testenv.Options{
 		Dir: t.TempDir(), WorkerBinary: shared.Worker(t), Temporal: shared.Temporal(t), TaskQueue: unique("queue"),
 	})
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func newSystem(t *testing.T) *system {
 }
 
 // in is the same system for a test within this one.
-func (s *system) in(t *testing.T) *system { return &system{s.Stack, t, s.temporal} }
+func (s *system) in(t *testing.T) *system { return &system{s.System, t, s.temporal} }
 
 // launch starts a worker and does not wait for it. Variables override the
 // environment that the system gives it.

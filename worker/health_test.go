@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -26,7 +26,7 @@ func TestAWorkerIsReadyFromItsStartUntilItIsToldToStop(t *testing.T) {
 
 	require.Equal(t, http.StatusOK, w.status("/healthz"))
 	require.Equal(t, http.StatusServiceUnavailable, w.status("/readyz"))
-	require.Equal(t, 1, s.Provider.Release(stack.UserOf(account)))
+	require.Equal(t, 1, s.Provider.Release(testenv.UserOf(account)))
 	require.Empty(t, w.ends(0))
 	w.logged("stopped", 1)
 }
@@ -75,7 +75,7 @@ func TestAWorkerCanDoWithoutHTTP(t *testing.T) {
 func (s *system) refreshHeld() (account string) {
 	s.t.Helper()
 	account = s.consent()
-	user := stack.UserOf(account)
+	user := testenv.UserOf(account)
 	require.NoError(s.t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: user, Hold: true}))
 	_, err := s.temporal.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: unique("refresh"), TaskQueue: s.TaskQueue()},
 		workflows.Type, workflows.Input{Account: account})

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 )
 
 const anyVault = "KEY_VAULT_URL=https://my-vault.vault.azure.net"
@@ -31,7 +31,7 @@ func TestAHealthCheckIsGreenOnlyWhileTheWorkerTakesWork(t *testing.T) {
 	code, said = healthy(t, address)
 	require.Equal(t, 1, code)
 	require.Contains(t, said, "lives and takes no work (503")
-	require.Equal(t, 1, s.Provider.Release(stack.UserOf(account)))
+	require.Equal(t, 1, s.Provider.Release(testenv.UserOf(account)))
 	require.Empty(t, w.ends(0))
 	code, said = healthy(t, address)
 	require.Equal(t, 1, code)

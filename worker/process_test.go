@@ -11,12 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 )
 
 // process is a worker as its operator sees it.
 type process struct {
-	*stack.Worker
+	*testenv.Worker
 	t *testing.T
 }
 

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
 func TestASecretThatIsNotAsItShouldBeFailsTheRunUntilItIsMended(t *testing.T) {
 	s := newSystem(t)
 	account := s.consent()
-	refreshToken := stack.SecretName(account, "RefreshToken")
+	refreshToken := testenv.SecretName(account, "RefreshToken")
 	const credentials = "FitbitCredentials"
 	client := s.Provider.Client()
 	goodClient := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))

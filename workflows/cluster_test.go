@@ -19,15 +19,15 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/sim/stack"
-	"tokenkeeper/internal/sim/stacktest"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/testenv/temporal"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
 )
 
 // shared is what all tests of this package stand on.
-var shared stacktest.Shared
+var shared testenv.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Around(m).Run()) }
 
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) { os.Exit(shared.Around(m).Run()) }
 // TLS and a provider over HTTP, with the accounts "default" and "will". Its task
 // queue's name is unique and serves as workflow ID too.
 type cluster struct {
-	*stack.Stack
+	*testenv.System
 	t         *testing.T
 	client    client.Client
 	namespace string
@@ -47,12 +47,12 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	t.Helper()
 	server := shared.Temporal(t)
 	unique := fmt.Sprintf("%s-%d", t.Name(), time.Now().UnixNano())
-	s, err := stack.Start(t.Context(), stack.Options{Dir: t.TempDir(), Temporal: server, TaskQueue: unique})
+	s, err := testenv.Start(t.Context(), testenv.Options{Dir: t.TempDir(), Temporal: server, TaskQueue: unique})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NoError(t, s.CreateAccount(""))
 	require.NoError(t, s.CreateAccount("will"))
-	c := &cluster{Stack: s, t: t, namespace: "default"}
+	c := &cluster{System: s, t: t, namespace: "default"}
 	if !searchable {
 		c.namespace = unique
 		createNamespace(t, server, c.namespace)
@@ -96,7 +96,7 @@ func (unmeasured) Stored(context.Context, token.Account, string, time.Time) {}
 func (unmeasured) Alerted(context.Context, token.Account, string)           {}
 
 // createNamespace makes a namespace that knows none of our search attributes.
-func createNamespace(t *testing.T, server *stack.Temporal, name string) {
+func createNamespace(t *testing.T, server *temporal.Server, name string) {
 	t.Helper()
 	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	require.NoError(t, err)

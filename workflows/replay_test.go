@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
 
-	"tokenkeeper/internal/sim/histories"
+	"tokenkeeper/internal/testenv/replay"
 	"tokenkeeper/workflows"
 )
 
@@ -44,7 +44,7 @@ func TestRecordedRunsReplay(t *testing.T) {
 				// its first worker has recorded.
 				for _, searchable := range []bool{true, false} {
 					flows := &workflows.Workflows{Searchable: searchable}
-					if err := histories.Replay(h, workflows.Type, flows.RefreshTokens); err != nil {
+					if err := replay.Replay(h, workflows.Type, flows.RefreshTokens); err != nil {
 						t.Fatalf("%v%s", err, howToGoOn)
 					}
 				}
@@ -85,7 +85,7 @@ func readSet(t *testing.T, set string) map[string]*historypb.History {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		h, err := histories.Read(text)
+		h, err := replay.Read(text)
 		require.NoError(t, err, file)
 		all[strings.TrimSuffix(filepath.Base(file), ".json")] = h
 	}

@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
 
@@ -61,12 +61,12 @@ func TestRefreshNowDoesNotWaitForTheCron(t *testing.T) {
 	cron.CronSchedule = "0 0 1 1 *"
 	waiting, err := c.client.ExecuteWorkflow(t.Context(), cron, workflows.Type, workflows.Input{})
 	require.NoError(t, err)
-	require.Zero(t, c.Provider.Audit(stack.UserOf("")).Generation)
+	require.Zero(t, c.Provider.Audit(testenv.UserOf("")).Generation)
 
 	_, err = c.client.SignalWithStartWorkflow(t.Context(), cron.ID, workflows.RefreshNow, nil, cron, workflows.Type, workflows.Input{})
 	require.NoError(t, err)
 	eventually(t, func() bool {
-		return c.Provider.IsLive(c.Held("")) && c.Provider.Audit(stack.UserOf("")).Generation == 1
+		return c.Provider.IsLive(c.Held("")) && c.Provider.Audit(testenv.UserOf("")).Generation == 1
 	})
 	eventually(t, func() bool {
 		now, err := c.client.DescribeWorkflowExecution(t.Context(), cron.ID, "")
@@ -74,7 +74,7 @@ func TestRefreshNowDoesNotWaitForTheCron(t *testing.T) {
 		info := now.GetWorkflowExecutionInfo()
 		return info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING && info.GetExecution().GetRunId() != waiting.GetRunID()
 	})
-	require.Equal(t, 1, c.Provider.Audit(stack.UserOf("")).Generation, "one signal is one refresh")
+	require.Equal(t, 1, c.Provider.Audit(testenv.UserOf("")).Generation, "one signal is one refresh")
 	require.NoError(t, c.client.TerminateWorkflow(t.Context(), cron.ID, "", "the test is over"))
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 )
 
@@ -18,7 +18,7 @@ type account struct {
 	runs       []string            // ids of its workflow runs, oldest first
 }
 
-func newAccount(name string) *account { return &account{name: name, user: stack.UserOf(name)} }
+func newAccount(name string) *account { return &account{name: name, user: testenv.UserOf(name)} }
 
 // consent has the person consent and puts the refresh token into the vault.
 func (c *campaign) consent(a *account) error {
@@ -102,7 +102,7 @@ func (c *campaign) audit(ctx context.Context) error {
 				return err
 			}
 		}
-		versions := c.Vault.Versions(stack.SecretName(a.name, "RefreshToken"))
+		versions := c.Vault.Versions(testenv.SecretName(a.name, "RefreshToken"))
 		at := places(a.consents, c.Provider.Events(a.user))
 		c.count(func(r *Report) {
 			r.Duplicated += duplicated(versions)

@@ -20,7 +20,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/testenv/temporal"
 	"tokenkeeper/internal/token"
 )
 
@@ -43,7 +44,7 @@ type Options struct {
 	// CLI is the Temporal CLI that serves, used where Temporal is nil.
 	CLI string
 	// Temporal is a server that runs already.
-	Temporal *stack.Temporal
+	Temporal *temporal.Server
 	// TaskQueue and the accounts' names begin with it, so that several campaigns
 	// can share a server.
 	TaskQueue string
@@ -77,13 +78,13 @@ const (
 // campaign is one that is going on.
 type campaign struct {
 	options Options
-	*stack.Stack
+	*testenv.System
 	temporal client.Client
 	clock    clock
 	accounts []*account
 	target   target
 	copies   firstCopies
-	survivor *stack.Worker
+	survivor *testenv.Worker
 
 	mu      sync.Mutex
 	kills   []Kill
@@ -163,7 +164,7 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 	if window == 0 {
 		window = authserver.NoReplay
 	}
-	c.Stack, err = stack.Start(ctx, stack.Options{
+	c.System, err = testenv.Start(ctx, testenv.Options{
 		Dir: o.Dir, CLI: o.CLI, Temporal: o.Temporal, WorkerBinary: o.Binary, TaskQueue: o.TaskQueue,
 		Provider: authserver.Options{ReplayWindow: window, Now: c.clock.now},
 	})
@@ -246,5 +247,5 @@ func (c *campaign) stop() error {
 	if c.temporal != nil {
 		c.temporal.Close()
 	}
-	return c.Stack.Stop()
+	return c.System.Stop()
 }

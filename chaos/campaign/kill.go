@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 )
 
 // killAll runs one process after another, each for as long as it is given, and
@@ -40,7 +40,7 @@ func (c *campaign) killAll(ctx context.Context, lives []time.Duration) error {
 }
 
 // measure asks a worker what it has measured, which dies with it.
-func (c *campaign) measure(w *stack.Worker) error {
+func (c *campaign) measure(w *testenv.Worker) error {
 	if c.options.Target == Baseline {
 		return nil // it measures nothing
 	}
@@ -48,6 +48,6 @@ func (c *campaign) measure(w *stack.Worker) error {
 }
 
 // launch runs the process that refreshes.
-func (c *campaign) launch() (*stack.Worker, error) {
+func (c *campaign) launch() (*testenv.Worker, error) {
 	return c.LaunchWorker(nil, c.target.environment()...)
 }

@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 )
 
 // Target is what gets killed.
@@ -30,7 +30,7 @@ func ParseTarget(name string) (Target, error) {
 // Build compiles the program to kill into dir and returns its path.
 func (t Target) Build(ctx context.Context, dir string) (string, error) {
 	if t == TokenKeeper {
-		return stack.BuildWorker(ctx, dir)
+		return testenv.BuildWorker(ctx, dir)
 	}
 	path := filepath.Join(dir, string(t))
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "tokenkeeper/chaos/baseline")

@@ -7,14 +7,14 @@ import (
 
 	"tokenkeeper/demo/scenario"
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/testenv/temporal"
 	"tokenkeeper/workflows"
 )
 
 // One system goes through all of them, as it does for somebody who tries the
 // whole menu: what a scenario leaves behind is what the next one starts with.
 func TestNoScenarioLosesAToken(t *testing.T) {
-	s, err := system.Start(t.Context(), system.Options{CLI: temporalcli.ForTest(t), Cron: "@every 20s", Progress: t.Output()})
+	s, err := system.Start(t.Context(), system.Options{CLI: temporal.ForTest(t), Cron: "@every 20s", Progress: t.Output()})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Stop()) }()
 	require.NoError(t, s.StartCron(t.Context()))

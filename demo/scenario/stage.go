@@ -7,7 +7,7 @@ import (
 
 	"tokenkeeper/demo/system"
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 )
 
 // stage is the system that a scenario plays on.
@@ -29,7 +29,7 @@ func (st *stage) hold(ctx context.Context, then authserver.Answer) (runID string
 	if _, err := st.RefreshNow(ctx); err != nil {
 		return "", err
 	}
-	user := stack.UserOf(system.Account.Name)
+	user := testenv.UserOf(system.Account.Name)
 	// The cron may have come first and taken the signal along; its next run is
 	// then the one that is held.
 	err = wait(ctx, time.Minute, func() bool { return st.Provider.Held(user) > 0 })

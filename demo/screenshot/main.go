@@ -14,7 +14,7 @@ import (
 
 	"tokenkeeper/demo/browser"
 	"tokenkeeper/demo/system"
-	"tokenkeeper/internal/sim/temporalcli"
+	"tokenkeeper/internal/testenv/temporal"
 )
 
 // The window, in pixels: down to the end of the timeline. Below it come events
@@ -39,7 +39,7 @@ func main() {
 }
 
 func take(ctx context.Context, file string) (err error) {
-	cli, err := temporalcli.FindOrBuild(ctx, os.Stderr)
+	cli, err := temporal.FindOrBuild(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 )
 
@@ -33,15 +33,15 @@ func (s *System) Judge() Judgement {
 	held := s.Held(Account.Name)
 	j := Judgement{
 		Fingerprint: token.NewSecret(held).Fingerprint(),
-		Consented:   s.Provider.Audit(stack.UserOf(Account.Name)).Alive(),
+		Consented:   s.Provider.Audit(testenv.UserOf(Account.Name)).Alive(),
 		Live:        s.Provider.IsLive(held),
 		Replayable:  s.Provider.Replayable(held),
 	}
-	if versions := s.Vault.Versions(stack.SecretName(Account.Name, "RefreshToken")); len(versions) > 0 {
+	if versions := s.Vault.Versions(testenv.SecretName(Account.Name, "RefreshToken")); len(versions) > 0 {
 		generation, _ := strconv.Atoi(versions[len(versions)-1].Tags["generation"])
 		j.Generation = token.Generation(generation)
 	}
-	if versions := s.Vault.Versions(stack.SecretName(Account.Name, "AccessToken")); len(versions) > 0 {
+	if versions := s.Vault.Versions(testenv.SecretName(Account.Name, "AccessToken")); len(versions) > 0 {
 		j.Expiry = versions[len(versions)-1].Expires
 	}
 	return j

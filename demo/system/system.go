@@ -21,7 +21,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/stack"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 )
 
@@ -47,7 +47,7 @@ type Options struct {
 
 // System is a running system. Stop ends it.
 type System struct {
-	*stack.Stack
+	*testenv.System
 	temporal client.Client
 	cron     string
 	dir      string
@@ -55,7 +55,7 @@ type System struct {
 	log      *os.File // of all workers
 
 	mu      sync.Mutex
-	workers []*stack.Worker // those that were not killed
+	workers []*testenv.Worker // those that were not killed
 }
 
 // Start builds a worker and runs everything but the cron.
@@ -71,7 +71,7 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	}
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(o.Progress, "demo: "+format+"\n", args...) }
 	say("building the worker")
-	binary, err := stack.BuildWorker(ctx, s.dir)
+	binary, err := testenv.BuildWorker(ctx, s.dir)
 	if err != nil {
 		return s, err
 	}
@@ -80,7 +80,7 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 		port, uiPort = usualPorts(say)
 	}
 	say("starting a Temporal server, a vault and a provider (%s)", o.CLI)
-	s.Stack, err = stack.Start(ctx, stack.Options{
+	s.System, err = testenv.Start(ctx, testenv.Options{
 		Dir: s.dir, CLI: o.CLI, WorkerBinary: binary, Port: port, UIPort: uiPort, Provider: o.Provider,
 	})
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *System) KillWorkers() {
 }
 
 // Workers are those that were started and not killed.
-func (s *System) Workers() []*stack.Worker {
+func (s *System) Workers() []*testenv.Worker {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.workers)
@@ -149,8 +149,8 @@ func (s *System) Stop() error {
 	if s.temporal != nil {
 		s.temporal.Close()
 	}
-	if s.Stack != nil {
-		problems = append(problems, s.Stack.Stop())
+	if s.System != nil {
+		problems = append(problems, s.System.Stop())
 	}
 	if s.log != nil {
 		problems = append(problems, s.log.Close())

@@ -11,8 +11,8 @@ import (
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/sim/leak"
 	"tokenkeeper/internal/sim/memvault"
+	"tokenkeeper/internal/testenv/secretscan"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
@@ -52,7 +52,7 @@ func TestAKeptConsentIsSealedAndComesBackWhole(t *testing.T) {
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, secret := range []token.Secret{given.AccessToken, given.RefreshToken, given.Client.Secret} {
-		require.Empty(t, leak.Find(content, secret.Reveal()))
+		require.Empty(t, secretscan.Find(content, secret.Reveal()))
 	}
 	info, err := os.Stat(path)
 	require.NoError(t, err)

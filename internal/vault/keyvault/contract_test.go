@@ -13,7 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/lowkey"
+	"tokenkeeper/internal/testenv/lowkey"
 
 	sim "tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/vault/keyvault"

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/lowkey"
+	simkeyvault "tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/vault/keyvault"
 )
 
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, startup)
 	defer cancel()
 
-	presented, err := lowkey.PresentedCertificate(ctx, *vaultURL)
+	presented, err := simkeyvault.PresentedCertificate(ctx, *vaultURL)
 	if err != nil {
 		return fmt.Errorf("-vault-url: %w", err)
 	}

@@ -1,0 +1,33 @@
+package testenv
+
+import (
+	"crypto/x509"
+	"fmt"
+	"os"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
+)
+
+// Secrets is a client of the vault, made as a worker makes its own.
+func (s *System) Secrets() (vault.Secrets, error) {
+	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(s.Vault.CertificatePEM()) {
+		return nil, fmt.Errorf("the vault at %s has no certificate to trust", s.Vault.URL())
+	}
+	return keyvault.New(s.Vault.URL(), credential, keyvault.Options{RootCAs: roots, DisableChallengeResourceVerification: true})
+}
+
+// Providers is the table that a worker reads from its providers file.
+func (s *System) Providers() (provider.Table, error) {
+	yaml, err := os.ReadFile(s.providersFile())
+	if err != nil {
+		return provider.Table{}, err
+	}
+	return provider.Builtin().Override(yaml, s.providersFile())
+}

@@ -1,0 +1,190 @@
+// Package stack runs the whole system on one machine: a Temporal development
+// server with its Web UI, a vault, a provider, and as many workers as wanted.
+// The server and the workers are processes of their own that can be killed; the
+// vault and the provider are served by this process, over the network, and can
+// be stopped and made to fail.
+//
+// The demo, the fault campaign and the integration tests stand on it.
+package testenv
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv/temporal"
+)
+
+// Options say what to run. The zero value, but for the required fields, is a
+// fresh system on free ports.
+type Options struct {
+	// Dir keeps databases, logs, the certificate and the providers file. Required.
+	Dir string
+	// CLI is the Temporal CLI that serves, used where Temporal is nil.
+	CLI string
+	// Temporal is a server that runs already and that the stack does not stop.
+	Temporal *temporal.Server
+	// WorkerBinary is the program to run as a worker. Required; see BuildWorker.
+	WorkerBinary string
+	// TaskQueue separates stacks that share a server. Default "token-refresh".
+	TaskQueue string
+
+	Port, UIPort int // of the Temporal server; 0 means a free one
+	Provider     authserver.Options
+	Vault        keyvault.Options
+}
+
+// System is a running system. Stop ends it.
+type System struct {
+	Temporal *temporal.Server
+	Provider *authserver.Server
+	Vault    *keyvault.Server
+
+	options Options
+	entry   provider.Provider // the product's, which the simulator stands in for
+	owns    bool              // the Temporal server is ours to stop
+	workers []*Worker
+}
+
+// Start runs everything but workers. The vault holds the client's credentials
+// and no account yet; see CreateAccount.
+func Start(ctx context.Context, o Options) (s *System, err error) {
+	if o.TaskQueue == "" {
+		o.TaskQueue = "token-refresh"
+	}
+	s = &System{options: o, Temporal: o.Temporal, owns: o.Temporal == nil}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if s.Provider, err = authserver.Start(o.Provider); err != nil {
+		return s, err
+	}
+	if s.Vault, err = keyvault.Start(o.Vault); err != nil {
+		return s, err
+	}
+	if s.entry, err = provider.Builtin().Lookup(s.Provider.Imitates().Name); err != nil {
+		return s, err
+	}
+	client := s.Provider.Client()
+	credentials := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))
+	if _, err = s.Vault.Put(s.entry.CredentialsName(), credentials); err != nil {
+		return s, err
+	}
+	if err = os.WriteFile(s.certificateFile(), s.Vault.CertificatePEM(), 0o600); err != nil {
+		return s, err
+	}
+	if err = os.WriteFile(s.providersFile(), []byte(s.providers()), 0o600); err != nil {
+		return s, err
+	}
+	if s.owns {
+		s.Temporal, err = temporal.StartTemporal(ctx, o.CLI, o.Dir, o.Port, o.UIPort)
+	}
+	return s, err
+}
+
+// providers points the built-in provider at the simulator and says how long that
+// repeats an answer. All else is as the product's table has it.
+func (s *System) providers() string {
+	base, p := s.Provider.URL(), s.Provider.Imitates()
+	lines := []string{
+		"providers:",
+		"  " + p.Name + ":",
+		"    auth_url: " + base + p.AuthorizePath,
+		"    token_url: " + base + p.TokenPath,
+		"    replay_window: " + s.Provider.ReplayWindow().String(),
+	}
+	if p.RevokePath != "" {
+		lines = append(lines, "    revoke_url: "+base+p.RevokePath)
+	}
+	if s.entry.IntrospectURL != "" {
+		lines = append(lines, "    introspect_url: "+base+authserver.IntrospectPath)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func (s *System) certificateFile() string { return filepath.Join(s.options.Dir, "vault.pem") }
+func (s *System) providersFile() string   { return filepath.Join(s.options.Dir, "providers.yaml") }
+
+// CreateAccount has a person consent at the provider and puts the refresh token
+// into the vault by hand, as the article's users did. The empty name is the
+// default account. The provider knows the person by UserOf.
+func (s *System) CreateAccount(name string) error {
+	refresh, _ := s.Provider.CreateGrant(UserOf(name))
+	_, err := s.Vault.Put(s.SecretName(name, "RefreshToken"), refresh)
+	return err
+}
+
+// UserOf is the provider's user of an account.
+func UserOf(account string) string {
+	if account == "" || account == "default" {
+		return "USER-DEFAULT"
+	}
+	return "USER-" + strings.ToUpper(account)
+}
+
+// SecretName is the vault's name for an account's secret of the given kind, at
+// the stack's provider.
+func (s *System) SecretName(account, kind string) string {
+	if prefix := s.entry.VaultPrefix(); prefix != "" {
+		return prefix + "-" + SecretName(account, kind)
+	}
+	return SecretName(account, kind)
+}
+
+// SecretName is the same at Fitbit, whose names carry no prefix.
+func SecretName(account, kind string) string {
+	if account == "" || account == "default" {
+		return kind
+	}
+	return account + "-" + kind
+}
+
+// Held is the value of the current refresh token in the vault; empty for none.
+func (s *System) Held(account string) string {
+	versions := s.Vault.Versions(s.SecretName(account, "RefreshToken"))
+	if len(versions) == 0 {
+		return ""
+	}
+	return versions[len(versions)-1].Value
+}
+
+// Lost reports whether the grant of an account is gone: the refresh token that
+// the vault holds is neither the provider's live one nor would it still be
+// answered with the live one.
+func (s *System) Lost(account string) bool {
+	held := s.Held(account)
+	return !s.Provider.IsLive(held) && !s.Provider.Replayable(held)
+}
+
+// TaskQueue is where the stack's workers listen.
+func (s *System) TaskQueue() string { return s.options.TaskQueue }
+
+// Stop ends the workers, then everything else that the stack started.
+func (s *System) Stop() error {
+	var problems []error
+	for _, w := range s.workers {
+		problems = append(problems, w.Stop(stopWithin))
+	}
+	if s.owns && s.Temporal != nil {
+		problems = append(problems, s.Temporal.Stop())
+	}
+	if s.Vault != nil {
+		s.Vault.Close()
+	}
+	if s.Provider != nil {
+		s.Provider.Close()
+	}
+	if err := errors.Join(problems...); err != nil {
+		return fmt.Errorf("stop: %w", err)
+	}
+	return nil
+}
