@@ -45,7 +45,7 @@ type Metrics interface {
 	Durable(ctx context.Context, where string, after time.Duration)
 	// Escrowed counts pairs that went into the vault because Temporal gave no word.
 	Escrowed(ctx context.Context, provider string)
-	// Stored records that an account's tokens are in the vault and until when the
+	// StoreResult records that an account's tokens are in the vault and until when the
 	// access token is good.
 	Stored(ctx context.Context, account token.Account, outcome string, expiry time.Time)
 	// Alerted counts what people were told, by reason.

@@ -6,8 +6,8 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Notice is what a person should know about an account. It holds no secret.
-type Notice struct {
+// AlertInput is what a person should know about an account. It holds no secret.
+type AlertInput struct {
 	Account token.Account `json:"account"`
 	// Reason is a failure type such as "ReauthorizationRequired", or "StoreStuck".
 	Reason  string `json:"reason"`
@@ -18,7 +18,7 @@ type Notice struct {
 
 // Alert tells a person: an error in the log and a count in the metrics, once for
 // the beginning of an incident and once for its end.
-func (a *Activities) Alert(ctx context.Context, n Notice) error {
+func (a *Activities) Alert(ctx context.Context, n AlertInput) error {
 	if n.Healed {
 		a.Log.InfoContext(ctx, "healed", "account", n.Account.String(), "reason", n.Reason, "message", n.Message)
 		return nil

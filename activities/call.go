@@ -19,9 +19,9 @@ import (
 // noticed when it has passed and a provider's replay window is short too.
 const CallTimeout = 20 * time.Second
 
-// InFlight is the longest that a pair may be on its way: from the start of an
+// MaxInFlight is the longest that a pair may be on its way: from the start of an
 // attempt until the pair is in the history or, in escrow, in a vault that answers.
-const InFlight = CallTimeout + escrowTimeout
+const MaxInFlight = CallTimeout + escrowTimeout
 
 // Reading, the request and one report fit into CallTimeout; an escrow may go on
 // beyond it.
@@ -37,19 +37,19 @@ const (
 // itself, because only then does it learn whether Temporal has the result; the
 // SDK's own report of a returned result is dropped after ten seconds without
 // the server, and nobody is told.
-func (a *Activities) Call(ctx context.Context, in Loaded) (Called, error) {
+func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, error) {
 	info := activity.GetInfo(ctx)
 	p, names, err := a.place(in.Account)
 	if err != nil {
-		return Called{}, err
+		return RefreshResult{}, err
 	}
 	if in.RunID != info.WorkflowExecution.RunID {
 		// The run was reset after the load, and may have spent the grant before.
-		return Called{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
+		return RefreshResult{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
 	}
 	refresh, client, err := a.prepare(ctx, info, names, in)
 	if err != nil {
-		return Called{}, err
+		return RefreshResult{}, err
 	}
 
 	a.custody.Add(1)
@@ -61,24 +61,24 @@ func (a *Activities) Call(ctx context.Context, in Loaded) (Called, error) {
 	// started the next attempt already, or is about to.
 	within := min(requestTimeout, time.Until(info.Deadline)-completeTimeout)
 	if within <= 0 {
-		return Called{}, temporal.NewApplicationError(fmt.Sprintf("this attempt at the refresh of %s came too late to begin; nothing was sent", in.Account), tooLate)
+		return RefreshResult{}, temporal.NewApplicationError(fmt.Sprintf("this attempt at the refresh of %s came too late to begin; nothing was sent", in.Account), tooLate)
 	}
 	requestCtx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	pair, err := a.Client.Refresh(requestCtx, p, client, refresh)
 	if err != nil {
-		return Called{}, a.refused(ctx, info, in, err)
+		return RefreshResult{}, a.refused(ctx, info, in, err)
 	}
 	a.Metrics.Answered(ctx, p.Name, "ok")
 	called := calledFrom(in, pair)
-	return Called{}, a.handOver(ctx, info, names, called, pair, !called.ForOtherUser(in))
+	return RefreshResult{}, a.handOver(ctx, info, names, called, pair, !called.ForOtherUser(in))
 }
 
 // prepare opens the grant and looks for an escrowed pair before a further attempt,
 // or before a first one that had to wait for a worker. It is short: a request
 // that went out late would still be on its way when Temporal starts the next
 // attempt.
-func (a *Activities) prepare(ctx context.Context, info activity.Info, names vault.Names, in Loaded) (token.Secret, token.Client, error) {
+func (a *Activities) prepare(ctx context.Context, info activity.Info, names vault.Names, in LoadResult) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	refresh, client, err := a.openGrant(ctx, in.Account, in.Provenance.Generation, in.Grant)
@@ -91,9 +91,9 @@ func (a *Activities) prepare(ctx context.Context, info activity.Info, names vaul
 // mindEscrow looks whether an earlier attempt, cut off from Temporal, has put its
 // pair into the vault. If so the refresh token is spent, and presenting it again
 // could make a provider that watches for reuse revoke everything.
-func (a *Activities) mindEscrow(ctx context.Context, info activity.Info, names vault.Names, in Loaded) error {
+func (a *Activities) mindEscrow(ctx context.Context, info activity.Info, names vault.Names, in LoadResult) error {
 	held, _, err := a.Vault.Load(ctx, names)
-	if errors.Is(err, vault.ErrForeign) {
+	if errors.Is(err, vault.ErrOtherProvider) {
 		return vaultFailure(err) // the account has moved meanwhile, and this grant is nobody's
 	}
 	if err != nil && !mayReplay(info, in) {
@@ -111,8 +111,8 @@ func (a *Activities) mindEscrow(ctx context.Context, info activity.Info, names v
 }
 
 // calledFrom says of a pair what may be read in a history.
-func calledFrom(in Loaded, pair token.Pair) Called {
-	c := Called{
+func calledFrom(in LoadResult, pair token.Pair) RefreshResult {
+	c := RefreshResult{
 		Account:           in.Account,
 		Provenance:        in.Provenance,
 		UserID:            pair.UserID,
@@ -129,7 +129,7 @@ func calledFrom(in Loaded, pair token.Pair) Called {
 
 // mayReplay reports whether the provider may still repeat what it answered to an
 // earlier attempt of this call.
-func mayReplay(info activity.Info, in Loaded) bool {
+func mayReplay(info activity.Info, in LoadResult) bool {
 	return info.Attempt > 1 && time.Since(info.ScheduledTime) < in.ReplayWindow
 }
 
@@ -137,14 +137,14 @@ func mayReplay(info activity.Info, in Loaded) bool {
 // attempt's answer may still be repeated, only the provider's word that the
 // grant is dead is final: a passing "invalid client" would otherwise let the
 // window close on an issued pair.
-func (a *Activities) refused(ctx context.Context, info activity.Info, in Loaded, err error) error {
+func (a *Activities) refused(ctx context.Context, info activity.Info, in LoadResult, err error) error {
 	var f *provider.Failure
 	if !errors.As(err, &f) {
 		return temporal.NewApplicationError(fmt.Sprintf("%s: the call did not go through", in.Account.Provider), providerNotReady)
 	}
 	a.Metrics.Answered(ctx, in.Account.Provider, string(f.Kind))
 	a.Log.WarnContext(ctx, "provider refused", "account", in.Account.String(), "generation", in.Provenance.Generation, "kind", string(f.Kind), "error", f)
-	if f.Kind != provider.GrantDead && mayReplay(info, in) {
+	if f.Kind != provider.InvalidGrant && mayReplay(info, in) {
 		return retryable(f)
 	}
 	return providerFailure(f)

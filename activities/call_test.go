@@ -135,7 +135,7 @@ func TestACancelledAttemptDoesNotAbandonItsRequest(t *testing.T) {
 }
 
 func TestAFurtherAttemptFirstLooksForAnEscrowedPair(t *testing.T) {
-	escrowed := func(t *testing.T) (*system, activities.Loaded) {
+	escrowed := func(t *testing.T) (*system, activities.LoadResult) {
 		s := newSystem(t)
 		loaded := s.mustLoad()
 		s.temporal.word = says(gone)
@@ -187,9 +187,9 @@ func TestAProviderThatDoesNotRotateKeepsTheProvenance(t *testing.T) {
 			}) + "\n"})
 			s.vault.Put("GoogleHealth-RefreshToken", canary+"google")
 			s.vault.Put("GoogleHealthCredentials", credentials)
-			loaded, err := perform[activities.Loaded](s, attempt{}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default"})
+			loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default"})
 			require.NoError(t, err)
-			_, err = perform[activities.Called](s, attempt{}, "CallGoogleHealth", loaded)
+			_, err = perform[activities.RefreshResult](s, attempt{}, "CallGoogleHealth", loaded)
 			require.ErrorIs(t, err, activity.ErrResultPending)
 			called := s.temporal.last()
 			require.False(t, called.Rotated)
@@ -205,10 +205,10 @@ func TestAProviderThatDoesNotRotateKeepsTheProvenance(t *testing.T) {
 }
 
 func TestAGrantThatDoesNotOpenIsNotSpent(t *testing.T) {
-	for name, spoil := range map[string]func(*activities.Loaded){
-		"altered":               func(l *activities.Loaded) { l.Grant[len(l.Grant)-1] ^= 1 },
-		"of another generation": func(l *activities.Loaded) { l.Provenance.Generation++ },
-		"empty":                 func(l *activities.Loaded) { l.Grant = nil },
+	for name, spoil := range map[string]func(*activities.LoadResult){
+		"altered":               func(l *activities.LoadResult) { l.Grant[len(l.Grant)-1] ^= 1 },
+		"of another generation": func(l *activities.LoadResult) { l.Provenance.Generation++ },
+		"empty":                 func(l *activities.LoadResult) { l.Grant = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t)

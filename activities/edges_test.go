@@ -35,7 +35,7 @@ type temporalWord struct {
 
 	mu        sync.Mutex
 	asked     int
-	completed []activities.Called
+	completed []activities.RefreshResult
 	queries   []string
 	read      []string // the runs whose histories were read
 }
@@ -49,14 +49,14 @@ func (w *temporalWord) CompleteActivity(_ context.Context, _ []byte, result any,
 			return err
 		}
 	}
-	w.completed = append(w.completed, result.(activities.Called))
+	w.completed = append(w.completed, result.(activities.RefreshResult))
 	return nil
 }
 
 // says makes every completion be told the same.
 func says(err error) func(int) error { return func(int) error { return err } }
 
-func (w *temporalWord) last() activities.Called {
+func (w *temporalWord) last() activities.RefreshResult {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.completed[len(w.completed)-1]
@@ -71,7 +71,7 @@ func (w *temporalWord) timesAsked() int {
 // earlierRun is a run that the server still knows, or once knew.
 type earlierRun struct {
 	id     string
-	called []activities.Called
+	called []activities.RefreshResult
 	err    error // of reading its history
 	// elsewhere: its workflow is another than that of the account.
 	elsewhere bool
@@ -134,12 +134,12 @@ func (r earlierRun) events() []*historypb.HistoryEvent {
 			&historypb.HistoryEvent{EventId: id + 1, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
 				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: id, Result: payloads}}})
 	}
-	schedule("LoadSecrets", activities.Loaded{Account: account})
+	schedule("LoadSecrets", activities.LoadResult{Account: account})
 	for _, c := range r.called {
 		schedule("CallFitbit", c)
 	}
 	schedule("CallFitbit", "what another version of the program wrote")
-	schedule("StoreSecrets", activities.Stored{})
+	schedule("StoreSecrets", activities.StoreResult{})
 	return history
 }
 

@@ -52,7 +52,7 @@ func vaultFailure(err error) error {
 		return fail(MissingSecret, err)
 	case errors.Is(err, vault.ErrMalformed):
 		return fail(MalformedSecret, err)
-	case errors.Is(err, vault.ErrForeign):
+	case errors.Is(err, vault.ErrOtherProvider):
 		return fail(ForeignSecret, err)
 	case errors.Is(err, vault.ErrConflict):
 		return fail(GenerationConflict, err)
@@ -77,10 +77,10 @@ func keyringFailure(err error) error {
 // wait that the provider asked for, or for good.
 func providerFailure(f *provider.Failure) error {
 	kinds := map[provider.Kind]string{
-		provider.GrantDead:   InvalidGrant,
-		provider.ClientWrong: InvalidClient,
-		provider.Retired:     ProviderRetired,
-		provider.Rejected:    RequestRejected,
+		provider.InvalidGrant:    InvalidGrant,
+		provider.InvalidClient:   InvalidClient,
+		provider.ProviderRetired: ProviderRetired,
+		provider.RequestRejected: RequestRejected,
 	}
 	if kind, final := kinds[f.Kind]; final {
 		return fail(kind, f)

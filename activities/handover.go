@@ -38,7 +38,7 @@ const (
 //
 // The error is activity.ErrResultPending when Temporal has the result. Any other
 // says where the pair is instead.
-func (a *Activities) handOver(ctx context.Context, info activity.Info, names vault.Names, called Called, pair token.Pair, storable bool) error {
+func (a *Activities) handOver(ctx context.Context, info activity.Info, names vault.Names, called RefreshResult, pair token.Pair, storable bool) error {
 	log := a.Log.With("account", called.Account.String(), "generation", called.Provenance.Generation, "fingerprint", called.Provenance.Fingerprint)
 	sealed, err := a.sealPair(ctx, called.Account, called.Provenance.Generation, pair)
 	wanted := err == nil
@@ -78,7 +78,7 @@ func (a *Activities) handOver(ctx context.Context, info activity.Info, names vau
 }
 
 // withoutWord says where a pair is that Temporal has not taken.
-func withoutWord(called Called, escrowed bool) error {
+func withoutWord(called RefreshResult, escrowed bool) error {
 	where := "it is in the vault"
 	if !escrowed {
 		where = "it is for user " + called.UserID + ", who is not the one whose token was spent, and was not stored"
@@ -86,13 +86,13 @@ func withoutWord(called Called, escrowed bool) error {
 	return temporal.NewApplicationError(fmt.Sprintf("Temporal gave no word for generation %d of %s; %s", called.Provenance.Generation, called.Account, where), noWord)
 }
 
-func (a *Activities) complete(ctx context.Context, info activity.Info, called Called) error {
+func (a *Activities) complete(ctx context.Context, info activity.Info, called RefreshResult) error {
 	ctx, cancel := context.WithTimeout(ctx, completeTimeout)
 	defer cancel()
 	return a.Temporal.CompleteActivity(ctx, info.TaskToken, called, nil)
 }
 
-func (a *Activities) escrow(ctx context.Context, info activity.Info, names vault.Names, called Called, pair token.Pair) error {
+func (a *Activities) escrow(ctx context.Context, info activity.Info, names vault.Names, called RefreshResult, pair token.Pair) error {
 	ctx, cancel := context.WithTimeout(ctx, escrowTimeout)
 	defer cancel()
 	_, err := a.Vault.Store(ctx, names, entryOf(called, pair.AccessToken, pair.RefreshToken), runOf(info))
@@ -100,7 +100,7 @@ func (a *Activities) escrow(ctx context.Context, info activity.Info, names vault
 }
 
 // durable records the gap before the first durable copy; a second copy is none.
-func (a *Activities) durable(ctx context.Context, where string, called Called, already bool) {
+func (a *Activities) durable(ctx context.Context, where string, called RefreshResult, already bool) {
 	if !already {
 		a.Metrics.Durable(ctx, where, time.Since(called.ObtainedAt))
 	}

@@ -20,7 +20,7 @@ type Histories interface {
 
 // issuedBy reads what a run's calls to the provider returned, from its history.
 // exists is false where its retention has ended since it was listed.
-func issuedBy(ctx context.Context, histories Histories, run *commonpb.WorkflowExecution, callActivity string) (issued []Called, exists bool, err error) {
+func issuedBy(ctx context.Context, histories Histories, run *commonpb.WorkflowExecution, callActivity string) (issued []RefreshResult, exists bool, err error) {
 	calls := map[int64]bool{} // the scheduled events of calls
 	events := histories.GetWorkflowHistory(ctx, run.GetWorkflowId(), run.GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
@@ -36,7 +36,7 @@ func issuedBy(ctx context.Context, histories Histories, run *commonpb.WorkflowEx
 			calls[event.GetEventId()] = true
 		}
 		if completed := event.GetActivityTaskCompletedEventAttributes(); calls[completed.GetScheduledEventId()] {
-			var called Called
+			var called RefreshResult
 			if err := converter.GetDefaultDataConverter().FromPayloads(completed.GetResult(), &called); err == nil {
 				issued = append(issued, called)
 			}

@@ -17,36 +17,36 @@ import (
 //
 // A secret that is missing or malformed and a credential that Microsoft Entra
 // refuses end the activity for good; everything else is worth a retry.
-func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Loaded, error) {
+func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (LoadResult, error) {
 	p, names, err := a.place(account)
 	if err != nil {
-		return Loaded{}, err
+		return LoadResult{}, err
 	}
 	if err := a.Keyring.Ready(ctx); err != nil {
-		return Loaded{}, keyringFailure(err)
+		return LoadResult{}, keyringFailure(err)
 	}
 	client, err := a.Vault.Credentials(ctx, names)
 	if err != nil {
-		return Loaded{}, vaultFailure(err)
+		return LoadResult{}, vaultFailure(err)
 	}
 	held, access, err := a.Vault.Load(ctx, names)
 	if err != nil {
-		return Loaded{}, vaultFailure(err)
+		return LoadResult{}, vaultFailure(err)
 	}
 	grant, err := a.sealGrant(ctx, account, held.Generation, held.Value, client)
 	if err != nil {
-		return Loaded{}, keyringFailure(err)
+		return LoadResult{}, keyringFailure(err)
 	}
 	info := activity.GetInfo(ctx)
 	run := runOf(info)
-	if err := a.Vault.Begin(ctx, names, account, held, run); err != nil {
-		return Loaded{}, vaultFailure(err)
+	if err := a.Vault.RecordIntent(ctx, names, account, held, run); err != nil {
+		return LoadResult{}, vaultFailure(err)
 	}
 	self := run.RunID
 	if info.Attempt > 1 {
 		self = "" // an earlier attempt's record may lie on another run's
 	}
-	loaded := loadedFrom(p, account, held, access, run, held.BegunBefore(self))
+	loaded := loadedFrom(p, account, held, access, run, held.IntentsExcept(self))
 	loaded.Grant = grant
 	return loaded, nil
 }
@@ -54,23 +54,23 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 // ReadGrant is LoadSecrets for a run that spends nothing: it returns no grant and
 // leaves no intent record, which would push out that of the run that is looked
 // for. Neither the keyset nor the client credentials need be there.
-func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (Loaded, error) {
+func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (LoadResult, error) {
 	p, names, err := a.place(account)
 	if err != nil {
-		return Loaded{}, err
+		return LoadResult{}, err
 	}
 	held, access, err := a.Vault.Load(ctx, names)
 	if err != nil {
-		return Loaded{}, vaultFailure(err)
+		return LoadResult{}, vaultFailure(err)
 	}
 	run := runOf(activity.GetInfo(ctx))
-	return loadedFrom(p, account, held, access, run, held.BegunBefore(run.RunID)), nil
+	return loadedFrom(p, account, held, access, run, held.IntentsExcept(run.RunID)), nil
 }
 
 // loadedFrom says of a grant what may be read in a history; begun are the runs
 // that may have spent it.
-func loadedFrom(p provider.Provider, account token.Account, held vault.Held, access vault.AccessHeld, run vault.Run, begun []vault.Begun) Loaded {
-	loaded := Loaded{
+func loadedFrom(p provider.Provider, account token.Account, held vault.RefreshToken, access vault.AccessTokenInfo, run vault.Run, begun []vault.Intent) LoadResult {
+	loaded := LoadResult{
 		Account:             account,
 		RunID:               run.RunID,
 		Provenance:          held.Provenance,
@@ -80,16 +80,16 @@ func loadedFrom(p provider.Provider, account token.Account, held vault.Held, acc
 		CallActivity:        p.ActivityType(),
 		ProviderTitle:       p.Title,
 		ReplayWindow:        p.ReplayWindow,
-		Unspent:             p.Rotation == provider.NoRotation,
+		NonRotating:         p.Rotation == provider.NoRotation,
 	}
-	if loaded.Unspent {
+	if loaded.NonRotating {
 		return loaded
 	}
 	if len(begun) > 0 {
-		loaded.SpentBefore, loaded.SpentSince = begun[0].RunID, begun[0].At
+		loaded.EarlierIntentRunID, loaded.EarlierIntentAt = begun[0].RunID, begun[0].At
 	}
 	if len(begun) > 1 {
-		loaded.SpentEarlier = begun[1].RunID
+		loaded.OldestIntentRunID = begun[1].RunID
 	}
 	return loaded
 }

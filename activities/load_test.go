@@ -21,7 +21,7 @@ func TestLoadSealsAGrantThatWasPutThereByHand(t *testing.T) {
 	require.NotEmpty(t, loaded.Grant)
 	require.NotContains(t, string(loaded.Grant), canary)
 	loaded.Grant = nil
-	require.Equal(t, activities.Loaded{
+	require.Equal(t, activities.LoadResult{
 		Account:             account,
 		RunID:               "run-1",
 		Provenance:          token.Provenance{Fingerprint: own, Consent: own},
@@ -47,7 +47,7 @@ func TestLoadLeavesTheIntentRecord(t *testing.T) {
 	s := newSystem(t)
 	first, err := s.load(attempt{run: "run-1"})
 	require.NoError(t, err)
-	require.Empty(t, first.SpentBefore)
+	require.Empty(t, first.EarlierIntentRunID)
 	tags := s.vault.All("RefreshToken")[0].Tags
 	require.Equal(t, "run-1", tags["refresh-run-id"])
 	started, err := time.Parse(time.RFC3339Nano, tags["refresh-started-at"])
@@ -57,12 +57,12 @@ func TestLoadLeavesTheIntentRecord(t *testing.T) {
 
 	again, err := s.load(attempt{run: "run-1", number: 2})
 	require.NoError(t, err)
-	require.Equal(t, "run-1", again.SpentBefore, "its record may hide another run's")
+	require.Equal(t, "run-1", again.EarlierIntentRunID, "its record may hide another run's")
 
 	next, err := s.load(attempt{run: "run-2"})
 	require.NoError(t, err)
-	require.Equal(t, "run-1", next.SpentBefore)
-	require.WithinDuration(t, time.Now(), next.SpentSince, time.Minute)
+	require.Equal(t, "run-1", next.EarlierIntentRunID)
+	require.WithinDuration(t, time.Now(), next.EarlierIntentAt, time.Minute)
 }
 
 // A provider that does not rotate never spends the token, so that every run but
@@ -72,10 +72,10 @@ func TestATokenThatIsNeverSpentWasNotSpentBefore(t *testing.T) {
 	s.vault.Put("GoogleHealth-RefreshToken", canary+"google")
 	s.vault.Put("GoogleHealthCredentials", credentials)
 	for _, run := range []string{"run-1", "run-2"} {
-		loaded, err := perform[activities.Loaded](s, attempt{run: run}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default"})
+		loaded, err := perform[activities.LoadResult](s, attempt{run: run}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default"})
 		require.NoError(t, err)
 		require.Equal(t, "CallGoogleHealth", loaded.CallActivity)
-		require.Empty(t, loaded.SpentBefore)
+		require.Empty(t, loaded.EarlierIntentRunID)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestAnAccountThatCannotBeMeantEndsLoadForGood(t *testing.T) {
 			for _, activity := range []string{"LoadSecrets", "ReadGrant", "CallFitbit", "RecoverGrant"} {
 				var in any = a
 				if activity == "CallFitbit" || activity == "RecoverGrant" {
-					in = activities.Loaded{Account: a}
+					in = activities.LoadResult{Account: a}
 				}
 				_, err := perform[any](s, attempt{}, activity, in)
 				requireFailure(t, err, activities.InvalidInput, true)

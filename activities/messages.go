@@ -6,8 +6,8 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Loaded is the grant that a run is about to use.
-type Loaded struct {
+// LoadResult is the grant that a run is about to use.
+type LoadResult struct {
 	Account token.Account `json:"account"`
 	// RunID is the run that loaded it. Only that run may spend it: a run that was
 	// reset goes on under another id.
@@ -19,13 +19,13 @@ type Loaded struct {
 	RefreshTokenVersion string `json:"refreshTokenVersion"`
 	// AccessTokenExpiry is when the access token in the vault ends; zero when unknown.
 	AccessTokenExpiry time.Time `json:"accessTokenExpiry,omitzero"`
-	// SpentBefore names an earlier run that was about to spend this very refresh
+	// EarlierIntentRunID names an earlier run that was about to spend this very refresh
 	// token and stored nothing for it; empty when there was none.
-	SpentBefore string `json:"spentBefore,omitempty"`
-	// SpentSince is when that run was about to; zero when unknown.
-	SpentSince time.Time `json:"spentSince,omitzero"`
-	// SpentEarlier names the run that was about to before that one, if any.
-	SpentEarlier string `json:"spentEarlier,omitempty"`
+	EarlierIntentRunID string `json:"spentBefore,omitempty"`
+	// EarlierIntentAt is when that run was about to; zero when unknown.
+	EarlierIntentAt time.Time `json:"spentSince,omitzero"`
+	// OldestIntentRunID names the run that was about to before that one, if any.
+	OldestIntentRunID string `json:"spentEarlier,omitempty"`
 
 	// CallActivity is the activity that calls this account's provider.
 	CallActivity string `json:"callActivity"`
@@ -33,15 +33,15 @@ type Loaded struct {
 	ProviderTitle string `json:"providerTitle"`
 	// ReplayWindow is how long the provider repeats a lost answer.
 	ReplayWindow time.Duration `json:"replayWindow"`
-	// Unspent: the provider never rotates, so a refresh can always be asked for again.
-	Unspent bool `json:"unspent,omitempty"`
+	// NonRotating: the provider never rotates, so a refresh can always be asked for again.
+	NonRotating bool `json:"unspent,omitempty"`
 
 	// Grant is empty where the token was only looked at.
 	Grant token.Sealed `json:"grant,omitempty"`
 }
 
-// Called is what the provider issued.
-type Called struct {
+// RefreshResult is what the provider issued.
+type RefreshResult struct {
 	Account token.Account `json:"account"`
 	// Provenance of the refresh token that is now in force.
 	Provenance token.Provenance `json:"provenance"`
@@ -57,12 +57,12 @@ type Called struct {
 
 // ForOtherUser reports whether the provider issued the pair for another person
 // than the one whose refresh token was spent. Such a pair is never stored.
-func (c Called) ForOtherUser(in Loaded) bool {
+func (c RefreshResult) ForOtherUser(in LoadResult) bool {
 	return in.UserID != "" && c.UserID != "" && c.UserID != in.UserID
 }
 
-// Stored says where the pair is now.
-type Stored struct {
+// StoreResult says where the pair is now.
+type StoreResult struct {
 	// Superseded: the vault holds something newer, which was left as it is.
 	Superseded          bool   `json:"superseded,omitempty"`
 	RefreshTokenVersion string `json:"refreshTokenVersion"`

@@ -11,8 +11,8 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-func (s *system) look() (activities.Loaded, error) {
-	return perform[activities.Loaded](s, attempt{run: "run-now"}, "ReadGrant", account)
+func (s *system) look() (activities.LoadResult, error) {
+	return perform[activities.LoadResult](s, attempt{run: "run-now"}, "ReadGrant", account)
 }
 
 func TestReadingAGrantLeavesTheIntentRecordAlone(t *testing.T) {
@@ -24,9 +24,9 @@ func TestReadingAGrantLeavesTheIntentRecordAlone(t *testing.T) {
 	before := maps.Clone(s.vault.All("RefreshToken")[0].Tags)
 	held, err := s.look()
 	require.NoError(t, err)
-	require.Equal(t, "run-2", held.SpentBefore)
-	require.NotZero(t, held.SpentSince)
-	require.Equal(t, "run-1", held.SpentEarlier)
+	require.Equal(t, "run-2", held.EarlierIntentRunID)
+	require.NotZero(t, held.EarlierIntentAt)
+	require.Equal(t, "run-1", held.OldestIntentRunID)
 	require.Equal(t, "CallFitbit", held.CallActivity)
 	require.Empty(t, held.Grant)
 	require.Equal(t, before, s.vault.All("RefreshToken")[0].Tags)
@@ -40,7 +40,7 @@ func TestAGrantIsReadWithoutWhatOnlyARefreshNeeds(t *testing.T) {
 	s.coldKeyring()
 	held, err := s.look()
 	require.NoError(t, err)
-	require.Empty(t, held.SpentBefore)
+	require.Empty(t, held.EarlierIntentRunID)
 }
 
 func TestAGrantThatCannotBeReadSaysWhy(t *testing.T) {

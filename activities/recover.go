@@ -16,9 +16,9 @@ const (
 	FoundInHistory = "history" // an earlier run's history had one, and it is stored now
 )
 
-// Lost asks for whatever is newer than a refresh token that is spent, or may be.
-type Lost struct {
-	Loaded
+// RecoverInput asks for whatever is newer than a refresh token that is spent, or may be.
+type RecoverInput struct {
+	LoadResult
 	// Searchable: the namespace knows our search attributes, so that runs of this
 	// account under other workflow IDs can be found too.
 	Searchable bool `json:"searchable"`
@@ -28,12 +28,12 @@ type Lost struct {
 }
 
 // suspects are the runs that the intent record names, but for the given one.
-func (l Lost) suspects(self string) []string {
-	return slices.DeleteFunc([]string{l.SpentBefore, l.SpentEarlier}, func(runID string) bool { return runID == "" || runID == self })
+func (l RecoverInput) suspects(self string) []string {
+	return slices.DeleteFunc([]string{l.EarlierIntentRunID, l.OldestIntentRunID}, func(runID string) bool { return runID == "" || runID == self })
 }
 
-// Recovery is what the ladder led to.
-type Recovery struct {
+// RecoverResult is what the ladder led to.
+type RecoverResult struct {
 	// Found is FoundInVault, FoundInHistory, or empty.
 	Found string `json:"found,omitempty"`
 	// Searched counts the earlier runs that were read.
@@ -46,32 +46,32 @@ type Recovery struct {
 	MayEnd time.Time `json:"mayEnd,omitzero"`
 	// FoundIn is the run whose history held the pair. It, Called and Stored are
 	// set for FoundInHistory.
-	FoundIn string  `json:"foundIn,omitempty"`
-	Called  *Called `json:"called,omitempty"`
-	Stored  *Stored `json:"stored,omitempty"`
+	FoundIn string         `json:"foundIn,omitempty"`
+	Called  *RefreshResult `json:"called,omitempty"`
+	Stored  *StoreResult   `json:"stored,omitempty"`
 }
 
 // RecoverGrant climbs the recovery ladder: first the vault's other versions, then
 // the sealed pairs in the histories of the account's earlier runs. It never
 // deletes or disables anything, and it never calls the provider.
-func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, error) {
+func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (RecoverResult, error) {
 	_, names, err := a.place(lost.Account)
 	if err != nil {
-		return Recovery{}, err
+		return RecoverResult{}, err
 	}
 	run := runOf(activity.GetInfo(ctx))
-	advanced, err := a.Vault.Advance(ctx, names, lost.Account, lost.Provenance, run)
+	advanced, err := a.Vault.PromoteSuccessor(ctx, names, lost.Account, lost.Provenance, run)
 	if err != nil {
-		return Recovery{}, vaultFailure(err)
+		return RecoverResult{}, vaultFailure(err)
 	}
 	if advanced {
-		return Recovery{Found: FoundInVault}, nil
+		return RecoverResult{Found: FoundInVault}, nil
 	}
 	search := search{histories: a.Temporal, self: run, lost: lost}
 	if err := search.run(ctx); err != nil {
-		return Recovery{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
+		return RecoverResult{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
 	}
-	recovery := Recovery{Searched: search.searched(), Gone: search.gone, MayEnd: search.mayEnd}
+	recovery := RecoverResult{Searched: search.searched(), Gone: search.gone, MayEnd: search.mayEnd}
 	for _, f := range newestFirst(search.found) {
 		stored, err := a.store(ctx, f.called)
 		if err == nil {
@@ -80,7 +80,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, err
 			return recovery, nil
 		}
 		if !unopenable(err) {
-			return Recovery{}, err
+			return RecoverResult{}, err
 		}
 		a.Log.ErrorContext(ctx, "an earlier run holds a pair that no key opens", "account", lost.Account.String(), "generation", f.called.Provenance.Generation, "error", err)
 	}
@@ -88,9 +88,9 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost Lost) (Recovery, err
 }
 
 // descends reports whether an issued pair continues the line of the lost token.
-func descends(issued Called, lost Lost) bool {
+func descends(issued RefreshResult, lost RecoverInput) bool {
 	spent := lost.Provenance
-	return issued.Account == lost.Account && issued.Rotated && !issued.ForOtherUser(lost.Loaded) &&
+	return issued.Account == lost.Account && issued.Rotated && !issued.ForOtherUser(lost.LoadResult) &&
 		(issued.Provenance.Parent == spent.Fingerprint ||
 			issued.Provenance.Consent == spent.Consent && issued.Provenance.Generation > spent.Generation)
 }

@@ -13,8 +13,8 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-func (s *system) climb(lost activities.Lost) (activities.Recovery, error) {
-	return perform[activities.Recovery](s, attempt{run: "run-now"}, "RecoverGrant", lost)
+func (s *system) climb(lost activities.RecoverInput) (activities.RecoverResult, error) {
+	return perform[activities.RecoverResult](s, attempt{run: "run-now"}, "RecoverGrant", lost)
 }
 
 func TestTheVaultIsTheFirstRungOfTheLadder(t *testing.T) {
@@ -23,18 +23,18 @@ func TestTheVaultIsTheFirstRungOfTheLadder(t *testing.T) {
 	called := s.issued()
 	_, err := s.store(called)
 	require.NoError(t, err)
-	recovery, err := s.climb(activities.Lost{Loaded: spent})
+	recovery, err := s.climb(activities.RecoverInput{LoadResult: spent})
 	require.NoError(t, err)
-	require.Equal(t, activities.Recovery{Found: activities.FoundInVault}, recovery)
+	require.Equal(t, activities.RecoverResult{Found: activities.FoundInVault}, recovery)
 	require.Empty(t, s.temporal.queries, "no history needs to be read")
 	s.requireNewestIs(called)
 }
 
 func TestAPairInAnEarlierRunsHistoryIsStored(t *testing.T) {
 	s := newSystem(t)
-	lost := activities.Lost{Loaded: s.mustLoad()}
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	called := s.issued()
-	s.temporal.runs = []earlierRun{{id: "run-now"}, {id: "run-3"}, {id: "run-2", called: []activities.Called{called}}, {id: "run-1"}}
+	s.temporal.runs = []earlierRun{{id: "run-now"}, {id: "run-3"}, {id: "run-2", called: []activities.RefreshResult{called}}, {id: "run-1"}}
 	recovery, err := s.climb(lost)
 	require.NoError(t, err)
 	require.Equal(t, activities.FoundInHistory, recovery.Found)
@@ -49,9 +49,9 @@ func TestAPairInAnEarlierRunsHistoryIsStored(t *testing.T) {
 
 func TestOfSeveralPairsTheNewestIsStored(t *testing.T) {
 	s := newSystem(t)
-	lost := activities.Lost{Loaded: s.mustLoad()}
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	older, newer := s.issuedTwice()
-	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.Called{older}}, {id: "run-1", called: []activities.Called{newer}}}
+	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.RefreshResult{older}}, {id: "run-1", called: []activities.RefreshResult{newer}}}
 	recovery, err := s.climb(lost)
 	require.NoError(t, err)
 	require.Equal(t, newer.Provenance, recovery.Called.Provenance)
@@ -60,7 +60,7 @@ func TestOfSeveralPairsTheNewestIsStored(t *testing.T) {
 
 // issuedTwice is a pair and the one that its refresh token was spent for, in a
 // vault that has neither.
-func (s *system) issuedTwice() (older, newer activities.Called) {
+func (s *system) issuedTwice() (older, newer activities.RefreshResult) {
 	s.t.Helper()
 	older = s.issued()
 	real := s.Vault
@@ -75,23 +75,23 @@ func (s *system) issuedTwice() (older, newer activities.Called) {
 }
 
 func TestOnlyDescendantsOfTheLostGrantAreStored(t *testing.T) {
-	for name, change := range map[string]func(*activities.Called){
-		"another account":            func(c *activities.Called) { c.Account.Name = "will" },
-		"another provider":           func(c *activities.Called) { c.Account.Provider = "google-health" },
-		"another person":             func(c *activities.Called) { c.UserID = "SOMEBODY-ELSE" },
-		"another consent":            func(c *activities.Called) { c.Provenance.Parent, c.Provenance.Consent = "f00d", "f00d" },
-		"an answer without rotation": func(c *activities.Called) { c.Rotated = false },
+	for name, change := range map[string]func(*activities.RefreshResult){
+		"another account":            func(c *activities.RefreshResult) { c.Account.Name = "will" },
+		"another provider":           func(c *activities.RefreshResult) { c.Account.Provider = "google-health" },
+		"another person":             func(c *activities.RefreshResult) { c.UserID = "SOMEBODY-ELSE" },
+		"another consent":            func(c *activities.RefreshResult) { c.Provenance.Parent, c.Provenance.Consent = "f00d", "f00d" },
+		"an answer without rotation": func(c *activities.RefreshResult) { c.Rotated = false },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t)
-			lost := activities.Lost{Loaded: s.mustLoad()}
+			lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 			lost.UserID = "USER-1"
 			called := s.issued()
 			change(&called)
-			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.Called{called}}}
+			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{called}}}
 			recovery, err := s.climb(lost)
 			require.NoError(t, err)
-			require.Equal(t, activities.Recovery{Searched: 1}, recovery)
+			require.Equal(t, activities.RecoverResult{Searched: 1}, recovery)
 			require.Len(t, s.vault.All("RefreshToken"), 1)
 		})
 	}
@@ -102,34 +102,34 @@ func TestTheSearchEndsAtTheRunThatIssuedTheLostGrant(t *testing.T) {
 	first := s.issued()
 	_, err := s.store(first)
 	require.NoError(t, err)
-	lost := activities.Lost{Loaded: s.mustLoad()}
-	s.temporal.runs = []earlierRun{{id: "run-3"}, {id: "run-2", called: []activities.Called{first}}, {id: "run-1"}}
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+	s.temporal.runs = []earlierRun{{id: "run-3"}, {id: "run-2", called: []activities.RefreshResult{first}}, {id: "run-1"}}
 	recovery, err := s.climb(lost)
 	require.NoError(t, err)
-	require.Equal(t, activities.Recovery{Searched: 2}, recovery)
+	require.Equal(t, activities.RecoverResult{Searched: 2}, recovery)
 	require.Equal(t, []string{"run-3", "run-2"}, s.temporal.read)
 }
 
 func TestTheSearchIsBounded(t *testing.T) {
 	s := newSystem(t)
-	lost := activities.Lost{Loaded: s.mustLoad()}
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	for i := range 130 {
 		s.temporal.runs = append(s.temporal.runs, earlierRun{id: fmt.Sprintf("run-%d", i)})
 	}
-	s.temporal.runs[129].called = []activities.Called{s.issued()} // too long ago
+	s.temporal.runs[129].called = []activities.RefreshResult{s.issued()} // too long ago
 	recovery, err := s.climb(lost)
 	require.NoError(t, err)
-	require.Equal(t, activities.Recovery{Searched: 120}, recovery)
+	require.Equal(t, activities.RecoverResult{Searched: 120}, recovery)
 	require.Len(t, s.temporal.read, 120)
 }
 
 func TestAPairThatNoKeyOpensIsPassedOver(t *testing.T) {
 	s := newSystem(t)
-	lost := activities.Lost{Loaded: s.mustLoad()}
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	good := s.issued()
 	spoilt := good
 	spoilt.Provenance.Generation = 2
-	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.Called{spoilt}}, {id: "run-1", called: []activities.Called{good}}}
+	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.RefreshResult{spoilt}}, {id: "run-1", called: []activities.RefreshResult{good}}}
 	recovery, err := s.climb(lost)
 	require.NoError(t, err)
 	require.Equal(t, good.Provenance, recovery.Called.Provenance)
@@ -139,10 +139,10 @@ func TestAPairThatNoKeyOpensIsPassedOver(t *testing.T) {
 
 func TestARunWhoseRetentionEndedIsPassedOver(t *testing.T) {
 	s := newSystem(t)
-	lost := activities.Lost{Loaded: s.mustLoad()}
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	s.temporal.runs = []earlierRun{
 		{id: "run-2", err: serviceerror.NewNotFound("workflow execution history not found")},
-		{id: "run-1", called: []activities.Called{s.issued()}},
+		{id: "run-1", called: []activities.RefreshResult{s.issued()}},
 	}
 	recovery, err := s.climb(lost)
 	require.NoError(t, err)
@@ -161,8 +161,8 @@ func TestALadderThatCannotBeClimbedIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t)
-			lost := activities.Lost{Loaded: s.mustLoad()}
-			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.Called{s.issued()}}}
+			lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{s.issued()}}}
 			c.breaks(s)
 			_, err := s.climb(lost)
 			requireFailure(t, err, c.kind, false)

@@ -32,7 +32,7 @@ func TestActivitiesLogToTheDefaultWithoutAnother(t *testing.T) {
 func TestAnAlertIsToldAndCounted(t *testing.T) {
 	s := newSystem(t)
 	will := token.Account{Provider: "fitbit", Name: "will"}
-	_, err := perform[any](s, attempt{}, "Alert", activities.Notice{Account: will, Reason: "StoreStuck", Message: "generation 5 waits"})
+	_, err := perform[any](s, attempt{}, "Alert", activities.AlertInput{Account: will, Reason: "StoreStuck", Message: "generation 5 waits"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"StoreStuck"}, s.metrics.alerted)
 	require.Contains(t, s.said.String(), `level=ERROR msg="needs a person" account=fitbit/will reason=StoreStuck message="generation 5 waits"`)
@@ -40,7 +40,7 @@ func TestAnAlertIsToldAndCounted(t *testing.T) {
 
 func TestTheEndOfAnIncidentIsToldAndNotCounted(t *testing.T) {
 	s := newSystem(t)
-	_, err := perform[any](s, attempt{}, "Alert", activities.Notice{Account: account, Reason: "StoreStuck", Healed: true, Message: "generation 5 is stored"})
+	_, err := perform[any](s, attempt{}, "Alert", activities.AlertInput{Account: account, Reason: "StoreStuck", Healed: true, Message: "generation 5 is stored"})
 	require.NoError(t, err)
 	require.Empty(t, s.metrics.alerted)
 	require.Contains(t, s.said.String(), `level=INFO msg=healed account=fitbit/default reason=StoreStuck message="generation 5 is stored"`)

@@ -26,7 +26,7 @@ const maxSearched = 120
 type search struct {
 	histories Histories
 	self      vault.Run
-	lost      Lost
+	lost      RecoverInput
 
 	looked map[string]bool // by run id: whether its history is there
 	found  []finding
@@ -38,7 +38,7 @@ type search struct {
 // finding is a pair that descends from the spent refresh token, and the run that
 // holds it.
 type finding struct {
-	called Called
+	called RefreshResult
 	runID  string
 }
 
@@ -53,7 +53,7 @@ func (s *search) run(ctx context.Context) error {
 			if _, err := s.look(ctx, info.GetExecution()); err != nil {
 				return err
 			}
-			s.mayEnd = latest(s.mayEnd, lastSign(info).Add(InFlight))
+			s.mayEnd = latest(s.mayEnd, lastSign(info).Add(MaxInFlight))
 		}
 		if !s.looked[runID] {
 			s.gone = append(s.gone, runID)
@@ -137,7 +137,7 @@ func (s *search) searched() (n int) {
 // IDs and, where the namespace can search for it, those of the same account. A
 // Schedule gives every run a workflow ID of its own, so that the first alone
 // would miss them.
-func queryFor(own string, lost Lost) string {
+func queryFor(own string, lost RecoverInput) string {
 	ids := lost.WorkflowIDs
 	if len(ids) == 0 {
 		ids = []string{own}

@@ -37,8 +37,8 @@ func TestOfManyAccountsOnlyTheRunsOfOneAreRead(t *testing.T) {
 		}
 	}
 	run := c.start("-elsewhere", nil)
-	loaded := result[activities.Loaded](c, run, "LoadSecrets")
-	called := result[activities.Called](c, run, "CallFitbit")
+	loaded := result[activities.LoadResult](c, run, "LoadSecrets")
+	called := result[activities.RefreshResult](c, run, "CallFitbit")
 	c.terminate(run)
 	c.terminated("")
 	c.terminated("")
@@ -49,8 +49,8 @@ func TestOfManyAccountsOnlyTheRunsOfOneAreRead(t *testing.T) {
 		return err == nil && count.GetCount() == accounts*runsOfEach+2
 	})
 
-	lost := activities.Lost{Loaded: loaded, Searchable: true, WorkflowIDs: []string{c.TaskQueue(), c.TaskQueue() + "-elsewhere"}}
-	var recovery activities.Recovery
+	lost := activities.RecoverInput{LoadResult: loaded, Searchable: true, WorkflowIDs: []string{c.TaskQueue(), c.TaskQueue() + "-elsewhere"}}
+	var recovery activities.RecoverResult
 	require.NoError(t, c.start("-recover", &lost).Get(t.Context(), &recovery))
 	require.Equal(t, 3, recovery.Searched)
 	require.Equal(t, run.GetRunID(), recovery.FoundIn)

@@ -71,14 +71,14 @@ func newCluster(t *testing.T) *cluster {
 
 // interrupted is a refresh that stops before the pair is stored. With a lost
 // grant it climbs the ladder instead.
-func interrupted(ctx workflow.Context, lost *activities.Lost) (activities.Recovery, error) {
+func interrupted(ctx workflow.Context, lost *activities.RecoverInput) (activities.RecoverResult, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: activities.CallTimeout})
-	var recovery activities.Recovery
+	var recovery activities.RecoverResult
 	if lost != nil {
 		err := workflow.ExecuteActivity(ctx, "RecoverGrant", lost).Get(ctx, &recovery)
 		return recovery, err
 	}
-	var loaded activities.Loaded
+	var loaded activities.LoadResult
 	if err := workflow.ExecuteActivity(ctx, "LoadSecrets", account).Get(ctx, &loaded); err != nil {
 		return recovery, err
 	}
@@ -89,7 +89,7 @@ func interrupted(ctx workflow.Context, lost *activities.Lost) (activities.Recove
 }
 
 // start runs the workflow under an ID that begins with the task queue's name.
-func (c *cluster) start(id string, lost *activities.Lost) client.WorkflowRun {
+func (c *cluster) start(id string, lost *activities.RecoverInput) client.WorkflowRun {
 	c.t.Helper()
 	run, err := c.client.ExecuteWorkflow(c.t.Context(), client.StartWorkflowOptions{ID: c.TaskQueue() + id, TaskQueue: c.TaskQueue()}, "RefreshTokens", lost)
 	require.NoError(c.t, err)
@@ -126,7 +126,7 @@ func (c *cluster) terminate(run client.WorkflowRun) {
 func TestAServerHasThePairBeforeTheVaultDoes(t *testing.T) {
 	c := newCluster(t)
 	run := c.start("", nil)
-	called := result[activities.Called](c, run, "CallFitbit")
+	called := result[activities.RefreshResult](c, run, "CallFitbit")
 	c.terminate(run)
 	require.Equal(t, c.Provider.Audit(testenv.UserOf("")).Live, called.Provenance.Fingerprint)
 	require.Equal(t, 1, c.Provider.Stats().Total.Calls[authserver.Token], "completing oneself costs no attempt")
@@ -161,19 +161,19 @@ func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			s := newCluster(t)
 			run := s.start(c.id, nil)
-			loaded := result[activities.Loaded](s, run, "LoadSecrets")
-			called := result[activities.Called](s, run, "CallFitbit")
+			loaded := result[activities.LoadResult](s, run, "LoadSecrets")
+			called := result[activities.RefreshResult](s, run, "CallFitbit")
 			s.terminate(run)
 			s.listed(run)
 
-			lost := activities.Lost{Loaded: loaded, Searchable: c.searchable}
+			lost := activities.RecoverInput{LoadResult: loaded, Searchable: c.searchable}
 			if c.intent {
-				lost.SpentBefore = run.GetRunID()
+				lost.EarlierIntentRunID = run.GetRunID()
 			}
-			var recovery activities.Recovery
+			var recovery activities.RecoverResult
 			require.NoError(t, s.start(c.other, &lost).Get(t.Context(), &recovery))
 			if c.name == "not at all" {
-				require.Equal(t, activities.Recovery{}, recovery)
+				require.Equal(t, activities.RecoverResult{}, recovery)
 				return
 			}
 			require.Equal(t, activities.FoundInHistory, recovery.Found)

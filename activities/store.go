@@ -14,10 +14,10 @@ import (
 //
 // While the pair cannot be stored it fails retryably, also where a person has to
 // act first; the pair waits sealed in the history.
-func (a *Activities) StoreSecrets(ctx context.Context, called Called) (Stored, error) {
+func (a *Activities) StoreSecrets(ctx context.Context, called RefreshResult) (StoreResult, error) {
 	stored, err := a.store(ctx, called)
 	if err != nil {
-		return Stored{}, storing(err)
+		return StoreResult{}, storing(err)
 	}
 	outcome := "refreshed"
 	if stored.Superseded {
@@ -27,20 +27,20 @@ func (a *Activities) StoreSecrets(ctx context.Context, called Called) (Stored, e
 	return stored, nil
 }
 
-func (a *Activities) store(ctx context.Context, called Called) (Stored, error) {
+func (a *Activities) store(ctx context.Context, called RefreshResult) (StoreResult, error) {
 	_, names, err := a.place(called.Account)
 	if err != nil {
-		return Stored{}, err
+		return StoreResult{}, err
 	}
 	access, refresh, err := a.openPair(ctx, called.Account, called.Provenance.Generation, called.Pair)
 	if err != nil {
-		return Stored{}, err
+		return StoreResult{}, err
 	}
 	receipt, err := a.Vault.Store(ctx, names, entryOf(called, access, refresh), runOf(activity.GetInfo(ctx)))
 	if err != nil {
-		return Stored{}, vaultFailure(err)
+		return StoreResult{}, vaultFailure(err)
 	}
-	return Stored{
+	return StoreResult{
 		Superseded:          receipt.Superseded,
 		RefreshTokenVersion: receipt.RefreshTokenVersion,
 		AccessTokenVersion:  receipt.AccessTokenVersion,
@@ -48,7 +48,7 @@ func (a *Activities) store(ctx context.Context, called Called) (Stored, error) {
 }
 
 // entryOf puts the tokens back beside what was said of them.
-func entryOf(c Called, access, refresh token.Secret) vault.Entry {
+func entryOf(c RefreshResult, access, refresh token.Secret) vault.Entry {
 	return vault.Entry{
 		Account:    c.Account,
 		Provenance: c.Provenance,

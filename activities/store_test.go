@@ -55,7 +55,7 @@ func TestAPairThatComesLateIsSuperseded(t *testing.T) {
 	require.Equal(t, []string{"refreshed", "refreshed", "superseded"}, s.metrics.stored)
 }
 
-func (s *system) requireNewestIs(c activities.Called) {
+func (s *system) requireNewestIs(c activities.RefreshResult) {
 	s.t.Helper()
 	require.Equal(s.t, c.Provenance.Fingerprint, token.NewSecret(s.held()).Fingerprint())
 }
@@ -86,10 +86,10 @@ func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 			require.Contains(t, message, "vault: set RefreshToken: "+kind.Error())
 		})
 	}
-	for name, spoil := range map[string]func(*activities.Called){
-		"an envelope that does not open": func(c *activities.Called) { c.Pair[len(c.Pair)-1] ^= 1 },
-		"a provider that nobody knows":   func(c *activities.Called) { c.Account.Provider = "nobody" },
-		"an envelope of another account": func(c *activities.Called) { c.Account.Name = "will" },
+	for name, spoil := range map[string]func(*activities.RefreshResult){
+		"an envelope that does not open": func(c *activities.RefreshResult) { c.Pair[len(c.Pair)-1] ^= 1 },
+		"a provider that nobody knows":   func(c *activities.RefreshResult) { c.Account.Provider = "nobody" },
+		"an envelope of another account": func(c *activities.RefreshResult) { c.Account.Name = "will" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t)

@@ -143,32 +143,32 @@ func perform[Out any](s *system, at attempt, name string, in any) (out Out, err 
 	return out, nil
 }
 
-func (s *system) load(at attempt) (activities.Loaded, error) {
-	return perform[activities.Loaded](s, at, "LoadSecrets", account)
+func (s *system) load(at attempt) (activities.LoadResult, error) {
+	return perform[activities.LoadResult](s, at, "LoadSecrets", account)
 }
 
 // mustLoad is a grant that is ready to be spent.
-func (s *system) mustLoad() activities.Loaded {
+func (s *system) mustLoad() activities.LoadResult {
 	s.t.Helper()
 	loaded, err := s.load(attempt{})
 	require.NoError(s.t, err)
 	return loaded
 }
 
-func (s *system) call(at attempt, in activities.Loaded) error {
-	_, err := perform[activities.Called](s, at, "CallFitbit", in)
+func (s *system) call(at attempt, in activities.LoadResult) error {
+	_, err := perform[activities.RefreshResult](s, at, "CallFitbit", in)
 	return err
 }
 
 // issued is a pair that the provider has issued and that nobody has stored.
-func (s *system) issued() activities.Called {
+func (s *system) issued() activities.RefreshResult {
 	s.t.Helper()
 	require.ErrorIs(s.t, s.call(attempt{}, s.mustLoad()), activity.ErrResultPending)
 	return s.temporal.last()
 }
 
-func (s *system) store(c activities.Called) (activities.Stored, error) {
-	return perform[activities.Stored](s, attempt{}, "StoreSecrets", c)
+func (s *system) store(c activities.RefreshResult) (activities.StoreResult, error) {
+	return perform[activities.StoreResult](s, attempt{}, "StoreSecrets", c)
 }
 
 // held is the vault's current refresh token.

@@ -23,19 +23,19 @@ func TestRefusalsOfHydraAreTakenForWhatTheyAre(t *testing.T) {
 	}{
 		{"a token that never was", func(*testing.T) (token.Client, string) {
 			return h.client, hydra.TokenPrefix + "rt_never-issued.never-signed"
-		}, provider.GrantDead},
+		}, provider.InvalidGrant},
 		{"a spent token", func(t *testing.T) (token.Client, string) {
 			spent := h.authorize(h.client, "spender")
 			h.refreshes(t, spent)
 			return h.client, spent
-		}, provider.GrantDead},
+		}, provider.InvalidGrant},
 		{"the live token of a grant of which a spent one was presented", func(t *testing.T) (token.Client, string) {
 			spent := h.authorize(h.client, "victim")
 			live := h.refreshes(t, spent)
 			_, err := h.refresh(t, h.client, spent)
 			require.Error(t, err)
 			return h.client, live
-		}, provider.GrantDead},
+		}, provider.InvalidGrant},
 		{"a token that has expired", func(t *testing.T) (token.Client, string) {
 			hasty := h.register(hydra.Registration{RefreshTokenLife: "1s"})
 			first := h.authorize(hasty, "sleeper")
@@ -43,24 +43,24 @@ func TestRefusalsOfHydraAreTakenForWhatTheyAre(t *testing.T) {
 			require.NoError(t, err)
 			h.eventually("the refresh token has expired", func() bool { return !h.active(pair.RefreshToken) })
 			return hasty, pair.RefreshToken.Reveal()
-		}, provider.GrantDead},
+		}, provider.InvalidGrant},
 		{"a token of a consent that was withdrawn", func(t *testing.T) (token.Client, string) {
 			withdrawn := h.authorize(h.client, "leaver")
 			require.NoError(t, h.hydra.Withdraw(t.Context(), "leaver"))
 			return h.client, withdrawn
-		}, provider.GrantDead},
+		}, provider.InvalidGrant},
 		{"a token of another client", func(*testing.T) (token.Client, string) {
 			return h.register(hydra.Registration{}), h.authorize(h.client, "borrower")
-		}, provider.GrantDead},
+		}, provider.InvalidGrant},
 		{"a client with another secret", func(*testing.T) (token.Client, string) {
 			return token.Client{ID: h.client.ID, Secret: token.NewSecret("fake-and-wrong")}, h.authorize(h.client, "user")
-		}, provider.ClientWrong},
+		}, provider.InvalidClient},
 		{"a client that is not known", func(*testing.T) (token.Client, string) {
 			return token.Client{ID: "nobody", Secret: h.client.Secret}, h.authorize(h.client, "user")
-		}, provider.ClientWrong},
+		}, provider.InvalidClient},
 		{"a client that may not refresh", func(*testing.T) (token.Client, string) {
 			return h.register(hydra.Registration{GrantTypes: []string{"authorization_code"}}), h.authorize(h.client, "user")
-		}, provider.ClientWrong},
+		}, provider.InvalidClient},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, presented := c.presents(t)
@@ -78,7 +78,7 @@ func TestRefusalsOfHydraAreTakenForWhatTheyAre(t *testing.T) {
 		_, err := provider.NewClient(nil).Refresh(t.Context(), other, h.client, token.NewSecret(refreshToken))
 		var failure *provider.Failure
 		require.ErrorAs(t, err, &failure)
-		require.Equal(t, provider.ClientWrong, failure.Kind, failure.Error())
+		require.Equal(t, provider.InvalidClient, failure.Kind, failure.Error())
 		h.refreshes(t, refreshToken) // which the attempt has not spent
 	})
 }

@@ -32,7 +32,7 @@ func (s *system) rotate() seal.KeyID {
 func (r run) sealedWith() seal.KeyID {
 	r.t.Helper()
 	for _, e := range r.history() {
-		var called activities.Called
+		var called activities.RefreshResult
 		result := e.GetActivityTaskCompletedEventAttributes().GetResult()
 		if converter.GetDefaultDataConverter().FromPayloads(result, &called) == nil && len(called.Pair) > 5 {
 			return seal.KeyID(binary.BigEndian.Uint32(called.Pair[1:5]))

@@ -111,7 +111,7 @@ func (c *custodian) warnOfRetirement(p consent.Place) {
 // authorize brings an account's consent into the vault: one that an earlier
 // attempt kept, or a new one.
 func (c *custodian) authorize(ctx context.Context, p consent.Place, how asking) error {
-	found, err := c.Open(ctx, p)
+	found, err := c.Preflight(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -122,12 +122,12 @@ func (c *custodian) authorize(ctx context.Context, p consent.Place, how asking) 
 	if err != nil {
 		return err
 	}
-	k := consent.Kept{Over: found.Consent}
+	k := consent.PendingConsent{Over: found.Consent}
 	if isNew {
 		k.Client = client
 	}
 	how.scopes = strings.Fields(strings.Join(how.scopes, " "))
-	attempt := provider.NewConsent(how.redirectURL, how.scopes)
+	attempt := provider.NewAuthorizationRequest(how.redirectURL, how.scopes)
 	if how.noBrowser {
 		redirect, err := c.paste(ctx, p, client, attempt)
 		if err != nil {
@@ -140,7 +140,7 @@ func (c *custodian) authorize(ctx context.Context, p consent.Place, how asking) 
 }
 
 // inBrowser waits for the browser to come back, and shows in it how it ended.
-func (c *custodian) inBrowser(ctx context.Context, p consent.Place, client token.Client, attempt provider.Consent, k consent.Kept, before string, how asking) error {
+func (c *custodian) inBrowser(ctx context.Context, p consent.Place, client token.Client, attempt provider.AuthorizationRequest, k consent.PendingConsent, before string, how asking) error {
 	callback, err := consent.Listen(attempt.RedirectURI, attempt.State, func(err error) {
 		c.warn("the browser came back with something else: %v; still waiting for the answer", err)
 	})
@@ -201,7 +201,7 @@ func (c *custodian) openBrowser(address string) {
 }
 
 // paste has the person bring the redirect, as often as it takes.
-func (c *custodian) paste(ctx context.Context, p consent.Place, client token.Client, attempt provider.Consent) (consent.Redirect, error) {
+func (c *custodian) paste(ctx context.Context, p consent.Place, client token.Client, attempt provider.AuthorizationRequest) (consent.Redirect, error) {
 	address, err := attempt.URL(p.Provider, client.ID)
 	if err != nil {
 		return consent.Redirect{}, err

@@ -21,7 +21,7 @@ import (
 // custodian carries out the commands that touch secrets: at one vault, with the
 // identity of whoever runs them.
 type custodian struct {
-	consent.Desk
+	consent.Service
 	vaultURL  string
 	providers provider.Table
 	client    *provider.Client
@@ -49,9 +49,9 @@ func atVault(cmd *cobra.Command, environ map[string]string, do func(context.Cont
 	keysets := vault.NewKeysets(secrets)
 	keyring := seal.New(keysets)
 	c := &custodian{
-		Desk: consent.Desk{
+		Service: consent.Service{
 			Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring,
-			Drawer: consent.Drawer{Dir: filepath.Join(state, "consents", folderOf(cfg.Vault.URL)), Keyring: keyring},
+			PendingStore: consent.PendingStore{Dir: filepath.Join(state, "consents", folderOf(cfg.Vault.URL)), Keyring: keyring},
 		},
 		vaultURL: cfg.Vault.URL, providers: providers, client: provider.NewClient(nil), keyboard: newKeyboard(cmd),
 		printer: printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()},

@@ -53,11 +53,11 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 	if err != nil {
 		return usageError{err}
 	}
-	found, err := c.Open(ctx, p)
+	found, err := c.Preflight(ctx, p)
 	if err != nil {
 		return err
 	}
-	k := consent.Kept{Over: found.Consent}
+	k := consent.PendingConsent{Over: found.Consent}
 	if clientFile != "" {
 		if k.Client, err = c.readClient(ctx, clientFile); err != nil {
 			return err
@@ -74,18 +74,18 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 		return err
 	}
 	// What was piped in may be nowhere else.
-	kept := c.Drawer.Keep(ctx, p.Account, k) == nil
+	kept := c.PendingStore.Save(ctx, p.Account, k) == nil
 	safe := "Ctrl-C ends it; then import again."
 	if kept {
-		safe = "Ctrl-C loses nothing: it is kept sealed in " + c.Drawer.Path(a) + "."
+		safe = "Ctrl-C loses nothing: it is kept sealed in " + c.PendingStore.Path(a) + "."
 	}
 	superseded, err := c.put(ctx, p, k, safe)
 	if err == nil && kept {
-		err = c.Drawer.Forget(a)
+		err = c.PendingStore.Delete(a)
 	}
 	switch {
 	case err != nil && kept:
-		c.say("The token is kept, sealed, in %s. To store it, run: %s", c.Drawer.Path(a), shell(append([]string{"starter", "authorize"}, flagsFor(a)...)...))
+		c.say("The token is kept, sealed, in %s. To store it, run: %s", c.PendingStore.Path(a), shell(append([]string{"starter", "authorize"}, flagsFor(a)...)...))
 		if ctx.Err() != nil {
 			return errInterrupted
 		}

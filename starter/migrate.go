@@ -82,7 +82,7 @@ func (c *custodian) migrate(ctx context.Context, from token.Account, how asking,
 		err = end()
 	default:
 		// The old cron is ended between consent and vault, and that may take a while.
-		if err := c.Drawer.Try(); err != nil {
+		if err := c.PendingStore.Check(); err != nil {
 			return fmt.Errorf("a consent could not be kept on this machine while the old workflow is ended: %w; set XDG_STATE_HOME to a folder that can be written", err)
 		}
 		how.ready = end
@@ -128,7 +128,7 @@ func (c *custodian) successorOf(from token.Account) (consent.Place, error) {
 // moved reports whether the token in force is the new provider's.
 func (c *custodian) moved(ctx context.Context, p consent.Place) (bool, error) {
 	held, _, err := c.Vault.Load(ctx, p.Names)
-	for _, kind := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrForeign} {
+	for _, kind := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrOtherProvider} {
 		if errors.Is(err, kind) {
 			return false, nil
 		}

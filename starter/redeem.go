@@ -16,7 +16,7 @@ const exchangeTime = 30 * time.Second
 
 // redeem exchanges the code and stores the pair, which from its arrival on is on
 // disk, sealed, until it is in the vault. slow is called where that takes time.
-func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Client, attempt provider.Consent, redirect consent.Redirect, k consent.Kept, before string, how asking, slow func()) (superseded bool, err error) {
+func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Client, attempt provider.AuthorizationRequest, redirect consent.Redirect, k consent.PendingConsent, before string, how asking, slow func()) (superseded bool, err error) {
 	steady := context.WithoutCancel(ctx)
 	exchanging, cancel := context.WithTimeout(steady, exchangeTime)
 	defer cancel()
@@ -29,8 +29,8 @@ func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Cl
 	if err := consent.CheckPerson(p, before, k.UserID); err != nil {
 		return false, err
 	}
-	safe := "Ctrl-C loses nothing: it is kept sealed in " + c.Drawer.Path(p.Account) + "."
-	keepErr := c.Drawer.Keep(steady, p.Account, k)
+	safe := "Ctrl-C loses nothing: it is kept sealed in " + c.PendingStore.Path(p.Account) + "."
+	keepErr := c.PendingStore.Save(steady, p.Account, k)
 	if keepErr != nil {
 		c.warn("this consent cannot be kept on this machine until the vault has it: %v", keepErr)
 		safe = "Do not end this program: nobody else holds the consent."
@@ -45,7 +45,7 @@ func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Cl
 }
 
 // hand brings a consent that is kept into the vault.
-func (c *custodian) hand(ctx context.Context, p consent.Place, k consent.Kept, how asking, safe string) (superseded bool, err error) {
+func (c *custodian) hand(ctx context.Context, p consent.Place, k consent.PendingConsent, how asking, safe string) (superseded bool, err error) {
 	if how.ready != nil {
 		err = how.ready()
 	}
@@ -59,7 +59,7 @@ func (c *custodian) hand(ctx context.Context, p consent.Place, k consent.Kept, h
 		return false, err
 	}
 	c.sayStored(p, k.Pair, superseded)
-	return superseded, c.Drawer.Forget(p.Account)
+	return superseded, c.PendingStore.Delete(p.Account)
 }
 
 // slowStore is how long the browser waits for the vault before it is told.
@@ -71,11 +71,11 @@ func (c *custodian) sayLeft(p consent.Place, how asking, kept bool) {
 		c.say("The consent is lost with this program. Run it again.")
 		return
 	}
-	c.say("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s", p.Account, c.Drawer.Path(p.Account), how.again)
+	c.say("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s", p.Account, c.PendingStore.Path(p.Account), how.again)
 }
 
 // sayGranted tells what a person granted, and what not.
-func (c *custodian) sayGranted(p consent.Place, attempt provider.Consent, granted []string) {
+func (c *custodian) sayGranted(p consent.Place, attempt provider.AuthorizationRequest, granted []string) {
 	asked := attempt.Scopes
 	if len(asked) == 0 {
 		asked = p.Provider.Scopes
@@ -83,22 +83,22 @@ func (c *custodian) sayGranted(p consent.Place, attempt provider.Consent, grante
 	if len(granted) > 0 {
 		c.say("Granted: %s.", strings.Join(granted, " "))
 	}
-	if missing := consent.Missing(asked, granted); len(missing) > 0 {
+	if missing := consent.MissingScopes(asked, granted); len(missing) > 0 {
 		c.warn("not granted: %s; what needs them will not work; run it again and leave nothing out at %s, or ask for less with --scopes", strings.Join(missing, " "), p.Provider.Title)
 	}
 }
 
 // storeKept stores what an earlier attempt had to leave; done says that there was
 // something, and that no new consent is needed.
-func (c *custodian) storeKept(ctx context.Context, p consent.Place, found consent.Found, how asking) (done bool, err error) {
-	k, exists, outdated, err := c.Kept(ctx, p, found)
+func (c *custodian) storeKept(ctx context.Context, p consent.Place, found consent.Existing, how asking) (done bool, err error) {
+	k, exists, outdated, err := c.Pending(ctx, p, found)
 	if err != nil || !exists {
 		return false, err
 	}
 	at := when(k.ObtainedAt, time.Now())
 	if outdated {
 		c.say("A consent of %s, %s, was kept here because the vault did not take it. Another one has come since, so it is dropped.", p.Account, at)
-		return false, c.Drawer.Forget(p.Account)
+		return false, c.PendingStore.Delete(p.Account)
 	}
 	if found.Client.ID != "" {
 		k.Client = token.Client{} // what the vault holds by now is no older

@@ -87,11 +87,11 @@ func stoppedInWords(a token.Account, stopped []string) string {
 // that finds no token tells of it. Where the provider cannot be told now, the
 // tokens stay readable, or nobody could tell it later.
 func (c *custodian) revoke(ctx context.Context, p consent.Place, stop func() error) error {
-	if _, kept, err := c.Drawer.Look(ctx, p.Account); err != nil {
+	if _, kept, err := c.PendingStore.Load(ctx, p.Account); err != nil {
 		return err
 	} else if kept {
 		return fmt.Errorf("a consent of %s is kept on this machine, in %s, because the vault has not taken it, and only it can end its grant; nothing was touched. Store it with: %s, and revoke then",
-			p.Account, c.Drawer.Path(p.Account), shell(append([]string{"starter", "authorize"}, flagsFor(p.Account)...)...))
+			p.Account, c.PendingStore.Path(p.Account), shell(append([]string{"starter", "authorize"}, flagsFor(p.Account)...)...))
 	}
 	var left []string
 	if err := stop(); err != nil {
@@ -155,7 +155,7 @@ func (c *custodian) revokeGrant(ctx context.Context, p consent.Place) (person st
 	case errors.Is(err, provider.ErrNoRevocation):
 		c.say("%s %v.", p.Provider.Title, err)
 		return byHand, nil
-	case errors.As(err, &failure) && failure.Kind == provider.Retired:
+	case errors.As(err, &failure) && failure.Kind == provider.ProviderRetired:
 		c.say("%s is retired, and its grants with it.", p.Provider.Title)
 		return "", nil
 	case errors.As(err, &failure) && !failure.Kind.Retryable():

@@ -16,9 +16,9 @@ import (
 
 // put stores a consent and goes on until the vault has it, and tells meanwhile
 // why it has not. safe says what an interruption does.
-func (c *custodian) put(ctx context.Context, p consent.Place, k consent.Kept, safe string) (superseded bool, err error) {
+func (c *custodian) put(ctx context.Context, p consent.Place, k consent.PendingConsent, safe string) (superseded bool, err error) {
 	told := ""
-	return c.Put(ctx, p, k, func(failure error, again time.Duration) {
+	return c.Store(ctx, p, k, func(failure error, again time.Duration) {
 		if why := failure.Error(); why != told {
 			told = why
 			c.say("The vault does not take it yet: %s\nIt is tried again until it does. %s", why, safe)
@@ -43,7 +43,7 @@ func (c *custodian) sayStored(p consent.Place, pair token.Pair, superseded bool)
 
 // clientFor is the provider's app: from the file that is named, from the vault,
 // or from the person. isNew says that the vault does not hold it.
-func (c *custodian) clientFor(ctx context.Context, p consent.Place, found consent.Found, file string) (client token.Client, isNew bool, err error) {
+func (c *custodian) clientFor(ctx context.Context, p consent.Place, found consent.Existing, file string) (client token.Client, isNew bool, err error) {
 	switch {
 	case file != "":
 		client, err = c.readClient(ctx, file)

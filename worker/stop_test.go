@@ -40,11 +40,11 @@ func TestAStopIsNeverShorterThanTheLongestCallAndItsReport(t *testing.T) {
 	within := func(d time.Duration) (config.Worker, error) {
 		return config.LoadWorker(map[string]string{"KEY_VAULT_URL": "https://my-vault.vault.azure.net", "TOKENKEEPER_STOP_TIMEOUT": d.String()})
 	}
-	_, err := within(activities.InFlight - time.Millisecond)
-	require.ErrorContains(t, err, "a call in flight may take "+activities.InFlight.String()+" to finish and be recorded")
-	_, err = within(activities.InFlight)
+	_, err := within(activities.MaxInFlight - time.Millisecond)
+	require.ErrorContains(t, err, "a call in flight may take "+activities.MaxInFlight.String()+" to finish and be recorded")
+	_, err = within(activities.MaxInFlight)
 	require.NoError(t, err)
 	byDefault, err := config.LoadWorker(map[string]string{"KEY_VAULT_URL": "https://my-vault.vault.azure.net"})
 	require.NoError(t, err)
-	require.Greater(t, byDefault.StopTimeout, activities.InFlight)
+	require.Greater(t, byDefault.StopTimeout, activities.MaxInFlight)
 }

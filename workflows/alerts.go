@@ -12,7 +12,7 @@ import (
 
 // alert tells a person, and never fails the run. Incidents are told once: the
 // caller knows from the run before whether this one goes on.
-func (r *run) alert(ctx workflow.Context, n activities.Notice) {
+func (r *run) alert(ctx workflow.Context, n activities.AlertInput) {
 	n.Account = r.account
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,

@@ -21,9 +21,9 @@ func requireCanceled(t *testing.T, err error) {
 
 func TestCancelledDuringLoadCallsNothing(t *testing.T) {
 	s := newScenario(t)
-	s.load = func(int, token.Account) (activities.Loaded, error) {
+	s.load = func(int, token.Account) (activities.LoadResult, error) {
 		s.CancelWorkflow()
-		return activities.Loaded{}, forNow("VaultNotReady")
+		return activities.LoadResult{}, forNow("VaultNotReady")
 	}
 	_, err := s.refresh()
 	requireCanceled(t, err)
@@ -36,12 +36,12 @@ func TestCancelledDuringLoadCallsNothing(t *testing.T) {
 func TestCancelledBetweenLoadAndCallCallsNothing(t *testing.T) {
 	s := newScenario(t)
 	s.load = spentBefore
-	s.recover = func(n int, _ activities.Lost) (activities.Recovery, error) {
+	s.recover = func(n int, _ activities.RecoverInput) (activities.RecoverResult, error) {
 		if n == 1 {
 			s.CancelWorkflow()
-			return activities.Recovery{}, forNow("HistoryNotReady")
+			return activities.RecoverResult{}, forNow("HistoryNotReady")
 		}
-		return activities.Recovery{}, nil
+		return activities.RecoverResult{}, nil
 	}
 	_, err := s.refresh()
 	requireCanceled(t, err)
@@ -50,12 +50,12 @@ func TestCancelledBetweenLoadAndCallCallsNothing(t *testing.T) {
 
 func TestCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
 	s := newScenario(t)
-	s.call = func(n int, in activities.Loaded) (activities.Called, error) {
+	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if n == 1 {
 			s.CancelWorkflow()
 		}
 		if n < 5 {
-			return activities.Called{}, forNow("ProviderNotReady")
+			return activities.RefreshResult{}, forNow("ProviderNotReady")
 		}
 		return issuedFor(in), nil
 	}
@@ -72,12 +72,12 @@ func TestCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
 
 func TestARunThatFailsAlthoughCancelledEndsItsCronAndStillTells(t *testing.T) {
 	s := newScenario(t)
-	s.call = func(n int, _ activities.Loaded) (activities.Called, error) {
+	s.call = func(n int, _ activities.LoadResult) (activities.RefreshResult, error) {
 		if n == 1 {
 			s.CancelWorkflow()
-			return activities.Called{}, forNow("ProviderNotReady")
+			return activities.RefreshResult{}, forNow("ProviderNotReady")
 		}
-		return activities.Called{}, forGood(activities.InvalidGrant)
+		return activities.RefreshResult{}, forGood(activities.InvalidGrant)
 	}
 	_, err := s.refresh()
 	requireCanceled(t, err)
@@ -102,18 +102,18 @@ func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testin
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
-			s.load = func(_ int, a token.Account) (activities.Loaded, error) {
+			s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
 				l := loaded(a, 4)
-				l.ReplayWindow, l.Unspent = c.window, c.unspent
+				l.ReplayWindow, l.NonRotating = c.window, c.unspent
 				return l, nil
 			}
 			var cancelled time.Time
-			s.call = func(n int, _ activities.Loaded) (activities.Called, error) {
+			s.call = func(n int, _ activities.LoadResult) (activities.RefreshResult, error) {
 				if n == 1 {
 					cancelled = s.Now()
 					s.CancelWorkflow()
 				}
-				return activities.Called{}, forNow("ProviderNotReady")
+				return activities.RefreshResult{}, forNow("ProviderNotReady")
 			}
 			_, err := s.refresh()
 			requireCanceled(t, err)
@@ -155,12 +155,12 @@ func TestACancelledRunEndsCanceledWhateverTheLastAttemptMet(t *testing.T) {
 func TestCancelledDuringTheStoreIsStoredThenCanceled(t *testing.T) {
 	s := newScenario(t)
 	began := s.Now()
-	s.store = func(n int, _ activities.Called) (activities.Stored, error) {
+	s.store = func(n int, _ activities.RefreshResult) (activities.StoreResult, error) {
 		if n == 1 {
 			s.CancelWorkflow()
 		}
 		if s.Now().Sub(began) < time.Hour {
-			return activities.Stored{}, forNow("VaultNotReady")
+			return activities.StoreResult{}, forNow("VaultNotReady")
 		}
 		return stored(), nil
 	}

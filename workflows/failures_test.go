@@ -31,7 +31,7 @@ func TestFinalFailuresEndTheRunAsWhatTheyAre(t *testing.T) {
 				s.failAt(c.at, forGood(kind))
 				_, err := s.refreshWith(workflows.Input{Account: "will"})
 				require.Equal(t, "what "+kind+" says", requireFailure(t, err, kind))
-				require.Equal(t, []activities.Notice{{Account: will, Reason: kind, Message: "what " + kind + " says"}}, s.notices)
+				require.Equal(t, []activities.AlertInput{{Account: will, Reason: kind, Message: "what " + kind + " says"}}, s.notices)
 				require.Equal(t, []string{"refreshing", "failed"}, s.health)
 				require.Equal(t, "Failed: what "+kind+" says", s.closing)
 			})
@@ -43,23 +43,29 @@ func TestFinalFailuresEndTheRunAsWhatTheyAre(t *testing.T) {
 func (s *scenario) failAt(step string, err error) {
 	switch step {
 	case "load":
-		s.load = func(int, token.Account) (activities.Loaded, error) { return activities.Loaded{}, err }
+		s.load = func(int, token.Account) (activities.LoadResult, error) { return activities.LoadResult{}, err }
 	case "call":
-		s.call = func(int, activities.Loaded) (activities.Called, error) { return activities.Called{}, err }
+		s.call = func(int, activities.LoadResult) (activities.RefreshResult, error) {
+			return activities.RefreshResult{}, err
+		}
 	case "store":
-		s.store = func(int, activities.Called) (activities.Stored, error) { return activities.Stored{}, err }
+		s.store = func(int, activities.RefreshResult) (activities.StoreResult, error) {
+			return activities.StoreResult{}, err
+		}
 	case "recover":
 		s.failAt("call", forGood(activities.InvalidGrant))
-		s.recover = func(int, activities.Lost) (activities.Recovery, error) { return activities.Recovery{}, err }
+		s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+			return activities.RecoverResult{}, err
+		}
 	}
 }
 
 func TestLoadIsRetriedForAsLongAsItTakes(t *testing.T) {
 	s := newScenario(t)
 	began := s.Now()
-	s.load = func(_ int, a token.Account) (activities.Loaded, error) {
+	s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
 		if s.Now().Sub(began) < 3*time.Hour {
-			return activities.Loaded{}, forNow("VaultNotReady")
+			return activities.LoadResult{}, forNow("VaultNotReady")
 		}
 		return loaded(a, 4), nil
 	}
@@ -75,9 +81,9 @@ func TestLoadIsRetriedForAsLongAsItTakes(t *testing.T) {
 func TestAProviderThatStaysAwayIsTold(t *testing.T) {
 	s := newScenario(t)
 	began := s.Now()
-	s.call = func(_ int, in activities.Loaded) (activities.Called, error) {
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if s.Now().Sub(began) < 3*time.Hour {
-			return activities.Called{}, forNow("ProviderNotReady")
+			return activities.RefreshResult{}, forNow("ProviderNotReady")
 		}
 		return issuedFor(in), nil
 	}
@@ -117,7 +123,7 @@ func TestAGreenRunAfterAFailedOneSaysHealed(t *testing.T) {
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	require.NoError(t, err)
 	require.Len(t, s.notices, 1)
-	require.Equal(t, activities.Notice{Account: will, Reason: workflows.ReauthorizationRequired, Healed: true, Message: s.closing}, s.notices[0])
+	require.Equal(t, activities.AlertInput{Account: will, Reason: workflows.ReauthorizationRequired, Healed: true, Message: s.closing}, s.notices[0])
 }
 
 func TestAFailureWithoutATypeOfOursIsToldToo(t *testing.T) {
@@ -133,7 +139,7 @@ func TestAFailureWithoutATypeOfOursIsToldToo(t *testing.T) {
 
 func TestAnAlertThatCannotBeRaisedChangesNothing(t *testing.T) {
 	s := newScenario(t)
-	s.alert = func(int, activities.Notice) error { return forNow("nobody listens") }
+	s.alert = func(int, activities.AlertInput) error { return forNow("nobody listens") }
 	s.failAt("call", forGood(activities.InvalidClient))
 	_, err := s.refresh()
 	requireFailure(t, err, activities.InvalidClient)

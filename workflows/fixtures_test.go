@@ -18,8 +18,8 @@ const (
 	sealedPair  = "fake-sealed-pair"
 )
 
-func loaded(a token.Account, g token.Generation) activities.Loaded {
-	return activities.Loaded{
+func loaded(a token.Account, g token.Generation) activities.LoadResult {
+	return activities.LoadResult{
 		Account:             a,
 		Provenance:          token.Provenance{Generation: g, Fingerprint: fingerprint(g), Parent: fingerprint(g - 1), Consent: fingerprint(0)},
 		UserID:              "USER-1",
@@ -31,8 +31,8 @@ func loaded(a token.Account, g token.Generation) activities.Loaded {
 	}
 }
 
-func issuedFor(in activities.Loaded) activities.Called {
-	return activities.Called{
+func issuedFor(in activities.LoadResult) activities.RefreshResult {
+	return activities.RefreshResult{
 		Account:           in.Account,
 		Provenance:        in.Provenance.Next(fingerprint(in.Provenance.Generation + 1)),
 		Rotated:           true,
@@ -44,8 +44,8 @@ func issuedFor(in activities.Loaded) activities.Called {
 	}
 }
 
-func stored() activities.Stored {
-	return activities.Stored{RefreshTokenVersion: "refresh-version-new", AccessTokenVersion: "access-version-new"}
+func stored() activities.StoreResult {
+	return activities.StoreResult{RefreshTokenVersion: "refresh-version-new", AccessTokenVersion: "access-version-new"}
 }
 
 func fingerprint(g token.Generation) token.Fingerprint {

@@ -12,27 +12,27 @@ import (
 )
 
 // foundInHistory is a ladder that led to a pair of an earlier run.
-func foundInHistory(_ int, lost activities.Lost) (activities.Recovery, error) {
-	called, kept := issuedFor(lost.Loaded), stored()
-	return activities.Recovery{Found: activities.FoundInHistory, Searched: 1, FoundIn: "earlier-run", Called: &called, Stored: &kept}, nil
+func foundInHistory(_ int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+	called, kept := issuedFor(lost.LoadResult), stored()
+	return activities.RecoverResult{Found: activities.FoundInHistory, Searched: 1, FoundIn: "earlier-run", Called: &called, Stored: &kept}, nil
 }
 
-func foundInVault(int, activities.Lost) (activities.Recovery, error) {
-	return activities.Recovery{Found: activities.FoundInVault}, nil
+func foundInVault(int, activities.RecoverInput) (activities.RecoverResult, error) {
+	return activities.RecoverResult{Found: activities.FoundInVault}, nil
 }
 
 // deadUntil is a provider that takes nothing older than a generation.
-func deadUntil(g token.Generation, kind string) func(int, activities.Loaded) (activities.Called, error) {
-	return func(_ int, in activities.Loaded) (activities.Called, error) {
+func deadUntil(g token.Generation, kind string) func(int, activities.LoadResult) (activities.RefreshResult, error) {
+	return func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if in.Provenance.Generation < g {
-			return activities.Called{}, forGood(kind)
+			return activities.RefreshResult{}, forGood(kind)
 		}
 		return issuedFor(in), nil
 	}
 }
 
 // growing is a vault that holds a later generation each time it is read.
-func growing(n int, a token.Account) (activities.Loaded, error) {
+func growing(n int, a token.Account) (activities.LoadResult, error) {
 	return loaded(a, token.Generation(3+n)), nil
 }
 
@@ -40,7 +40,7 @@ func TestANewerGrantInTheVaultIsRunOnWith(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		refusal string
-		recover func(int, activities.Lost) (activities.Recovery, error)
+		recover func(int, activities.RecoverInput) (activities.RecoverResult, error)
 		want    []string
 	}{
 		{"seen before another attempt", activities.GrantAdvanced, nil,
@@ -85,18 +85,18 @@ func TestNothingFoundMeansThatAPersonMustConsent(t *testing.T) {
 	message := requireFailure(t, err, workflows.ReauthorizationRequired)
 	require.Equal(t, "Fitbit no longer takes generation 4 of fitbit/will (fingerprint 0000000000000005): it was revoked, replaced by another consent, spent by somebody else, or spent by a call whose answer was lost; "+
 		"the vault and 3 earlier runs hold nothing newer; have the person consent again and store the new refresh token", message)
-	require.Equal(t, []activities.Notice{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
+	require.Equal(t, []activities.AlertInput{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
 	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant", "RecoverGrant", "Alert"}, s.order(), "what the vault holds is left as it is")
-	require.Equal(t, activities.InFlight, s.step(t, "timer").timer, "whoever spent it a moment ago is waited for")
+	require.Equal(t, activities.MaxInFlight, s.step(t, "timer").timer, "whoever spent it a moment ago is waited for")
 }
 
 func TestAPairThatArrivesAfterTheRefusalIsFoundAtTheLastLook(t *testing.T) {
 	s := newScenario(t)
 	s.failAt("call", forGood(activities.InvalidGrant))
-	s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+	s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
 		if n == 1 {
-			return activities.Recovery{Searched: 3}, nil
+			return activities.RecoverResult{Searched: 3}, nil
 		}
 		return foundInHistory(n, lost)
 	}
@@ -107,9 +107,9 @@ func TestAPairThatArrivesAfterTheRefusalIsFoundAtTheLastLook(t *testing.T) {
 }
 
 // spentBefore is a vault whose token an earlier run was about to spend.
-func spentBefore(_ int, a token.Account) (activities.Loaded, error) {
+func spentBefore(_ int, a token.Account) (activities.LoadResult, error) {
 	l := loaded(a, 4)
-	l.SpentBefore = "earlier-run"
+	l.EarlierIntentRunID = "earlier-run"
 	return l, nil
 }
 
@@ -121,12 +121,12 @@ func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheLadder(t *testing.T) 
 		require.NoError(t, err)
 		require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order())
 		require.Equal(t, workflows.Recovered, result.Outcome)
-		require.Equal(t, "earlier-run", first[activities.Lost](s, "RecoverGrant").SpentBefore)
+		require.Equal(t, "earlier-run", first[activities.RecoverInput](s, "RecoverGrant").EarlierIntentRunID)
 	})
 	t.Run("found in the vault", func(t *testing.T) {
 		s := newScenario(t)
 		s.recover = foundInVault
-		s.load = func(n int, a token.Account) (activities.Loaded, error) {
+		s.load = func(n int, a token.Account) (activities.LoadResult, error) {
 			if n == 1 {
 				return spentBefore(n, a)
 			}
@@ -155,8 +155,8 @@ func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheLadder(t *testing.T) 
 	t.Run("found nowhere, for the evidence is gone", func(t *testing.T) {
 		s := newScenario(t)
 		s.load = spentBefore
-		s.recover = func(int, activities.Lost) (activities.Recovery, error) {
-			return activities.Recovery{Searched: 3, Gone: []string{"earlier-run", "first-run"}}, nil
+		s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+			return activities.RecoverResult{Searched: 3, Gone: []string{"earlier-run", "first-run"}}, nil
 		}
 		s.failAt("call", forGood(activities.InvalidGrant))
 		_, err := s.refresh()
@@ -166,8 +166,8 @@ func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheLadder(t *testing.T) 
 	t.Run("the ladder breaks", func(t *testing.T) {
 		s := newScenario(t)
 		s.load = spentBefore
-		s.recover = func(int, activities.Lost) (activities.Recovery, error) {
-			return activities.Recovery{}, forNow("HistoryNotReady")
+		s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+			return activities.RecoverResult{}, forNow("HistoryNotReady")
 		}
 		_, err := s.refresh()
 		require.ErrorContains(t, err, "what HistoryNotReady says")
@@ -183,7 +183,7 @@ func TestTheLadderIsToldWhatMayBeSearched(t *testing.T) {
 		s.failAt("call", forGood(activities.InvalidGrant))
 		_, err := s.refresh()
 		requireFailure(t, err, workflows.ReauthorizationRequired)
-		require.Equal(t, searchable, first[activities.Lost](s, "RecoverGrant").Searchable)
+		require.Equal(t, searchable, first[activities.RecoverInput](s, "RecoverGrant").Searchable)
 	}
 }
 
@@ -199,13 +199,13 @@ func TestARecoveredPairThatIsHalfWornIsRefreshedWith(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
-			s.load = func(n int, a token.Account) (activities.Loaded, error) {
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
 				if n == 1 {
 					return spentBefore(n, a)
 				}
 				return loaded(a, 5), nil
 			}
-			s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+			s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
 				found, err := foundInHistory(n, lost)
 				found.Called.ObtainedAt, found.Called.AccessTokenExpiry = s.Now().Add(c.obtained), s.Now().Add(c.end)
 				return found, err

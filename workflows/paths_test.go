@@ -148,7 +148,7 @@ func (s *sight) activity(e *historypb.HistoryEvent) {
 			s.last = name
 			return
 		}
-		var told activities.Notice
+		var told activities.AlertInput
 		_ = converter.GetDefaultDataConverter().FromPayloads(a.GetInput(), &told)
 		verb := "tells "
 		if told.Healed {
@@ -163,7 +163,7 @@ func (s *sight) activity(e *historypb.HistoryEvent) {
 		s.add(s.names[a.GetScheduledEventId()]+" fails for good", a.GetFailure().GetApplicationFailureInfo().GetType())
 	}
 	if a := e.GetActivityTaskCompletedEventAttributes(); s.names[a.GetScheduledEventId()] == "RecoverGrant" {
-		var recovery activities.Recovery
+		var recovery activities.RecoverResult
 		_ = converter.GetDefaultDataConverter().FromPayloads(a.GetResult(), &recovery)
 		s.add(recovery.Found)
 	}

@@ -51,7 +51,7 @@ func (r *run) climb(ctx workflow.Context) (Result, error) {
 			// It is on top now. What came of it may be elsewhere.
 		case r.recovered:
 			return leftAs(held, recovery, Recovered), nil
-		case held.SpentBefore == "":
+		case held.EarlierIntentRunID == "":
 			return leftAs(held, recovery, Untouched), nil
 		default:
 			return leftAs(held, recovery, Unchanged), nil
@@ -61,7 +61,7 @@ func (r *run) climb(ctx workflow.Context) (Result, error) {
 }
 
 // read looks at the grant and leaves it as it is.
-func (r *run) read(ctx workflow.Context) (held activities.Loaded, err error) {
+func (r *run) read(ctx workflow.Context) (held activities.LoadResult, err error) {
 	r.say(ctx, "Looking at what the vault holds of %s.", r.account)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: vaultAttempt,

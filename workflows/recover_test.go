@@ -14,9 +14,9 @@ import (
 
 // lookedAt is a vault whose token an earlier run was about to spend long ago, as
 // a run sees it that spends nothing.
-func lookedAt(_ int, a token.Account) (activities.Loaded, error) {
+func lookedAt(_ int, a token.Account) (activities.LoadResult, error) {
 	l := loaded(a, 4)
-	l.Grant, l.SpentBefore = nil, "earlier-run"
+	l.Grant, l.EarlierIntentRunID = nil, "earlier-run"
 	return l, nil
 }
 
@@ -43,9 +43,9 @@ func TestARecoveryReadsTheRunsOfTheCronAndOfWhereverItIsTold(t *testing.T) {
 	s := newScenario(t)
 	_, err := s.recoverLost("nightly-refresh")
 	require.NoError(t, err)
-	lost := first[activities.Lost](s, "RecoverGrant")
+	lost := first[activities.RecoverInput](s, "RecoverGrant")
 	require.Equal(t, []string{"fitbit-token-refresh-will", "nightly-refresh"}, lost.WorkflowIDs)
-	require.Equal(t, "earlier-run", lost.SpentBefore)
+	require.Equal(t, "earlier-run", lost.EarlierIntentRunID)
 	require.True(t, lost.Searchable)
 }
 
@@ -54,7 +54,7 @@ func TestARefreshReadsTheRunsOfItsOwnID(t *testing.T) {
 	s.load = spentBefore
 	_, err := s.refresh()
 	require.NoError(t, err)
-	require.Empty(t, first[activities.Lost](s, "RecoverGrant").WorkflowIDs)
+	require.Empty(t, first[activities.RecoverInput](s, "RecoverGrant").WorkflowIDs)
 }
 
 func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
@@ -75,13 +75,13 @@ func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
-			s.read = func(n int, a token.Account) (activities.Loaded, error) {
+			s.read = func(n int, a token.Account) (activities.LoadResult, error) {
 				l, err := lookedAt(n, a)
-				l.SpentBefore = c.begun
+				l.EarlierIntentRunID = c.begun
 				return l, err
 			}
-			s.recover = func(int, activities.Lost) (activities.Recovery, error) {
-				return activities.Recovery{Searched: 3, Gone: c.gone}, nil
+			s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+				return activities.RecoverResult{Searched: 3, Gone: c.gone}, nil
 			}
 			result, err := s.recoverLost()
 			require.NoError(t, err)
@@ -97,15 +97,15 @@ func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
 }
 
 func TestARecoveryLooksBehindWhatItFindsInTheVault(t *testing.T) {
-	later := func(n int, a token.Account) (activities.Loaded, error) { return growing(n, a) }
+	later := func(n int, a token.Account) (activities.LoadResult, error) { return growing(n, a) }
 	t.Run("and there is nothing", func(t *testing.T) {
 		s := newScenario(t)
 		s.read = later
-		s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+		s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
 			if n == 1 {
 				return foundInVault(n, lost)
 			}
-			return activities.Recovery{Searched: 3}, nil
+			return activities.RecoverResult{Searched: 3}, nil
 		}
 		result, err := s.recoverLost()
 		require.NoError(t, err)
@@ -125,14 +125,14 @@ func TestARecoveryLooksBehindWhatItFindsInTheVault(t *testing.T) {
 
 func TestARecoveryWaitsForACallThatMayBeInFlight(t *testing.T) {
 	s := newScenario(t)
-	s.read = func(n int, a token.Account) (activities.Loaded, error) {
+	s.read = func(n int, a token.Account) (activities.LoadResult, error) {
 		l, err := lookedAt(n, a)
-		l.SpentSince = s.Now().Add(-10 * time.Second)
+		l.EarlierIntentAt = s.Now().Add(-10 * time.Second)
 		return l, err
 	}
-	s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+	s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
 		if n == 1 {
-			return activities.Recovery{}, nil
+			return activities.RecoverResult{}, nil
 		}
 		return foundInHistory(n, lost)
 	}
@@ -145,13 +145,13 @@ func TestARecoveryWaitsForACallThatMayBeInFlight(t *testing.T) {
 func TestARecoveryThatFailsSaysWhyAndAlertsNobody(t *testing.T) {
 	for name, breaks := range map[string]func(*scenario){
 		"read": func(s *scenario) {
-			s.read = func(int, token.Account) (activities.Loaded, error) {
-				return activities.Loaded{}, forGood(activities.MissingSecret)
+			s.read = func(int, token.Account) (activities.LoadResult, error) {
+				return activities.LoadResult{}, forGood(activities.MissingSecret)
 			}
 		},
 		"recover": func(s *scenario) {
-			s.recover = func(int, activities.Lost) (activities.Recovery, error) {
-				return activities.Recovery{}, forGood(activities.MissingSecret)
+			s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+				return activities.RecoverResult{}, forGood(activities.MissingSecret)
 			}
 		},
 	} {
@@ -168,8 +168,8 @@ func TestARecoveryThatFailsSaysWhyAndAlertsNobody(t *testing.T) {
 
 func TestACancelledRecoveryChangesNothing(t *testing.T) {
 	s := newScenario(t)
-	s.read = func(int, token.Account) (activities.Loaded, error) {
-		return activities.Loaded{}, forNow("VaultNotReady")
+	s.read = func(int, token.Account) (activities.LoadResult, error) {
+		return activities.LoadResult{}, forNow("VaultNotReady")
 	}
 	s.RegisterDelayedCallback(s.CancelWorkflow, time.Hour)
 	_, err := s.recoverLost()

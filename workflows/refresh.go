@@ -103,7 +103,7 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		if loaded.SpentBefore != "" {
+		if loaded.EarlierIntentRunID != "" {
 			// An earlier run was about to spend this very token. Its history may
 			// hold what came of it, and presenting the token again may cost it.
 			recovery, err := r.retrace(ctx, loaded)
@@ -148,7 +148,7 @@ func (r *run) unsettled() error {
 // enough reports whether a recovery ends the run: a pair was found that is still
 // fresh. One whose access token has less than half of its life left would not
 // last until the next run, so this run goes on and refreshes with it.
-func enough(r activities.Recovery, now time.Time) bool {
+func enough(r activities.RecoverResult, now time.Time) bool {
 	if r.Found != activities.FoundInHistory {
 		return false
 	}
@@ -157,13 +157,13 @@ func enough(r activities.Recovery, now time.Time) bool {
 }
 
 // reauthorize is the end of the ladder: a person must consent again.
-func reauthorize(loaded activities.Loaded, recovery activities.Recovery) error {
+func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult) error {
 	why := "it was revoked, replaced by another consent, spent by somebody else, or spent by a call whose answer was lost"
-	if loaded.Unspent {
+	if loaded.NonRotating {
 		why = "it was revoked, it has lapsed, or newer consents have pushed it out"
 	}
-	if loaded.SpentBefore != "" {
-		why += fmt.Sprintf(" (run %s may have made one)", loaded.SpentBefore)
+	if loaded.EarlierIntentRunID != "" {
+		why += fmt.Sprintf(" (run %s may have made one)", loaded.EarlierIntentRunID)
 	}
 	gone := ""
 	if len(recovery.Gone) > 0 {

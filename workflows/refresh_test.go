@@ -25,8 +25,8 @@ func TestSealedPartsArePassedOnUntouched(t *testing.T) {
 	s := newScenario(t)
 	_, err := s.refresh()
 	require.NoError(t, err)
-	require.Equal(t, token.Sealed(sealedGrant), first[activities.Loaded](s, "CallFitbit").Grant)
-	require.Equal(t, token.Sealed(sealedPair), first[activities.Called](s, "StoreSecrets").Pair)
+	require.Equal(t, token.Sealed(sealedGrant), first[activities.LoadResult](s, "CallFitbit").Grant)
+	require.Equal(t, token.Sealed(sealedPair), first[activities.RefreshResult](s, "StoreSecrets").Pair)
 }
 
 func TestTheResultTellsWhatIsInForceAndHoldsNoSecret(t *testing.T) {
@@ -58,8 +58,8 @@ func TestTheResultTellsWhatIsInForceAndHoldsNoSecret(t *testing.T) {
 
 func TestAPairThatCameTooLateIsSuperseded(t *testing.T) {
 	s := newScenario(t)
-	s.store = func(int, activities.Called) (activities.Stored, error) {
-		return activities.Stored{Superseded: true, RefreshTokenVersion: "somebody-elses"}, nil
+	s.store = func(int, activities.RefreshResult) (activities.StoreResult, error) {
+		return activities.StoreResult{Superseded: true, RefreshTokenVersion: "somebody-elses"}, nil
 	}
 	result, err := s.refresh()
 	require.NoError(t, err)
@@ -72,14 +72,14 @@ func TestAPairThatCameTooLateIsSuperseded(t *testing.T) {
 // for ever, and no activity but a notice has an end of its own.
 func TestEveryStepIsTriedAsOftenAsItMay(t *testing.T) {
 	s := newScenario(t)
-	s.call = func(n int, in activities.Loaded) (activities.Called, error) {
+	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if n == 1 {
-			return activities.Called{}, forGood(activities.InvalidGrant)
+			return activities.RefreshResult{}, forGood(activities.InvalidGrant)
 		}
 		return issuedFor(in), nil
 	}
-	s.recover = func(int, activities.Lost) (activities.Recovery, error) {
-		return activities.Recovery{Found: activities.FoundInVault}, nil
+	s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+		return activities.RecoverResult{Found: activities.FoundInVault}, nil
 	}
 	s.SetLastError(forGood(activities.InvalidClient)) // so that there is something to tell
 	_, err := s.refresh()
@@ -119,9 +119,9 @@ func TestRefreshNowSignalsAreTakenByTheRunThatIsAtWork(t *testing.T) {
 		s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.RefreshNow, nil) }, 0)
 	}
 	s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.RefreshNow, "a payload that nobody reads") }, 0)
-	s.call = func(n int, in activities.Loaded) (activities.Called, error) {
+	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if n < 3 {
-			return activities.Called{}, forNow("ProviderNotReady")
+			return activities.RefreshResult{}, forNow("ProviderNotReady")
 		}
 		return issuedFor(in), nil
 	}
@@ -133,14 +133,16 @@ func TestRefreshNowSignalsAreTakenByTheRunThatIsAtWork(t *testing.T) {
 
 func TestARunThatKeepsMeetingNewerGrantsGivesUp(t *testing.T) {
 	s := newScenario(t)
-	s.load = func(n int, a token.Account) (activities.Loaded, error) { return loaded(a, token.Generation(n)), nil }
-	s.call = func(int, activities.Loaded) (activities.Called, error) {
-		return activities.Called{}, forGood(activities.GrantAdvanced)
+	s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+		return loaded(a, token.Generation(n)), nil
+	}
+	s.call = func(int, activities.LoadResult) (activities.RefreshResult, error) {
+		return activities.RefreshResult{}, forGood(activities.GrantAdvanced)
 	}
 	_, err := s.refresh()
 	require.Equal(t, "the refresh token of fitbit/default changed 5 times during one run; see that only one workflow refreshes this account",
 		requireFailure(t, err, activities.GenerationConflict))
 	require.Equal(t, 5, s.calls["CallFitbit"])
-	require.Equal(t, []activities.Notice{{Account: token.Account{Provider: "fitbit", Name: "default"},
+	require.Equal(t, []activities.AlertInput{{Account: token.Account{Provider: "fitbit", Name: "default"},
 		Reason: activities.GenerationConflict, Message: "the refresh token of fitbit/default changed 5 times during one run; see that only one workflow refreshes this account"}}, s.notices)
 }

@@ -51,7 +51,7 @@ type Result struct {
 	RunsGone []string `json:"runsGone,omitempty"`
 }
 
-func resultOf(c activities.Called, s activities.Stored, o Outcome) Result {
+func resultOf(c activities.RefreshResult, s activities.StoreResult, o Outcome) Result {
 	if s.Superseded {
 		o = Superseded
 	}
@@ -71,7 +71,7 @@ func resultOf(c activities.Called, s activities.Stored, o Outcome) Result {
 
 // recoveredFrom is the result of a run that stores what an earlier run was
 // issued; empty where the ladder led to no pair.
-func recoveredFrom(r activities.Recovery) Result {
+func recoveredFrom(r activities.RecoverResult) Result {
 	if r.Found != activities.FoundInHistory {
 		return Result{}
 	}
@@ -81,7 +81,7 @@ func recoveredFrom(r activities.Recovery) Result {
 }
 
 // leftAs is the result of a recovery that found no pair: what the vault holds.
-func leftAs(held activities.Loaded, r activities.Recovery, o Outcome) Result {
+func leftAs(held activities.LoadResult, r activities.RecoverResult, o Outcome) Result {
 	return Result{
 		Account:             held.Account.Name,
 		Provider:            held.Account.Provider,

@@ -14,10 +14,10 @@ import (
 )
 
 // spentAgo is a vault whose token an earlier run was about to spend a while ago.
-func spentAgo(s *scenario, ago time.Duration) func(int, token.Account) (activities.Loaded, error) {
-	return func(n int, a token.Account) (activities.Loaded, error) {
+func spentAgo(s *scenario, ago time.Duration) func(int, token.Account) (activities.LoadResult, error) {
+	return func(n int, a token.Account) (activities.LoadResult, error) {
 		l, err := spentBefore(n, a)
-		l.SpentSince = s.Now().Add(-ago)
+		l.EarlierIntentAt = s.Now().Add(-ago)
 		return l, err
 	}
 }
@@ -65,9 +65,9 @@ func TestWhatCameOfACallIsTakenAsSoonAsItIsFound(t *testing.T) {
 	t.Run("at the second", func(t *testing.T) {
 		s := newScenario(t)
 		s.load = spentAgo(s, 0)
-		s.recover = func(n int, lost activities.Lost) (activities.Recovery, error) {
+		s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
 			if n == 1 {
-				return activities.Recovery{}, nil
+				return activities.RecoverResult{}, nil
 			}
 			return foundInHistory(n, lost)
 		}
@@ -88,9 +88,9 @@ func TestARunCancelledWhileItWaitsForAnEarlierCallPresentsNothing(t *testing.T) 
 
 func TestAGrantThatWasLoadedBeforeAResetIsLoadedAgain(t *testing.T) {
 	s := newScenario(t)
-	s.call = func(n int, in activities.Loaded) (activities.Called, error) {
+	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if n == 1 {
-			return activities.Called{}, forGood(activities.GrantOutdated)
+			return activities.RefreshResult{}, forGood(activities.GrantOutdated)
 		}
 		return issuedFor(in), nil
 	}

@@ -33,17 +33,17 @@ type scenario struct {
 	t          *testing.T
 	searchable bool
 
-	load    func(n int, a token.Account) (activities.Loaded, error)
-	read    func(n int, a token.Account) (activities.Loaded, error)
-	call    func(n int, in activities.Loaded) (activities.Called, error)
-	store   func(n int, c activities.Called) (activities.Stored, error)
-	recover func(n int, lost activities.Lost) (activities.Recovery, error)
-	alert   func(n int, notice activities.Notice) error
+	load    func(n int, a token.Account) (activities.LoadResult, error)
+	read    func(n int, a token.Account) (activities.LoadResult, error)
+	call    func(n int, in activities.LoadResult) (activities.RefreshResult, error)
+	store   func(n int, c activities.RefreshResult) (activities.StoreResult, error)
+	recover func(n int, lost activities.RecoverInput) (activities.RecoverResult, error)
+	alert   func(n int, notice activities.AlertInput) error
 
 	mu      sync.Mutex
 	calls   map[string]int
 	inputs  map[string][]any
-	notices []activities.Notice
+	notices []activities.AlertInput
 }
 
 // newScenario is a run in which everything goes well, until a test says otherwise.
@@ -56,12 +56,14 @@ func newScenario(t *testing.T) *scenario {
 		searchable:              true,
 		calls:                   map[string]int{},
 		inputs:                  map[string][]any{},
-		load:                    func(_ int, a token.Account) (activities.Loaded, error) { return loaded(a, 4), nil },
+		load:                    func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil },
 		read:                    lookedAt,
-		call:                    func(_ int, in activities.Loaded) (activities.Called, error) { return issuedFor(in), nil },
-		store:                   func(int, activities.Called) (activities.Stored, error) { return stored(), nil },
-		recover:                 func(int, activities.Lost) (activities.Recovery, error) { return activities.Recovery{Searched: 3}, nil },
-		alert:                   func(int, activities.Notice) error { return nil },
+		call:                    func(_ int, in activities.LoadResult) (activities.RefreshResult, error) { return issuedFor(in), nil },
+		store:                   func(int, activities.RefreshResult) (activities.StoreResult, error) { return stored(), nil },
+		recover: func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+			return activities.RecoverResult{Searched: 3}, nil
+		},
+		alert: func(int, activities.AlertInput) error { return nil },
 	}
 	s.SetTestTimeout(30 * time.Second)
 	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
@@ -70,7 +72,7 @@ func newScenario(t *testing.T) *scenario {
 	standIn(s, "CallFitbit", &s.call)
 	standIn(s, "StoreSecrets", &s.store)
 	standIn(s, "RecoverGrant", &s.recover)
-	tell := func(n int, notice activities.Notice) (struct{}, error) {
+	tell := func(n int, notice activities.AlertInput) (struct{}, error) {
 		s.mu.Lock()
 		s.notices = append(s.notices, notice)
 		s.mu.Unlock()

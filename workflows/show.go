@@ -25,7 +25,7 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 		r.say(ctx, "%s", inWords(result, workflow.Now(ctx)))
 		for _, reason := range append(r.overdue, before) {
 			if reason != "" {
-				r.alert(ctx, activities.Notice{Reason: reason, Healed: true, Message: inWords(result, workflow.Now(ctx))})
+				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: inWords(result, workflow.Now(ctx))})
 			}
 		}
 		return
@@ -45,7 +45,7 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 	if reason != before {
 		// Every final failure waits for a person: what heals by itself is retried
 		// and never gets here.
-		r.alert(ctx, activities.Notice{Reason: reason, Message: message(err)})
+		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
 }
 

@@ -30,8 +30,8 @@ func TestARunSaysInWordsWhatItDoes(t *testing.T) {
 
 func TestAnAccessTokenWithoutAnEndIsNotGivenOne(t *testing.T) {
 	s := newScenario(t)
-	s.call = func(_ int, in activities.Loaded) (activities.Called, error) {
-		return activities.Called{Account: in.Account, Provenance: in.Provenance, Pair: in.Grant}, nil
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+		return activities.RefreshResult{Account: in.Account, Provenance: in.Provenance, Pair: in.Grant}, nil
 	}
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	require.NoError(t, err)

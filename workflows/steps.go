@@ -16,7 +16,7 @@ const (
 )
 
 // load reads the grant. It is retried for ever: nothing is spent yet.
-func (r *run) load(ctx workflow.Context) (loaded activities.Loaded, err error) {
+func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err error) {
 	r.say(ctx, "Loading the secrets of %s from the vault.", r.account)
 	r.at = waiting{LoadStuck, fmt.Sprintf("The vault does not give the secrets of %s, or takes no writes; nothing is spent.", r.account)}
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
@@ -31,9 +31,9 @@ func (r *run) load(ctx workflow.Context) (loaded activities.Loaded, err error) {
 // call has the refresh token spent. A cancelled run does not abandon it: the
 // token may be spent already, and only the next attempts, inside the provider's
 // replay window, would tell. After a while the cancellation goes through all the same.
-func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activities.Called, err error) {
+func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (called activities.RefreshResult, err error) {
 	if ctx.Err() != nil {
-		return activities.Called{}, ctx.Err()
+		return activities.RefreshResult{}, ctx.Err()
 	}
 	next := loaded.Provenance.Generation + 1
 	r.say(ctx, "Asking %s for generation %d of %s.", loaded.ProviderTitle, next, r.account)
@@ -69,8 +69,8 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 	if gaveUp && err != nil && !final(err) {
 		// A server does not retry a cancelled activity: the error may as well be
 		// what the last attempt happened to fail with.
-		r.unanswered = !loaded.Unspent
-		return activities.Called{}, ctx.Err()
+		r.unanswered = !loaded.NonRotating
+		return activities.RefreshResult{}, ctx.Err()
 	}
 	return called, err
 }
@@ -80,26 +80,26 @@ func (r *run) call(ctx workflow.Context, loaded activities.Loaded) (called activ
 const longestGrace = 5 * time.Minute
 
 // graceOf is how long a call goes on once its run is cancelled.
-func graceOf(loaded activities.Loaded) time.Duration {
-	if loaded.Unspent {
-		return activities.InFlight
+func graceOf(loaded activities.LoadResult) time.Duration {
+	if loaded.NonRotating {
+		return activities.MaxInFlight
 	}
-	return min(max(loaded.ReplayWindow, activities.InFlight), longestGrace)
+	return min(max(loaded.ReplayWindow, activities.MaxInFlight), longestGrace)
 }
 
 // firstPause is what a failed call waits before the second attempt. Where the
 // provider repeats a lost answer, haste saves it; where it never does, a second
 // attempt must not meet the first one's pair on its way.
-func firstPause(loaded activities.Loaded) time.Duration {
-	if loaded.ReplayWindow == 0 && !loaded.Unspent {
-		return activities.InFlight
+func firstPause(loaded activities.LoadResult) time.Duration {
+	if loaded.ReplayWindow == 0 && !loaded.NonRotating {
+		return activities.MaxInFlight
 	}
 	return time.Second
 }
 
 // store has the pair written. From here on nothing stops the run: not a
 // cancellation, not an hour without the vault.
-func (r *run) store(ctx workflow.Context, loaded activities.Loaded, called activities.Called) (Result, error) {
+func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, called activities.RefreshResult) (Result, error) {
 	if called.ForOtherUser(loaded) {
 		return Result{}, temporal.NewNonRetryableApplicationError(
 			fmt.Sprintf("%s answered the refresh of %s with the tokens of user %s instead of %s; nothing was stored, the pair is sealed in this run's history; find out whose consent this account's refresh token comes from",
@@ -114,7 +114,7 @@ func (r *run) store(ctx workflow.Context, loaded activities.Loaded, called activ
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest},
 		Summary:             fmt.Sprintf("write generation %d of %s, the refresh token first", called.Provenance.Generation, r.account),
 	})
-	var stored activities.Stored
+	var stored activities.StoreResult
 	if err := workflow.ExecuteActivity(storeCtx, acts.StoreSecrets, called).Get(ctx, &stored); err != nil {
 		return Result{}, err
 	}
@@ -127,7 +127,7 @@ func (r *run) store(ctx workflow.Context, loaded activities.Loaded, called activ
 
 // recover climbs the ladder. What it finds is stored by the same activity, so it
 // is not abandoned by a cancellation either.
-func (r *run) recover(ctx workflow.Context, loaded activities.Loaded) (recovery activities.Recovery, err error) {
+func (r *run) recover(ctx workflow.Context, loaded activities.LoadResult) (recovery activities.RecoverResult, err error) {
 	r.at = waiting{LoadStuck, fmt.Sprintf("What became of generation %d of %s cannot be found out.", loaded.Provenance.Generation, r.account)}
 	r.say(ctx, "Generation %d of %s may be spent. Looking for what came of it in the vault and in earlier runs.", loaded.Provenance.Generation, r.account)
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -136,7 +136,7 @@ func (r *run) recover(ctx workflow.Context, loaded activities.Loaded) (recovery 
 		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: slowest, MaximumAttempts: 10},
 		Summary:             fmt.Sprintf("look for what generation %d of %s was spent for", loaded.Provenance.Generation, r.account),
 	})
-	err = workflow.ExecuteActivity(ctx, acts.RecoverGrant, activities.Lost{Loaded: loaded, Searchable: r.searchable, WorkflowIDs: r.sources}).Get(ctx, &recovery)
+	err = workflow.ExecuteActivity(ctx, acts.RecoverGrant, activities.RecoverInput{LoadResult: loaded, Searchable: r.searchable, WorkflowIDs: r.sources}).Get(ctx, &recovery)
 	if recovery.Found != "" {
 		r.recovered = true
 	}

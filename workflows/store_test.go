@@ -14,9 +14,9 @@ import (
 // awayFor is a vault that takes nothing for a while.
 func (s *scenario) awayFor(d time.Duration) {
 	began := s.Now()
-	s.store = func(int, activities.Called) (activities.Stored, error) {
+	s.store = func(int, activities.RefreshResult) (activities.StoreResult, error) {
 		if s.Now().Sub(began) < d {
-			return activities.Stored{}, forNow("VaultNotReady")
+			return activities.StoreResult{}, forNow("VaultNotReady")
 		}
 		return stored(), nil
 	}
@@ -48,9 +48,9 @@ func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
 func TestEachThingThatARunIsOverdueForIsTold(t *testing.T) {
 	s := newScenario(t)
 	began := s.Now()
-	s.call = func(_ int, in activities.Loaded) (activities.Called, error) {
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if s.Now().Sub(began) < time.Hour {
-			return activities.Called{}, forNow("ProviderNotReady")
+			return activities.RefreshResult{}, forNow("ProviderNotReady")
 		}
 		return issuedFor(in), nil
 	}
@@ -89,13 +89,13 @@ func TestAnotherPersonsTokensAreNeverStored(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
-			s.call = func(_ int, in activities.Loaded) (activities.Called, error) {
+			s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
 				called := issuedFor(in)
 				called.UserID = c.answered
 				return called, nil
 			}
 			load := s.load
-			s.load = func(n int, a token.Account) (activities.Loaded, error) {
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
 				l, err := load(n, a)
 				l.UserID = c.known
 				return l, err

@@ -56,6 +56,6 @@ func (r *run) tellOverdue(ctx workflow.Context) {
 	r.overdue = append(r.overdue, r.at.reason)
 	r.setHealth(ctx, HealthStuck)
 	r.say(ctx, "%s For some %s now. Still trying.", r.at.words, OverdueAfter)
-	r.alert(ctx, activities.Notice{Reason: r.at.reason, Message: fmt.Sprintf("%s Run %s goes on trying.",
+	r.alert(ctx, activities.AlertInput{Reason: r.at.reason, Message: fmt.Sprintf("%s Run %s goes on trying.",
 		r.at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)})
 }

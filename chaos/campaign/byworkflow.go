@@ -101,7 +101,7 @@ func (w *byWorkflow) holds(ctx context.Context, a *account, f token.Fingerprint)
 			if err != nil {
 				return false, err
 			}
-			var called activities.Called
+			var called activities.RefreshResult
 			result := e.GetActivityTaskCompletedEventAttributes().GetResult()
 			if converter.GetDefaultDataConverter().FromPayloads(result, &called) == nil &&
 				called.Provenance.Fingerprint == f && len(called.Pair) > 0 {

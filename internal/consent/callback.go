@@ -25,7 +25,7 @@ type Callback struct {
 	state    string
 	path     string
 	serving  *http.Server
-	came     chan Redirected
+	came     chan CallbackResult
 	once     sync.Once
 	finished chan struct{}
 	finish   sync.Once
@@ -35,8 +35,8 @@ type Callback struct {
 	strange  func(error)
 }
 
-// Redirected is how the provider sent the browser back.
-type Redirected struct {
+// CallbackResult is how the provider sent the browser back.
+type CallbackResult struct {
 	Redirect
 	Err error
 }
@@ -71,7 +71,7 @@ func Listen(redirectURL, state string, strange func(error)) (*Callback, error) {
 	u.Host = net.JoinHostPort(u.Hostname(), port)
 	c := &Callback{
 		RedirectURI: u.String(), state: state, path: u.EscapedPath(), strange: strange,
-		came: make(chan Redirected, 1), finished: make(chan struct{}), shown: make(chan struct{}),
+		came: make(chan CallbackResult, 1), finished: make(chan struct{}), shown: make(chan struct{}),
 	}
 	if c.path == "" {
 		c.path = "/"
@@ -183,7 +183,7 @@ func (c *Callback) back(w http.ResponseWriter, r *http.Request) {
 			Text: "The program still waits: go on in the window that it opened, or open the address that it printed."}.write(w, http.StatusBadRequest)
 		return
 	}
-	c.once.Do(func() { c.came <- Redirected{redirect, err} })
+	c.once.Do(func() { c.came <- CallbackResult{redirect, err} })
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	http.Redirect(w, r, c.resultPath(), http.StatusSeeOther)

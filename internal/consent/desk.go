@@ -12,18 +12,18 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// Desk is where consents are handed in. Its order is: [Desk.Open], before
-// anything is asked of a person; [Desk.Kept], for what an earlier attempt left;
-// then the Drawer and [Desk.Put] for a new one.
-type Desk struct {
-	Vault   *vault.Vault
-	Keysets *vault.Keysets
-	Keyring *seal.Keyring
-	Drawer  Drawer
+// Service is where consents are handed in. Its order is: [Service.Preflight], before
+// anything is asked of a person; [Service.PendingConsent], for what an earlier attempt left;
+// then the Drawer and [Service.Store] for a new one.
+type Service struct {
+	Vault        *vault.Vault
+	Keysets      *vault.Keysets
+	Keyring      *seal.Keyring
+	PendingStore PendingStore
 }
 
-// Found is what the vault holds for an account before a new consent.
-type Found struct {
+// Existing is what the vault holds for an account before a new consent.
+type Existing struct {
 	// Client is the provider's app; its ID is empty where the vault has none.
 	Client token.Client
 	// Consent is the one in force and UserID the provider's name for the person
@@ -32,10 +32,10 @@ type Found struct {
 	UserID  string
 }
 
-// Open proves that what comes after can succeed: the vault answers and takes
+// Preflight proves that what comes after can succeed: the vault answers and takes
 // writes, and the keyset opens. It makes the keyset where there is none, as the
 // worker does.
-func (d Desk) Open(ctx context.Context, p Place) (Found, error) {
+func (d Service) Preflight(ctx context.Context, p Place) (Existing, error) {
 	created, err := d.Keyring.Create(ctx)
 	if err == nil {
 		err = d.Keyring.Ready(ctx)
@@ -44,15 +44,15 @@ func (d Desk) Open(ctx context.Context, p Place) (Found, error) {
 		err = d.Keysets.Touch(ctx)
 	}
 	if err != nil {
-		return Found{}, err
+		return Existing{}, err
 	}
-	var found Found
+	var found Existing
 	if found.Client, err = d.Vault.Credentials(ctx, p.Names); err != nil && !errors.Is(err, vault.ErrNotFound) {
-		return Found{}, err
+		return Existing{}, err
 	}
 	held, _, err := d.Vault.Load(ctx, p.Names)
 	if err != nil && !replaceable(err) {
-		return Found{}, err
+		return Existing{}, err
 	}
 	found.Consent, found.UserID = held.Consent, held.UserID
 	return found, nil
@@ -61,7 +61,7 @@ func (d Desk) Open(ctx context.Context, p Place) (Found, error) {
 // replaceable reports whether a new consent mends what keeps a refresh token from
 // being read.
 func replaceable(err error) bool {
-	for _, kind := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrForeign} {
+	for _, kind := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrOtherProvider} {
 		if errors.Is(err, kind) {
 			return true
 		}
@@ -82,31 +82,31 @@ func CheckPerson(p Place, before, now string) error {
 		"or, if the account is to be this person's from now on, end it first with starter revoke", ErrOtherPerson, p.Account, before, p.Provider.Title, now, p.Provider.Title)
 }
 
-// Kept is what an earlier attempt left for the account. outdated says that
+// PendingConsent is what an earlier attempt left for the account. outdated says that
 // another consent came into the vault since, so that this one must not. Where
 // nothing could be read when this one was asked for, what is there now may be
 // older: the vault room tells.
-func (d Desk) Kept(ctx context.Context, p Place, found Found) (k Kept, exists, outdated bool, err error) {
-	k, exists, err = d.Drawer.Look(ctx, p.Account)
+func (d Service) Pending(ctx context.Context, p Place, found Existing) (k PendingConsent, exists, outdated bool, err error) {
+	k, exists, err = d.PendingStore.Load(ctx, p.Account)
 	if err != nil || !exists {
-		return Kept{}, false, false, err
+		return PendingConsent{}, false, false, err
 	}
 	own := k.RefreshToken.Fingerprint()
 	return k, true, k.Over != "" && found.Consent != "" && found.Consent != k.Over && found.Consent != own, nil
 }
 
-// Put stores a consent and, where there are any, its client credentials. It tries
+// Store stores a consent and, where there are any, its client credentials. It tries
 // until the vault has taken them, a person has to mend something, or ctx ends;
 // tell hears of each failure that is tried again. superseded says that the vault
 // holds something newer.
-func (d Desk) Put(ctx context.Context, p Place, k Kept, tell func(failure error, again time.Duration)) (superseded bool, err error) {
+func (d Service) Store(ctx context.Context, p Place, k PendingConsent, tell func(failure error, again time.Duration)) (superseded bool, err error) {
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		if k.Client.ID != "" {
 			err = d.Vault.PutCredentials(ctx, p.Names, k.Client)
 		}
 		var receipt vault.Receipt
 		if err == nil {
-			receipt, err = d.Vault.Consent(ctx, p.Names, p.Account, k.Pair)
+			receipt, err = d.Vault.StoreConsent(ctx, p.Names, p.Account, k.Pair)
 		}
 		switch {
 		case err == nil:

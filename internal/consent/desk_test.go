@@ -24,7 +24,7 @@ func TestAVaultThatTakesNoWritesIsFoundBeforeAnybodyIsAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			desk, secrets, place := newDesk(t)
 			if withKeyset {
-				_, err := desk.Open(t.Context(), place)
+				_, err := desk.Preflight(t.Context(), place)
 				require.NoError(t, err)
 			}
 			secrets.Before = func(op, name string) error {
@@ -33,7 +33,7 @@ func TestAVaultThatTakesNoWritesIsFoundBeforeAnybodyIsAsked(t *testing.T) {
 				}
 				return nil
 			}
-			_, err := desk.Open(t.Context(), place)
+			_, err := desk.Preflight(t.Context(), place)
 			require.ErrorIs(t, err, vault.ErrReadOnly)
 		})
 	}
@@ -42,35 +42,35 @@ func TestAVaultThatTakesNoWritesIsFoundBeforeAnybodyIsAsked(t *testing.T) {
 func TestAKeysetThatDoesNotOpenIsFoundBeforeAnybodyIsAsked(t *testing.T) {
 	desk, secrets, place := newDesk(t)
 	secrets.Put(seal.SecretName, "no keyset")
-	_, err := desk.Open(t.Context(), place)
+	_, err := desk.Preflight(t.Context(), place)
 	require.ErrorIs(t, err, seal.ErrCorrupt)
 }
 
 func TestWhatTheVaultHoldsIsFound(t *testing.T) {
 	desk, secrets, place := newDesk(t)
-	found, err := desk.Open(t.Context(), place)
+	found, err := desk.Preflight(t.Context(), place)
 	require.NoError(t, err)
 	require.Zero(t, found)
 
 	secrets.Put("will-RefreshToken", "two words")
-	found, err = desk.Open(t.Context(), place)
+	found, err = desk.Preflight(t.Context(), place)
 	require.NoError(t, err, "a new consent mends it")
 	require.Zero(t, found)
 
 	require.NoError(t, put(desk, place, given))
-	found, err = desk.Open(t.Context(), place)
+	found, err = desk.Preflight(t.Context(), place)
 	require.NoError(t, err)
-	require.Equal(t, consent.Found{Client: given.Client, Consent: given.RefreshToken.Fingerprint(), UserID: "FAKE01"}, found)
+	require.Equal(t, consent.Existing{Client: given.Client, Consent: given.RefreshToken.Fingerprint(), UserID: "FAKE01"}, found)
 }
 
-func put(desk consent.Desk, place consent.Place, k consent.Kept) error {
-	_, err := desk.Put(context.Background(), place, k, silent)
+func put(desk consent.Service, place consent.Place, k consent.PendingConsent) error {
+	_, err := desk.Store(context.Background(), place, k, silent)
 	return err
 }
 
 func TestAPutGoesOnUntilTheVaultHasIt(t *testing.T) {
 	desk, secrets, place := newDesk(t)
-	_, err := desk.Open(t.Context(), place)
+	_, err := desk.Preflight(t.Context(), place)
 	require.NoError(t, err)
 	for _, name := range []string{"FitbitCredentials", "will-RefreshToken", "will-AccessToken"} {
 		failures := 1
@@ -86,7 +86,7 @@ func TestAPutGoesOnUntilTheVaultHasIt(t *testing.T) {
 		k.AccessToken = token.NewSecret("fake-access-before-" + name)
 		k.Client.Secret = token.NewSecret("fake-client-before-" + name)
 		told := 0
-		superseded, err := desk.Put(t.Context(), place, k, func(err error, again time.Duration) {
+		superseded, err := desk.Store(t.Context(), place, k, func(err error, again time.Duration) {
 			told++
 			require.ErrorIs(t, err, vault.ErrUnavailable)
 			require.Positive(t, again)
@@ -110,7 +110,7 @@ func TestAPutEndsWhereAPersonMustMendSomethingOrStopsIt(t *testing.T) {
 
 	secrets.Before = refuse(vault.ErrUnavailable)
 	ctx, stop := context.WithCancel(t.Context())
-	_, err := desk.Put(ctx, place, given, func(error, time.Duration) { stop() })
+	_, err := desk.Store(ctx, place, given, func(error, time.Duration) { stop() })
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -128,12 +128,12 @@ func TestAKeptConsentIsOutdatedOnceAnotherCame(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			desk, _, place := newDesk(t)
-			_, err := desk.Open(t.Context(), place)
+			_, err := desk.Preflight(t.Context(), place)
 			require.NoError(t, err)
 			k := given
 			k.Over = tc.over
-			require.NoError(t, desk.Drawer.Keep(t.Context(), place.Account, k))
-			got, exists, outdated, err := desk.Kept(t.Context(), place, consent.Found{Consent: tc.consent})
+			require.NoError(t, desk.PendingStore.Save(t.Context(), place.Account, k))
+			got, exists, outdated, err := desk.Pending(t.Context(), place, consent.Existing{Consent: tc.consent})
 			require.NoError(t, err)
 			require.True(t, exists)
 			require.Equal(t, tc.outdated, outdated)

@@ -17,16 +17,16 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Drawer keeps a consent that the vault has not taken yet, sealed with the
+// PendingStore keeps a consent that the vault has not taken yet, sealed with the
 // vault's keyset: whoever finds the file has nothing without the vault. There is
 // one file for each account, in a folder for each vault.
-type Drawer struct {
+type PendingStore struct {
 	Dir     string
 	Keyring *seal.Keyring
 }
 
-// Kept is a consent on its way into the vault.
-type Kept struct {
+// PendingConsent is a consent on its way into the vault.
+type PendingConsent struct {
 	token.Pair
 	// Client is set where the vault does not hold the credentials yet.
 	Client token.Client
@@ -73,7 +73,7 @@ func StateDir(environ map[string]string) (string, error) {
 
 // Path is where the account's consent would be. One that is for another
 // provider's names is apart from one for the account's own.
-func (d Drawer) Path(a token.Account) string {
+func (d PendingStore) Path(a token.Account) string {
 	parts := []string{a.Provider, a.Name, "sealed", "json"}
 	if a.SecretsOf != "" {
 		parts = slices.Insert(parts, 1, "for-"+a.SecretsOf)
@@ -81,9 +81,9 @@ func (d Drawer) Path(a token.Account) string {
 	return filepath.Join(d.Dir, strings.Join(parts, "."))
 }
 
-// Keep writes the consent to disk and returns when it is there. The keyring must
+// Save writes the consent to disk and returns when it is there. The keyring must
 // have been ready before; the vault is not asked.
-func (d Drawer) Keep(ctx context.Context, a token.Account, k Kept) error {
+func (d PendingStore) Save(ctx context.Context, a token.Account, k PendingConsent) error {
 	content, err := json.Marshal(inside{
 		k.AccessToken.Reveal(), k.RefreshToken.Reveal(), k.Client.ID, k.Client.Secret.Reveal(),
 	})
@@ -106,7 +106,7 @@ func (d Drawer) Keep(ctx context.Context, a token.Account, k Kept) error {
 }
 
 // write puts a whole file in the place of another, and sees it to the disk.
-func (d Drawer) write(path string, content []byte) error {
+func (d PendingStore) write(path string, content []byte) error {
 	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
 		return err
 	}
@@ -139,8 +139,8 @@ func syncFolder(dir string) error {
 	return nil
 }
 
-// Try proves that a consent could be kept.
-func (d Drawer) Try() error {
+// Check proves that a consent could be kept.
+func (d PendingStore) Check() error {
 	if err := os.MkdirAll(d.Dir, 0o700); err != nil {
 		return err
 	}
@@ -151,30 +151,30 @@ func (d Drawer) Try() error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Look reads the consent that is kept for an account, if there is one.
-func (d Drawer) Look(ctx context.Context, a token.Account) (k Kept, found bool, err error) {
+// Load reads the consent that is kept for an account, if there is one.
+func (d PendingStore) Load(ctx context.Context, a token.Account) (k PendingConsent, found bool, err error) {
 	path := d.Path(a)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Kept{}, false, nil
+		return PendingConsent{}, false, nil
 	}
 	if err != nil {
-		return Kept{}, false, err
+		return PendingConsent{}, false, err
 	}
 	var f file
 	var in inside
 	if err := json.Unmarshal(text, &f); err != nil {
-		return Kept{}, false, fmt.Errorf("%s is damaged; remove it to go on without what it holds", path)
+		return PendingConsent{}, false, fmt.Errorf("%s is damaged; remove it to go on without what it holds", path)
 	}
 	content, err := d.Keyring.Open(ctx, binding(a), f.Sealed)
 	if err != nil {
-		return Kept{}, false, fmt.Errorf("%s does not open; remove it to go on without what it holds: %w", path, err)
+		return PendingConsent{}, false, fmt.Errorf("%s does not open; remove it to go on without what it holds: %w", path, err)
 	}
 	defer clear(content)
 	if err := json.Unmarshal(content, &in); err != nil {
-		return Kept{}, false, fmt.Errorf("%s was sealed by another version of this program; remove it to go on without what it holds", path)
+		return PendingConsent{}, false, fmt.Errorf("%s was sealed by another version of this program; remove it to go on without what it holds", path)
 	}
-	return Kept{
+	return PendingConsent{
 		Pair: token.Pair{
 			AccessToken: token.NewSecret(in.AccessToken), RefreshToken: token.NewSecret(in.RefreshToken),
 			Expiry: f.Expiry, ObtainedAt: f.ObtainedAt, UserID: f.UserID, Scopes: f.Scopes,
@@ -184,8 +184,8 @@ func (d Drawer) Look(ctx context.Context, a token.Account) (k Kept, found bool, 
 	}, true, nil
 }
 
-// Forget removes what is kept for an account, if anything is.
-func (d Drawer) Forget(a token.Account) error {
+// Delete removes what is kept for an account, if anything is.
+func (d PendingStore) Delete(a token.Account) error {
 	err := os.Remove(d.Path(a))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -18,7 +18,7 @@ import (
 )
 
 // given is a consent whose secrets are long enough to be searched for.
-var given = consent.Kept{
+var given = consent.PendingConsent{
 	Pair: token.Pair{
 		AccessToken: token.NewSecret("fake-access-canary-7h3x"), RefreshToken: token.NewSecret("fake-refresh-canary-7h3x"),
 		ObtainedAt: now, Expiry: now.Add(time.Hour), UserID: "FAKE01", Scopes: []string{"sleep"},
@@ -27,28 +27,28 @@ var given = consent.Kept{
 	Over:   "0123456789abcdef",
 }
 
-func newDesk(t *testing.T) (consent.Desk, *memvault.Vault, consent.Place) {
+func newDesk(t *testing.T) (consent.Service, *memvault.Vault, consent.Place) {
 	t.Helper()
 	secrets := &memvault.Vault{}
 	keysets := vault.NewKeysets(secrets)
 	keyring := seal.New(keysets)
 	place, err := consent.PlaceOf(provider.Builtin(), token.Account{Provider: "fitbit", Name: "will"})
 	require.NoError(t, err)
-	return consent.Desk{
+	return consent.Service{
 		Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring,
-		Drawer: consent.Drawer{Dir: filepath.Join(t.TempDir(), "state"), Keyring: keyring},
+		PendingStore: consent.PendingStore{Dir: filepath.Join(t.TempDir(), "state"), Keyring: keyring},
 	}, secrets, place
 }
 
 func TestAKeptConsentIsSealedAndComesBackWhole(t *testing.T) {
 	desk, secrets, place := newDesk(t)
-	_, err := desk.Open(t.Context(), place)
+	_, err := desk.Preflight(t.Context(), place)
 	require.NoError(t, err)
 	secrets.Before = func(op, name string) error { return &vault.Error{Op: op, Name: name, Kind: vault.ErrUnavailable} }
-	require.NoError(t, desk.Drawer.Keep(t.Context(), place.Account, given), "keeping must not need the vault")
+	require.NoError(t, desk.PendingStore.Save(t.Context(), place.Account, given), "keeping must not need the vault")
 	secrets.Before = nil
 
-	path := desk.Drawer.Path(place.Account)
+	path := desk.PendingStore.Path(place.Account)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, secret := range []token.Secret{given.AccessToken, given.RefreshToken, given.Client.Secret} {
@@ -57,45 +57,45 @@ func TestAKeptConsentIsSealedAndComesBackWhole(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	folder, err := os.Stat(desk.Drawer.Dir)
+	folder, err := os.Stat(desk.PendingStore.Dir)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), folder.Mode().Perm())
-	left, err := os.ReadDir(desk.Drawer.Dir)
+	left, err := os.ReadDir(desk.PendingStore.Dir)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 
-	got, found, err := desk.Drawer.Look(t.Context(), place.Account)
+	got, found, err := desk.PendingStore.Load(t.Context(), place.Account)
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, given, got)
 
-	require.NoError(t, desk.Drawer.Forget(place.Account))
-	require.NoError(t, desk.Drawer.Forget(place.Account))
-	_, found, err = desk.Drawer.Look(t.Context(), place.Account)
+	require.NoError(t, desk.PendingStore.Delete(place.Account))
+	require.NoError(t, desk.PendingStore.Delete(place.Account))
+	_, found, err = desk.PendingStore.Load(t.Context(), place.Account)
 	require.NoError(t, err)
 	require.False(t, found)
 }
 
 func TestAKeptConsentOpensForItsAccountOnly(t *testing.T) {
 	desk, _, place := newDesk(t)
-	_, err := desk.Open(t.Context(), place)
+	_, err := desk.Preflight(t.Context(), place)
 	require.NoError(t, err)
-	require.NoError(t, desk.Drawer.Keep(t.Context(), place.Account, given))
+	require.NoError(t, desk.PendingStore.Save(t.Context(), place.Account, given))
 	other := token.Account{Provider: "fitbit", Name: "ann"}
-	require.NoError(t, os.Rename(desk.Drawer.Path(place.Account), desk.Drawer.Path(other)))
-	_, _, err = desk.Drawer.Look(t.Context(), other)
+	require.NoError(t, os.Rename(desk.PendingStore.Path(place.Account), desk.PendingStore.Path(other)))
+	_, _, err = desk.PendingStore.Load(t.Context(), other)
 	require.ErrorIs(t, err, seal.ErrTampered)
 	require.ErrorContains(t, err, "remove it to go on without what it holds")
 
-	require.NoError(t, os.WriteFile(desk.Drawer.Path(other), []byte("{"), 0o600))
-	_, _, err = desk.Drawer.Look(t.Context(), other)
+	require.NoError(t, os.WriteFile(desk.PendingStore.Path(other), []byte("{"), 0o600))
+	_, _, err = desk.PendingStore.Load(t.Context(), other)
 	require.ErrorContains(t, err, "is damaged")
 }
 
 func TestAConsentForOtherNamesIsKeptApart(t *testing.T) {
 	own := token.Account{Provider: "google-health", Name: "will"}
 	moved := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
-	d := consent.Drawer{Dir: "/fake"}
+	d := consent.PendingStore{Dir: "/fake"}
 	require.Equal(t, "/fake/google-health.will.sealed.json", d.Path(own))
 	require.Equal(t, "/fake/google-health.for-fitbit.will.sealed.json", d.Path(moved))
 }

@@ -90,8 +90,8 @@ func FuzzWhatAPersonPastesIsNeverRepeated(f *testing.F) {
 
 func TestMissingScopes(t *testing.T) {
 	asked := []string{"activity", "heartrate", "sleep"}
-	require.Equal(t, []string{"heartrate"}, consent.Missing(asked, []string{"sleep", "activity", "profile"}))
-	require.Empty(t, consent.Missing(asked, asked))
-	require.Empty(t, consent.Missing(asked, nil), "an answer that names none grants all")
-	require.Empty(t, consent.Missing(nil, []string{"activity"}))
+	require.Equal(t, []string{"heartrate"}, consent.MissingScopes(asked, []string{"sleep", "activity", "profile"}))
+	require.Empty(t, consent.MissingScopes(asked, asked))
+	require.Empty(t, consent.MissingScopes(asked, nil), "an answer that names none grants all")
+	require.Empty(t, consent.MissingScopes(nil, []string{"activity"}))
 }

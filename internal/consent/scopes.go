@@ -2,9 +2,9 @@ package consent
 
 import "slices"
 
-// Missing are the scopes that were asked for and not granted. An answer that
+// MissingScopes are the scopes that were asked for and not granted. An answer that
 // names none grants all (RFC 6749 section 5.1).
-func Missing(asked, granted []string) []string {
+func MissingScopes(asked, granted []string) []string {
 	if len(granted) == 0 {
 		return nil
 	}

@@ -43,7 +43,7 @@ func Classify(p Provider, a Answer) (token.Pair, *Failure) {
 func kindOf(status int, code string) Kind {
 	switch {
 	case status == http.StatusGone:
-		return Retired
+		return ProviderRetired
 	case status == http.StatusTooManyRequests:
 		return RateLimited
 	case status >= 500:
@@ -54,12 +54,12 @@ func kindOf(status int, code string) Kind {
 	switch code {
 	case "invalid_grant":
 		if status == http.StatusBadRequest || status == http.StatusUnauthorized {
-			return GrantDead
+			return InvalidGrant
 		}
 	case "invalid_client", "unauthorized_client", "deleted_client":
-		return ClientWrong
+		return InvalidClient
 	case "invalid_request", "invalid_scope", "unsupported_grant_type":
-		return Rejected
+		return RequestRejected
 	case "server_error", "temporarily_unavailable":
 		return Unavailable
 	}

@@ -50,10 +50,10 @@ func TestClassifyRefusals(t *testing.T) {
 		detail   string
 	}{
 		// The grant is dead only by a well-formed invalid_grant with 400 or 401.
-		{"Fitbit refuses a spent token", "fitbit", answer(400, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.GrantDead, "invalid_grant"},
-		{"Fitbit's invalid_grant with 401", "fitbit", answer(401, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.GrantDead, "invalid_grant"},
-		{"RFC 6749 invalid_grant", "google-health", answer(400, deadBody), provider.GrantDead, "invalid_grant"},
-		{"RFC 6749 invalid_grant from Fitbit", "fitbit", answer(400, deadBody), provider.GrantDead, "invalid_grant"},
+		{"Fitbit refuses a spent token", "fitbit", answer(400, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.InvalidGrant, "invalid_grant"},
+		{"Fitbit's invalid_grant with 401", "fitbit", answer(401, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.InvalidGrant, "invalid_grant"},
+		{"RFC 6749 invalid_grant", "google-health", answer(400, deadBody), provider.InvalidGrant, "invalid_grant"},
+		{"RFC 6749 invalid_grant from Fitbit", "fitbit", answer(400, deadBody), provider.InvalidGrant, "invalid_grant"},
 		{"invalid_grant with 403", "google-health", answer(403, deadBody), provider.Unexpected, "invalid_grant"},
 		{"invalid_grant with 302", "google-health", answer(302, deadBody), provider.Unexpected, "invalid_grant"},
 		{"invalid_grant with 500", "google-health", answer(500, deadBody), provider.Unavailable, "invalid_grant"},
@@ -68,19 +68,19 @@ func TestClassifyRefusals(t *testing.T) {
 		{"an error that is an object", "google-health", answer(400, `{"error":{"code":"invalid_grant"}}`), provider.Unexpected, "JSON of another shape"},
 		{"a page of more than a mebibyte", "google-health", answer(400, deadBody+strings.Repeat(" ", provider.MaxBody)), provider.Unexpected, "an answer of more than 1 MiB"},
 
-		{"Fitbit refuses the client", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header. Client id invalid.")), provider.ClientWrong, "invalid_client"},
-		{"Fitbit echoes the Basic header", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header format. Received header = "+basic+".")), provider.ClientWrong, "invalid_client"},
-		{"unauthorized_client", "google-health", answer(401, `{"error":"unauthorized_client"}`), provider.ClientWrong, "unauthorized_client"},
-		{"Google deleted the client", "google-health", answer(401, `{"error":"deleted_client","error_description":"The OAuth client was deleted."}`), provider.ClientWrong, "deleted_client"},
-		{"Fitbit misses a parameter", "fitbit", answer(400, fitbitError("invalid_request", "Missing parameters: refresh_token")), provider.Rejected, "invalid_request"},
-		{"invalid_scope", "google-health", answer(400, `{"error":"invalid_scope"}`), provider.Rejected, "invalid_scope"},
-		{"unsupported_grant_type", "google-health", answer(400, `{"error":"unsupported_grant_type"}`), provider.Rejected, "unsupported_grant_type"},
+		{"Fitbit refuses the client", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header. Client id invalid.")), provider.InvalidClient, "invalid_client"},
+		{"Fitbit echoes the Basic header", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header format. Received header = "+basic+".")), provider.InvalidClient, "invalid_client"},
+		{"unauthorized_client", "google-health", answer(401, `{"error":"unauthorized_client"}`), provider.InvalidClient, "unauthorized_client"},
+		{"Google deleted the client", "google-health", answer(401, `{"error":"deleted_client","error_description":"The OAuth client was deleted."}`), provider.InvalidClient, "deleted_client"},
+		{"Fitbit misses a parameter", "fitbit", answer(400, fitbitError("invalid_request", "Missing parameters: refresh_token")), provider.RequestRejected, "invalid_request"},
+		{"invalid_scope", "google-health", answer(400, `{"error":"invalid_scope"}`), provider.RequestRejected, "invalid_scope"},
+		{"unsupported_grant_type", "google-health", answer(400, `{"error":"unsupported_grant_type"}`), provider.RequestRejected, "unsupported_grant_type"},
 
 		{"429 with nothing", "fitbit", answer(429, ""), provider.RateLimited, ""},
 		{"Fitbit's system with 429", "fitbit", answer(429, fitbitError("system", "Too Many Requests")), provider.RateLimited, ""},
 		{"Fitbit's system with 400", "fitbit", answer(400, fitbitError("system", "Too Many Requests")), provider.RateLimited, ""},
 		{"Fitbit's system with 503", "fitbit", answer(503, fitbitError("system", "Service unavailable")), provider.Unavailable, ""},
-		{"Fitbit's system with 410", "fitbit", answer(410, fitbitError("system", "Gone")), provider.Retired, ""},
+		{"Fitbit's system with 410", "fitbit", answer(410, fitbitError("system", "Gone")), provider.ProviderRetired, ""},
 		{"system from another provider", "google-health", answer(400, `{"error":"system"}`), provider.Unexpected, "no known OAuth error code"},
 
 		{"502 with a page", "fitbit", answer(502, wafPage), provider.Unavailable, ""},
@@ -88,8 +88,8 @@ func TestClassifyRefusals(t *testing.T) {
 		{"server_error with 400", "google-health", answer(400, `{"error":"server_error"}`), provider.Unavailable, "server_error"},
 		{"temporarily_unavailable with 400", "google-health", answer(400, `{"error":"temporarily_unavailable"}`), provider.Unavailable, "temporarily_unavailable"},
 
-		{"410", "fitbit", answer(410, wafPage), provider.Retired, ""},
-		{"410 with invalid_grant", "fitbit", answer(410, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.Retired, "invalid_grant"},
+		{"410", "fitbit", answer(410, wafPage), provider.ProviderRetired, ""},
+		{"410 with invalid_grant", "fitbit", answer(410, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.ProviderRetired, "invalid_grant"},
 
 		// A token endpoint that speaks of an access token says nothing of the grant.
 		{"Fitbit's expired_token", "fitbit", answer(401, fitbitError("expired_token", "Access token expired: "+echoed+".")), provider.Unexpected, "expired_token"},

@@ -51,7 +51,7 @@ func freshConnections() *http.Transport {
 func (c *Client) Refresh(ctx context.Context, p Provider, cl token.Client, rt token.Secret) (token.Pair, error) {
 	if rt.Empty() {
 		return token.Pair{}, &Failure{
-			Provider: p.Name, Kind: Rejected,
+			Provider: p.Name, Kind: RequestRejected,
 			Detail: "there is no refresh token to spend; nothing was sent",
 			Fix:    "have the person consent at " + p.Title + " and store the refresh token in the vault",
 		}

@@ -163,7 +163,7 @@ func TestRefreshClassifiesWhatTheServerSays(t *testing.T) {
 		reply(w, fitbitError("invalid_grant", "Refresh token invalid: fake-refresh-token-1."))
 	})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	requireKind(t, err, provider.GrantDead)
+	requireKind(t, err, provider.InvalidGrant)
 }
 
 func TestRefreshReadsNoMoreThanAMebibyte(t *testing.T) {
@@ -208,7 +208,7 @@ func TestAPairThatIsWholeOutlivesItsConnection(t *testing.T) {
 func TestRefreshSendsNothingWithoutARefreshToken(t *testing.T) {
 	p, requests := endpoint(t, func(http.ResponseWriter, *http.Request) {})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, token.Secret{})
-	requireKind(t, err, provider.Rejected)
+	requireKind(t, err, provider.RequestRejected)
 	require.Zero(t, requests.Load())
 }
 

@@ -13,10 +13,10 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Consent is one attempt to have a person consent: what the authorization
+// AuthorizationRequest is one attempt to have a person consent: what the authorization
 // request and the exchange of its code have to agree on (RFC 6749 section 4.1,
 // RFC 7636).
-type Consent struct {
+type AuthorizationRequest struct {
 	// RedirectURI is where the provider sends the person's browser.
 	RedirectURI string
 	// State comes back with the code and ties the two together. It and Verifier
@@ -27,9 +27,9 @@ type Consent struct {
 	Scopes []string
 }
 
-// NewConsent makes a Consent with a state and a verifier of its own.
-func NewConsent(redirectURI string, scopes []string) Consent {
-	return Consent{
+// NewAuthorizationRequest makes a Consent with a state and a verifier of its own.
+func NewAuthorizationRequest(redirectURI string, scopes []string) AuthorizationRequest {
+	return AuthorizationRequest{
 		RedirectURI: redirectURI, Scopes: scopes,
 		State: oauth2.GenerateVerifier(), Verifier: oauth2.GenerateVerifier(),
 	}
@@ -37,7 +37,7 @@ func NewConsent(redirectURI string, scopes []string) Consent {
 
 // URL is the page at p where the person consents. It holds no secret: the
 // verifier goes into it as its S256 challenge.
-func (c Consent) URL(p Provider, clientID string) (string, error) {
+func (c AuthorizationRequest) URL(p Provider, clientID string) (string, error) {
 	if p.AuthURL == "" {
 		return "", fmt.Errorf("provider %s has no auth_url, where people consent; state it in the providers file", p.Name)
 	}
@@ -65,7 +65,7 @@ func (p Provider) SplitScopes(list string) []string { return p.Dialect.splitScop
 // one POST, and judges the answer as that of a refresh. The error is a [*Failure].
 //
 // A first pair always holds a refresh token, also where refreshes answer without.
-func (c *Client) Exchange(ctx context.Context, p Provider, cl token.Client, consent Consent, code token.Secret) (token.Pair, error) {
+func (c *Client) Exchange(ctx context.Context, p Provider, cl token.Client, consent AuthorizationRequest, code token.Secret) (token.Pair, error) {
 	request := config(p, cl)
 	request.RedirectURL = consent.RedirectURI
 	pair, err := c.ask(ctx, p, exchanging, p.Dialect.tokenForm(), func(ctx context.Context) error {
@@ -89,11 +89,11 @@ func (c *Client) Exchange(ctx context.Context, p Provider, cl token.Client, cons
 // exchangeFix says what a person can do about a code that was not exchanged.
 func exchangeFix(p Provider, f *Failure) string {
 	switch f.Kind {
-	case GrantDead:
+	case InvalidGrant:
 		return "the code is spent or too old, or belongs to another client or redirect URI; have the person consent again"
-	case Rejected:
+	case RequestRejected:
 		return fmt.Sprintf("check that the redirect URI is registered with the app at %s, letter by letter", p.Title)
-	case ClientWrong, Retired:
+	case InvalidClient, ProviderRetired:
 		return f.Fix
 	default:
 		return "a code is good for one use and some seconds or minutes; have the person consent again"

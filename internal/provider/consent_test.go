@@ -24,7 +24,7 @@ func TestTheConsentPageIsAskedAsEachProviderWantsIt(t *testing.T) {
 		{"xero", "https://login.xero.com/identity/connect/authorize", "offline_access openid profile email accounting.settings.read"},
 	} {
 		t.Run(tc.provider, func(t *testing.T) {
-			consent := provider.NewConsent(callback, nil)
+			consent := provider.NewAuthorizationRequest(callback, nil)
 			page, query := consentPage(t, consent, tc.provider)
 			require.Equal(t, tc.page, page)
 			require.Equal(t, tc.scope, query.Get("scope"))
@@ -40,14 +40,14 @@ func TestTheConsentPageIsAskedAsEachProviderWantsIt(t *testing.T) {
 }
 
 func TestGoogleIsAskedForARefreshToken(t *testing.T) {
-	_, query := consentPage(t, provider.NewConsent(callback, []string{"one", "two"}), "google-health")
+	_, query := consentPage(t, provider.NewAuthorizationRequest(callback, []string{"one", "two"}), "google-health")
 	require.Equal(t, "offline", query.Get("access_type"))
 	require.Equal(t, "consent", query.Get("prompt"))
 	require.Equal(t, "one two", query.Get("scope"), "a person's scopes come in place of the provider's")
 }
 
 func TestEachConsentIsTiedToItself(t *testing.T) {
-	one, other := provider.NewConsent(callback, nil), provider.NewConsent(callback, nil)
+	one, other := provider.NewAuthorizationRequest(callback, nil), provider.NewAuthorizationRequest(callback, nil)
 	require.NotEqual(t, one.State, other.State)
 	require.NotEqual(t, one.Verifier, other.Verifier)
 	require.NotEqual(t, one.State, one.Verifier)
@@ -55,11 +55,11 @@ func TestEachConsentIsTiedToItself(t *testing.T) {
 }
 
 func TestAProviderWithoutAConsentPageSaysSo(t *testing.T) {
-	_, err := provider.NewConsent(callback, nil).URL(provider.Provider{Name: "example"}, "fake-id")
+	_, err := provider.NewAuthorizationRequest(callback, nil).URL(provider.Provider{Name: "example"}, "fake-id")
 	require.EqualError(t, err, "provider example has no auth_url, where people consent; state it in the providers file")
 }
 
-func consentPage(t *testing.T, c provider.Consent, name string) (page string, query url.Values) {
+func consentPage(t *testing.T, c provider.AuthorizationRequest, name string) (page string, query url.Values) {
 	t.Helper()
 	at, err := c.URL(lookup(t, name), "fake-id")
 	require.NoError(t, err)
@@ -71,7 +71,7 @@ func consentPage(t *testing.T, c provider.Consent, name string) (page string, qu
 }
 
 func TestACodeIsExchangedInOnePost(t *testing.T) {
-	consent := provider.NewConsent(callback, nil)
+	consent := provider.NewAuthorizationRequest(callback, nil)
 	p, requests := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 		require.NoError(t, r.ParseForm())
 		require.Equal(t, url.Values{
@@ -112,7 +112,7 @@ func TestAFailedExchangeNamesTheFixAndNoSecret(t *testing.T) {
 				w.WriteHeader(tc.status)
 				reply(w, tc.body)
 			})
-			_, err := provider.NewClient(nil).Exchange(t.Context(), p, fakeClient, provider.NewConsent(callback, nil), token.NewSecret("fake-code"))
+			_, err := provider.NewClient(nil).Exchange(t.Context(), p, fakeClient, provider.NewAuthorizationRequest(callback, nil), token.NewSecret("fake-code"))
 			require.EqualError(t, err, tc.want)
 		})
 	}
@@ -129,7 +129,7 @@ func TestWithingsWantsAnActionInEachTokenRequest(t *testing.T) {
 	})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
 	require.NoError(t, err)
-	_, err = provider.NewClient(nil).Exchange(t.Context(), p, fakeClient, provider.NewConsent(callback, nil), token.NewSecret("fake-code"))
+	_, err = provider.NewClient(nil).Exchange(t.Context(), p, fakeClient, provider.NewAuthorizationRequest(callback, nil), token.NewSecret("fake-code"))
 	require.NoError(t, err)
 	require.EqualValues(t, 2, requests.Load())
 }

@@ -75,34 +75,34 @@ func TestEachProvidersRefusalIsWhatItMeans(t *testing.T) {
 		kind           provider.Kind
 		detail         string
 	}{
-		{"a spent token", "google-health", answer(400, deadBody), provider.GrantDead, "invalid_grant"},
-		{"the client", "google-health", answer(401, `{"error":"invalid_client","error_description":"The provided client secret is invalid."}`), provider.ClientWrong, "invalid_client"},
+		{"a spent token", "google-health", answer(400, deadBody), provider.InvalidGrant, "invalid_grant"},
+		{"the client", "google-health", answer(401, `{"error":"invalid_client","error_description":"The provided client secret is invalid."}`), provider.InvalidClient, "invalid_client"},
 
-		{"a spent token", "oura", answer(400, `{"status":400,"title":"Token already used or revoked","error":"invalid_grant","error_description":"`+echoed+`"}`), provider.GrantDead, "invalid_grant"},
-		{"the client", "oura", answer(401, `{"status":401,"title":"Unauthorized","error":"invalid_client"}`), provider.ClientWrong, "invalid_client"},
+		{"a spent token", "oura", answer(400, `{"status":400,"title":"Token already used or revoked","error":"invalid_grant","error_description":"`+echoed+`"}`), provider.InvalidGrant, "invalid_grant"},
+		{"the client", "oura", answer(401, `{"status":401,"title":"Unauthorized","error":"invalid_client"}`), provider.InvalidClient, "invalid_client"},
 
-		{"a spent token", "whoop", answer(400, `{"error":"invalid_grant","error_description":"The provided authorization grant is invalid: `+echoed+`"}`), provider.GrantDead, "invalid_grant"},
-		{"a spent token, in Hydra's way", "whoop", answer(401, `{"error":"invalid_grant","error_hint":"`+echoed+`"}`), provider.GrantDead, "invalid_grant"},
-		{"the client", "whoop", answer(401, `{"error":"invalid_client"}`), provider.ClientWrong, "invalid_client"},
+		{"a spent token", "whoop", answer(400, `{"error":"invalid_grant","error_description":"The provided authorization grant is invalid: `+echoed+`"}`), provider.InvalidGrant, "invalid_grant"},
+		{"a spent token, in Hydra's way", "whoop", answer(401, `{"error":"invalid_grant","error_hint":"`+echoed+`"}`), provider.InvalidGrant, "invalid_grant"},
+		{"the client", "whoop", answer(401, `{"error":"invalid_client"}`), provider.InvalidClient, "invalid_client"},
 
-		{"a spent token", "xero", answer(400, `{"error":"invalid_grant"}`), provider.GrantDead, "invalid_grant"},
-		{"the client", "xero", answer(400, `{"error":"invalid_client"}`), provider.ClientWrong, "invalid_client"},
-		{"a client that may not", "xero", answer(400, `{"error":"unauthorized_client"}`), provider.ClientWrong, "unauthorized_client"},
+		{"a spent token", "xero", answer(400, `{"error":"invalid_grant"}`), provider.InvalidGrant, "invalid_grant"},
+		{"the client", "xero", answer(400, `{"error":"invalid_client"}`), provider.InvalidClient, "invalid_client"},
+		{"a client that may not", "xero", answer(400, `{"error":"unauthorized_client"}`), provider.InvalidClient, "unauthorized_client"},
 
-		{"a spent token", "strava", answer(400, stravaError("RefreshToken", "refresh_token")), provider.GrantDead, "invalid_grant"},
-		{"a spent code", "strava", answer(400, stravaError("AuthorizationCode", "code")), provider.GrantDead, "invalid_grant"},
-		{"a wrong client id", "strava", answer(400, stravaError("Application", "client_id")), provider.ClientWrong, "invalid_client"},
-		{"a wrong client secret", "strava", answer(401, stravaError("Application", "")), provider.ClientWrong, "invalid_client"},
+		{"a spent token", "strava", answer(400, stravaError("RefreshToken", "refresh_token")), provider.InvalidGrant, "invalid_grant"},
+		{"a spent code", "strava", answer(400, stravaError("AuthorizationCode", "code")), provider.InvalidGrant, "invalid_grant"},
+		{"a wrong client id", "strava", answer(400, stravaError("Application", "client_id")), provider.InvalidClient, "invalid_client"},
+		{"a wrong client secret", "strava", answer(401, stravaError("Application", "")), provider.InvalidClient, "invalid_client"},
 		{"a dead application with 403", "strava", answer(403, stravaError("Application", "Status")), provider.Unexpected, "no known OAuth error code"},
 		{"another resource", "strava", answer(400, stravaError("Athlete", "access_token")), provider.Unexpected, "no known OAuth error code"},
 		{"too many calls", "strava", answer(429, `{"message":"Rate Limit Exceeded","errors":[{"resource":"Application","field":"rate limit","code":"exceeded"}]}`), provider.RateLimited, ""},
 		{"an outage that repeats a refusal", "strava", answer(500, stravaError("RefreshToken", "refresh_token")), provider.Unavailable, ""},
 
-		{"a spent token", "withings", answer(200, withingsError(503, "Invalid Params: invalid refresh_token "+echoed)), provider.GrantDead, "invalid_grant"},
-		{"a spent code", "withings", answer(200, withingsError(503, "Invalid Params: invalid code")), provider.GrantDead, "invalid_grant"},
-		{"a wrong client id", "withings", answer(200, withingsError(503, "Invalid Params: invalid client_id")), provider.ClientWrong, "invalid_client"},
-		{"a wrong client secret", "withings", answer(200, withingsError(503, "Invalid Params: invalid client_secret")), provider.ClientWrong, "invalid_client"},
-		{"another parameter", "withings", answer(200, withingsError(503, "Invalid Params: invalid action")), provider.Rejected, "invalid_request"},
+		{"a spent token", "withings", answer(200, withingsError(503, "Invalid Params: invalid refresh_token "+echoed)), provider.InvalidGrant, "invalid_grant"},
+		{"a spent code", "withings", answer(200, withingsError(503, "Invalid Params: invalid code")), provider.InvalidGrant, "invalid_grant"},
+		{"a wrong client id", "withings", answer(200, withingsError(503, "Invalid Params: invalid client_id")), provider.InvalidClient, "invalid_client"},
+		{"a wrong client secret", "withings", answer(200, withingsError(503, "Invalid Params: invalid client_secret")), provider.InvalidClient, "invalid_client"},
+		{"another parameter", "withings", answer(200, withingsError(503, "Invalid Params: invalid action")), provider.RequestRejected, "invalid_request"},
 		{"an access token, which a refresh does not send", "withings", answer(200, withingsError(401, "XRequestID: Not provided invalid_token: The access token provided is invalid")), provider.Unexpected, "invalid_token"},
 		{"too many calls", "withings", answer(200, withingsError(601, "Too many requests")), provider.RateLimited, "temporarily_unavailable"},
 		{"a timeout of its own", "withings", answer(200, withingsError(522, "Timeout")), provider.Unavailable, "temporarily_unavailable"},
@@ -129,7 +129,7 @@ func TestEachProvidersRefusalIsWhatItMeans(t *testing.T) {
 
 func TestEveryProviderIsRetiredBy410AndAwayWith5xxAndSilentWith429(t *testing.T) {
 	for _, p := range provider.Builtin().Providers() {
-		for status, kind := range map[int]provider.Kind{410: provider.Retired, 502: provider.Unavailable, 429: provider.RateLimited} {
+		for status, kind := range map[int]provider.Kind{410: provider.ProviderRetired, 502: provider.Unavailable, 429: provider.RateLimited} {
 			for _, body := range []string{"", wafPage, deadBody, withingsError(503, "Invalid Params: invalid refresh_token"), stravaError("RefreshToken", "refresh_token")} {
 				_, failure := provider.Classify(p, answer(status, body, "Retry-After", "7"))
 				require.NotNil(t, failure)

@@ -29,16 +29,16 @@ const (
 	// Malformed: an answer of success that holds no usable tokens. The refresh
 	// token is probably spent.
 	Malformed Kind = "malformed answer"
-	// GrantDead: the refresh token is expired, revoked or spent, in the
+	// InvalidGrant: the refresh token is expired, revoked or spent, in the
 	// provider's own well-formed word.
-	GrantDead Kind = "grant dead"
-	// ClientWrong: the provider does not take the client's credentials.
-	ClientWrong Kind = "client refused"
-	// Rejected: the provider calls the request itself wrong: a defect, or a
+	InvalidGrant Kind = "grant dead"
+	// InvalidClient: the provider does not take the client's credentials.
+	InvalidClient Kind = "client refused"
+	// RequestRejected: the provider calls the request itself wrong: a defect, or a
 	// wrong entry in the table.
-	Rejected Kind = "request rejected"
-	// Retired: the provider has ended this API.
-	Retired Kind = "retired"
+	RequestRejected Kind = "request rejected"
+	// ProviderRetired: the provider has ended this API.
+	ProviderRetired Kind = "retired"
 	// Unexpected: a refusal without a known OAuth error code, such as a
 	// firewall's page. It says nothing about the grant.
 	Unexpected Kind = "unexpected answer"
@@ -48,7 +48,7 @@ const (
 // anyone mending anything first.
 func (k Kind) Retryable() bool {
 	switch k {
-	case GrantDead, ClientWrong, Rejected, Retired:
+	case InvalidGrant, InvalidClient, RequestRejected, ProviderRetired:
 		return false
 	}
 	return true

@@ -10,15 +10,15 @@ import (
 
 func TestOnlyFailuresThatMayPassAreRetryable(t *testing.T) {
 	for kind, want := range map[provider.Kind]bool{
-		provider.Unreachable: true,
-		provider.Unavailable: true,
-		provider.RateLimited: true,
-		provider.Malformed:   true,
-		provider.Unexpected:  true,
-		provider.GrantDead:   false,
-		provider.ClientWrong: false,
-		provider.Rejected:    false,
-		provider.Retired:     false,
+		provider.Unreachable:     true,
+		provider.Unavailable:     true,
+		provider.RateLimited:     true,
+		provider.Malformed:       true,
+		provider.Unexpected:      true,
+		provider.InvalidGrant:    false,
+		provider.InvalidClient:   false,
+		provider.RequestRejected: false,
+		provider.ProviderRetired: false,
 	} {
 		require.Equal(t, want, kind.Retryable(), kind)
 	}

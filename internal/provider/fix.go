@@ -6,17 +6,17 @@ import "fmt"
 // to do but wait.
 func fix(p Provider, kind Kind, code string) string {
 	switch kind {
-	case GrantDead:
+	case InvalidGrant:
 		consent := fmt.Sprintf("if no newer token is in the vault, the person must consent again at %s, and the new refresh token goes into the vault", p.Title)
 		if p.GrantEnds != "" {
 			consent += "; see first that it will last: " + p.GrantEnds
 		}
 		return consent
-	case ClientWrong:
+	case InvalidClient:
 		return fmt.Sprintf("check the client id and secret in the vault's %s (base64 of client_id:client_secret) against the app's registration at %s", p.CredentialsName(), p.Title)
-	case Rejected:
+	case RequestRejected:
 		return fmt.Sprintf("check the entry of %s in the providers file; if there is none, this is a defect to report", p.Name)
-	case Retired:
+	case ProviderRetired:
 		return retiredFix(p)
 	case Unexpected:
 		return unexpectedFix(p, code)

@@ -48,7 +48,7 @@ func FuzzClassify(f *testing.F) {
 		require.Equal(t, token.Pair{}, pair)
 		require.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
 		require.LessOrEqual(t, failure.RetryAfter, provider.MaxRetryAfter)
-		if failure.Kind == provider.GrantDead {
+		if failure.Kind == provider.InvalidGrant {
 			// Withings says everything with 200.
 			require.True(t, status == 400 || status == 401 || p.Dialect == provider.WithingsEnvelope && status >= 200 && status < 300)
 			require.True(t, !cut || p.Dialect == provider.WithingsEnvelope && json.Valid([]byte(body)))

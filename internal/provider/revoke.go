@@ -54,7 +54,7 @@ func revocation(ctx context.Context, p Provider, cl token.Client, pair token.Pai
 		form.Set("token", secret.Reveal())
 	}
 	if secret.Empty() {
-		return nil, &Failure{Provider: p.Name, Op: revoking, Kind: Rejected, Detail: "there is no token to show; nothing was sent",
+		return nil, &Failure{Provider: p.Name, Op: revoking, Kind: RequestRejected, Detail: "there is no token to show; nothing was sent",
 			Fix: "have the person remove the app's access in their account at " + p.Title}
 	}
 	inBody := p.AuthStyle == AuthBody || cl.Secret.Empty()
@@ -70,7 +70,7 @@ func revocation(ctx context.Context, p Provider, cl token.Client, pair token.Pai
 	}
 	request, err := http.NewRequestWithContext(ctx, method, p.RevokeURL, body)
 	if err != nil {
-		return nil, &Failure{Provider: p.Name, Op: revoking, Kind: Rejected, Detail: "its revoke_url is not a URL"}
+		return nil, &Failure{Provider: p.Name, Op: revoking, Kind: RequestRejected, Detail: "its revoke_url is not a URL"}
 	}
 	switch {
 	case method == http.MethodDelete:
@@ -91,15 +91,15 @@ func judgeRevocation(p Provider, a Answer) error {
 	a = p.Dialect.translate(a)
 	code, detail := readError(a)
 	kind := kindOf(a.Status, code)
-	if a.Status >= 200 && a.Status < 300 || kind == GrantDead || a.Status == http.StatusBadRequest && code == "invalid_token" {
+	if a.Status >= 200 && a.Status < 300 || kind == InvalidGrant || a.Status == http.StatusBadRequest && code == "invalid_token" {
 		return nil
 	}
 	if a.Status == http.StatusUnauthorized && (p.Revocation == RevokeByAccess || p.Revocation == RevokeByBearer) {
 		// The access token has lapsed, and no other try of it will do.
-		kind = Rejected
+		kind = RequestRejected
 	}
 	failure := &Failure{Provider: p.Name, Op: revoking, Kind: kind, Status: a.Status, Detail: detail, RetryAfter: retryAfter(p, kind, a)}
-	if kind == ClientWrong {
+	if kind == InvalidClient {
 		failure.Fix = fix(p, kind, code)
 	} else {
 		failure.Fix = "or have the person remove the app's access in their account at " + p.Title

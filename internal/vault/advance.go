@@ -7,11 +7,11 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Advance looks for a refresh token that takes the place of a dead one: a later
+// PromoteSuccessor looks for a refresh token that takes the place of a dead one: a later
 // generation, or a consent that was put there by hand and buried under a late
 // write. It makes sure that Load will find it and reports whether there is one.
 // A version that would do but is disabled is an error (ErrDisabled).
-func (v *Vault) Advance(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run) (bool, error) {
+func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run) (bool, error) {
 	current, _, exists, err := v.look(ctx, n.RefreshToken)
 	if err != nil {
 		return false, err
@@ -48,30 +48,30 @@ func (v *Vault) Advance(ctx context.Context, n Names, a token.Account, dead toke
 
 // heir reads the version that takes the dead token's place. One that was never
 // numbered gets a generation that outranks it.
-func (v *Vault) heir(ctx context.Context, name string, versions []Properties, dead token.Provenance) (h Held, found bool, err error) {
+func (v *Vault) heir(ctx context.Context, name string, versions []Properties, dead token.Provenance) (h RefreshToken, found bool, err error) {
 	for _, p := range heirs(dead, versions) {
 		h, err := v.read(ctx, name, p.Version)
 		switch {
 		case errors.Is(err, ErrMalformed):
 			continue
 		case err != nil:
-			return Held{}, false, err
+			return RefreshToken{}, false, err
 		case h.Fingerprint == dead.Fingerprint, spent(h.Fingerprint, versions):
 			continue
 		case !h.tagged && known(h.Fingerprint, versions):
 			continue // a copy of a token that has its place already
 		}
 		if !h.tagged {
-			h.Generation = max(nextGeneration(AccessHeld{}, versions), dead.Generation+1)
+			h.Generation = max(nextGeneration(AccessTokenInfo{}, versions), dead.Generation+1)
 		}
 		return h, true, nil
 	}
-	return Held{}, false, nil
+	return RefreshToken{}, false, nil
 }
 
 // consents reports whether a person put this token there for us to use: it is
 // none of ours, and nothing says that it is spent.
-func consents(h Held, versions []Properties) bool {
+func consents(h RefreshToken, versions []Properties) bool {
 	return !h.tagged && !spent(h.Fingerprint, versions)
 }
 

@@ -103,7 +103,7 @@ func TestAdvanceFindsWhatOutranksADeadToken(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := open(t)
 			tc.given(r)
-			advanced, err := r.vault.Advance(t.Context(), names, account, tc.dead, run)
+			advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, tc.dead, run)
 			require.NoError(t, err)
 			require.True(t, advanced)
 			held, _ := r.load()
@@ -114,7 +114,7 @@ func TestAdvanceFindsWhatOutranksADeadToken(t *testing.T) {
 			// There is nothing after that, and asking again changes nothing.
 			before := r.values(names.RefreshToken)
 			r.begin(held)
-			advanced, err = r.vault.Advance(t.Context(), names, account, held.Provenance, run)
+			advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, held.Provenance, run)
 			require.NoError(t, err)
 			require.False(t, advanced)
 			require.Equal(t, before, r.values(names.RefreshToken))
@@ -166,7 +166,7 @@ func TestAdvanceAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
 			r := open(t)
 			tc.given(r)
 			before := r.values(names.RefreshToken)
-			advanced, err := r.vault.Advance(t.Context(), names, account, tc.dead, run)
+			advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, tc.dead, run)
 			require.NoError(t, err)
 			require.False(t, advanced)
 			require.Equal(t, before, r.values(names.RefreshToken))
@@ -184,7 +184,7 @@ func TestAdvanceLeavesAloneWhatAnotherProgramRotatedThroughBefore(t *testing.T) 
 	issued := issuedFor(held, "new-1")
 	r.store(issued)
 	for _, dead := range []token.Provenance{held.Provenance.Next("fake-lost"), issued.Provenance} {
-		advanced, err := r.vault.Advance(t.Context(), names, account, dead, run)
+		advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, dead, run)
 		require.NoError(t, err)
 		require.False(t, advanced)
 	}
@@ -196,10 +196,10 @@ func TestAnHeirKeepsItsIntentRecord(t *testing.T) {
 	held, _ := r.load()
 	r.begin(held)
 	r.again(names.RefreshToken, old.refresh(5))
-	_, err := r.vault.Advance(t.Context(), names, account, old.provenance(5), vault.Run{RunID: "run-2"})
+	_, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), vault.Run{RunID: "run-2"})
 	require.NoError(t, err)
 	held, _ = r.load()
-	require.Equal(t, run.RunID, held.StartedBy)
+	require.Equal(t, run.RunID, held.IntentRunID)
 }
 
 func TestADisabledHeirIsNamedAndNotPassedOver(t *testing.T) {
@@ -207,7 +207,7 @@ func TestADisabledHeirIsNamedAndNotPassedOver(t *testing.T) {
 	r.upTo(old, 6)
 	r.secrets.Disable(names.RefreshToken)
 	r.again(names.RefreshToken, old.refresh(5))
-	_, err := r.vault.Advance(t.Context(), names, account, old.provenance(5), run)
+	_, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), run)
 	require.ErrorIs(t, err, vault.ErrDisabled)
 }
 
@@ -220,7 +220,7 @@ func TestAdvanceGivesWayToAFasterWriter(t *testing.T) {
 		r.store(old.entry(6))
 		r.store(old.entry(7))
 	})
-	advanced, err := r.vault.Advance(t.Context(), names, account, old.provenance(5), run)
+	advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), run)
 	require.NoError(t, err)
 	require.True(t, advanced)
 	require.Equal(t, old.refresh(7), r.top(names.RefreshToken).Value)
@@ -238,7 +238,7 @@ func TestAVaultThatIsAwayFailsAdvance(t *testing.T) {
 			}
 			return nil
 		}
-		_, err := r.vault.Advance(t.Context(), names, account, old.provenance(5), run)
+		_, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), run)
 		if err == nil {
 			require.Greater(t, n, 5)
 			return

@@ -20,8 +20,8 @@ func TestBeginLeavesTheIntentRecordOnTheTokenThatWillBeSpent(t *testing.T) {
 	r.upTo(old, 5)
 	before := r.top(names.RefreshToken).Tags
 	held, _ := r.load()
-	require.Empty(t, held.StartedBy)
-	require.NoError(t, r.vault.Begin(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: "run-2"}))
+	require.Empty(t, held.IntentRunID)
+	require.NoError(t, r.vault.RecordIntent(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: "run-2"}))
 
 	after := r.top(names.RefreshToken).Tags
 	started, err := time.Parse(time.RFC3339Nano, after["refresh-started-at"])
@@ -33,8 +33,8 @@ func TestBeginLeavesTheIntentRecordOnTheTokenThatWillBeSpent(t *testing.T) {
 	require.Equal(t, before, after, "who stored it is still told")
 
 	held, _ = r.load()
-	require.Equal(t, "run-2", held.StartedBy)
-	require.Equal(t, started, held.StartedAt)
+	require.Equal(t, "run-2", held.IntentRunID)
+	require.Equal(t, started, held.IntentAt)
 	require.Len(t, r.secrets.All(names.RefreshToken), 6, "no version was written")
 }
 
@@ -43,7 +43,7 @@ func TestARunThatBeginsTwiceStillLearnsOfTheRunBeforeIt(t *testing.T) {
 	r.upTo(old, 5)
 	begin := func(runID string) {
 		held, _ := r.load()
-		require.NoError(t, r.vault.Begin(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: runID}))
+		require.NoError(t, r.vault.RecordIntent(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: runID}))
 	}
 	begin("run-1")
 	first, _ := r.load()
@@ -51,10 +51,10 @@ func TestARunThatBeginsTwiceStillLearnsOfTheRunBeforeIt(t *testing.T) {
 	begin("run-2")
 
 	held, _ := r.load()
-	begun := []vault.Begun{{RunID: "run-2", At: held.StartedAt}, {RunID: "run-1", At: first.StartedAt}}
-	require.Equal(t, begun[1:], held.BegunBefore("run-2"))
-	require.Equal(t, begun, held.BegunBefore("run-3"))
-	require.Empty(t, first.BegunBefore("run-1"))
+	begun := []vault.Intent{{RunID: "run-2", At: held.IntentAt}, {RunID: "run-1", At: first.IntentAt}}
+	require.Equal(t, begun[1:], held.IntentsExcept("run-2"))
+	require.Equal(t, begun, held.IntentsExcept("run-3"))
+	require.Empty(t, first.IntentsExcept("run-1"))
 }
 
 func TestANewValueBesideOldTagsWasBegunByNobody(t *testing.T) {
@@ -62,12 +62,12 @@ func TestANewValueBesideOldTagsWasBegunByNobody(t *testing.T) {
 	r.upTo(old, 5)
 	for _, id := range []string{"run-1", "run-2"} {
 		held, _ := r.load()
-		require.NoError(t, r.vault.Begin(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: id}))
+		require.NoError(t, r.vault.RecordIntent(t.Context(), names, account, held, vault.Run{WorkflowID: "refresh-will", RunID: id}))
 	}
 	_, err := r.secrets.Set(t.Context(), names.RefreshToken, token.NewSecret("fake-refresh-new-6"), vault.Properties{Tags: r.top(names.RefreshToken).Tags})
 	require.NoError(t, err)
 	held, _ := r.load()
-	require.Empty(t, held.BegunBefore("run-3"))
+	require.Empty(t, held.IntentsExcept("run-3"))
 }
 
 func TestBeginNumbersAConsentThatAPersonPutThere(t *testing.T) {
@@ -127,7 +127,7 @@ func TestBeginKeepsTheOwnersTagsUpToKeyVaultsFifteen(t *testing.T) {
 	tags["one-more"] = "fake"
 	require.NoError(t, r.secrets.SetTags(t.Context(), names.RefreshToken, version, tags))
 	held, _ = r.load()
-	err := r.vault.Begin(t.Context(), names, account, held, run)
+	err := r.vault.RecordIntent(t.Context(), names, account, held, run)
 	require.ErrorIs(t, err, vault.ErrRejected)
 	require.EqualError(t, err, "vault: tag will-RefreshToken: request rejected (it carries 16 tags and Key Vault takes 15); remove some of your own tags from it")
 }
@@ -138,7 +138,7 @@ func TestTagsStayWithinKeyVaultsLength(t *testing.T) {
 	_, err := r.vault.Store(t.Context(), names, old.entry(1), long)
 	require.NoError(t, err)
 	held, _ := r.load()
-	require.NoError(t, r.vault.Begin(t.Context(), names, account, held, long))
+	require.NoError(t, r.vault.RecordIntent(t.Context(), names, account, held, long))
 	for tag, value := range r.top(names.RefreshToken).Tags {
 		require.LessOrEqual(t, len(value), 512, tag)
 		require.True(t, utf8.ValidString(value), tag)
@@ -151,7 +151,7 @@ func TestAVaultThatTakesNoWritesFailsBegin(t *testing.T) {
 		r.upTo(old, 5)
 		r.secrets.Before = refusing("tag "+names.RefreshToken, kind)
 		held, _ := r.load()
-		err := r.vault.Begin(t.Context(), names, account, held, run)
+		err := r.vault.RecordIntent(t.Context(), names, account, held, run)
 		require.ErrorIs(t, err, kind)
 		require.True(t, vault.Retryable(err))
 	}

@@ -9,7 +9,7 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Consent puts the pair of a person's new consent into the vault, the refresh
+// StoreConsent puts the pair of a person's new consent into the vault, the refresh
 // token first. It may be repeated. A pair may lack its access token, and then the
 // one in the vault stays.
 //
@@ -20,7 +20,7 @@ import (
 //
 // The receipt says Superseded where the token was spent already, by a run that
 // found it, and where another consent came while this one was being put there.
-func (v *Vault) Consent(ctx context.Context, n Names, a token.Account, pair token.Pair) (Receipt, error) {
+func (v *Vault) StoreConsent(ctx context.Context, n Names, a token.Account, pair token.Pair) (Receipt, error) {
 	if !usable(pair.RefreshToken) {
 		return Receipt{}, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrMalformed, Detail: "a refresh token is one word of printable characters"}
 	}
@@ -97,7 +97,7 @@ func beforeFirst(f token.Fingerprint, versions []Properties) ([]Properties, bool
 // cameOf reports whether a token was among the versions before, or descends from
 // one of them. now are the same versions and later ones, with the tags that they
 // have by now.
-func cameOf(h Held, before, now []Properties) bool {
+func cameOf(h RefreshToken, before, now []Properties) bool {
 	return slices.ContainsFunc(now, func(p Properties) bool {
 		if !slices.ContainsFunc(before, func(b Properties) bool { return b.Version == p.Version }) {
 			return false

@@ -15,7 +15,7 @@ func TestTheFirstTokenIsAConsentOfGenerationZero(t *testing.T) {
 	held, access := r.load()
 	require.Equal(t, old.provenance(0), held.Provenance)
 	require.Equal(t, old.refresh(0), held.Value)
-	require.Empty(t, held.StartedBy)
+	require.Empty(t, held.IntentRunID)
 	require.Zero(t, access)
 }
 
@@ -101,7 +101,7 @@ func TestAValueBesideAnotherOnesTagsWasPutThereByHand(t *testing.T) {
 	require.Equal(t, "fake-refresh-new-6", held.Value.Reveal())
 	require.Equal(t, token.Provenance{Generation: 6, Fingerprint: held.Fingerprint, Consent: held.Fingerprint}, held.Provenance)
 	require.Empty(t, held.UserID, "whose consent it is nobody knows yet")
-	require.Empty(t, held.StartedBy, "no run has begun with it")
+	require.Empty(t, held.IntentRunID, "no run has begun with it")
 
 	r.begin(held)
 	again, _ := r.load()
@@ -128,7 +128,7 @@ func TestTwoRunsAgreeOnTheGenerationOfANewConsent(t *testing.T) {
 	r.at(3, func() { r.begin(other) }) // between this run's read and its listing
 	held, _ := r.load()
 	require.Equal(t, other.Provenance, held.Provenance)
-	require.Equal(t, run.RunID, held.StartedBy)
+	require.Equal(t, run.RunID, held.IntentRunID)
 }
 
 func TestAConsentCountsMoreThanWhatWasInFlightWhenItWasGiven(t *testing.T) {

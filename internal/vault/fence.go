@@ -6,12 +6,12 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Verdict is what to do with a token that wants to be stored.
-type Verdict int
+// Decision is what to do with a token that wants to be stored.
+type Decision int
 
 const (
 	// Write: the vault holds the token that was spent, or something older.
-	Write Verdict = iota
+	Write Decision = iota
 	// Skip: the vault already holds this very token.
 	Skip
 	// Superseded: the vault holds a newer generation or a newer consent. What
@@ -22,7 +22,7 @@ const (
 	Conflict
 )
 
-func (v Verdict) String() string {
+func (v Decision) String() string {
 	return [...]string{"write", "skip", "superseded", "conflict"}[v]
 }
 
@@ -32,7 +32,7 @@ func (v Verdict) String() string {
 //
 // It trusts lineage, never clocks: generations of one account only grow, over
 // all of its consents, and a token's parent is the token that was spent for it.
-func FenceRefresh(held token.Provenance, tagged bool, issued token.Provenance) Verdict {
+func FenceRefresh(held token.Provenance, tagged bool, issued token.Provenance) Decision {
 	switch {
 	case held.Fingerprint == issued.Fingerprint:
 		return Skip
@@ -56,7 +56,7 @@ func FenceRefresh(held token.Provenance, tagged bool, issued token.Provenance) V
 // FenceAccess decides the same for an access token, once the refresh token of
 // its pair is known to be in the vault. Where the refresh token does not
 // rotate, several access tokens share a generation and the later one counts.
-func FenceAccess(held AccessHeld, issued token.Provenance, access token.Fingerprint, obtained time.Time) Verdict {
+func FenceAccess(held AccessTokenInfo, issued token.Provenance, access token.Fingerprint, obtained time.Time) Decision {
 	switch {
 	case !held.Tagged:
 		return Write

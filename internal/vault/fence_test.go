@@ -22,7 +22,7 @@ func TestFenceRefresh(t *testing.T) {
 		held   token.Provenance
 		tagged bool
 		issued token.Provenance
-		want   vault.Verdict
+		want   vault.Decision
 	}{
 		{"the token that was spent gives way", p(4, "d", "c", "a"), tagged, p(5, "e", "d", "a"), vault.Write},
 		{"a consent's token that was spent gives way", byHand("a"), untagged, p(1, "b", "a", "a"), vault.Write},
@@ -49,18 +49,18 @@ func TestFenceRefresh(t *testing.T) {
 
 func TestFenceAccess(t *testing.T) {
 	at := func(seconds int) time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
-	held := func(g token.Generation, f token.Fingerprint, seconds int) vault.AccessHeld {
-		return vault.AccessHeld{Generation: g, Fingerprint: f, ObtainedAt: at(seconds), Tagged: true}
+	held := func(g token.Generation, f token.Fingerprint, seconds int) vault.AccessTokenInfo {
+		return vault.AccessTokenInfo{Generation: g, Fingerprint: f, ObtainedAt: at(seconds), Tagged: true}
 	}
 	for _, tc := range []struct {
 		name     string
-		held     vault.AccessHeld
+		held     vault.AccessTokenInfo
 		issued   token.Generation
 		obtained time.Time
-		want     vault.Verdict
+		want     vault.Decision
 	}{
-		{"no access token gives way", vault.AccessHeld{}, 5, at(0), vault.Write},
-		{"one that was put there by hand gives way", vault.AccessHeld{Fingerprint: "new", ObtainedAt: at(9)}, 5, at(0), vault.Write},
+		{"no access token gives way", vault.AccessTokenInfo{}, 5, at(0), vault.Write},
+		{"one that was put there by hand gives way", vault.AccessTokenInfo{Fingerprint: "new", ObtainedAt: at(9)}, 5, at(0), vault.Write},
 		{"the same one is not written twice", held(5, "new", 0), 5, at(0), vault.Skip},
 		{"the same one of a later generation is not written twice", held(6, "new", 0), 5, at(0), vault.Skip},
 		{"one of an older generation gives way", held(4, "old", 0), 5, at(3), vault.Write},

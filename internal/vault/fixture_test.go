@@ -64,7 +64,7 @@ func (l line) entry(g token.Generation) vault.Entry {
 }
 
 // issuedFor is the pair that a provider issues for a token that was loaded.
-func issuedFor(h vault.Held, name string) vault.Entry {
+func issuedFor(h vault.RefreshToken, name string) vault.Entry {
 	e := old.entry(h.Generation + 1)
 	e.AccessToken = token.NewSecret("fake-access-" + name)
 	e.RefreshToken = token.NewSecret("fake-refresh-" + name)
@@ -84,16 +84,16 @@ func open(t testing.TB) *room {
 	return &room{t: t, secrets: secrets, vault: vault.New(secrets)}
 }
 
-func (r *room) load() (vault.Held, vault.AccessHeld) {
+func (r *room) load() (vault.RefreshToken, vault.AccessTokenInfo) {
 	r.t.Helper()
 	held, access, err := r.vault.Load(r.t.Context(), names)
 	require.NoError(r.t, err)
 	return held, access
 }
 
-func (r *room) begin(h vault.Held) {
+func (r *room) begin(h vault.RefreshToken) {
 	r.t.Helper()
-	require.NoError(r.t, r.vault.Begin(r.t.Context(), names, account, h, run))
+	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), names, account, h, run))
 }
 
 func (r *room) store(e vault.Entry) vault.Receipt {

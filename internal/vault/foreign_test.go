@@ -14,13 +14,13 @@ var moved = vault.Names{RefreshToken: names.RefreshToken, AccessToken: names.Acc
 
 // move has a person put Google's refresh token on top, and Google's first run
 // number it.
-func (r *room) move() vault.Held {
+func (r *room) move() vault.RefreshToken {
 	r.t.Helper()
 	r.secrets.Put(moved.RefreshToken, "fake-refresh-of-google")
 	held, _, err := r.vault.Load(r.t.Context(), moved)
 	require.NoError(r.t, err)
 	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
-	require.NoError(r.t, r.vault.Begin(r.t.Context(), moved, a, held, vault.Run{WorkflowID: "refresh-google", RunID: "run-of-google"}))
+	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), moved, a, held, vault.Run{WorkflowID: "refresh-google", RunID: "run-of-google"}))
 	return held
 }
 
@@ -29,7 +29,7 @@ func TestATokenOfAnotherProviderIsNeverHandedOut(t *testing.T) {
 	r.upTo(old, 3)
 	require.Equal(t, token.Generation(4), r.move().Generation, "generations go on over the move")
 	_, _, err := r.vault.Load(t.Context(), names)
-	require.ErrorIs(t, err, vault.ErrForeign)
+	require.ErrorIs(t, err, vault.ErrOtherProvider)
 	require.False(t, vault.Retryable(err))
 	require.EqualError(t, err, "vault: read will-RefreshToken: another provider's token (generation 4 there is of google-health, and this is for fitbit); "+
 		"if the account has moved to google-health, end the workflow that refreshes it at fitbit; if not, store its refresh token of fitbit there again")
@@ -70,7 +70,7 @@ func TestNothingOfTheOldProviderIsFoundInPlaceOfADeadGrant(t *testing.T) {
 	r.upTo(old, 3)
 	dead := r.move()
 	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
-	advanced, err := r.vault.Advance(t.Context(), moved, a, dead.Provenance, run)
+	advanced, err := r.vault.PromoteSuccessor(t.Context(), moved, a, dead.Provenance, run)
 	require.NoError(t, err)
 	require.False(t, advanced)
 	require.Equal(t, "fake-refresh-of-google", r.top(names.RefreshToken).Value.Reveal())

@@ -8,18 +8,18 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Held is a refresh token as the vault holds it.
-type Held struct {
+// RefreshToken is a refresh token as the vault holds it.
+type RefreshToken struct {
 	token.Provenance
 	Value      token.Secret
 	Version    string
 	Provider   string    // who issued it; empty when unknown
 	UserID     string    // the provider's name for the person; empty when unknown
 	ObtainedAt time.Time // zero when unknown
-	// StartedBy is the run that last was about to spend this token; empty for none.
-	StartedBy string
-	// StartedAt is when that was, by that run's worker's clock; zero when unknown.
-	StartedAt time.Time
+	// IntentRunID is the run that last was about to spend this token; empty for none.
+	IntentRunID string
+	// IntentAt is when that was, by that run's worker's clock; zero when unknown.
+	IntentAt time.Time
 
 	tagged     bool
 	properties Properties
@@ -28,17 +28,17 @@ type Held struct {
 // heldFrom reads a version. A version whose fingerprint tag does not fit its
 // value counts as untagged: somebody put a new value beside old tags, which say
 // nothing of it.
-func heldFrom(s Secret) Held {
+func heldFrom(s Secret) RefreshToken {
 	value := token.NewSecret(strings.TrimSpace(s.Value.Reveal()))
-	h := Held{Value: value, Version: s.Version, properties: s.Properties}
+	h := RefreshToken{Value: value, Version: s.Version, properties: s.Properties}
 	p, ok := provenanceOf(s.Tags)
 	if ok && p.Fingerprint == value.Fingerprint() {
 		h.Provenance, h.tagged = p, true
 		h.Provider = s.Tags[tagProvider]
 		h.UserID = s.Tags[tagUserID]
 		h.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
-		h.StartedBy = s.Tags[tagStartedRun]
-		h.StartedAt = timeOf(s.Tags, tagStartedAt)
+		h.IntentRunID = s.Tags[tagStartedRun]
+		h.IntentAt = timeOf(s.Tags, tagStartedAt)
 		return h
 	}
 	h.Provenance = token.Provenance{Fingerprint: value.Fingerprint(), Consent: value.Fingerprint()}
@@ -52,7 +52,7 @@ func heldFrom(s Secret) Held {
 
 // asListed is the same version with the tags that it has by now: another run may
 // have begun with it since it was read.
-func (h Held) asListed(versions []Properties) Held {
+func (h RefreshToken) asListed(versions []Properties) RefreshToken {
 	i := slices.IndexFunc(versions, func(p Properties) bool { return p.Version == h.Version })
 	if i < 0 {
 		return h
@@ -60,35 +60,35 @@ func (h Held) asListed(versions []Properties) Held {
 	return heldFrom(Secret{Properties: versions[i], Value: h.Value})
 }
 
-// Begun is an entry of the intent record: a run that was about to spend a token.
-type Begun struct {
+// Intent is an entry of the intent record: a run that was about to spend a token.
+type Intent struct {
 	RunID string
 	At    time.Time // by that run's worker's clock; zero when unknown
 }
 
-// BegunBefore lists the runs on the intent record other than the given one, the
+// IntentsExcept lists the runs on the intent record other than the given one, the
 // last first. The record remembers two, so that a run that loads twice still
 // learns of the one before it.
-func (h Held) BegunBefore(runID string) []Begun {
+func (h RefreshToken) IntentsExcept(runID string) []Intent {
 	if !h.tagged {
 		return nil // the record is another value's
 	}
 	earlier, since, _ := strings.Cut(h.properties.Tags[tagEarlierRun], " ")
 	at, _ := time.Parse(time.RFC3339Nano, since)
-	return slices.DeleteFunc([]Begun{{h.StartedBy, h.StartedAt}, {earlier, at}}, func(b Begun) bool {
+	return slices.DeleteFunc([]Intent{{h.IntentRunID, h.IntentAt}, {earlier, at}}, func(b Intent) bool {
 		return b.RunID == "" || b.RunID == runID
 	})
 }
 
 // usable reports whether the value can be a refresh token at all.
-func (h Held) usable() bool { return usable(h.Value) }
+func (h RefreshToken) usable() bool { return usable(h.Value) }
 
 func usable(refreshToken token.Secret) bool {
 	return !refreshToken.Empty() && printable(refreshToken.Reveal())
 }
 
-// AccessHeld is what the vault's access token says of itself.
-type AccessHeld struct {
+// AccessTokenInfo is what the vault's access token says of itself.
+type AccessTokenInfo struct {
 	Generation  token.Generation
 	Fingerprint token.Fingerprint
 	ObtainedAt  time.Time
@@ -101,8 +101,8 @@ type AccessHeld struct {
 // accessFrom reads a version, by the same rule as heldFrom. When the token was
 // obtained is on the writer's clock, which may be ahead; the vault's bounds it,
 // or no other worker's access token would count until that time has come.
-func accessFrom(s Secret) AccessHeld {
-	h := AccessHeld{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version}
+func accessFrom(s Secret) AccessTokenInfo {
+	h := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version}
 	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == h.Fingerprint {
 		h.Generation, h.Tagged = p.Generation, true
 		h.ObtainedAt = timeOf(s.Tags, tagObtainedAt)

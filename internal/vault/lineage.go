@@ -13,13 +13,13 @@ import (
 // access token does not vouch for it. An access token of a later generation
 // means that a late writer has put an old refresh token on top; one that is
 // absent, disabled or put there by hand says nothing.
-func suspicious(current Held, access AccessHeld) bool {
+func suspicious(current RefreshToken, access AccessTokenInfo) bool {
 	return !current.tagged || !access.Tagged || access.Generation > current.Generation
 }
 
 // overtaken reports whether the current refresh token is not the one that
 // counts: a newer one lies under it, or a person put back a spent one.
-func overtaken(current Held, versions []Properties) bool {
+func overtaken(current RefreshToken, versions []Properties) bool {
 	if !current.tagged {
 		return spent(current.Fingerprint, versions)
 	}
@@ -43,7 +43,7 @@ func laterThan(g token.Generation, versions []Properties) bool {
 // generations go on over all of its consents, so that everything older stays
 // older. The access token counts too, for the refresh tokens before it may have
 // been purged. A new account begins with 0.
-func nextGeneration(access AccessHeld, versions []Properties) token.Generation {
+func nextGeneration(access AccessTokenInfo, versions []Properties) token.Generation {
 	var next token.Generation
 	if access.Tagged {
 		next = access.Generation + 1

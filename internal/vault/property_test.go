@@ -139,7 +139,7 @@ func (w *world) authorize(t *rapid.T) {
 	pair := token.Pair{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ObtainedAt: w.now, UserID: person}
 	w.authorizing = w.begin(t, func() {
 		for {
-			_, err := w.vault.Consent(context.Background(), names, account, pair)
+			_, err := w.vault.StoreConsent(context.Background(), names, account, pair)
 			w.unexpected(err)
 			if err == nil {
 				w.kept[pair.RefreshToken] = true

@@ -19,7 +19,7 @@ var given = token.Pair{
 
 func (r *room) consent(pair token.Pair) vault.Receipt {
 	r.t.Helper()
-	receipt, err := r.vault.Consent(r.t.Context(), names, account, pair)
+	receipt, err := r.vault.StoreConsent(r.t.Context(), names, account, pair)
 	require.NoError(r.t, err)
 	return receipt
 }
@@ -89,7 +89,7 @@ func TestAConsentOutranksWhatIsInFlightWheneverItComes(t *testing.T) {
 		}
 		if r.top(names.RefreshToken).Value != given.RefreshToken {
 			// The store had looked before: its token is dead, and a run finds that out.
-			advanced, err := r.vault.Advance(t.Context(), names, account, old.provenance(5), run)
+			advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), run)
 			require.NoError(t, err)
 			require.True(t, advanced, "put there before call %d", call)
 		}
@@ -148,7 +148,7 @@ func TestAConsentWhoseFateIsUnknownIsPutThereOnce(t *testing.T) {
 		return nil
 	}
 	for range 2 {
-		_, err := r.vault.Consent(t.Context(), names, account, given)
+		_, err := r.vault.StoreConsent(t.Context(), names, account, given)
 		require.ErrorIs(t, err, vault.ErrUnavailable)
 	}
 	require.False(t, r.consent(given).Superseded)
@@ -195,7 +195,7 @@ func TestWhatIsNoTokenIsNotPutThere(t *testing.T) {
 	r := open(t)
 	r.secrets = &memvault.Vault{}
 	for _, value := range []string{"", "two words", "line\nbreak"} {
-		_, err := r.vault.Consent(t.Context(), names, account, token.Pair{RefreshToken: token.NewSecret(value)})
+		_, err := r.vault.StoreConsent(t.Context(), names, account, token.Pair{RefreshToken: token.NewSecret(value)})
 		require.ErrorIs(t, err, vault.ErrMalformed)
 	}
 }
@@ -203,10 +203,10 @@ func TestWhatIsNoTokenIsNotPutThere(t *testing.T) {
 func TestAConsentElsewhereIsNotForTheRunsOfTheProviderBefore(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 3)
-	_, err := r.vault.Consent(t.Context(), moved, token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}, given)
+	_, err := r.vault.StoreConsent(t.Context(), moved, token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}, given)
 	require.NoError(t, err)
 	_, _, err = r.vault.Load(t.Context(), names)
-	require.ErrorIs(t, err, vault.ErrForeign, "before any run of the new provider has numbered it")
+	require.ErrorIs(t, err, vault.ErrOtherProvider, "before any run of the new provider has numbered it")
 	held, _, err := r.vault.Load(t.Context(), moved)
 	require.NoError(t, err)
 	require.Equal(t, token.Generation(4), held.Generation)

@@ -45,7 +45,7 @@ func (v *Vault) restore(ctx context.Context, name string, than token.Generation)
 // look reads what the current version says of itself. A disabled one cannot be
 // read, but the listing still shows its tags. exists is false also for a version
 // that says nothing: a value that can be no token is nobody's consent.
-func (v *Vault) look(ctx context.Context, name string) (h Held, version string, exists bool, err error) {
+func (v *Vault) look(ctx context.Context, name string) (h RefreshToken, version string, exists bool, err error) {
 	s, err := v.secrets.Get(ctx, name, "")
 	switch {
 	case err == nil:
@@ -55,15 +55,15 @@ func (v *Vault) look(ctx context.Context, name string) (h Held, version string, 
 		versions, err := v.secrets.Versions(ctx, name)
 		disabled := slices.DeleteFunc(versions, func(p Properties) bool { return p.Enabled })
 		if err != nil || len(disabled) == 0 {
-			return Held{}, "", false, err
+			return RefreshToken{}, "", false, err
 		}
 		p := slices.MaxFunc(disabled, latest)
 		h.Provenance, h.tagged = provenanceOf(p.Tags)
 		return h, p.Version, h.tagged, nil
 	case absent(err):
-		return Held{}, "", false, nil
+		return RefreshToken{}, "", false, nil
 	default:
-		return Held{}, "", false, err
+		return RefreshToken{}, "", false, err
 	}
 }
 

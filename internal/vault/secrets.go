@@ -110,7 +110,7 @@ func (e *Error) Unwrap() error { return e.Kind }
 // Retryable reports whether the same call may go through later without anyone
 // mending anything first.
 func Retryable(err error) bool {
-	for _, permanent := range []error{ErrNotFound, ErrDeleted, ErrDisabled, ErrCredential, ErrRejected, ErrMalformed, ErrConflict, ErrForeign} {
+	for _, permanent := range []error{ErrNotFound, ErrDeleted, ErrDisabled, ErrCredential, ErrRejected, ErrMalformed, ErrConflict, ErrOtherProvider} {
 		if errors.Is(err, permanent) {
 			return false
 		}

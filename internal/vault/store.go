@@ -100,7 +100,7 @@ func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run) (ve
 
 // fence is FenceRefresh for what the vault holds now, of which it returns the
 // version. A spent token that a person put back supersedes nothing.
-func (v *Vault) fence(ctx context.Context, name string, issued token.Provenance) (version string, verdict Verdict, err error) {
+func (v *Vault) fence(ctx context.Context, name string, issued token.Provenance) (version string, verdict Decision, err error) {
 	held, version, exists, err := v.look(ctx, name)
 	if err != nil || !exists {
 		return version, Write, err

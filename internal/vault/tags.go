@@ -66,7 +66,7 @@ func tagsOf(a token.Account, p token.Provenance, userID string, obtained time.Ti
 }
 
 // withIntent returns the tags of a refresh token that run is about to spend.
-func withIntent(h Held, a token.Account, run Run, now time.Time) map[string]string {
+func withIntent(h RefreshToken, a token.Account, run Run, now time.Time) map[string]string {
 	tags := numbered(h, a, run)
 	if earlier := tags[tagStartedRun]; earlier != "" && earlier != run.RunID {
 		tags[tagEarlierRun] = truncate(earlier + " " + tags[tagStartedAt])
@@ -80,7 +80,7 @@ func withIntent(h Held, a token.Account, run Run, now time.Time) map[string]stri
 // is. It keeps whatever its owner put there and, where it is one of ours, the
 // intent record. Tags of ours that describe another value go: they would make a
 // person's new consent look like the old one.
-func numbered(h Held, a token.Account, run Run) map[string]string {
+func numbered(h RefreshToken, a token.Account, run Run) map[string]string {
 	tags := maps.Clone(h.properties.Tags)
 	if h.tagged {
 		return tags

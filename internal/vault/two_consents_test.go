@@ -27,14 +27,14 @@ func TestOfTwoConsentsWithOneNumberTheLaterCounts(t *testing.T) {
 	r.begin(slow)
 	require.Equal(t, quick.Generation, slow.Generation)
 
-	advanced, err := r.vault.Advance(t.Context(), names, account, slow.Provenance, run)
+	advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, slow.Provenance, run)
 	require.NoError(t, err)
 	require.True(t, advanced)
 	held, _ := r.load()
 	require.Equal(t, third, held.Value.Reveal(), "the second was never tried, and is dead all the same")
 	require.False(t, r.store(issuedFor(quick, "new-6")).Superseded)
 
-	advanced, err = r.vault.Advance(t.Context(), names, account, issuedFor(quick, "new-6").Provenance, run)
+	advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, issuedFor(quick, "new-6").Provenance, run)
 	require.NoError(t, err)
 	require.False(t, advanced, "nothing came after that")
 }
@@ -51,7 +51,7 @@ func TestAConsentThatIsPutThereWhileAnEarlierOneIsDugUpIsFound(t *testing.T) {
 			r.secrets.Put(names.RefreshToken, second)
 		})
 		for dead := old.provenance(5); came || dead == old.provenance(5); {
-			advanced, err := r.vault.Advance(t.Context(), names, account, dead, run)
+			advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, dead, run)
 			require.NoError(t, err)
 			require.True(t, advanced, "put there before call %d", call)
 			held, _ := r.load()

@@ -34,13 +34,13 @@ func New(secrets Secrets) *Vault { return &Vault{secrets: secrets, now: time.Now
 // ErrMalformed: a secret is there and its value cannot be what it should be.
 var ErrMalformed = errors.New("malformed")
 
-// ErrForeign: a refresh token is there, and another provider issued it.
-var ErrForeign = errors.New("another provider's token")
+// ErrOtherProvider: a refresh token is there, and another provider issued it.
+var ErrOtherProvider = errors.New("another provider's token")
 
-// Begin leaves the intent record on the refresh token that run is about to
+// RecordIntent leaves the intent record on the refresh token that run is about to
 // spend: when, and by which run. It is also the proof that the vault takes
 // writes, without which nothing may be spent.
-func (v *Vault) Begin(ctx context.Context, n Names, a token.Account, h Held, run Run) error {
+func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, h RefreshToken, run Run) error {
 	return v.tag(ctx, n.RefreshToken, h.Version, withIntent(h, a, run, v.now()))
 }
 
@@ -55,13 +55,13 @@ func (v *Vault) tag(ctx context.Context, name, version string, tags map[string]s
 
 // access reads what the access token says of itself. An access token that is
 // absent, deleted or disabled says nothing, and that is no error.
-func (v *Vault) access(ctx context.Context, n Names) (AccessHeld, error) {
+func (v *Vault) access(ctx context.Context, n Names) (AccessTokenInfo, error) {
 	s, err := v.secrets.Get(ctx, n.AccessToken, "")
 	if err != nil {
 		if absent(err) || errors.Is(err, ErrDisabled) {
-			return AccessHeld{}, nil
+			return AccessTokenInfo{}, nil
 		}
-		return AccessHeld{}, err
+		return AccessTokenInfo{}, err
 	}
 	return accessFrom(s), nil
 }
@@ -122,22 +122,22 @@ func parseCredentials(value token.Secret) (token.Client, error) {
 }
 
 // current reads the current refresh token.
-func (v *Vault) current(ctx context.Context, name string) (Held, error) {
+func (v *Vault) current(ctx context.Context, name string) (RefreshToken, error) {
 	h, err := v.read(ctx, name, "")
 	if err != nil {
-		return Held{}, v.explain(ctx, err, name, "the refresh token from the provider's consent")
+		return RefreshToken{}, v.explain(ctx, err, name, "the refresh token from the provider's consent")
 	}
 	return h, nil
 }
 
-func (v *Vault) read(ctx context.Context, name, version string) (Held, error) {
+func (v *Vault) read(ctx context.Context, name, version string) (RefreshToken, error) {
 	s, err := v.secrets.Get(ctx, name, version)
 	if err != nil {
-		return Held{}, err
+		return RefreshToken{}, err
 	}
 	h := heldFrom(s)
 	if !h.usable() {
-		return Held{}, &Error{Op: "read", Name: name, Kind: ErrMalformed, Detail: "a refresh token is one word of printable characters",
+		return RefreshToken{}, &Error{Op: "read", Name: name, Kind: ErrMalformed, Detail: "a refresh token is one word of printable characters",
 			Fix: "store the refresh token from the provider's consent in it, and nothing else"}
 	}
 	return h, nil

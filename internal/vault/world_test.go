@@ -22,7 +22,7 @@ const person = "FAKE01"
 type world struct {
 	turnstile
 	now     time.Time
-	book    *grant.Book
+	book    *grant.Store
 	secrets *memvault.Vault
 	vault   *vault.Vault
 
@@ -75,7 +75,7 @@ func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 	ctx := context.Background()
 	for range 5 {
 		held, _, err := w.vault.Load(ctx, names)
-		if err != nil || w.vault.Begin(ctx, names, account, held, run) != nil {
+		if err != nil || w.vault.RecordIntent(ctx, names, account, held, run) != nil {
 			w.unexpected(err)
 			return // nothing is spent; a run's next attempt is another run
 		}
@@ -89,7 +89,7 @@ func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 			return
 		}
 		w.refused++
-		advanced, err := w.vault.Advance(ctx, names, account, held.Provenance, run)
+		advanced, err := w.vault.PromoteSuccessor(ctx, names, account, held.Provenance, run)
 		w.unexpected(err)
 		if err != nil || !advanced {
 			return
@@ -98,7 +98,7 @@ func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 }
 
 // record is what Temporal's history keeps of a pair.
-func (w *world) record(held vault.Held, pair grant.Pair, skew time.Duration) vault.Entry {
+func (w *world) record(held vault.RefreshToken, pair grant.Pair, skew time.Duration) vault.Entry {
 	e := vault.Entry{
 		Account:    account,
 		Provenance: held.Next(pair.RefreshToken.Fingerprint()),

@@ -8,7 +8,7 @@ import (
 )
 
 // fence is the product's verdict on a refresh token that wants to be written.
-func (m Model) fence(held, issued Token) vault.Verdict {
+func (m Model) fence(held, issued Token) vault.Decision {
 	if !m.Fence {
 		return vault.Write
 	}
@@ -16,12 +16,12 @@ func (m Model) fence(held, issued Token) vault.Verdict {
 }
 
 // fenceAccess is the product's verdict on an access token.
-func (m Model) fenceAccess(held, issued Token) vault.Verdict {
+func (m Model) fenceAccess(held, issued Token) vault.Decision {
 	if held == none || !m.Fence {
 		return vault.Write
 	}
 	of := provenance(held)
-	there := vault.AccessHeld{Generation: of.Generation, Fingerprint: of.Fingerprint, Tagged: true}
+	there := vault.AccessTokenInfo{Generation: of.Generation, Fingerprint: of.Fingerprint, Tagged: true}
 	return vault.FenceAccess(there, provenance(issued), provenance(issued).Fingerprint, time.Time{})
 }
 

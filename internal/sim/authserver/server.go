@@ -44,7 +44,7 @@ type Server struct {
 	// mu guards the provider's state. Every request takes effect under it, so
 	// that requests are strictly one after another, as in a real token store.
 	mu      sync.Mutex
-	book    *grant.Book
+	book    *grant.Store
 	codes   *grant.Codes
 	script  script
 	journal journal

@@ -17,7 +17,7 @@ import (
 var run = vault.Run{WorkflowID: "fitbit-token-refresh", RunID: "fake-run-1"}
 
 // account is a new one, whose refresh token a person just put into the vault.
-func (s subject) account(t *testing.T) (token.Account, vault.Names, vault.Held) {
+func (s subject) account(t *testing.T) (token.Account, vault.Names, vault.RefreshToken) {
 	t.Helper()
 	account, err := token.NewAccount("", unused())
 	require.NoError(t, err)
@@ -52,10 +52,10 @@ func theRoomRefreshes(t *testing.T, s subject) {
 	require.Zero(t, held.Generation)
 	require.Equal(t, value, held.Value.Reveal())
 
-	require.NoError(t, room.Begin(t.Context(), names, account, held, run))
+	require.NoError(t, room.RecordIntent(t.Context(), names, account, held, run))
 	begun, _, err := room.Load(t.Context(), names)
 	require.NoError(t, err)
-	require.Equal(t, run.RunID, begun.StartedBy)
+	require.Equal(t, run.RunID, begun.IntentRunID)
 	require.Equal(t, held.Version, begun.Version, "the intent record makes no version")
 
 	entry := issued(account, begun.Provenance)
@@ -78,7 +78,7 @@ func theRoomRefreshes(t *testing.T, s subject) {
 }
 
 // generations stores the given number of refreshes after the held token.
-func (s subject) generations(t *testing.T, a token.Account, n vault.Names, held vault.Held, count int) []vault.Entry {
+func (s subject) generations(t *testing.T, a token.Account, n vault.Names, held vault.RefreshToken, count int) []vault.Entry {
 	t.Helper()
 	var entries []vault.Entry
 	parent := held.Provenance
@@ -108,10 +108,10 @@ func theRoomAdvances(t *testing.T, s subject) {
 	account, names, held := s.account(t)
 	entries := s.generations(t, account, names, held, 2)
 
-	found, err := room.Advance(t.Context(), names, account, entries[1].Provenance, run)
+	found, err := room.PromoteSuccessor(t.Context(), names, account, entries[1].Provenance, run)
 	require.NoError(t, err)
 	require.False(t, found, "nothing outranks the newest")
-	found, err = room.Advance(t.Context(), names, account, entries[0].Provenance, run)
+	found, err = room.PromoteSuccessor(t.Context(), names, account, entries[0].Provenance, run)
 	require.NoError(t, err)
 	require.True(t, found)
 
@@ -120,7 +120,7 @@ func theRoomAdvances(t *testing.T, s subject) {
 	require.NoError(t, err)
 	old := versions[slices.IndexFunc(versions, func(v vault.Properties) bool { return v.Tags["generation"] == "1" })]
 	s.set(t, names.RefreshToken, entries[0].RefreshToken.Reveal(), vault.Properties{Tags: old.Tags})
-	found, err = room.Advance(t.Context(), names, account, entries[0].Provenance, run)
+	found, err = room.PromoteSuccessor(t.Context(), names, account, entries[0].Provenance, run)
 	require.NoError(t, err)
 	require.True(t, found)
 	current, _, err := room.Load(t.Context(), names)

@@ -1,8 +1,8 @@
 // Package grant is the provider's side of OAuth 2.0 without its HTTP: who has
 // consented, which tokens are in force, and what happens when one is presented.
 //
-// A [Book] keeps the grants of one client. A user has at most one grant, and a
-// grant has exactly one refresh token in force. [Book.Refresh] spends it and
+// A [Store] keeps the grants of one client. A user has at most one grant, and a
+// grant has exactly one refresh token in force. [Store.Refresh] spends it and
 // issues the next, or keeps it; which, and what a spent one is answered, is
 // decided by [Rules].
 // [Codes] are the authorization codes that lead to a grant.
@@ -67,8 +67,8 @@ type Pair struct {
 	Generation int
 }
 
-// Book is the record of all grants. NewBook makes one.
-type Book struct {
+// Store is the record of all grants. NewBook makes one.
+type Store struct {
 	rules    Rules
 	newToken func() token.Secret
 	grants   map[string]*grant // by user: the latest one, ended or not
@@ -93,8 +93,8 @@ type issued struct {
 }
 
 // NewBook opens an empty book. newToken must never return the same value twice.
-func NewBook(rules Rules, newToken func() token.Secret) *Book {
-	return &Book{
+func NewBook(rules Rules, newToken func() token.Secret) *Store {
+	return &Store{
 		rules:    rules,
 		newToken: newToken,
 		grants:   map[string]*grant{},
@@ -105,7 +105,7 @@ func NewBook(rules Rules, newToken func() token.Secret) *Book {
 
 // Consent begins a grant for the user and returns its first pair. The grant
 // that the user had before ends.
-func (b *Book) Consent(user, scope string, now time.Time) Pair {
+func (b *Store) Consent(user, scope string, now time.Time) Pair {
 	if old := b.grants[user]; old != nil {
 		old.ended = true
 	}
@@ -116,7 +116,7 @@ func (b *Book) Consent(user, scope string, now time.Time) Pair {
 
 // Refresh presents a refresh token. The pair is valid only when the outcome
 // says that the request was granted.
-func (b *Book) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
+func (b *Store) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
 	of := b.refresh[presented]
 	switch outcome := b.judge(of, now); outcome {
 	case Rotated:
@@ -141,7 +141,7 @@ func (b *Book) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
 // Use presents an access token at a protected resource and returns the pair it
 // belongs to. The first use of the newest one ends the replay of that pair.
 // It returns ErrToken or ErrExpired.
-func (b *Book) Use(access token.Secret, now time.Time) (Pair, error) {
+func (b *Store) Use(access token.Secret, now time.Time) (Pair, error) {
 	of := b.access[access]
 	switch {
 	case of == nil || of.grant.ended:
@@ -155,7 +155,7 @@ func (b *Book) Use(access token.Secret, now time.Time) (Pair, error) {
 
 // Revoke ends the grant that an access or refresh token belongs to, with all
 // its tokens (RFC 7009). An unknown token changes nothing.
-func (b *Book) Revoke(t token.Secret) {
+func (b *Store) Revoke(t token.Secret) {
 	if of := b.find(t); of != nil {
 		of.grant.ended = true
 	}
@@ -163,7 +163,7 @@ func (b *Book) Revoke(t token.Secret) {
 
 // Owner is the user whom an access or refresh token was issued for, also when
 // it is no longer in force; empty for a token that was never issued.
-func (b *Book) Owner(t token.Secret) string {
+func (b *Store) Owner(t token.Secret) string {
 	if of := b.find(t); of != nil {
 		return of.User
 	}
@@ -172,7 +172,7 @@ func (b *Book) Owner(t token.Secret) string {
 
 // Live returns the pair whose refresh token is in force, if the user's grant
 // has not ended.
-func (b *Book) Live(user string) (Pair, bool) {
+func (b *Store) Live(user string) (Pair, bool) {
 	g := b.grants[user]
 	if g == nil || g.ended {
 		return Pair{}, false
@@ -181,18 +181,18 @@ func (b *Book) Live(user string) (Pair, bool) {
 }
 
 // IsLive reports whether the refresh token is in force.
-func (b *Book) IsLive(refresh token.Secret, now time.Time) bool {
+func (b *Store) IsLive(refresh token.Secret, now time.Time) bool {
 	return b.judge(b.refresh[refresh], now).inForce()
 }
 
 // Replayable reports whether presenting the spent refresh token would repeat
 // the answer that was given for it.
-func (b *Book) Replayable(refresh token.Secret, now time.Time) bool {
+func (b *Store) Replayable(refresh token.Secret, now time.Time) bool {
 	return b.judge(b.refresh[refresh], now) == Replayed
 }
 
 // put issues a pair, with the refresh token that p has already or a new one.
-func (b *Book) put(g *grant, p Pair, parent token.Secret, now time.Time) Pair {
+func (b *Store) put(g *grant, p Pair, parent token.Secret, now time.Time) Pair {
 	p.AccessToken = b.newToken()
 	if p.RefreshToken.Empty() {
 		p.RefreshToken = b.newToken()
@@ -205,7 +205,7 @@ func (b *Book) put(g *grant, p Pair, parent token.Secret, now time.Time) Pair {
 	return p
 }
 
-func (b *Book) find(t token.Secret) *issued {
+func (b *Store) find(t token.Secret) *issued {
 	if of := b.refresh[t]; of != nil {
 		return of
 	}

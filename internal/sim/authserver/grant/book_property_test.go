@@ -37,7 +37,7 @@ func TestAnyHistoryKeepsTheRotationRules(t *testing.T) {
 }
 
 type history struct {
-	book   *grant.Book
+	book   *grant.Store
 	rules  grant.Rules
 	now    time.Time
 	issued []grant.Pair

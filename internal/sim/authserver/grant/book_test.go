@@ -22,7 +22,7 @@ func counter() func() token.Secret {
 	}
 }
 
-func newBook(r grant.Rules) *grant.Book {
+func newBook(r grant.Rules) *grant.Store {
 	if r.AccessTokenLifetime == 0 {
 		r.AccessTokenLifetime = 8 * time.Hour
 	}
@@ -36,20 +36,20 @@ func TestRefreshOutcomes(t *testing.T) {
 	cases := []struct {
 		name    string
 		rules   grant.Rules
-		prepare func(b *grant.Book, first grant.Pair) (present token.Secret)
+		prepare func(b *grant.Store, first grant.Pair) (present token.Secret)
 		after   time.Duration
 		want    grant.Outcome
 	}{
-		{"the live token rotates", grant.Rules{}, func(_ *grant.Book, first grant.Pair) token.Secret {
+		{"the live token rotates", grant.Rules{}, func(_ *grant.Store, first grant.Pair) token.Secret {
 			return first.RefreshToken
 		}, 0, grant.Rotated},
-		{"the live token rotates years later", grant.Rules{}, func(_ *grant.Book, first grant.Pair) token.Secret {
+		{"the live token rotates years later", grant.Rules{}, func(_ *grant.Store, first grant.Pair) token.Secret {
 			return first.RefreshToken
 		}, 20000 * time.Hour, grant.Rotated},
 		{"a spent token replays inside the window", grant.Rules{ReplayWindow: window}, spent, window - 1, grant.Replayed},
 		{"a spent token is refused when the window ends", grant.Rules{ReplayWindow: window}, spent, window, grant.Reused},
 		{"a spent token is refused without a window", grant.Rules{}, spent, 0, grant.Reused},
-		{"using the new access token ends the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"using the new access token ends the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
 			next, _ := b.Refresh(first.RefreshToken, epoch)
 			_, err := b.Use(next.AccessToken, epoch)
 			if err != nil {
@@ -57,7 +57,7 @@ func TestRefreshOutcomes(t *testing.T) {
 			}
 			return first.RefreshToken
 		}, 1, grant.Reused},
-		{"using the old access token does not end the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"using the old access token does not end the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
 			b.Refresh(first.RefreshToken, epoch)
 			_, err := b.Use(first.AccessToken, epoch)
 			if err != nil {
@@ -65,39 +65,39 @@ func TestRefreshOutcomes(t *testing.T) {
 			}
 			return first.RefreshToken
 		}, 1, grant.Replayed},
-		{"using the new refresh token ends the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"using the new refresh token ends the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
 			next, _ := b.Refresh(first.RefreshToken, epoch)
 			b.Refresh(next.RefreshToken, epoch)
 			return first.RefreshToken
 		}, 1, grant.Reused},
-		{"a new consent ends the old line", grant.Rules{ReplayWindow: window}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"a new consent ends the old line", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
 			b.Consent(first.User, "sleep", epoch)
 			return first.RefreshToken
 		}, 0, grant.Ended},
-		{"another user's consent does not", grant.Rules{}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"another user's consent does not", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
 			b.Consent("FAKE02", "sleep", epoch)
 			return first.RefreshToken
 		}, 0, grant.Rotated},
-		{"revoking the access token ends the line", grant.Rules{}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"revoking the access token ends the line", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
 			b.Revoke(first.AccessToken)
 			return first.RefreshToken
 		}, 0, grant.Ended},
-		{"revoking a spent refresh token ends the line", grant.Rules{}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"revoking a spent refresh token ends the line", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
 			next, _ := b.Refresh(first.RefreshToken, epoch)
 			b.Revoke(first.RefreshToken)
 			return next.RefreshToken
 		}, 0, grant.Ended},
-		{"revoking an unknown token changes nothing", grant.Rules{}, func(b *grant.Book, first grant.Pair) token.Secret {
+		{"revoking an unknown token changes nothing", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
 			b.Revoke(token.NewSecret("fake-nobody"))
 			return first.RefreshToken
 		}, 0, grant.Rotated},
 		{"reuse leaves the live token alone", grant.Rules{}, reused, 0, grant.Rotated},
 		{"reuse ends the line where the rules say so", grant.Rules{ReuseRevokes: true}, reused, 0, grant.Ended},
 		{"a replay is no reuse", grant.Rules{ReuseRevokes: true, ReplayWindow: window}, reused, 0, grant.Rotated},
-		{"an access token is no refresh token", grant.Rules{}, func(_ *grant.Book, first grant.Pair) token.Secret {
+		{"an access token is no refresh token", grant.Rules{}, func(_ *grant.Store, first grant.Pair) token.Secret {
 			return first.AccessToken
 		}, 0, grant.Unknown},
-		{"an empty token is unknown", grant.Rules{}, func(*grant.Book, grant.Pair) token.Secret {
+		{"an empty token is unknown", grant.Rules{}, func(*grant.Store, grant.Pair) token.Secret {
 			return token.Secret{}
 		}, 0, grant.Unknown},
 	}
@@ -116,13 +116,13 @@ func TestRefreshOutcomes(t *testing.T) {
 }
 
 // spent rotates once and presents the token that was spent.
-func spent(b *grant.Book, first grant.Pair) token.Secret {
+func spent(b *grant.Store, first grant.Pair) token.Secret {
 	b.Refresh(first.RefreshToken, epoch)
 	return first.RefreshToken
 }
 
 // reused presents the spent token, and then the live one.
-func reused(b *grant.Book, first grant.Pair) token.Secret {
+func reused(b *grant.Store, first grant.Pair) token.Secret {
 	next, _ := b.Refresh(first.RefreshToken, epoch)
 	b.Refresh(first.RefreshToken, epoch)
 	return next.RefreshToken

@@ -33,7 +33,7 @@ func (o Outcome) inForce() bool { return o == Rotated || o == Renewed || o == Un
 // judge decides what presenting a refresh token comes to, and changes nothing.
 // Using the new refresh token needs no flag to end the replay: it makes another
 // pair current, of which the spent one is not the parent.
-func (b *Book) judge(of *issued, now time.Time) Outcome {
+func (b *Store) judge(of *issued, now time.Time) Outcome {
 	if of == nil {
 		return Unknown
 	}
@@ -52,7 +52,7 @@ func (b *Book) judge(of *issued, now time.Time) Outcome {
 }
 
 // judgeCurrent decides the same for the one in force.
-func (b *Book) judgeCurrent(of *issued, now time.Time) Outcome {
+func (b *Store) judgeCurrent(of *issued, now time.Time) Outcome {
 	switch {
 	case b.rules.KeepsAccess > 0 && of.ExpiresAt.Sub(now) > b.rules.KeepsAccess:
 		return Unchanged
