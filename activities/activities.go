@@ -88,28 +88,13 @@ func (a *Activities) Register(r Registry) {
 // connections to Temporal and to the vault are closed.
 func (a *Activities) Drain() { a.custody.Wait() }
 
-// place finds the provider of an account and the names of its secrets, which may
-// be those that the account has at another provider.
-func (a *Activities) place(account token.Account) (provider.Provider, vault.Names, error) {
-	p, err := a.Providers.Lookup(account.Provider)
+// locate returns an account's provider and the names of its secrets.
+func (a *Activities) locate(account token.Account) (vault.Location, error) {
+	l, err := vault.Locate(a.Providers, account)
 	if err != nil {
-		return provider.Provider{}, vault.Names{}, fail(InvalidInput, err)
+		return vault.Location{}, fail(InvalidInput, err)
 	}
-	named := p
-	if account.SecretsOf != "" {
-		if named, err = a.Providers.Lookup(account.SecretsOf); err != nil {
-			return provider.Provider{}, vault.Names{}, fail(InvalidInput, err)
-		}
-	}
-	var prefixes []string
-	for _, other := range a.Providers.Providers() {
-		prefixes = append(prefixes, other.VaultPrefix())
-	}
-	names, err := vault.NamesFor(account, named.VaultPrefix(), p.CredentialsName(), prefixes)
-	if err != nil {
-		return provider.Provider{}, vault.Names{}, fail(InvalidInput, err)
-	}
-	return p, names, nil
+	return l, nil
 }
 
 // runOf names the workflow run that an activity works for.

@@ -39,10 +39,11 @@ const (
 // the server, and nobody is told.
 func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, error) {
 	info := activity.GetInfo(ctx)
-	p, names, err := a.place(in.Account)
+	at, err := a.locate(in.Account)
 	if err != nil {
 		return RefreshResult{}, err
 	}
+	p, names := at.Provider, at.Names
 	if in.RunID != info.WorkflowExecution.RunID {
 		// The run was reset after the load, and may have spent the grant before.
 		return RefreshResult{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
@@ -113,12 +114,9 @@ func (a *Activities) mindEscrow(ctx context.Context, info activity.Info, names v
 // calledFrom says of a pair what may be read in a history.
 func calledFrom(in LoadResult, pair token.Pair) RefreshResult {
 	c := RefreshResult{
-		Account:           in.Account,
-		Provenance:        in.Provenance,
-		UserID:            pair.UserID,
-		Scopes:            pair.Scopes,
-		AccessTokenExpiry: pair.Expiry,
-		ObtainedAt:        pair.ObtainedAt,
+		Account:    in.Account,
+		Provenance: in.Provenance,
+		Issue:      pair.Issue,
 	}
 	if f := pair.RefreshToken.Fingerprint(); f != "" && f != in.Provenance.Fingerprint {
 		c.Rotated = true

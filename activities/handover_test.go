@@ -30,7 +30,7 @@ func TestAPairThatTemporalTookIsNotInTheVaultYet(t *testing.T) {
 	require.Equal(t, account, called.Account)
 	require.Equal(t, "USER-1", called.UserID)
 	require.Contains(t, called.Scopes, "sleep")
-	require.WithinDuration(t, time.Now().Add(8*time.Hour), called.AccessTokenExpiry, time.Minute)
+	require.WithinDuration(t, time.Now().Add(8*time.Hour), called.Expiry, time.Minute)
 	require.NotContains(t, string(called.Pair), canary)
 }
 

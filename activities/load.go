@@ -18,10 +18,11 @@ import (
 // A secret that is missing or malformed and a credential that Microsoft Entra
 // refuses end the activity for good; everything else is worth a retry.
 func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (LoadResult, error) {
-	p, names, err := a.place(account)
+	at, err := a.locate(account)
 	if err != nil {
 		return LoadResult{}, err
 	}
+	p, names := at.Provider, at.Names
 	if err := a.Keyring.Ready(ctx); err != nil {
 		return LoadResult{}, keyringFailure(err)
 	}
@@ -55,10 +56,11 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 // leaves no intent record, which would push out that of the run that is looked
 // for. Neither the keyset nor the client credentials need be there.
 func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (LoadResult, error) {
-	p, names, err := a.place(account)
+	at, err := a.locate(account)
 	if err != nil {
 		return LoadResult{}, err
 	}
+	p, names := at.Provider, at.Names
 	held, access, err := a.Vault.Load(ctx, names)
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)

@@ -40,7 +40,7 @@ func TestLoadKnowsWhatIsInTheVaultAlready(t *testing.T) {
 	loaded := s.mustLoad()
 	require.Equal(t, called.Provenance, loaded.Provenance)
 	require.Equal(t, "USER-1", loaded.UserID)
-	require.Equal(t, called.AccessTokenExpiry.Unix(), loaded.AccessTokenExpiry.Unix())
+	require.Equal(t, called.Expiry.Unix(), loaded.AccessTokenExpiry.Unix())
 }
 
 func TestLoadLeavesTheIntentRecord(t *testing.T) {

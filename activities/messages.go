@@ -46,11 +46,8 @@ type RefreshResult struct {
 	// Provenance of the refresh token that is now in force.
 	Provenance token.Provenance `json:"provenance"`
 	// Rotated says whether the provider issued a new refresh token.
-	Rotated           bool      `json:"rotated"`
-	UserID            string    `json:"userId,omitempty"`
-	Scopes            []string  `json:"scopes,omitempty"`
-	AccessTokenExpiry time.Time `json:"accessTokenExpiry,omitzero"`
-	ObtainedAt        time.Time `json:"obtainedAt"`
+	Rotated bool `json:"rotated"`
+	token.Issue
 
 	Pair token.Sealed `json:"pair"`
 }

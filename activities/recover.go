@@ -55,12 +55,12 @@ type RecoverResult struct {
 // the sealed pairs in the histories of the account's earlier runs. It never
 // deletes or disables anything, and it never calls the provider.
 func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (RecoverResult, error) {
-	_, names, err := a.place(lost.Account)
+	at, err := a.locate(lost.Account)
 	if err != nil {
 		return RecoverResult{}, err
 	}
 	run := runOf(activity.GetInfo(ctx))
-	advanced, err := a.Vault.PromoteSuccessor(ctx, names, lost.Account, lost.Provenance, run)
+	advanced, err := a.Vault.PromoteSuccessor(ctx, at.Names, lost.Account, lost.Provenance, run)
 	if err != nil {
 		return RecoverResult{}, vaultFailure(err)
 	}
@@ -75,7 +75,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 	for _, f := range newestFirst(search.found) {
 		stored, err := a.store(ctx, f.called)
 		if err == nil {
-			a.Metrics.Stored(ctx, lost.Account, "recovered", f.called.AccessTokenExpiry)
+			a.Metrics.Stored(ctx, lost.Account, "recovered", f.called.Expiry)
 			recovery.Found, recovery.FoundIn, recovery.Called, recovery.Stored = FoundInHistory, f.runID, &f.called, &stored
 			return recovery, nil
 		}

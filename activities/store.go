@@ -23,12 +23,12 @@ func (a *Activities) StoreSecrets(ctx context.Context, called RefreshResult) (St
 	if stored.Superseded {
 		outcome = "superseded"
 	}
-	a.Metrics.Stored(ctx, called.Account, outcome, called.AccessTokenExpiry)
+	a.Metrics.Stored(ctx, called.Account, outcome, called.Expiry)
 	return stored, nil
 }
 
 func (a *Activities) store(ctx context.Context, called RefreshResult) (StoreResult, error) {
-	_, names, err := a.place(called.Account)
+	at, err := a.locate(called.Account)
 	if err != nil {
 		return StoreResult{}, err
 	}
@@ -36,7 +36,7 @@ func (a *Activities) store(ctx context.Context, called RefreshResult) (StoreResu
 	if err != nil {
 		return StoreResult{}, err
 	}
-	receipt, err := a.Vault.Store(ctx, names, entryOf(called, access, refresh), runOf(activity.GetInfo(ctx)))
+	receipt, err := a.Vault.Store(ctx, at.Names, entryOf(called, access, refresh), runOf(activity.GetInfo(ctx)))
 	if err != nil {
 		return StoreResult{}, vaultFailure(err)
 	}
@@ -55,10 +55,7 @@ func entryOf(c RefreshResult, access, refresh token.Secret) vault.Entry {
 		Pair: token.Pair{
 			AccessToken:  access,
 			RefreshToken: refresh,
-			Expiry:       c.AccessTokenExpiry,
-			ObtainedAt:   c.ObtainedAt,
-			UserID:       c.UserID,
-			Scopes:       c.Scopes,
+			Issue:        c.Issue,
 		},
 	}
 }

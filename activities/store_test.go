@@ -18,7 +18,7 @@ func TestAPairIsStoredOnceHoweverOftenItIsStored(t *testing.T) {
 	s.requireHeldIsLive()
 	require.Equal(t, s.vault.All("RefreshToken")[1].Version, first.RefreshTokenVersion)
 	require.Equal(t, s.vault.All("AccessToken")[0].Version, first.AccessTokenVersion)
-	require.Equal(t, called.AccessTokenExpiry.Unix(), s.vault.All("AccessToken")[0].Expires.Unix())
+	require.Equal(t, called.Expiry.Unix(), s.vault.All("AccessToken")[0].Expires.Unix())
 
 	s.coldKeyring() // as on another worker
 	again, err := s.store(called)

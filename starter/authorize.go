@@ -14,6 +14,7 @@ import (
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // asking is how a person is asked for a consent.
@@ -82,7 +83,7 @@ next authorize stores it.`,
 			return err
 		}
 		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			place, err := consent.PlaceOf(c.providers, account)
+			place, err := vault.Locate(c.providers, account)
 			if err != nil {
 				return usageError{err}
 			}
@@ -100,7 +101,7 @@ next authorize stores it.`,
 	return cmd
 }
 
-func (c *custodian) warnOfRetirement(p consent.Place) {
+func (c *custodian) warnOfRetirement(p vault.Location) {
 	c.warn("%s is retired (%s)", p.Provider.Title, p.Provider.Status.Since)
 	if p.Provider.Status.Successor != "" {
 		c.warn("its successor is %s; move there with: %s", p.Provider.Status.Successor,
@@ -110,7 +111,7 @@ func (c *custodian) warnOfRetirement(p consent.Place) {
 
 // authorize brings an account's consent into the vault: one that an earlier
 // attempt kept, or a new one.
-func (c *custodian) authorize(ctx context.Context, p consent.Place, how asking) error {
+func (c *custodian) authorize(ctx context.Context, p vault.Location, how asking) error {
 	found, err := c.Preflight(ctx, p)
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func (c *custodian) authorize(ctx context.Context, p consent.Place, how asking) 
 }
 
 // inBrowser waits for the browser to come back, and shows in it how it ended.
-func (c *custodian) inBrowser(ctx context.Context, p consent.Place, client token.Client, attempt provider.AuthorizationRequest, k consent.PendingConsent, before string, how asking) error {
+func (c *custodian) inBrowser(ctx context.Context, p vault.Location, client token.Client, attempt provider.AuthorizationRequest, k consent.PendingConsent, before string, how asking) error {
 	callback, err := consent.Listen(attempt.RedirectURI, attempt.State, func(err error) {
 		c.warn("the browser came back with something else: %v; still waiting for the answer", err)
 	})
@@ -201,7 +202,7 @@ func (c *custodian) openBrowser(address string) {
 }
 
 // paste has the person bring the redirect, as often as it takes.
-func (c *custodian) paste(ctx context.Context, p consent.Place, client token.Client, attempt provider.AuthorizationRequest) (consent.Redirect, error) {
+func (c *custodian) paste(ctx context.Context, p vault.Location, client token.Client, attempt provider.AuthorizationRequest) (consent.Redirect, error) {
 	address, err := attempt.URL(p.Provider, client.ID)
 	if err != nil {
 		return consent.Redirect{}, err
@@ -230,7 +231,7 @@ func (c *custodian) paste(ctx context.Context, p consent.Place, client token.Cli
 	}
 }
 
-func notConsented(p consent.Place, err error) error {
+func notConsented(p vault.Location, err error) error {
 	if errors.Is(err, consent.ErrDenied) {
 		return fmt.Errorf("%w at %s; nothing was stored; run it again to ask once more", err, p.Provider.Title)
 	}

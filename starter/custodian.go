@@ -38,7 +38,7 @@ func atVault(cmd *cobra.Command, environ map[string]string, do func(context.Cont
 	if err := errors.Join(err, providersErr); err != nil {
 		return err
 	}
-	secrets, err := secretsFrom(cfg.Vault)
+	secrets, err := keyvault.New(cfg.Vault)
 	if err != nil {
 		return err
 	}
@@ -62,18 +62,6 @@ func atVault(cmd *cobra.Command, environ map[string]string, do func(context.Cont
 		return errInterrupted
 	}
 	return err
-}
-
-func secretsFrom(cfg config.Vault) (vault.Secrets, error) {
-	credential, err := keyvault.NewCredential(string(cfg.Credential), cfg.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	return keyvault.New(cfg.URL, credential, keyvault.Options{
-		RootCAs:                              cfg.RootCAs,
-		APIVersion:                           cfg.APIVersion,
-		DisableChallengeResourceVerification: cfg.Credential == config.CredentialEmulator,
-	})
 }
 
 // folderOf is a folder's name for each vault: a URL is none everywhere.

@@ -10,6 +10,7 @@ import (
 
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 func newImport(environ map[string]string) *cobra.Command {
@@ -49,7 +50,7 @@ taken as well where expires_at says until when.`,
 }
 
 func (c *custodian) importTokens(ctx context.Context, a token.Account, file, clientFile string) error {
-	p, err := consent.PlaceOf(c.providers, a)
+	p, err := vault.Locate(c.providers, a)
 	if err != nil {
 		return usageError{err}
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
@@ -102,31 +101,31 @@ func (c *custodian) migrate(ctx context.Context, from token.Account, how asking,
 
 // successorOf is the account at the provider that took over, with the secrets
 // under the names that it has.
-func (c *custodian) successorOf(from token.Account) (consent.Place, error) {
-	old, err := consent.PlaceOf(c.providers, from)
+func (c *custodian) successorOf(from token.Account) (vault.Location, error) {
+	old, err := vault.Locate(c.providers, from)
 	if err != nil {
-		return consent.Place{}, err
+		return vault.Location{}, err
 	}
 	successor := old.Provider.Status.Successor
 	if successor == "" {
-		return consent.Place{}, fmt.Errorf("%s has no successor to move to; use authorize for a new consent there", from.Provider)
+		return vault.Location{}, fmt.Errorf("%s has no successor to move to; use authorize for a new consent there", from.Provider)
 	}
 	to, err := token.NewAccount(successor, from.Name)
 	if err != nil {
-		return consent.Place{}, err
+		return vault.Location{}, err
 	}
 	kept := from.SecretsOf
 	if kept == "" {
 		kept = from.Provider
 	}
 	if to, err = to.KeptUnder(kept); err != nil {
-		return consent.Place{}, err
+		return vault.Location{}, err
 	}
-	return consent.PlaceOf(c.providers, to)
+	return vault.Locate(c.providers, to)
 }
 
 // moved reports whether the token in force is the new provider's.
-func (c *custodian) moved(ctx context.Context, p consent.Place) (bool, error) {
+func (c *custodian) moved(ctx context.Context, p vault.Location) (bool, error) {
 	held, _, err := c.Vault.Load(ctx, p.Names)
 	for _, kind := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrOtherProvider} {
 		if errors.Is(err, kind) {

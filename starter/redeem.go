@@ -8,6 +8,7 @@ import (
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // exchangeTime bounds the exchange of a code, which nothing interrupts: the code
@@ -16,7 +17,7 @@ const exchangeTime = 30 * time.Second
 
 // redeem exchanges the code and stores the pair, which from its arrival on is on
 // disk, sealed, until it is in the vault. slow is called where that takes time.
-func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Client, attempt provider.AuthorizationRequest, redirect consent.Redirect, k consent.PendingConsent, before string, how asking, slow func()) (superseded bool, err error) {
+func (c *custodian) redeem(ctx context.Context, p vault.Location, client token.Client, attempt provider.AuthorizationRequest, redirect consent.Redirect, k consent.PendingConsent, before string, how asking, slow func()) (superseded bool, err error) {
 	steady := context.WithoutCancel(ctx)
 	exchanging, cancel := context.WithTimeout(steady, exchangeTime)
 	defer cancel()
@@ -45,7 +46,7 @@ func (c *custodian) redeem(ctx context.Context, p consent.Place, client token.Cl
 }
 
 // hand brings a consent that is kept into the vault.
-func (c *custodian) hand(ctx context.Context, p consent.Place, k consent.PendingConsent, how asking, safe string) (superseded bool, err error) {
+func (c *custodian) hand(ctx context.Context, p vault.Location, k consent.PendingConsent, how asking, safe string) (superseded bool, err error) {
 	if how.ready != nil {
 		err = how.ready()
 	}
@@ -66,7 +67,7 @@ func (c *custodian) hand(ctx context.Context, p consent.Place, k consent.Pending
 const slowStore = 3 * time.Second
 
 // sayLeft tells what is left of a consent that the vault did not take.
-func (c *custodian) sayLeft(p consent.Place, how asking, kept bool) {
+func (c *custodian) sayLeft(p vault.Location, how asking, kept bool) {
 	if !kept {
 		c.say("The consent is lost with this program. Run it again.")
 		return
@@ -75,7 +76,7 @@ func (c *custodian) sayLeft(p consent.Place, how asking, kept bool) {
 }
 
 // sayGranted tells what a person granted, and what not.
-func (c *custodian) sayGranted(p consent.Place, attempt provider.AuthorizationRequest, granted []string) {
+func (c *custodian) sayGranted(p vault.Location, attempt provider.AuthorizationRequest, granted []string) {
 	asked := attempt.Scopes
 	if len(asked) == 0 {
 		asked = p.Provider.Scopes
@@ -90,7 +91,7 @@ func (c *custodian) sayGranted(p consent.Place, attempt provider.AuthorizationRe
 
 // storeKept stores what an earlier attempt had to leave; done says that there was
 // something, and that no new consent is needed.
-func (c *custodian) storeKept(ctx context.Context, p consent.Place, found consent.Existing, how asking) (done bool, err error) {
+func (c *custodian) storeKept(ctx context.Context, p vault.Location, found consent.Existing, how asking) (done bool, err error) {
 	k, exists, outdated, err := c.Pending(ctx, p, found)
 	if err != nil || !exists {
 		return false, err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
@@ -37,7 +36,7 @@ way to be told, it says what the person does there, and exits with 3.`,
 			return err
 		}
 		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			p, err := consent.PlaceOf(c.providers, account)
+			p, err := vault.Locate(c.providers, account)
 			if err != nil {
 				return usageError{err}
 			}
@@ -61,7 +60,7 @@ way to be told, it says what the person does there, and exits with 3.`,
 }
 
 // confirm has the person write the account's name.
-func (c *custodian) confirm(ctx context.Context, p consent.Place) error {
+func (c *custodian) confirm(ctx context.Context, p vault.Location) error {
 	name := p.Account.Provider + "/" + p.Account.Name
 	c.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", p.Account, p.Provider.Title)
 	answer, err := c.keyboard.line(ctx, fmt.Sprintf("Write %s to go on: ", name))
@@ -86,7 +85,7 @@ func stoppedInWords(a token.Account, stopped []string) string {
 // revoke ends an account. Where the workflow cannot be ended it goes on: a run
 // that finds no token tells of it. Where the provider cannot be told now, the
 // tokens stay readable, or nobody could tell it later.
-func (c *custodian) revoke(ctx context.Context, p consent.Place, stop func() error) error {
+func (c *custodian) revoke(ctx context.Context, p vault.Location, stop func() error) error {
 	if _, kept, err := c.PendingStore.Load(ctx, p.Account); err != nil {
 		return err
 	} else if kept {
@@ -126,7 +125,7 @@ func (c *custodian) revoke(ctx context.Context, p consent.Place, stop func() err
 
 // revokeGrant tells the provider that the grant is over. person is what is left to
 // a person, where the program cannot do it; an error may pass.
-func (c *custodian) revokeGrant(ctx context.Context, p consent.Place) (person string, err error) {
+func (c *custodian) revokeGrant(ctx context.Context, p vault.Location) (person string, err error) {
 	pair, err := c.Vault.Tokens(ctx, p.Names)
 	if err != nil {
 		return "", err

@@ -16,7 +16,7 @@ import (
 
 // put stores a consent and goes on until the vault has it, and tells meanwhile
 // why it has not. safe says what an interruption does.
-func (c *custodian) put(ctx context.Context, p consent.Place, k consent.PendingConsent, safe string) (superseded bool, err error) {
+func (c *custodian) put(ctx context.Context, p vault.Location, k consent.PendingConsent, safe string) (superseded bool, err error) {
 	told := ""
 	return c.Store(ctx, p, k, func(failure error, again time.Duration) {
 		if why := failure.Error(); why != told {
@@ -27,7 +27,7 @@ func (c *custodian) put(ctx context.Context, p consent.Place, k consent.PendingC
 }
 
 // sayStored tells where a consent is now.
-func (c *custodian) sayStored(p consent.Place, pair token.Pair, superseded bool) {
+func (c *custodian) sayStored(p vault.Location, pair token.Pair, superseded bool) {
 	now := time.Now()
 	switch {
 	case superseded:
@@ -43,7 +43,7 @@ func (c *custodian) sayStored(p consent.Place, pair token.Pair, superseded bool)
 
 // clientFor is the provider's app: from the file that is named, from the vault,
 // or from the person. isNew says that the vault does not hold it.
-func (c *custodian) clientFor(ctx context.Context, p consent.Place, found consent.Existing, file string) (client token.Client, isNew bool, err error) {
+func (c *custodian) clientFor(ctx context.Context, p vault.Location, found consent.Existing, file string) (client token.Client, isNew bool, err error) {
 	switch {
 	case file != "":
 		client, err = c.readClient(ctx, file)
@@ -89,7 +89,7 @@ func (c *custodian) read(ctx context.Context, file, question string) (token.Secr
 }
 
 // noCredentials reports whether the vault lacks the app's client id and secret.
-func (c *custodian) noCredentials(ctx context.Context, p consent.Place) bool {
+func (c *custodian) noCredentials(ctx context.Context, p vault.Location) bool {
 	_, err := c.Vault.Credentials(ctx, p.Names)
 	return errors.Is(err, vault.ErrNotFound)
 }

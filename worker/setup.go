@@ -25,18 +25,6 @@ func setupFrom(environ map[string]string) (setup, error) {
 	if err := errors.Join(err, providersErr); err != nil {
 		return setup{}, err
 	}
-	secrets, err := secretsFrom(cfg.Vault)
+	secrets, err := keyvault.New(cfg.Vault)
 	return setup{cfg, providers, secrets}, err
-}
-
-func secretsFrom(cfg config.Vault) (vault.Secrets, error) {
-	credential, err := keyvault.NewCredential(string(cfg.Credential), cfg.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	return keyvault.New(cfg.URL, credential, keyvault.Options{
-		RootCAs:                              cfg.RootCAs,
-		APIVersion:                           cfg.APIVersion,
-		DisableChallengeResourceVerification: cfg.Credential == config.CredentialEmulator,
-	})
 }

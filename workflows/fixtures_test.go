@@ -33,14 +33,16 @@ func loaded(a token.Account, g token.Generation) activities.LoadResult {
 
 func issuedFor(in activities.LoadResult) activities.RefreshResult {
 	return activities.RefreshResult{
-		Account:           in.Account,
-		Provenance:        in.Provenance.Next(fingerprint(in.Provenance.Generation + 1)),
-		Rotated:           true,
-		UserID:            "USER-1",
-		Scopes:            []string{"activity", "sleep"},
-		AccessTokenExpiry: time.Now().Add(100 * 24 * time.Hour),
-		ObtainedAt:        time.Now(),
-		Pair:              token.Sealed(sealedPair),
+		Account:    in.Account,
+		Provenance: in.Provenance.Next(fingerprint(in.Provenance.Generation + 1)),
+		Rotated:    true,
+		Issue: token.Issue{
+			UserID:     "USER-1",
+			Scopes:     []string{"activity", "sleep"},
+			Expiry:     time.Now().Add(100 * 24 * time.Hour),
+			ObtainedAt: time.Now(),
+		},
+		Pair: token.Sealed(sealedPair),
 	}
 }
 

@@ -207,7 +207,7 @@ func TestARecoveredPairThatIsHalfWornIsRefreshedWith(t *testing.T) {
 			}
 			s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
 				found, err := foundInHistory(n, lost)
-				found.Called.ObtainedAt, found.Called.AccessTokenExpiry = s.Now().Add(c.obtained), s.Now().Add(c.end)
+				found.Called.ObtainedAt, found.Called.Expiry = s.Now().Add(c.obtained), s.Now().Add(c.end)
 				return found, err
 			}
 			result, err := s.refresh()

@@ -152,8 +152,8 @@ func enough(r activities.RecoverResult, now time.Time) bool {
 	if r.Found != activities.FoundInHistory {
 		return false
 	}
-	life := r.Called.AccessTokenExpiry.Sub(r.Called.ObtainedAt)
-	return r.Called.AccessTokenExpiry.IsZero() || r.Called.AccessTokenExpiry.Sub(now) >= life/2
+	life := r.Called.Expiry.Sub(r.Called.ObtainedAt)
+	return r.Called.Expiry.IsZero() || r.Called.Expiry.Sub(now) >= life/2
 }
 
 // reauthorize is the end of the ladder: a person must consent again.

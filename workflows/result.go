@@ -63,7 +63,7 @@ func resultOf(c activities.RefreshResult, s activities.StoreResult, o Outcome) R
 		Fingerprint:         c.Provenance.Fingerprint,
 		UserID:              c.UserID,
 		Scopes:              c.Scopes,
-		AccessTokenExpiry:   c.AccessTokenExpiry,
+		AccessTokenExpiry:   c.Expiry,
 		RefreshTokenVersion: s.RefreshTokenVersion,
 		AccessTokenVersion:  s.AccessTokenVersion,
 	}

@@ -11,16 +11,17 @@ package config
 //go:generate go run ./configdoc ../../docs/configuration.md
 
 import (
-	"crypto/x509"
 	"log/slog"
 	"time"
 
 	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/vault/keyvault"
 )
 
 // Worker is what the worker needs to know.
 type Worker struct {
-	Vault Vault
+	Vault keyvault.Options
 	// Temporal has address, namespace, credentials and TLS; logger, metrics and
 	// interceptors are the caller's.
 	Temporal  client.Options
@@ -41,28 +42,6 @@ type Worker struct {
 	// MaxRefreshesPerSecond is for the whole task queue, not for this worker.
 	MaxRefreshesPerSecond float64
 }
-
-// Vault says where the vault is and how to be let in.
-type Vault struct {
-	URL        string // https and a host, nothing after it
-	Credential Credential
-	// ClientID is the managed or workload identity's; empty for the assigned one.
-	ClientID   string
-	RootCAs    *x509.CertPool // nil for the system's
-	APIVersion string         // empty for the library's
-}
-
-// Credential is a way to be let into the vault.
-type Credential string
-
-// The credentials that TOKENKEEPER_AZURE_CREDENTIAL may name.
-const (
-	CredentialManaged  Credential = "managed"
-	CredentialWorkload Credential = "workload"
-	CredentialCLI      Credential = "cli"
-	CredentialDefault  Credential = "default"
-	CredentialEmulator Credential = "emulator"
-)
 
 // LogFormat is how log lines look.
 type LogFormat string
@@ -88,7 +67,7 @@ type Starter struct {
 	// ProvidersFile is a readable file of further providers; empty for none.
 	ProvidersFile string
 	// Vault is the zero value unless it was asked for.
-	Vault Vault
+	Vault keyvault.Options
 	// WebUI is the base URL of Temporal's Web UI, without a slash at its end;
 	// empty when it cannot be guessed.
 	WebUI string

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/vault/keyvault"
 )
 
 const vaultURL = "https://my-vault.vault.azure.net"
@@ -49,7 +50,7 @@ func TestTheWorkerNeedsNothingButTheVaultsURL(t *testing.T) {
 	apart(t)
 	w, err := config.LoadWorker(with(nil))
 	require.NoError(t, err)
-	require.Equal(t, config.Vault{URL: vaultURL, Credential: config.CredentialManaged}, w.Vault)
+	require.Equal(t, keyvault.Options{URL: vaultURL, Credential: keyvault.CredentialManaged}, w.Vault)
 	require.Equal(t, "localhost:7233", w.Temporal.HostPort)
 	require.Equal(t, "default", w.Temporal.Namespace)
 	require.Equal(t, "token-refresh", w.TaskQueue)
@@ -90,7 +91,7 @@ func TestEverySettingOfTheWorkerArrives(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, "https://localhost:8443", w.Vault.URL)
-	require.Equal(t, config.CredentialEmulator, w.Vault.Credential)
+	require.Equal(t, keyvault.CredentialEmulator, w.Vault.Credential)
 	require.Equal(t, "fake-client-id", w.Vault.ClientID)
 	require.NotNil(t, w.Vault.RootCAs)
 	require.Equal(t, "2025-07-01", w.Vault.APIVersion)

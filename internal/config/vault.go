@@ -6,22 +6,24 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"tokenkeeper/internal/vault/keyvault"
 )
 
-func (m *mistakes) vault(s vaultSettings) Vault {
+func (m *mistakes) vault(s vaultSettings) keyvault.Options {
 	address, problem := vaultURL(s.VaultURL)
 	if problem != "" {
 		m.add("KEY_VAULT_URL", "%s", problem)
 	}
-	v := Vault{
+	v := keyvault.Options{
 		URL: address,
-		Credential: Credential(m.oneOf("TOKENKEEPER_AZURE_CREDENTIAL", s.Credential,
-			string(CredentialManaged), string(CredentialWorkload), string(CredentialCLI), string(CredentialDefault), string(CredentialEmulator))),
+		Credential: m.oneOf("TOKENKEEPER_AZURE_CREDENTIAL", s.Credential,
+			keyvault.CredentialManaged, keyvault.CredentialWorkload, keyvault.CredentialCLI, keyvault.CredentialDefault, keyvault.CredentialEmulator),
 		ClientID:   s.ClientID,
 		RootCAs:    m.certificates("TOKENKEEPER_KEY_VAULT_CA_FILE", s.CAFile),
 		APIVersion: s.APIVersion,
 	}
-	if v.Credential == CredentialEmulator {
+	if v.Credential == keyvault.CredentialEmulator {
 		switch {
 		case isAzure(address):
 			m.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, but KEY_VAULT_URL is a vault of Azure, which takes no made-up token; set it to managed, workload, cli or default")

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/vault/keyvault"
 )
 
 func TestTheVaultsURLIsTakenHoweverItIsWritten(t *testing.T) {
@@ -96,5 +97,5 @@ func TestOnlyCommandsThatTouchSecretsDemandTheVault(t *testing.T) {
 	s, err := config.LoadStarterWithVault(map[string]string{"KEY_VAULT_URL": "https://my-vault.vault.azure.net", "TOKENKEEPER_AZURE_CREDENTIAL": "cli"})
 	require.NoError(t, err)
 	require.Equal(t, "https://my-vault.vault.azure.net", s.Vault.URL)
-	require.Equal(t, config.CredentialCLI, s.Vault.Credential)
+	require.Equal(t, keyvault.CredentialCLI, s.Vault.Credential)
 }

@@ -35,7 +35,7 @@ type Existing struct {
 // Preflight proves that what comes after can succeed: the vault answers and takes
 // writes, and the keyset opens. It makes the keyset where there is none, as the
 // worker does.
-func (d Service) Preflight(ctx context.Context, p Place) (Existing, error) {
+func (d Service) Preflight(ctx context.Context, p vault.Location) (Existing, error) {
 	created, err := d.Keyring.Create(ctx)
 	if err == nil {
 		err = d.Keyring.Ready(ctx)
@@ -74,7 +74,7 @@ var ErrOtherPerson = errors.New("another person consented")
 
 // CheckPerson refuses a consent of another person than before: whoever reads the
 // account's access token would be given the wrong person's data.
-func CheckPerson(p Place, before, now string) error {
+func CheckPerson(p vault.Location, before, now string) error {
 	if before == "" || now == "" || before == now {
 		return nil
 	}
@@ -86,7 +86,7 @@ func CheckPerson(p Place, before, now string) error {
 // another consent came into the vault since, so that this one must not. Where
 // nothing could be read when this one was asked for, what is there now may be
 // older: the vault room tells.
-func (d Service) Pending(ctx context.Context, p Place, found Existing) (k PendingConsent, exists, outdated bool, err error) {
+func (d Service) Pending(ctx context.Context, p vault.Location, found Existing) (k PendingConsent, exists, outdated bool, err error) {
 	k, exists, err = d.PendingStore.Load(ctx, p.Account)
 	if err != nil || !exists {
 		return PendingConsent{}, false, false, err
@@ -99,7 +99,7 @@ func (d Service) Pending(ctx context.Context, p Place, found Existing) (k Pendin
 // until the vault has taken them, a person has to mend something, or ctx ends;
 // tell hears of each failure that is tried again. superseded says that the vault
 // holds something newer.
-func (d Service) Store(ctx context.Context, p Place, k PendingConsent, tell func(failure error, again time.Duration)) (superseded bool, err error) {
+func (d Service) Store(ctx context.Context, p vault.Location, k PendingConsent, tell func(failure error, again time.Duration)) (superseded bool, err error) {
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		if k.Client.ID != "" {
 			err = d.Vault.PutCredentials(ctx, p.Names, k.Client)

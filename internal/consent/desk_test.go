@@ -63,7 +63,7 @@ func TestWhatTheVaultHoldsIsFound(t *testing.T) {
 	require.Equal(t, consent.Existing{Client: given.Client, Consent: given.RefreshToken.Fingerprint(), UserID: "FAKE01"}, found)
 }
 
-func put(desk consent.Service, place consent.Place, k consent.PendingConsent) error {
+func put(desk consent.Service, place vault.Location, k consent.PendingConsent) error {
 	_, err := desk.Store(context.Background(), place, k, silent)
 	return err
 }

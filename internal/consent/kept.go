@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
@@ -37,14 +36,11 @@ type PendingConsent struct {
 
 // file is a Kept on disk. Everything outside the envelope may be read by anyone.
 type file struct {
-	Provider   string            `json:"provider"`
-	Account    string            `json:"account"`
-	UserID     string            `json:"userId,omitempty"`
-	Scopes     []string          `json:"scopes,omitempty"`
-	Expiry     time.Time         `json:"accessTokenExpiry,omitzero"`
-	ObtainedAt time.Time         `json:"obtainedAt"`
-	Over       token.Fingerprint `json:"over,omitempty"`
-	Sealed     token.Sealed      `json:"sealed"`
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	token.Issue
+	Over   token.Fingerprint `json:"over,omitempty"`
+	Sealed token.Sealed      `json:"sealed"`
 }
 
 // inside is what the envelope holds.
@@ -96,8 +92,7 @@ func (d PendingStore) Save(ctx context.Context, a token.Account, k PendingConsen
 		return err
 	}
 	text, err := json.MarshalIndent(file{
-		Provider: a.Provider, Account: a.Name, UserID: k.UserID, Scopes: k.Scopes,
-		Expiry: k.Expiry, ObtainedAt: k.ObtainedAt, Over: k.Over, Sealed: sealed,
+		Provider: a.Provider, Account: a.Name, Issue: k.Issue, Over: k.Over, Sealed: sealed,
 	}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode a sealed consent: %w", err)
@@ -177,7 +172,7 @@ func (d PendingStore) Load(ctx context.Context, a token.Account) (k PendingConse
 	return PendingConsent{
 		Pair: token.Pair{
 			AccessToken: token.NewSecret(in.AccessToken), RefreshToken: token.NewSecret(in.RefreshToken),
-			Expiry: f.Expiry, ObtainedAt: f.ObtainedAt, UserID: f.UserID, Scopes: f.Scopes,
+			Issue: f.Issue,
 		},
 		Client: token.Client{ID: in.ClientID, Secret: token.NewSecret(in.ClientSecret)},
 		Over:   f.Over,

@@ -21,18 +21,18 @@ import (
 var given = consent.PendingConsent{
 	Pair: token.Pair{
 		AccessToken: token.NewSecret("fake-access-canary-7h3x"), RefreshToken: token.NewSecret("fake-refresh-canary-7h3x"),
-		ObtainedAt: now, Expiry: now.Add(time.Hour), UserID: "FAKE01", Scopes: []string{"sleep"},
+		Issue: token.Issue{ObtainedAt: now, Expiry: now.Add(time.Hour), UserID: "FAKE01", Scopes: []string{"sleep"}},
 	},
 	Client: token.Client{ID: "FAKE0C", Secret: token.NewSecret("fake-client-canary-7h3x")},
 	Over:   "0123456789abcdef",
 }
 
-func newDesk(t *testing.T) (consent.Service, *memvault.Vault, consent.Place) {
+func newDesk(t *testing.T) (consent.Service, *memvault.Vault, vault.Location) {
 	t.Helper()
 	secrets := &memvault.Vault{}
 	keysets := vault.NewKeysets(secrets)
 	keyring := seal.New(keysets)
-	place, err := consent.PlaceOf(provider.Builtin(), token.Account{Provider: "fitbit", Name: "will"})
+	place, err := vault.Locate(provider.Builtin(), token.Account{Provider: "fitbit", Name: "will"})
 	require.NoError(t, err)
 	return consent.Service{
 		Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring,

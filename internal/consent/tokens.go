@@ -64,7 +64,7 @@ func parseAnswer(text string, now time.Time) (token.Pair, error) {
 	if len(a.UserID) == 0 {
 		a.UserID = a.Userid
 	}
-	pair := token.Pair{RefreshToken: token.NewSecret(a.RefreshToken), UserID: strings.Trim(string(a.UserID), `"`)}
+	pair := token.Pair{RefreshToken: token.NewSecret(a.RefreshToken), Issue: token.Issue{UserID: strings.Trim(string(a.UserID), `"`)}}
 	if pair.UserID == "null" {
 		pair.UserID = ""
 	}

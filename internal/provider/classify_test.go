@@ -161,12 +161,14 @@ func TestClassifyReadsAPair(t *testing.T) {
 	whole := token.Pair{
 		AccessToken:  token.NewSecret("fake-access-token-2"),
 		RefreshToken: token.NewSecret("fake-refresh-token-2"),
-		Expiry:       readAt.Add(8 * time.Hour),
-		ObtainedAt:   readAt,
-		UserID:       "ABC123",
-		Scopes:       []string{"sleep", "profile"},
+		Issue: token.Issue{
+			Expiry:     readAt.Add(8 * time.Hour),
+			ObtainedAt: readAt,
+			UserID:     "ABC123",
+			Scopes:     []string{"sleep", "profile"},
+		},
 	}
-	bare := token.Pair{AccessToken: token.NewSecret("a"), RefreshToken: token.NewSecret("r"), ObtainedAt: readAt, Scopes: []string{}}
+	bare := token.Pair{AccessToken: token.NewSecret("a"), RefreshToken: token.NewSecret("r"), Issue: token.Issue{ObtainedAt: readAt, Scopes: []string{}}}
 	with := func(change func(*token.Pair)) token.Pair {
 		p := bare
 		change(&p)

@@ -55,8 +55,7 @@ func TestEachProvidersSuccessIsAPair(t *testing.T) {
 	} {
 		t.Run(tc.provider, func(t *testing.T) {
 			want := token.Pair{
-				AccessToken: token.NewSecret("fake-access-token-2"), Expiry: readAt.Add(tc.life), ObtainedAt: readAt,
-				UserID: tc.user, Scopes: tc.scopes,
+				AccessToken: token.NewSecret("fake-access-token-2"), Issue: token.Issue{Expiry: readAt.Add(tc.life), ObtainedAt: readAt, UserID: tc.user, Scopes: tc.scopes},
 			}
 			if tc.rotated {
 				want.RefreshToken = token.NewSecret("fake-refresh-token-2")

@@ -54,9 +54,11 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 	pair := token.Pair{
 		AccessToken:  token.NewSecret(body.AccessToken),
 		RefreshToken: token.NewSecret(refresh),
-		ObtainedAt:   a.ReadAt,
-		UserID:       string(body.UserID),
-		Scopes:       p.Dialect.splitScopes(string(body.Scope)),
+		Issue: token.Issue{
+			ObtainedAt: a.ReadAt,
+			UserID:     string(body.UserID),
+			Scopes:     p.Dialect.splitScopes(string(body.Scope)),
+		},
 	}
 	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
 		pair.Expiry = a.ReadAt.Add(lifetime)

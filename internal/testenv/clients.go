@@ -12,15 +12,11 @@ import (
 
 // Secrets is a client of the vault, made as a worker makes its own.
 func (s *System) Secrets() (vault.Secrets, error) {
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
-	if err != nil {
-		return nil, err
-	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(s.Vault.CertificatePEM()) {
 		return nil, fmt.Errorf("the vault at %s has no certificate to trust", s.Vault.URL())
 	}
-	return keyvault.New(s.Vault.URL(), credential, keyvault.Options{RootCAs: roots, DisableChallengeResourceVerification: true})
+	return keyvault.New(keyvault.Options{URL: s.Vault.URL(), Credential: keyvault.CredentialEmulator, RootCAs: roots})
 }
 
 // Providers is the table that a worker reads from its providers file.

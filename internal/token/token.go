@@ -47,13 +47,19 @@ type Pair struct {
 	AccessToken Secret
 	// RefreshToken is empty where the provider keeps the old one in force.
 	RefreshToken Secret
+	Issue
+}
+
+// Issue is what a provider's answer says beside the two tokens. It holds no
+// secret and stands in workflow histories as it is.
+type Issue struct {
+	// UserID is the provider's id of the user; empty when the answer has none.
+	UserID string   `json:"userId,omitempty"`
+	Scopes []string `json:"scopes,omitempty"`
 	// Expiry of the access token; zero when the provider does not say.
-	Expiry time.Time
+	Expiry time.Time `json:"accessTokenExpiry,omitzero"`
 	// ObtainedAt is when the answer had been read, by the worker's clock.
-	ObtainedAt time.Time
-	// UserID is the provider's name for the person; empty when it gives none.
-	UserID string
-	Scopes []string
+	ObtainedAt time.Time `json:"obtainedAt"`
 }
 
 // Sealed is a secret inside the keyset's envelope: safe in a workflow's history.

@@ -21,7 +21,7 @@ func (v *Vault) Tokens(ctx context.Context, n Names) (token.Pair, error) {
 	if access.foreign(n) {
 		access = Secret{} // the account has moved, and this is none of n's
 	}
-	return token.Pair{RefreshToken: held.Value, AccessToken: access.Value, UserID: held.UserID}, nil
+	return token.Pair{RefreshToken: held.Value, AccessToken: access.Value, Issue: token.Issue{UserID: held.UserID}}, nil
 }
 
 // Disable keeps the two current tokens from being read, and deletes nothing. It

@@ -14,7 +14,7 @@ func TestAnEndedGrantIsDisabledAndKept(t *testing.T) {
 	r.upTo(old, 3)
 	pair, err := r.vault.Tokens(t.Context(), names)
 	require.NoError(t, err)
-	require.Equal(t, token.Pair{RefreshToken: old.refresh(3), AccessToken: old.access(3), UserID: "FAKE01"}, pair)
+	require.Equal(t, token.Pair{RefreshToken: old.refresh(3), AccessToken: old.access(3), Issue: token.Issue{UserID: "FAKE01"}}, pair)
 
 	disabled, err := r.vault.Disable(t.Context(), names)
 	require.NoError(t, err)

@@ -56,9 +56,11 @@ func (l line) entry(g token.Generation) vault.Entry {
 		Pair: token.Pair{
 			AccessToken:  l.access(g),
 			RefreshToken: l.refresh(g),
-			Expiry:       obtained.Add(8 * time.Hour).Truncate(time.Second),
-			ObtainedAt:   obtained,
-			UserID:       "FAKE01",
+			Issue: token.Issue{
+				Expiry:     obtained.Add(8 * time.Hour).Truncate(time.Second),
+				ObtainedAt: obtained,
+				UserID:     "FAKE01",
+			},
 		},
 	}
 }

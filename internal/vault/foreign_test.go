@@ -89,7 +89,7 @@ func TestEndingWhatWasLeftBehindTouchesNothingOfTheMovedAccount(t *testing.T) {
 	r.upTo(old, 3)
 	held := r.move()
 	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
-	issued := vault.Entry{Account: a, Provenance: held.Provenance, Pair: token.Pair{AccessToken: token.NewSecret("fake-access-of-google"), ObtainedAt: old.entry(9).ObtainedAt}}
+	issued := vault.Entry{Account: a, Provenance: held.Provenance, Pair: token.Pair{AccessToken: token.NewSecret("fake-access-of-google"), Issue: token.Issue{ObtainedAt: old.entry(9).ObtainedAt}}}
 	_, err := r.vault.Store(t.Context(), moved, issued, run)
 	require.NoError(t, err)
 	r.secrets.Disable(moved.RefreshToken) // so that Load cannot see whose it is

@@ -136,7 +136,7 @@ func (w *world) authorize(t *rapid.T) {
 	w.now = w.now.Add(time.Second)
 	given := w.book.Consent(person, "", w.now)
 	w.given = nil
-	pair := token.Pair{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ObtainedAt: w.now, UserID: person}
+	pair := token.Pair{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, Issue: token.Issue{ObtainedAt: w.now, UserID: person}}
 	w.authorizing = w.begin(t, func() {
 		for {
 			_, err := w.vault.StoreConsent(context.Background(), names, account, pair)

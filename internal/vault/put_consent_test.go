@@ -14,7 +14,7 @@ import (
 // given is what a provider answers to the code of a consent.
 var given = token.Pair{
 	AccessToken: token.NewSecret("fake-access-new"), RefreshToken: token.NewSecret("fake-refresh-new"),
-	ObtainedAt: noon.Add(time.Hour), Expiry: noon.Add(9 * time.Hour).Truncate(time.Second), UserID: "FAKE02",
+	Issue: token.Issue{ObtainedAt: noon.Add(time.Hour), Expiry: noon.Add(9 * time.Hour).Truncate(time.Second), UserID: "FAKE02"},
 }
 
 func (r *room) consent(pair token.Pair) vault.Receipt {

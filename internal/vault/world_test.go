@@ -102,7 +102,7 @@ func (w *world) record(held vault.RefreshToken, pair grant.Pair, skew time.Durat
 	e := vault.Entry{
 		Account:    account,
 		Provenance: held.Next(pair.RefreshToken.Fingerprint()),
-		Pair:       token.Pair{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, ObtainedAt: w.now.Add(skew), UserID: person},
+		Pair:       token.Pair{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, Issue: token.Issue{ObtainedAt: w.now.Add(skew), UserID: person}},
 	}
 	w.issued = append(w.issued, e)
 	return e

@@ -93,10 +93,8 @@ func dial(t *testing.T, url, certificate string) vault.Secrets {
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(pem))
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
-	require.NoError(t, err)
-	secrets, err := keyvault.New(url, credential, keyvault.Options{
-		RootCAs: roots, APIVersion: lowkey.APIVersion, DisableChallengeResourceVerification: true,
+	secrets, err := keyvault.New(keyvault.Options{
+		URL: url, Credential: keyvault.CredentialEmulator, RootCAs: roots, APIVersion: lowkey.APIVersion,
 	})
 	require.NoError(t, err)
 	return secrets

@@ -1,7 +1,7 @@
 // Package keyvault implements vault.Secrets over Azure Key Vault.
 //
-// [New] makes a [Client] from a vault's URL and a credential, and [NewCredential]
-// makes the credential that the configuration names. Every error is a
+// [New] makes a [Client] from what the configuration says of a vault, and
+// [NewCredential] the credential that it names. Every error is a
 // *vault.Error; which failure becomes which is decided in one place, by a
 // function over plain data (judge).
 //
@@ -27,16 +27,20 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 )
 
-// Options are for vaults that are not a plain Azure Key Vault; the zero value is
-// for one that is.
+// Options say where a vault is and which credential opens it. Package config reads
+// and checks them.
 type Options struct {
+	// URL is https and a host, with nothing after it.
+	URL string
+	// Credential is one of the kinds that NewCredential knows. With
+	// CredentialEmulator a host outside of Azure's domains may ask for tokens.
+	Credential string
+	// ClientID names the identity; see NewCredential.
+	ClientID string
 	// RootCAs verify the vault's certificate; nil means the system's.
 	RootCAs *x509.CertPool
 	// APIVersion of the secrets API; empty means the library's default.
 	APIVersion string
-	// DisableChallengeResourceVerification lets a host that is not below
-	// vault.azure.net ask for the vault's tokens. For emulators only.
-	DisableChallengeResourceVerification bool
 }
 
 // Client reads and writes the secrets of one vault. It may be used from any
@@ -57,49 +61,43 @@ const (
 	maxRetryAfter = 10 * time.Second
 )
 
-// New returns a client for the vault at an https URL. It does not call the vault.
-func New(vaultURL string, cred azcore.TokenCredential, opts Options) (*Client, error) {
-	host, err := hostOf(vaultURL)
+// New returns a client for a vault, with the credential that the options name. It
+// calls neither the vault nor Entra.
+func New(o Options) (*Client, error) {
+	credential, err := NewCredential(o.Credential, o.ClientID)
 	if err != nil {
 		return nil, err
 	}
+	return NewWithCredential(o, credential)
+}
+
+// NewWithCredential is New with a credential that the caller has made.
+func NewWithCredential(o Options, credential azcore.TokenCredential) (*Client, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" {
+		return nil, errors.New("vault: its URL has no host; set KEY_VAULT_URL") // quotes nothing: it may hold a password
+	}
 	options := azsecrets.ClientOptions{
 		ClientOptions: azcore.ClientOptions{
-			APIVersion: opts.APIVersion,
+			APIVersion: o.APIVersion,
 			Retry:      retries(),
 		},
-		DisableChallengeResourceVerification: opts.DisableChallengeResourceVerification,
+		DisableChallengeResourceVerification: o.Credential == CredentialEmulator,
 	}
-	if opts.RootCAs != nil {
-		options.Transport = trusting(opts.RootCAs)
+	if o.RootCAs != nil {
+		options.Transport = transport(o.RootCAs)
 	}
-	if _, ok := cred.(named); !ok {
-		cred = named{TokenCredential: cred}
+	if _, ok := credential.(named); !ok {
+		credential = named{TokenCredential: credential}
 	}
-	secrets, err := azsecrets.NewClient(vaultURL, cred, &options)
+	secrets, err := azsecrets.NewClient(o.URL, credential, &options)
 	if err != nil {
-		return nil, fmt.Errorf("vault: make a client for %s: %w", host, err)
+		return nil, fmt.Errorf("vault: make a client for %s: %w", u.Host, err)
 	}
-	return &Client{secrets: secrets, host: host}, nil
+	return &Client{secrets: secrets, host: u.Host}, nil
 }
 
-func hostOf(vaultURL string) (string, error) {
-	const example = "set KEY_VAULT_URL to the vault's URL, such as https://my-vault.vault.azure.net"
-	if vaultURL == "" {
-		return "", errors.New("vault: no vault URL; " + example)
-	}
-	u, err := url.Parse(vaultURL)
-	if err != nil || u.Host == "" || u.User != nil {
-		// The text may hold a password; it is not repeated.
-		return "", errors.New("vault: the vault URL is not a URL of a host; " + example)
-	}
-	if u.Scheme != "https" {
-		return "", fmt.Errorf("vault: the vault URL of %s is not https; %s", u.Host, example)
-	}
-	return u.Host, nil
-}
-
-func trusting(roots *x509.CertPool) *http.Client {
+func transport(roots *x509.CertPool) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: tryTimeout, KeepAlive: 30 * time.Second}).DialContext,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
@@ -21,8 +22,10 @@ func (s subject) account(t *testing.T) (token.Account, vault.Names, vault.Refres
 	t.Helper()
 	account, err := token.NewAccount("", unused())
 	require.NoError(t, err)
-	names, err := vault.NamesFor(account, "", "FitbitCredentials-"+account.Name, nil)
+	located, err := vault.Locate(provider.Builtin(), account)
 	require.NoError(t, err)
+	names := located.Names
+	names.Credentials += "-" + account.Name // so that accounts share nothing
 	s.set(t, names.RefreshToken, value, vault.Properties{})
 	held, _, err := vault.New(s).Load(t.Context(), names)
 	require.NoError(t, err)
@@ -38,9 +41,11 @@ func issued(a token.Account, parent token.Provenance) vault.Entry {
 		Pair: token.Pair{
 			AccessToken:  token.NewSecret(fmt.Sprintf("fake-access-token-of-generation-%d", generation)),
 			RefreshToken: refresh,
-			Expiry:       time.Now().Add(8 * time.Hour).UTC().Truncate(time.Second),
-			ObtainedAt:   time.Now(),
-			UserID:       "FAKE42",
+			Issue: token.Issue{
+				Expiry:     time.Now().Add(8 * time.Hour).UTC().Truncate(time.Second),
+				ObtainedAt: time.Now(),
+				UserID:     "FAKE42",
+			},
 		},
 		Provenance: parent.Next(refresh.Fingerprint()),
 	}

@@ -105,9 +105,9 @@ func TestARefusedTokenIsToldFromAPassingTrouble(t *testing.T) {
 func with(t *testing.T, credential azcore.TokenCredential) *keyvault.Client {
 	t.Helper()
 	server, _ := start(t, sim.Options{})
-	c, err := keyvault.New(server.URL(), credential, keyvault.Options{
-		RootCAs: trust(t, server), DisableChallengeResourceVerification: true,
-	})
+	c, err := keyvault.NewWithCredential(keyvault.Options{
+		URL: server.URL(), RootCAs: trust(t, server), Credential: keyvault.CredentialEmulator,
+	}, credential)
 	require.NoError(t, err)
 	return c
 }

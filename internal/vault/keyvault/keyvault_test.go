@@ -27,14 +27,7 @@ func start(t *testing.T, o sim.Options) (*sim.Server, *keyvault.Client) {
 
 func client(t *testing.T, server *sim.Server) *keyvault.Client {
 	t.Helper()
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
-	require.NoError(t, err)
-	c, err := keyvault.New(server.URL(), credential, keyvault.Options{
-		RootCAs:                              trust(t, server),
-		DisableChallengeResourceVerification: true,
-	})
-	require.NoError(t, err)
-	return c
+	return emulator(t, server.URL(), keyvault.Options{RootCAs: trust(t, server)})
 }
 
 func trust(t *testing.T, server *sim.Server) *x509.CertPool {

@@ -62,14 +62,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(presented)
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
-	if err != nil {
-		return err
-	}
-	secrets, err := keyvault.New(*vaultURL, credential, keyvault.Options{
-		RootCAs:                              roots,
-		APIVersion:                           *apiVersion,
-		DisableChallengeResourceVerification: true,
+	secrets, err := keyvault.New(keyvault.Options{
+		URL: *vaultURL, Credential: keyvault.CredentialEmulator, RootCAs: roots, APIVersion: *apiVersion,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,77 @@
+package vault
+
+import (
+	"fmt"
+	"strings"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+)
+
+// Location is where an account's grant is refreshed and kept: its provider's
+// entry in the table, and the names of its secrets. [Locate] is the only place
+// that decides whether an account can exist.
+type Location struct {
+	Account  token.Account
+	Provider provider.Provider
+	Names    Names
+}
+
+// Names are the secrets of one account, as Key Vault knows them. They are those
+// of the article that the project began from, so that its users rename nothing.
+type Names struct {
+	RefreshToken string // "RefreshToken", "will-RefreshToken", "Withings-will-RefreshToken"
+	AccessToken  string
+	Credentials  string // "FitbitCredentials": base64 of client_id:client_secret
+	// Provider is the issuer that the tokens must be of. Another provider's tokens
+	// may lie among their versions, where the account has moved.
+	Provider string
+}
+
+// Locate returns an account's location. It refuses an account whose provider, or
+// whose SecretsOf, is not in the table, and one whose secrets would share their
+// names with another account's.
+func Locate(table provider.Table, a token.Account) (Location, error) {
+	p, err := table.Lookup(a.Provider)
+	if err != nil {
+		return Location{}, err
+	}
+	naming := p
+	if a.SecretsOf != "" {
+		if naming, err = table.Lookup(a.SecretsOf); err != nil {
+			return Location{}, fmt.Errorf("secrets of: %w", err)
+		}
+	}
+	prefix := naming.VaultPrefix()
+	if prefix == "" {
+		if err := checkPrefix(a, table); err != nil {
+			return Location{}, err
+		}
+	}
+	var parts []string
+	if prefix != "" {
+		parts = append(parts, prefix)
+	}
+	if !a.IsDefault() {
+		parts = append(parts, a.Name)
+	}
+	secret := func(kind string) string { return strings.Join(append(parts[:len(parts):len(parts)], kind), "-") }
+	return Location{Account: a, Provider: p, Names: Names{
+		RefreshToken: secret("RefreshToken"),
+		AccessToken:  secret("AccessToken"),
+		Credentials:  p.CredentialsName(),
+		Provider:     p.Name,
+	}}, nil
+}
+
+// checkPrefix refuses an account without a provider's prefix whose name begins
+// with one: withings-will-RefreshToken is Withings' already.
+func checkPrefix(a token.Account, table provider.Table) error {
+	first, _, _ := strings.Cut(a.Name, "-")
+	for _, other := range table.Providers() {
+		if prefix := other.VaultPrefix(); prefix != "" && strings.EqualFold(first, prefix) {
+			return fmt.Errorf("account %q at %s would share its secrets' names with provider %q; choose a name that does not begin with %q", a.Name, a.Provider, prefix, first)
+		}
+	}
+	return nil
+}
