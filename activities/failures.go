@@ -99,7 +99,7 @@ func retryable(f *provider.Failure) error {
 // or a role was lost, for a person may mend either.
 func storing(err error) error {
 	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) && failure.Type() != GenerationConflict {
+	if errors.As(err, &failure) && failure.Type() != GenerationConflict && failure.Type() != MalformedSecret {
 		return temporal.NewApplicationError(failure.Message(), vaultNotReady)
 	}
 	return err

@@ -89,7 +89,7 @@ func TestWhatAPersonMustMendEndsLoadForGood(t *testing.T) {
 		{"no refresh token", func(s *system) { s.missing("RefreshToken") }, activities.MissingSecret, []string{"RefreshToken", "az keyvault secret set --vault-name VAULT --name RefreshToken"}},
 		{"refresh token deleted", func(s *system) { s.vault.Delete("RefreshToken") }, activities.MissingSecret, []string{"az keyvault secret recover --vault-name VAULT --name RefreshToken"}},
 		{"refresh token disabled", func(s *system) { s.vault.Disable("RefreshToken") }, activities.MissingSecret, []string{"RefreshToken", "disabled"}},
-		{"refresh token of two words", func(s *system) { s.vault.Put("RefreshToken", canary+"one "+canary+"two") }, activities.MalformedSecret, []string{"RefreshToken", "one word"}},
+		{"refresh token of two words", func(s *system) { s.vault.Put("RefreshToken", canary+"one "+canary+"two") }, activities.MalformedSecret, []string{"RefreshToken", "several words"}},
 		{"no credentials", func(s *system) { s.missing("FitbitCredentials") }, activities.MissingSecret, []string{"FitbitCredentials", "base64 of client_id:client_secret"}},
 		{"credentials deleted", func(s *system) { s.vault.Delete("FitbitCredentials") }, activities.MissingSecret, []string{"az keyvault secret recover --vault-name VAULT --name FitbitCredentials"}},
 		{"credentials in the clear", func(s *system) { s.vault.Put("FitbitCredentials", "FAKE0C:"+canary+"x") }, activities.MalformedSecret, []string{"FitbitCredentials", "in the clear"}},

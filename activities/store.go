@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 
 	"go.temporal.io/sdk/activity"
 
@@ -39,6 +40,10 @@ func (a *Activities) store(ctx context.Context, called RefreshResult) (StoreResu
 	receipt, err := a.Vault.Store(ctx, at.Names, entryOf(called, access, refresh), runOf(activity.GetInfo(ctx)))
 	if err != nil {
 		return StoreResult{}, vaultFailure(err)
+	}
+	if called.Oversize > 0 && !receipt.Superseded {
+		return StoreResult{}, fail(MalformedSecret, fmt.Errorf("vault: set %s: the access token of generation %d has %d bytes and Key Vault takes %d; the refresh token is stored; ask %s for fewer scopes",
+			at.Names.AccessToken, called.Provenance.Generation, called.Oversize, token.MaxLength, at.Provider.Title))
 	}
 	return StoreResult{
 		Superseded:          receipt.Superseded,

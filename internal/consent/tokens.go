@@ -3,10 +3,10 @@ package consent
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"tokenkeeper/internal/token"
 )
@@ -29,8 +29,8 @@ func ParseTokens(text string, now time.Time) (token.Pair, error) {
 		return parseAnswer(text, now)
 	}
 	refresh := strings.Trim(text, `"`)
-	if wrong := wrongToken(refresh); wrong != "" {
-		return token.Pair{}, errors.New(wrong + "; give the refresh token alone, or the provider's JSON answer with refresh_token in it")
+	if err := token.CheckPasted(refresh); err != nil {
+		return token.Pair{}, errors.New("it " + err.Error() + "; give the refresh token alone, or the provider's JSON answer with refresh_token in it")
 	}
 	return token.Pair{RefreshToken: token.NewSecret(refresh)}, nil
 }
@@ -58,8 +58,8 @@ func parseAnswer(text string, now time.Time) (token.Pair, error) {
 	if a.RefreshToken == "" {
 		return token.Pair{}, errors.New("the JSON has no refresh_token")
 	}
-	if wrong := wrongToken(a.RefreshToken); wrong != "" {
-		return token.Pair{}, errors.New("its refresh_token: " + wrong)
+	if err := token.CheckValue(a.RefreshToken); err != nil {
+		return token.Pair{}, fmt.Errorf("its refresh_token %w", err)
 	}
 	if len(a.UserID) == 0 {
 		a.UserID = a.Userid
@@ -69,26 +69,8 @@ func parseAnswer(text string, now time.Time) (token.Pair, error) {
 		pair.UserID = ""
 	}
 	seconds, err := strconv.ParseInt(strings.Trim(string(a.ExpiresAt), `"`), 10, 64)
-	if expiry := time.Unix(seconds, 0); err == nil && expiry.After(now) && wrongToken(a.AccessToken) == "" {
+	if expiry := time.Unix(seconds, 0); err == nil && expiry.After(now) && token.CheckValue(a.AccessToken) == nil {
 		pair.AccessToken, pair.Expiry = token.NewSecret(a.AccessToken), expiry
 	}
 	return pair, nil
-}
-
-// wrongToken says why a text is no token; empty where it may be one.
-func wrongToken(text string) string {
-	bare := strings.TrimPrefix(text, "Bearer ")
-	switch {
-	case text == "":
-		return "it is empty"
-	case bare != text:
-		return "it begins with Bearer, so it is an access token"
-	case strings.ContainsFunc(text, unicode.IsSpace):
-		return "it has several words or lines"
-	case strings.ContainsFunc(text, func(r rune) bool { return r <= 0x20 || r > 0x7e }):
-		return "it has characters that no token has"
-	case strings.Contains(text, "://"):
-		return "it is an address"
-	}
-	return ""
 }

@@ -42,12 +42,12 @@ func TestWhatHoldsNoTokenIsExplainedAndNeverRepeated(t *testing.T) {
 		{"two lines", "fake-access-1\nfake-refresh-2", "several words or lines"},
 		{"a header's value", "Bearer fake-access-1", "is an access token"},
 		{"an address", "https://fake.test/callback?code=fake", "it is an address"},
-		{"other characters", "fake-réfresh", "characters that no token has"},
+		{"other characters", "fake-réfresh", "characters that no token may have"},
 		{"JSON that breaks off", `{"refresh_token":"fake-refr`, "begins like JSON and is none"},
 		{"JSON without one", `{"access_token":"fake-access-1"}`, "has no refresh_token"},
 		{"JSON with an empty one", `{"refresh_token":""}`, "has no refresh_token"},
 		{"JSON with a number for one", `{"refresh_token":12345}`, "its tokens are no texts"},
-		{"JSON with two words for one", `{"refresh_token":"fake one"}`, "its refresh_token: it has several words"},
+		{"JSON with two lines for one", `{"refresh_token":"fake\none"}`, "its refresh_token has characters that no token may have"},
 		{"far too much", strings.Repeat("fake", 20000), "too long"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -68,7 +68,8 @@ var ownWords = []string{
 	"server_error", "temporarily_unavailable", "deleted_client", "invalid_token", "expired_token",
 	"no known OAuth error code", "an answer of more than 1 MiB", "an answer that broke off", "an empty answer", "HTML instead of JSON",
 	"something other than JSON", "broken or truncated JSON", "JSON of another shape", "an error code in an answer of success",
-	"no access token", "an access token with characters that none may have", "no refresh token", "a refresh token with characters that none may have",
+	"no access token", "an access token that is empty", "an access token that has characters that no token may have (RFC 6749 appendix A)", "no refresh token",
+	"a refresh token that is empty", "a refresh token that has characters that no token may have (RFC 6749 appendix A)",
 }
 
 // requireOwnWords demands that nothing of a failure can be from an answer.

@@ -2,6 +2,8 @@ package provider
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -39,17 +41,22 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 	if body.RefreshToken != nil {
 		refresh = *body.RefreshToken
 	}
+	accessErr, refreshErr := token.CheckValue(body.AccessToken), token.CheckValue(refresh)
+	oversize := 0
 	switch {
 	case body.Error != "":
 		return token.Pair{}, "an error code in an answer of success"
 	case body.AccessToken == "":
 		return token.Pair{}, "no access token"
-	case !isToken(body.AccessToken):
-		return token.Pair{}, "an access token with characters that none may have"
 	case refresh == "" && mustRotate(p.Rotation, body.RefreshToken):
 		return token.Pair{}, "no refresh token"
-	case refresh != "" && !isToken(refresh):
-		return token.Pair{}, "a refresh token with characters that none may have"
+	case refresh != "" && refreshErr != nil:
+		return token.Pair{}, fmt.Sprintf("a refresh token that %v", refreshErr)
+	case errors.Is(accessErr, token.ErrTooLong):
+		// It can be stored nowhere, and must not cost the refresh token beside it.
+		oversize, body.AccessToken = len(body.AccessToken), ""
+	case accessErr != nil:
+		return token.Pair{}, fmt.Sprintf("an access token that %v", accessErr)
 	}
 	pair := token.Pair{
 		AccessToken:  token.NewSecret(body.AccessToken),
@@ -58,6 +65,7 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 			ObtainedAt: a.ReadAt,
 			UserID:     string(body.UserID),
 			Scopes:     p.Dialect.splitScopes(string(body.Scope)),
+			Oversize:   oversize,
 		},
 	}
 	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
@@ -71,18 +79,6 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 // and an absent one is none.
 func mustRotate(r Rotation, stated *string) bool {
 	return r == SingleUse || r == Sometimes && stated != nil
-}
-
-// isToken reports whether s has the characters that RFC 6749 (appendices A.12
-// and A.17) allows a token, and is not blank. Anything else was damaged on its
-// way, such as by a wrong decoding of characters.
-func isToken(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return strings.TrimSpace(s) != ""
 }
 
 // readLifetime reads expires_in, which some providers put in quotes. Absent, 0

@@ -60,6 +60,9 @@ type Issue struct {
 	Expiry time.Time `json:"accessTokenExpiry,omitzero"`
 	// ObtainedAt is when the answer had been read, by the worker's clock.
 	ObtainedAt time.Time `json:"obtainedAt"`
+	// Oversize is the length, in bytes, of an access token that is longer than
+	// MaxLength and therefore not in the pair; zero otherwise.
+	Oversize int `json:"oversize,omitempty"`
 }
 
 // Sealed is a secret inside the keyset's envelope: safe in a workflow's history.

@@ -21,8 +21,8 @@ import (
 // The receipt says Superseded where the token was spent already, by a run that
 // found it, and where another consent came while this one was being put there.
 func (v *Vault) StoreConsent(ctx context.Context, n Names, a token.Account, pair token.Pair) (Receipt, error) {
-	if !usable(pair.RefreshToken) {
-		return Receipt{}, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrMalformed, Detail: "a refresh token is one word of printable characters"}
+	if err := token.CheckValue(pair.RefreshToken.Reveal()); err != nil {
+		return Receipt{}, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrMalformed, Detail: "it " + err.Error()}
 	}
 	tags := consentTags(a, pair, pair.RefreshToken)
 	for range maxRounds {

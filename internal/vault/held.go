@@ -23,14 +23,22 @@ type RefreshToken struct {
 
 	tagged     bool
 	properties Properties
+	problem    error // why the value cannot be a refresh token; nil where it can
 }
 
-// heldFrom reads a version. A version whose fingerprint tag does not fit its
-// value counts as untagged: somebody put a new value beside old tags, which say
-// nothing of it.
+// heldFrom reads a version. Where the fingerprint tag is not the value's, the value
+// was put there by hand beside tags that say nothing of it: it counts as untagged,
+// and white space around it is not part of it.
 func heldFrom(s Secret) RefreshToken {
-	value := token.NewSecret(strings.TrimSpace(s.Value.Reveal()))
-	h := RefreshToken{Value: value, Version: s.Version, properties: s.Properties}
+	value := s.Value
+	ours := s.Tags[tagFingerprint] == string(value.Fingerprint())
+	if !ours {
+		value = token.NewSecret(strings.TrimSpace(value.Reveal()))
+	}
+	h := RefreshToken{Value: value, Version: s.Version, properties: s.Properties, problem: token.CheckPasted(value.Reveal())}
+	if ours {
+		h.problem = token.CheckValue(value.Reveal())
+	}
 	p, ok := provenanceOf(s.Tags)
 	if ok && p.Fingerprint == value.Fingerprint() {
 		h.Provenance, h.tagged = p, true
@@ -81,11 +89,7 @@ func (h RefreshToken) IntentsExcept(runID string) []Intent {
 }
 
 // usable reports whether the value can be a refresh token at all.
-func (h RefreshToken) usable() bool { return usable(h.Value) }
-
-func usable(refreshToken token.Secret) bool {
-	return !refreshToken.Empty() && printable(refreshToken.Reveal())
-}
+func (h RefreshToken) usable() bool { return h.problem == nil }
 
 // AccessTokenInfo is what the vault's access token says of itself.
 type AccessTokenInfo struct {

@@ -76,7 +76,7 @@ func TestATokenThatCannotBeReadIsExplained(t *testing.T) {
 		{"disabled", func(r *room) { r.upTo(old, 1); r.secrets.Disable(names.RefreshToken) }, vault.ErrDisabled,
 			"vault: get will-RefreshToken: disabled"},
 		{"empty", func(r *room) { r.secrets.Put(names.RefreshToken, " \n") }, vault.ErrMalformed,
-			"vault: read will-RefreshToken: malformed (a refresh token is one word of printable characters); store the refresh token from the provider's consent in it, and nothing else"},
+			"vault: read will-RefreshToken: malformed (it is empty); store the refresh token from the provider's consent in it, and nothing else"},
 		{"two words", func(r *room) { r.secrets.Put(names.RefreshToken, "Bearer fake-refresh-old-0") }, vault.ErrMalformed, "malformed"},
 		{"control characters", func(r *room) { r.secrets.Put(names.RefreshToken, "fake-refresh-old-0\x00") }, vault.ErrMalformed, "malformed"},
 	} {

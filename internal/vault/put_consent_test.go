@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -194,7 +195,7 @@ func TestARefreshTokenAloneLeavesTheAccessTokenAsItIs(t *testing.T) {
 func TestWhatIsNoTokenIsNotPutThere(t *testing.T) {
 	r := open(t)
 	r.secrets = &memvault.Vault{}
-	for _, value := range []string{"", "two words", "line\nbreak"} {
+	for _, value := range []string{"", "  ", "line\nbreak", strings.Repeat("a", token.MaxLength+1)} {
 		_, err := r.vault.StoreConsent(t.Context(), names, account, token.Pair{RefreshToken: token.NewSecret(value)})
 		require.ErrorIs(t, err, vault.ErrMalformed)
 	}

@@ -49,6 +49,9 @@ func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, 
 	if err != nil || superseded {
 		return Receipt{Superseded: superseded, RefreshTokenVersion: refresh}, err
 	}
+	if e.AccessToken.Empty() {
+		return Receipt{RefreshTokenVersion: refresh}, nil // the answer's was too long to store
+	}
 	access, newer, err := v.storeAccess(ctx, n, e, run)
 	if err != nil {
 		return Receipt{}, err

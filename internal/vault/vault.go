@@ -137,7 +137,7 @@ func (v *Vault) read(ctx context.Context, name, version string) (RefreshToken, e
 	}
 	h := heldFrom(s)
 	if !h.usable() {
-		return RefreshToken{}, &Error{Op: "read", Name: name, Kind: ErrMalformed, Detail: "a refresh token is one word of printable characters",
+		return RefreshToken{}, &Error{Op: "read", Name: name, Kind: ErrMalformed, Detail: "it " + h.problem.Error(),
 			Fix: "store the refresh token from the provider's consent in it, and nothing else"}
 	}
 	return h, nil
