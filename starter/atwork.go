@@ -27,7 +27,7 @@ func (o *operator) refuseAtWork(ctx context.Context, a token.Account, from []str
 		if described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 			continue
 		}
-		running, err := o.inspect(ctx, id, "")
+		running, err := o.describe(ctx, id, "")
 		if err != nil {
 			return err
 		}

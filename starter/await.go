@@ -3,20 +3,22 @@ package main
 import (
 	"context"
 	"time"
+
+	"tokenkeeper/workflows"
 )
 
 // glance is how often a person who waits hears what a run struggles with.
 const glance = 3 * time.Second
 
 // await waits for one run to end. Meanwhile it tells why the run takes its time.
-func (o *operator) await(ctx context.Context, workflowID, runID string) (ending, error) {
+func (o *operator) await(ctx context.Context, workflowID, runID string) (workflows.RunResult, error) {
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		o.watch(watching, workflowID, runID)
 	}()
-	last, err := o.end(ctx, workflowID, runID, true)
+	last, err := o.runResult(ctx, workflowID, runID, true)
 	stop()
 	<-watched
 	return last, err

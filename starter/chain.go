@@ -2,70 +2,46 @@ package main
 
 import (
 	"context"
-	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
 
 	"tokenkeeper/workflows"
 )
 
-// chain is a RefreshTokens workflow that goes on from run to run, as the first
-// events of its present run tell it. One call to Temporal is enough for all of
-// it: a cron's run begins with how the run before it ended.
-type chain struct {
-	WorkflowID string
-	RunID      string
-	FirstRunID string
-	Input      workflows.Input
-	Cron       string    // empty for a single run
-	Created    time.Time // when the run before this one ended, if there was one
-	Due        time.Time // when the cron wants this run to begin
-	Working    time.Time // when it did begin; zero while it waits for the cron
-	Last       ending
-}
-
-// firstEvents is more than a run has before it begins to work.
-const firstEvents = 20
-
-// inspect reads a run's first events. An empty run id means the present run.
-func (o *operator) inspect(ctx context.Context, workflowID, runID string) (chain, error) {
+// describe reads a run's first events. An empty run id means the present run.
+func (o *operator) describe(ctx context.Context, workflowID, runID string) (workflows.State, error) {
 	history, err := o.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
 		Namespace:       o.namespace,
 		Execution:       &commonpb.WorkflowExecution{WorkflowId: workflowID, RunId: runID},
-		MaximumPageSize: firstEvents,
+		MaximumPageSize: workflows.FirstEvents,
 	})
 	if err != nil {
-		return chain{}, err
+		return workflows.State{}, err
 	}
-	return chainFrom(workflowID, history.GetHistory().GetEvents()), nil
+	return workflows.StateFrom(workflowID, history.GetHistory().GetEvents()), nil
 }
 
-// chainFrom reads a run's first events. What cannot be decoded counts as absent:
-// a workflow that somebody started with other input shows it in Input's Check.
-func chainFrom(workflowID string, events []*historypb.HistoryEvent) chain {
-	c := chain{WorkflowID: workflowID}
-	for _, event := range events {
-		at := event.GetEventTime().AsTime()
-		if started := event.GetWorkflowExecutionStartedEventAttributes(); started != nil {
-			c.RunID = started.GetOriginalExecutionRunId()
-			c.FirstRunID = started.GetFirstExecutionRunId()
-			c.Cron = started.GetCronSchedule()
-			c.Created = at
-			c.Due = at.Add(started.GetFirstWorkflowTaskBackoff().AsDuration())
-			_ = converter.GetDefaultDataConverter().FromPayloads(started.GetInput(), &c.Input)
-			c.Last.Result = resultFrom(started.GetLastCompletionResult())
-			c.Last.Failure = failureFrom(started.GetContinuedFailure())
-			if started.GetContinuedExecutionRunId() != "" {
-				c.Last.At = at
-			}
+// runResult returns how one run ended, and not those that its cron starts after
+// it. It waits for the end, or returns the zero result where there is none yet.
+//
+// The SDK's own way to a run's result does not do: to clients such as this one the
+// server shows a cron's run as continued as new, and its result stands at the
+// beginning of the next run.
+func (o *operator) runResult(ctx context.Context, workflowID, runID string, wait bool) (workflows.RunResult, error) {
+	events := o.temporal.GetWorkflowHistory(ctx, workflowID, runID, wait, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	var last workflows.RunResult
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return workflows.RunResult{}, err
 		}
-		if event.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED && c.Working.IsZero() {
-			c.Working = at
+		if next := event.GetWorkflowExecutionContinuedAsNewEventAttributes().GetNewExecutionRunId(); next != "" {
+			s, err := o.describe(ctx, workflowID, next)
+			return s.Last, err
 		}
+		last = workflows.RunResultFrom(event)
 	}
-	return c
+	return last, nil
 }

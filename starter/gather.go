@@ -85,7 +85,7 @@ func (o *operator) listRunning(ctx context.Context, only selection) ([]*workflow
 // cronRow is nil for a workflow that has ended since it was listed, and for a
 // recovery, which keeps no account alive.
 func (o *operator) cronRow(ctx context.Context, info *workflowpb.WorkflowExecutionInfo) (*row, error) {
-	c, err := o.inspect(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
+	c, err := o.describe(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
 	if gone(err) {
 		return nil, nil
 	}
@@ -134,7 +134,7 @@ func (o *operator) scheduleRow(ctx context.Context, id string) (*row, error) {
 	if !ok {
 		return nil, nil
 	}
-	c := chain{WorkflowID: action.ID}
+	c := workflows.State{WorkflowID: action.ID}
 	if recent := described.Info.RecentActions; len(recent) > 0 && recent[len(recent)-1].StartWorkflowResult != nil {
 		started := recent[len(recent)-1].StartWorkflowResult
 		if c, err = o.inspectToTheEnd(ctx, started.WorkflowID, started.FirstExecutionRunID); err != nil {
@@ -157,15 +157,15 @@ func (o *operator) scheduleRow(ctx context.Context, id string) (*row, error) {
 }
 
 // inspectToTheEnd is inspect for a run that may have ended, and then tells how.
-func (o *operator) inspectToTheEnd(ctx context.Context, workflowID, runID string) (chain, error) {
-	c, err := o.inspect(ctx, workflowID, runID)
+func (o *operator) inspectToTheEnd(ctx context.Context, workflowID, runID string) (workflows.State, error) {
+	c, err := o.describe(ctx, workflowID, runID)
 	if gone(err) {
-		return chain{WorkflowID: workflowID}, nil // its retention ended
+		return workflows.State{WorkflowID: workflowID}, nil // its retention ended
 	}
 	if err != nil {
-		return chain{}, err
+		return workflows.State{}, err
 	}
-	last, err := o.end(ctx, workflowID, runID, false)
+	last, err := o.runResult(ctx, workflowID, runID, false)
 	if err != nil || last.At.IsZero() {
 		return c, err
 	}

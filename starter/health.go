@@ -28,7 +28,7 @@ func (h Health) needsPerson() bool {
 
 // judge tells an account's health. attribute is the run's TokenHealth, and empty
 // where the namespace has no such search attribute.
-func judge(c chain, attribute string, isPaused bool, now time.Time) Health {
+func judge(c workflows.State, attribute string, isPaused bool, now time.Time) Health {
 	switch {
 	case !c.Working.IsZero() && (Health(attribute) == stuck || now.Sub(c.Working) > workflows.OverdueAfter):
 		return stuck

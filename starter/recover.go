@@ -18,13 +18,13 @@ import (
 
 // recovered is what "recover --output json" prints.
 type recovered struct {
-	Account    string            `json:"account"`
-	Provider   string            `json:"provider"`
-	WorkflowID string            `json:"workflowId"`
-	RunID      string            `json:"runId"`
-	WebUI      string            `json:"webUI,omitempty"`
-	Result     *workflows.Result `json:"result,omitempty"`
-	Failure    *failure          `json:"failure,omitempty"`
+	Account    string             `json:"account"`
+	Provider   string             `json:"provider"`
+	WorkflowID string             `json:"workflowId"`
+	RunID      string             `json:"runId"`
+	WebUI      string             `json:"webUI,omitempty"`
+	Result     *workflows.Result  `json:"result,omitempty"`
+	Failure    *workflows.Failure `json:"failure,omitempty"`
 	// Retention is how long the namespace keeps the history of a run that has
 	// ended, such as "72h0m0s". It is there where a history was gone.
 	Retention string `json:"retention,omitempty"`
@@ -139,7 +139,7 @@ func (o *operator) startRecovery(ctx context.Context, a token.Account, from []st
 		}
 		return run.GetRunID(), nil
 	}
-	running, err := o.inspect(ctx, workflows.RecoveryID(a), already.RunId)
+	running, err := o.describe(ctx, workflows.RecoveryID(a), already.RunId)
 	if err != nil {
 		return "", err
 	}

@@ -23,8 +23,8 @@ type refreshed struct {
 	// Cron is empty where no cron runs and this was a single refresh.
 	Cron string `json:"cron,omitempty"`
 	// Result and Failure are both absent where nobody waited for them.
-	Result  *workflows.Result `json:"result,omitempty"`
-	Failure *failure          `json:"failure,omitempty"`
+	Result  *workflows.Result  `json:"result,omitempty"`
+	Failure *workflows.Failure `json:"failure,omitempty"`
 }
 
 func newRefresh(environ map[string]string) *cobra.Command {
@@ -106,15 +106,15 @@ func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (ref
 
 // refreshNow signals the workflow, which makes a cron that waits begin at once,
 // or starts one without a cron. Only one of the two happens, whatever else goes on.
-func (o *operator) refreshNow(ctx context.Context, a token.Account) (client.WorkflowRun, chain, error) {
+func (o *operator) refreshNow(ctx context.Context, a token.Account) (client.WorkflowRun, workflows.State, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	options := o.options(a)
 	run, err := o.temporal.SignalWithStartWorkflow(ctx, options.ID, workflows.RefreshNow, nil, options, workflows.Type, inputFor(a))
 	if err != nil {
-		return nil, chain{}, err
+		return nil, workflows.State{}, err
 	}
-	asked, err := o.inspect(ctx, run.GetID(), run.GetRunID())
+	asked, err := o.describe(ctx, run.GetID(), run.GetRunID())
 	return run, asked, err
 }
 

@@ -158,7 +158,7 @@ func (o *operator) refuseCron(ctx context.Context, a token.Account) error {
 	case described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
 		return nil
 	}
-	running, err := o.inspect(ctx, workflows.ID(a), "")
+	running, err := o.describe(ctx, workflows.ID(a), "")
 	if err != nil || running.Cron == "" {
 		return err
 	}

@@ -75,7 +75,7 @@ func (o *operator) start(ctx context.Context, a token.Account, cron string) erro
 	if err != nil {
 		return err
 	}
-	running, err := o.inspect(ctx, workflows.ID(a), "")
+	running, err := o.describe(ctx, workflows.ID(a), "")
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (o *operator) startCron(ctx context.Context, a token.Account, cron string) 
 	if !errors.As(err, &already) {
 		return err == nil, err
 	}
-	running, err := o.inspect(ctx, options.ID, already.RunId)
+	running, err := o.describe(ctx, options.ID, already.RunId)
 	if err != nil {
 		return false, err
 	}
@@ -137,7 +137,7 @@ type conflict struct{ error }
 
 // differs says why a running workflow is not the cron that was asked for; nil
 // where it is.
-func differs(running chain, a token.Account, cron string) error {
+func differs(running workflows.State, a token.Account, cron string) error {
 	cancel := shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID)
 	kept, err := running.Input.Check()
 	switch {
@@ -153,9 +153,9 @@ func differs(running chain, a token.Account, cron string) error {
 	return nil
 }
 
-// since is when the first run of a chain was started; before the present run,
+// since is when the first run of a workflows.State was started; before the present run,
 // where Temporal's retention has taken the first one.
-func (o *operator) since(ctx context.Context, c chain) string {
+func (o *operator) since(ctx context.Context, c workflows.State) string {
 	now := time.Now()
 	first, err := o.temporal.DescribeWorkflowExecution(ctx, c.WorkflowID, c.FirstRunID)
 	if err != nil {
@@ -164,8 +164,8 @@ func (o *operator) since(ctx context.Context, c chain) string {
 	return when(first.GetWorkflowExecutionInfo().GetStartTime().AsTime(), now)
 }
 
-// nextOf tells when a chain runs next.
-func nextOf(c chain, now time.Time) string {
+// nextOf tells when a workflows.State runs next.
+func nextOf(c workflows.State, now time.Time) string {
 	if c.Working.IsZero() {
 		return when(c.Due, now)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
 )
 
 func newStatus(environ map[string]string) *cobra.Command {
@@ -68,22 +69,22 @@ func (s selection) takes(r row) bool { return s.provider == "" || s.provider == 
 
 // row is one account in the answer of status, and what --output json prints.
 type row struct {
-	Account           string            `json:"account"`
-	Provider          string            `json:"provider"`
-	Health            Health            `json:"health"`
-	Generation        *token.Generation `json:"generation,omitempty"` // of the last run that succeeded
-	AccessTokenExpiry time.Time         `json:"accessTokenExpiry,omitzero"`
-	LastOutcome       string            `json:"lastOutcome,omitempty"`
-	LastRun           time.Time         `json:"lastRun,omitzero"` // when it ended
-	LastFailure       *failure          `json:"lastFailure,omitempty"`
-	NextRun           time.Time         `json:"nextRun,omitzero"`
-	Cron              string            `json:"cron,omitempty"`
-	WorkflowID        string            `json:"workflowId"`
-	ScheduleID        string            `json:"scheduleId,omitempty"`
+	Account           string             `json:"account"`
+	Provider          string             `json:"provider"`
+	Health            Health             `json:"health"`
+	Generation        *token.Generation  `json:"generation,omitempty"` // of the last run that succeeded
+	AccessTokenExpiry time.Time          `json:"accessTokenExpiry,omitzero"`
+	LastOutcome       string             `json:"lastOutcome,omitempty"`
+	LastRun           time.Time          `json:"lastRun,omitzero"` // when it ended
+	LastFailure       *workflows.Failure `json:"lastFailure,omitempty"`
+	NextRun           time.Time          `json:"nextRun,omitzero"`
+	Cron              string             `json:"cron,omitempty"`
+	WorkflowID        string             `json:"workflowId"`
+	ScheduleID        string             `json:"scheduleId,omitempty"`
 }
 
 // rowFrom tells a chain's account.
-func rowFrom(c chain, attribute string, now time.Time) row {
+func rowFrom(c workflows.State, attribute string, now time.Time) row {
 	r := row{
 		Health:      judge(c, attribute, false, now),
 		LastRun:     c.Last.At,

@@ -1,4 +1,4 @@
-package main
+package workflows_test
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ import (
 	"tokenkeeper/workflows"
 )
 
-func TestEndingFrom(t *testing.T) {
+func TestRunResultFrom(t *testing.T) {
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	result := &workflows.Result{Account: "will", Provider: "fitbit", Generation: 7}
 	payloads, err := converter.GetDefaultDataConverter().ToPayloads(result)
@@ -35,7 +35,7 @@ func TestEndingFrom(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		event *historypb.HistoryEvent
-		want  ending
+		want  workflows.RunResult
 	}{
 		"completed": {
 			&historypb.HistoryEvent{
@@ -43,31 +43,31 @@ func TestEndingFrom(t *testing.T) {
 				Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
 					WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{Result: payloads},
 				},
-			}, ending{At: at, Result: result},
+			}, workflows.RunResult{At: at, Result: result},
 		},
-		"failed":                {failedWith(ours), ending{At: at, Failure: &failure{"MissingSecret", "secret is missing"}}},
-		"failed by an activity": {failedWith(ofActivity), ending{At: at, Failure: &failure{"MissingSecret", "secret is missing"}}},
+		"failed":                {failedWith(ours), workflows.RunResult{At: at, Failure: &workflows.Failure{"MissingSecret", "secret is missing"}}},
+		"failed by an activity": {failedWith(ofActivity), workflows.RunResult{At: at, Failure: &workflows.Failure{"MissingSecret", "secret is missing"}}},
 		"failed without a type": {
 			failedWith(&failurepb.Failure{Message: "odd"}),
-			ending{At: at, Failure: &failure{workflows.Unexplained, "odd"}},
+			workflows.RunResult{At: at, Failure: &workflows.Failure{workflows.Unexplained, "odd"}},
 		},
 		"timed out": {
 			&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT},
-			ending{At: at, Failure: &failure{"TimedOut", "the run went over a time limit; start it without any, for a run may hold a pair"}},
+			workflows.RunResult{At: at, Failure: &workflows.Failure{"TimedOut", "the run went over a time limit; start it without any, for a run may hold a pair"}},
 		},
 		"cancelled": {
 			&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED},
-			ending{At: at, Failure: &failure{"Cancelled", "somebody cancelled the run, and no cron goes on after it"}},
+			workflows.RunResult{At: at, Failure: &workflows.Failure{"Cancelled", "the run was cancelled, and no cron goes on after it"}},
 		},
 		"terminated": {
 			&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED},
-			ending{At: at, Failure: &failure{"Terminated", "somebody terminated the run, and no cron goes on after it"}},
+			workflows.RunResult{At: at, Failure: &workflows.Failure{"Terminated", "the run was terminated, and no cron goes on after it"}},
 		},
-		"still at work": {&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED}, ending{}},
+		"still at work": {&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED}, workflows.RunResult{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.event.EventTime = timestamppb.New(at)
-			require.Equal(t, tc.want, endingFrom(tc.event))
+			require.Equal(t, tc.want, workflows.RunResultFrom(tc.event))
 		})
 	}
 }
