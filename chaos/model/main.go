@@ -1,5 +1,5 @@
 // The command model visits every state that the protocol can reach, with all of
-// its protections and with each of them taken out, and says what it found. See
+// its protections and with each of them taken out, and prints what it found. See
 // package protocol for what is in the model and what bounds it.
 //
 //	go run ./chaos/model
@@ -32,20 +32,20 @@ func main() {
 
 func run(file string) error {
 	found := withoutEach()
-	said, err := tell(found)
-	fmt.Print(said)
+	text, err := counterExamples(found)
+	fmt.Print(text)
 	if err != nil {
 		return err
 	}
-	said, err = visitAll()
-	fmt.Print(said)
+	text, err = visitAll()
+	fmt.Print(text)
 	if err != nil || file == "" {
 		return err
 	}
 	return os.WriteFile(file, []byte(page(found)), 0o644)
 }
 
-// without is what the model does when it lacks a protection.
+// without is what the model breaks when it lacks a protection.
 type without struct {
 	protocol.Protection
 	protocol.Report
@@ -59,8 +59,9 @@ func withoutEach() []without {
 	return found
 }
 
-// tell tells every counter-example; it is an error not to have one.
-func tell(found []without) (string, error) {
+// counterExamples describes what each removal breaks; it is an error for one to
+// break nothing.
+func counterExamples(found []without) (string, error) {
 	var out strings.Builder
 	for _, f := range found {
 		if f.Kept() {
@@ -79,7 +80,7 @@ func visitAll() (string, error) {
 	reports := make([]protocol.Report, len(replays))
 	var all sync.WaitGroup
 	for i, replay := range replays {
-		all.Go(func() { reports[i] = protocol.Model{Protections: protocol.All(), Replay: replay}.Explore() })
+		all.Go(func() { reports[i] = protocol.Model{Protections: protocol.All, Replay: replay}.Explore() })
 	}
 	all.Wait()
 	var out strings.Builder

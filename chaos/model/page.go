@@ -18,23 +18,23 @@ away, and the replay window over, at any moment. In none of them is a promise br
 - The next run that nothing disturbs leaves the token in force on top in the vault, or asks for consent, which it does
   only for a lost one. Undisturbed work always comes to an end.
 - A run that ends, other than by termination, leaves no pair outside the vault.
-- When all is done, the newest tokens are on top in the vault, unless a writer was killed before its last look; and no
+- When all is done, the newest tokens are on top in the vault, unless a writer was killed before its recheck; and no
   older token is written over a newer one that was there to be seen.
-- No spent token is presented when what came of it was there to be found; a provider that watches for reuse would revoke
-  the grant. No person is asked for consent when the token in force was there to be found.
+- No spent token is presented when its successor was there to be found; a provider that watches for reuse would revoke
+  the grant. No run asks for consent when the token in force was there to be found.
 
 ` + "`make model`" + ` shows it again and says how many states there are. It also takes out one protection after the other, and each
-time finds the shortest way to a broken promise, which is what this page tells. Numbers are generations; the account
-begins with a refresh token 0 that a person has just stored.
+time finds the shortest way to a broken promise, which this page lists. Numbers are generations; the account
+begins with a refresh token 0 that was just stored.
 
-Under three of the rules stands what is accepted: there the product does less than the model. To make that matter takes a
-write that reaches the vault when a later run has already spent what it writes. A writer looks first and is given up within
+Three of the rules say what is accepted: there the product does less than the model. To make that matter takes a
+write that reaches the vault when a later run has already spent what it writes. A writer reads first and is given up within
 a minute of that, so that only a request that was on the wire or a frozen process comes later, or a second run of the
 account has to come within that minute. The next run then presents a spent token, is refused, and finds the newest. It
 costs the grant only at a provider that revokes it at the sight of a spent token ([reliability.md](reliability.md)).
 `
 
-// page tells the counter-examples in Markdown.
+// page is the counter-examples in Markdown.
 func page(found []without) string {
 	var out strings.Builder
 	out.WriteString(intro)
