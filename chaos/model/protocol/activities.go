@@ -108,7 +108,7 @@ func (v move) deliver() {
 	}
 	switch {
 	case v.who == late && v.has(confirmedCompletion) && v.has(escrow):
-		v.goTo(v.storeBegins(), "learns that Temporal no longer waits for pair %d", a.Pair)
+		v.goTo(v.order().first, "learns that Temporal no longer waits for pair %d", a.Pair)
 		return
 	case v.who == late:
 		v.then("is not acknowledged, and drops pair %d", a.Pair, v.leave)
@@ -129,7 +129,7 @@ func (v move) deliver() {
 			})
 		}
 		if v.has(escrow) {
-			v.goTo(v.storeBegins(), "gets no acknowledgement of pair %d", a.Pair)
+			v.goTo(v.order().first, "gets no acknowledgement of pair %d", a.Pair)
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (v move) searchHistories() {
 		found := v.s.Issued.newest()
 		v.then("finds pair %d in a history", found, func(n *State) {
 			b := n.at(v.who)
-			b.At, b.Token, b.Pair, b.Known = v.storeBegins(), none, found, false
+			b.At, b.Token, b.Pair, b.Known = v.order().first, none, found, false
 		})
 		return
 	}

@@ -24,10 +24,7 @@
 //     product's time-outs exclude. Histories are kept for ever.
 package protocol
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Replay says how long a provider repeats its answer to a spent refresh token.
 type Replay uint8
@@ -178,7 +175,7 @@ func (s Step) String() string {
 	name := [...]string{idle: "", load: "LoadSecrets", searchBefore: "RecoverGrant", call: "CallFitbit", searchAfter: "RecoverGrant", store: "StoreSecrets"}[s.activity]
 	switch s.who {
 	case world:
-		return strings.TrimSuffix(words, ".")
+		return words
 	case late:
 		return "The given-up attempt of " + name + " " + words
 	}

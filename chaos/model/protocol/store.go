@@ -9,7 +9,7 @@ import (
 
 // store mirrors Vault.Store, for StoreSecrets, RecoverGrant and the escrow.
 func (v move) store() {
-	a := v.self()
+	a, next := v.self(), v.order()
 	v.refuse(a)
 	switch a.At {
 	case readRefresh:
@@ -19,12 +19,12 @@ func (v move) store() {
 				n.at(v.who).At, n.at(v.who).Known = writeRefresh, held > a.Pair
 			})
 		case vault.Skip:
-			v.wrote("sees refresh token %d in the vault", a.Pair, v.afterRefresh(), nothing)
+			v.wrote("sees refresh token %d in the vault", a.Pair, next.afterRefresh, nothing)
 		default:
-			v.wrote("sees something newer than refresh token %d in the vault", a.Pair, v.afterWrites(), nothing)
+			v.wrote("sees something newer than refresh token %d in the vault", a.Pair, next.atEnd, nothing)
 		}
 	case writeRefresh:
-		v.wrote("writes refresh token %d", a.Pair, v.afterRefresh(), func(n *State) {
+		v.wrote("writes refresh token %d", a.Pair, next.afterRefresh, func(n *State) {
 			n.Refresh.write(a.Pair)
 			if !v.has(keptIntent) {
 				n.Intents &^= 1 << a.Pair
@@ -38,10 +38,10 @@ func (v move) store() {
 		if v.fenceAccess(v.s.Access.Current, a.Pair) == vault.Write {
 			v.goTo(writeAccess, "sees that access token %d is to be written", a.Pair)
 		} else {
-			v.wrote("sees that access token %d is not to be written", a.Pair, v.afterAccess(), nothing)
+			v.wrote("sees that access token %d is not to be written", a.Pair, next.afterAccess, nothing)
 		}
 	case writeAccess:
-		v.wrote("writes access token %d", a.Pair, v.afterAccess(), func(n *State) { n.Access.write(a.Pair) })
+		v.wrote("writes access token %d", a.Pair, next.afterAccess, func(n *State) { n.Access.write(a.Pair) })
 	default:
 		v.promoteNewest(a)
 	}
@@ -52,7 +52,7 @@ func (v move) store() {
 func (v move) refuse(a Attempt) {
 	next := complete
 	if v.who == late {
-		next = v.storeBegins() // Temporal has said that it does not wait
+		next = v.order().first // Temporal has said that it does not wait
 	}
 	if !v.faults() || a.For != call || a.At == next {
 		return
@@ -96,34 +96,18 @@ func provenance(t Token) token.Provenance {
 	return p
 }
 
-// The order of a store: refresh token, access token, recheck.
+// order is where a store begins, and what follows on each token and at the end.
+type order struct{ first, afterRefresh, afterAccess, atEnd Place }
 
-func (m Model) storeBegins() Place {
-	if m.has(refreshTokenFirst) {
-		return readRefresh
-	}
-	return readAccess
-}
-
-func (m Model) afterRefresh() Place {
-	if m.has(refreshTokenFirst) {
-		return readAccess
-	}
-	return m.afterWrites()
-}
-
-func (m Model) afterAccess() Place {
-	if m.has(refreshTokenFirst) {
-		return m.afterWrites()
-	}
-	return readRefresh
-}
-
-func (m Model) afterWrites() Place {
+func (m Model) order() order {
+	end := nowhere
 	if m.has(recheckAfterWrites) {
-		return recheck
+		end = recheck
 	}
-	return nowhere
+	if m.has(refreshTokenFirst) {
+		return order{readRefresh, readAccess, end, end}
+	}
+	return order{readAccess, end, readRefresh, end}
 }
 
 // wrote is a step of a store that goes on at a place, or ends.

@@ -35,25 +35,22 @@ func (v move) abandon() {
 	if !v.faults() || r.Phase == idle || goesOn && v.s.Late.At != nowhere {
 		return
 	}
-	giveUp := func(n *State) {
+	terminate := func(n *State) {
 		if goesOn {
 			n.Late = a
 		}
+		v.end(n, unfinished)
 	}
 	if goesOn { // otherwise it is as good as killed
 		v.then("is given up at its time-out, and goes on", none, func(n *State) {
-			giveUp(n)
+			n.Late = a
 			v.leave(n)
 		})
 	}
-	v.then("is terminated", none, func(n *State) {
-		giveUp(n)
-		v.end(n, unfinished)
-	})
+	v.then("is terminated", none, terminate)
 	if r.Phase == store && !v.has(disconnectedStore) {
 		v.then("is cancelled", none, func(n *State) {
-			giveUp(n)
-			v.end(n, unfinished)
+			terminate(n)
 			n.mustHold(r.Pair)
 		})
 	}
@@ -84,7 +81,7 @@ func (m Model) attempt(r Run) Attempt {
 			a.At = checkEscrow
 		}
 	case store:
-		a.At, a.Pair = m.storeBegins(), r.Pair
+		a.At, a.Pair = m.order().first, r.Pair
 	}
 	return a
 }
@@ -111,10 +108,8 @@ func (v move) end(n *State, e Ending) {
 	}
 }
 
-// kill ends the process that an attempt is in. An attempt that has not sent
-// anything or not written what it was about to write might as well have met a
-// network that lost its request, and one that has got its answer a network that
-// lost that.
+// kill ends the process that an attempt is in. It also stands for a network that
+// loses a request, a write or an answer.
 func (v move) kill() {
 	if !v.faults() {
 		return
@@ -142,9 +137,9 @@ func (v move) surroundings() {
 	}
 	shut := func(n *State) { n.Window = false }
 	if v.Replay == Brief {
-		v.then("The replay window ends.", none, shut)
+		v.then("The replay window ends", none, shut)
 	}
 	if v.s.Access.Current == v.s.Live {
-		v.then("An app uses access token %d, which ends the replay.", v.s.Live, shut)
+		v.then("An app uses access token %d, which ends the replay", v.s.Live, shut)
 	}
 }
