@@ -55,7 +55,7 @@ func TestTenRefreshesAtHydraLoseNothingThoughOneAnswerIsLost(t *testing.T) {
 	}
 }
 
-func TestAnswerOfHydraLostWithoutGraceIsToldOnceAndHealsAfterAConsent(t *testing.T) {
+func TestAnswerOfHydraLostWithoutGraceIsAlertedOnceAndHealsAfterAConsent(t *testing.T) {
 	h := newHydraSystem(t, provider.AuthBody, 0)
 	a := h.consent()
 	refreshToken := h.Vault.Versions(a.secret("RefreshToken"))[0].Value
@@ -63,7 +63,7 @@ func TestAnswerOfHydraLostWithoutGraceIsToldOnceAndHealsAfterAConsent(t *testing
 	h.edge.loseNext()
 	run := a.refresh(everyFewSeconds)
 
-	require.Contains(t, run.failure().Message(), "spent by a call whose answer was lost")
+	require.Contains(t, run.failure().Message, "spent by a call whose answer was lost")
 	lost, refused := h.edge.passages()[0], h.edge.passages()[1]
 	require.Equal(t, 200, lost.status)
 	require.Equal(t, 400, refused.status)

@@ -1,14 +1,12 @@
 package main_test
 
 import (
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
@@ -16,15 +14,13 @@ import (
 )
 
 func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	a := s.consent()
 	leaving := s.work()
 	run := a.refreshHeld()
-	require.NoError(t, leaving.Signal(syscall.SIGTERM))
-	s.eventually("the worker is stopping", func() bool { return strings.Contains(leaving.Output(), "stopping; calls in flight finish first") })
+	s.sigterm(leaving)
 	a.release()
-	<-leaving.Ended()
-	require.Zero(t, leaving.ExitCode())
+	s.ends(leaving, 0)
 	s.work()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
@@ -33,11 +29,10 @@ func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
 	a.nothingLost(1)
 }
 
-func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T) {
+func TestF19WorkerThatIsToldToStopKeepsItsPairUntilItIsStored(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
-	temporal := s.linkTo(s.Temporal.Address())
-	leaving := s.work("TEMPORAL_ADDRESS="+temporal.address(), "TOKENKEEPER_STOP_TIMEOUT=30s")
+	temporal, leaving := s.workBehindLink("TOKENKEEPER_STOP_TIMEOUT=30s")
 	run := a.refreshHeld()
 	temporal.cut()
 	s.Vault.Stop()
@@ -52,8 +47,7 @@ func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T)
 	default:
 	}
 	require.NoError(t, s.Vault.Resume())
-	<-leaving.Ended()
-	require.Zero(t, leaving.ExitCode())
+	s.ends(leaving, 0)
 	a.nothingLost(1)
 	s.work()
 
@@ -70,14 +64,11 @@ func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) 
 			a := s.consent()
 			leaving := s.work()
 			s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: slow, Name: a.secret("RefreshToken"), Times: 1, DelayBefore: 5 * time.Second})
-			before := s.Vault.Counts().ByName[strings.ToLower(a.secret("RefreshToken"))][slow]
+			before := s.vaultCalls(a.secret("RefreshToken"), slow)
 			run := a.refresh()
-			s.eventually("the vault is slow", func() bool {
-				return s.Vault.Counts().ByName[strings.ToLower(a.secret("RefreshToken"))][slow] > before
-			})
+			s.eventually("the vault is slow", func() bool { return s.vaultCalls(a.secret("RefreshToken"), slow) > before })
 			require.NoError(t, leaving.Signal(syscall.SIGTERM))
-			<-leaving.Ended()
-			require.Zero(t, leaving.ExitCode())
+			s.ends(leaving, 0)
 			require.Equal(t, []int{1}, run.attempts(activity))
 			s.work()
 

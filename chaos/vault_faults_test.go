@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
@@ -89,7 +88,7 @@ func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
 }
 
 func TestF11PairOutlivesAVaultThatIsDownAndTheWorkerThatGotThePair(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	a := s.consent()
 	doomed := s.work()
 	run := a.refreshHeld()
@@ -136,12 +135,12 @@ func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T)
 			s := newSystem(t, testenv.Options{})
 			a := s.consent()
 			s.work()
-			secret := testenv.SecretName(a.name, "RefreshToken")
+			secret := a.secret("RefreshToken")
 			c.spoil(a, secret)
 			failure := a.refresh().failure()
-			require.Equal(t, c.fails, failure.Type())
-			require.Contains(t, failure.Message(), secret)
-			require.Contains(t, failure.Message(), c.says)
+			require.Equal(t, c.fails, failure.Type)
+			require.Contains(t, failure.Message, secret)
+			require.Contains(t, failure.Message, c.says)
 			require.Zero(t, a.calls())
 			c.mend(a, secret)
 
@@ -156,15 +155,15 @@ func TestF12NameReusedForSomethingElseFailsTheRunBeforeAnythingIsSpent(t *testin
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
-	secret := testenv.SecretName(a.name, "RefreshToken")
+	secret := a.secret("RefreshToken")
 	consented := s.Held(a.name)
 	_, err := s.Vault.Put(secret, "the password of the coffee machine")
 	require.NoError(t, err)
 	failure := a.refresh().failure()
-	require.Equal(t, activities.MalformedSecret, failure.Type())
-	require.Contains(t, failure.Message(), secret)
-	require.Contains(t, failure.Message(), "store the refresh token from the provider's consent in it")
-	require.NotContains(t, failure.Message(), "coffee")
+	require.Equal(t, activities.MalformedSecret, failure.Type)
+	require.Contains(t, failure.Message, secret)
+	require.Contains(t, failure.Message, "store the refresh token from the provider's consent in it")
+	require.NotContains(t, failure.Message, "coffee")
 	require.Zero(t, a.calls())
 	_, err = s.Vault.Put(secret, consented)
 	require.NoError(t, err)
@@ -180,8 +179,8 @@ func TestF12SecretsDeletedWhileThePairIsOnItsWayAreRecovered(t *testing.T) {
 	s.work()
 	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
 	run := a.refreshHeld()
-	require.NoError(t, s.Vault.Delete(testenv.SecretName(a.name, "RefreshToken")))
-	require.NoError(t, s.Vault.Delete(testenv.SecretName(a.name, "AccessToken")))
+	require.NoError(t, s.Vault.Delete(a.secret("RefreshToken")))
+	require.NoError(t, s.Vault.Delete(a.secret("AccessToken")))
 	a.release()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
@@ -195,12 +194,12 @@ func TestF12SecretDisabledWhileThePairIsOnItsWayKeepsThePair(t *testing.T) {
 	s.work()
 	run := a.refreshHeld()
 	spent := a.refreshVersions()[0].ID
-	require.NoError(t, s.Vault.SetEnabled(testenv.SecretName(a.name, "RefreshToken"), spent, false))
+	require.NoError(t, s.Vault.SetEnabled(a.secret("RefreshToken"), spent, false))
 	a.release()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
 	require.Equal(t, 1, a.calls())
-	require.NoError(t, s.Vault.SetEnabled(testenv.SecretName(a.name, "RefreshToken"), spent, true))
+	require.NoError(t, s.Vault.SetEnabled(a.secret("RefreshToken"), spent, true))
 	a.nothingLost(1)
 }
 
@@ -209,7 +208,7 @@ func TestF12NameReusedForANewConsentOutranksThePairOnItsWay(t *testing.T) {
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
-	secret := testenv.SecretName(a.name, "RefreshToken")
+	secret := a.secret("RefreshToken")
 	require.NoError(t, s.Vault.Delete(secret))
 	s.az("DELETE", "/deletedsecrets/"+secret)
 	consented := a.consentAgain()
