@@ -23,7 +23,7 @@ func readAccounts(file, provider string) ([]token.Account, error) {
 
 // parseAccounts reads one account per line: its name and, where it is not the
 // given one, its provider. From # on a line is a comment. The error names every
-// line with a mistake.
+// readLine with a mistake.
 func parseAccounts(file string, r io.Reader, provider string) ([]token.Account, error) {
 	var accounts []token.Account
 	var mistakes []error

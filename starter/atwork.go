@@ -10,9 +10,9 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// refuseAtWork ends with an error where a run of the account is at work. The
+// refuseWhileRunning ends with an error where a run of the account is at work. The
 // vault's fence would keep a recovery beside it harmless, but not its answer true.
-func (o *operator) refuseAtWork(ctx context.Context, a token.Account, from []string) error {
+func (o *temporalApp) refuseWhileRunning(ctx context.Context, a token.Account, from []string) error {
 	atWork := func(workflowID, runID string) error {
 		return fmt.Errorf("run %s of workflow %s is at work, and may hold what is missed; nothing was looked for; wait for its end and try again if it fails", runID, workflowID)
 	}
@@ -48,8 +48,8 @@ func (o *operator) refuseAtWork(ctx context.Context, a token.Account, from []str
 	return nil
 }
 
-// keeps reports whether a workflow or a Schedule keeps the account alive.
-func (o *operator) keeps(ctx context.Context, a token.Account) (bool, error) {
+// isKept reports whether a workflow or a Schedule keeps the account alive.
+func (o *temporalApp) isKept(ctx context.Context, a token.Account) (bool, error) {
 	described, err := o.temporal.DescribeWorkflowExecution(ctx, workflows.ID(a), "")
 	if err == nil && described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return true, nil

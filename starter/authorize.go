@@ -210,7 +210,7 @@ func (c *custodian) paste(ctx context.Context, p vault.Location, client token.Cl
 	c.say("Open this address in a browser and consent at %s for %s:\n\n  %s\n", p.Provider.Title, p.Account, address)
 	c.say("The browser then goes to %s, which need not load.", attempt.RedirectURI)
 	for {
-		text, err := c.keyboard.line(ctx, "Paste the whole address that it shows: ")
+		text, err := c.prompter.readLine(ctx, "Paste the whole address that it shows: ")
 		switch {
 		case ctx.Err() != nil:
 			c.say("\nInterrupted before the consent. Nothing was stored.")

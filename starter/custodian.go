@@ -25,7 +25,7 @@ type custodian struct {
 	vaultURL  string
 	providers provider.Table
 	client    *provider.Client
-	keyboard  *keyboard
+	prompter  *prompter
 	printer
 	// next tells what a person does after a consent was stored.
 	next func(context.Context, token.Account)
@@ -53,7 +53,7 @@ func atVault(cmd *cobra.Command, environ map[string]string, do func(context.Cont
 			Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring,
 			PendingStore: consent.PendingStore{Dir: filepath.Join(state, "consents", folderOf(cfg.Vault.URL)), Keyring: keyring},
 		},
-		vaultURL: cfg.Vault.URL, providers: providers, client: provider.NewClient(nil), keyboard: newKeyboard(cmd),
+		vaultURL: cfg.Vault.URL, providers: providers, client: provider.NewClient(nil), prompter: newPrompter(cmd),
 		printer: printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()},
 	}
 	c.next = func(ctx context.Context, a token.Account) { c.tellNext(ctx, cmd, environ, a) }
@@ -71,16 +71,16 @@ func folderOf(vaultURL string) string {
 }
 
 // tellNext says what comes after a consent, which depends on whether somebody
-// keeps the account alive already. That Temporal is away is no failure.
+// isKept the account alive already. That Temporal is away is no failure.
 func (c *custodian) tellNext(ctx context.Context, cmd *cobra.Command, environ map[string]string, a token.Account) {
 	start := shell(append([]string{"starter", "start"}, flagsFor(a)...)...)
 	refresh := shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...)
 	kept := false
-	err := atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+	err := withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		var err error
-		kept, err = o.keeps(ctx, a)
+		kept, err = o.isKept(ctx, a)
 		return err
 	})
 	switch {

@@ -42,17 +42,17 @@ func findingInWords(a token.Account, r workflows.Result, retention time.Duration
 	}, "\n")
 }
 
-// recoveryVerdict is what a recovery ends the command with: an error where it
+// recoveryError is what a recovery ends the command with: an error where it
 // takes a person to go on.
-func recoveryVerdict(r workflows.Result) error {
+func recoveryError(r workflows.Result) error {
 	if r.Outcome != workflows.Unchanged {
 		return nil
 	}
-	return needsPerson{fmt.Sprintf("nothing newer than generation %d of %s/%s was found", r.Generation, r.Provider, r.Account)}
+	return needsAttention{fmt.Sprintf("nothing newer than generation %d of %s/%s was found", r.Generation, r.Provider, r.Account)}
 }
 
 // retention is how long the namespace keeps the history of a run that has ended.
-func (o *operator) retention(ctx context.Context) (time.Duration, error) {
+func (o *temporalApp) retention(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	described, err := o.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: o.namespace})

@@ -39,7 +39,7 @@ for the consent are those of authorize.`,
 		if err != nil {
 			return err
 		}
-		at := func(do func(context.Context, *operator) error) error { return atTemporal(cmd, environ, do) }
+		at := func(do func(context.Context, *temporalApp) error) error { return withTemporal(cmd, environ, do) }
 		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
 			return c.migrate(ctx, account, how, at)
 		})
@@ -48,23 +48,23 @@ for the consent are those of authorize.`,
 }
 
 // migrate moves an account. at acts at Temporal.
-func (c *custodian) migrate(ctx context.Context, from token.Account, how asking, at func(func(context.Context, *operator) error) error) error {
+func (c *custodian) migrate(ctx context.Context, from token.Account, how asking, at func(func(context.Context, *temporalApp) error) error) error {
 	p, err := c.successorOf(from)
 	if err != nil {
 		return usageError{err}
 	}
 	// Whether Temporal answers is to be known before the person is asked.
-	err = at(func(ctx context.Context, o *operator) error {
+	err = at(func(ctx context.Context, o *temporalApp) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		_, err := o.keeps(ctx, from)
+		_, err := o.isKept(ctx, from)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	end := func() error {
-		return at(func(ctx context.Context, o *operator) error {
+		return at(func(ctx context.Context, o *temporalApp) error {
 			stopped, err := o.stopKeeping(ctx, from)
 			if err == nil {
 				o.say("%s", stoppedInWords(from, stopped))
@@ -91,7 +91,7 @@ func (c *custodian) migrate(ctx context.Context, from token.Account, how asking,
 	if err != nil {
 		return err
 	}
-	if err := at(func(ctx context.Context, o *operator) error { return o.start(ctx, p.Account, "") }); err != nil {
+	if err := at(func(ctx context.Context, o *temporalApp) error { return o.start(ctx, p.Account, "") }); err != nil {
 		c.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", shell(append([]string{"starter", "migrate"}, flagsFor(from)...)...))
 		return err
 	}

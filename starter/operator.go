@@ -24,8 +24,8 @@ const (
 	callTimeout = 30 * time.Second
 )
 
-// operator carries out commands at one Temporal namespace.
-type operator struct {
+// temporalApp carries out commands at one Temporal namespace.
+type temporalApp struct {
 	temporal  client.Client
 	providers provider.Table
 	namespace string
@@ -33,23 +33,23 @@ type operator struct {
 	printer
 }
 
-// atTemporal connects, acts and turns Temporal's errors into words for people.
-func atTemporal(cmd *cobra.Command, environ map[string]string, do func(context.Context, *operator) error) error {
+// withTemporal connects, acts and turns Temporal's errors into words for people.
+func withTemporal(cmd *cobra.Command, environ map[string]string, do func(context.Context, *temporalApp) error) error {
 	cfg, err := config.LoadStarter(environ)
 	providers, providersErr := provider.Load(cfg.ProvidersFile)
 	if err := errors.Join(err, providersErr); err != nil {
 		return err
 	}
 	cfg.Temporal.Logger = log.NewStructuredLogger(slog.New(slog.DiscardHandler))
-	at := place{address: cfg.Temporal.HostPort, namespace: cfg.Temporal.Namespace}
+	at := server{address: cfg.Temporal.HostPort, namespace: cfg.Temporal.Namespace}
 	dialing, stop := context.WithTimeout(cmd.Context(), dialTimeout)
 	defer stop()
 	c, err := client.DialContext(dialing, cfg.Temporal)
 	if err != nil {
-		return at.explain(err)
+		return at.describeError(err)
 	}
 	defer c.Close()
-	return at.explain(do(cmd.Context(), &operator{
+	return at.describeError(do(cmd.Context(), &temporalApp{
 		temporal:  c,
 		providers: providers,
 		namespace: cfg.Temporal.Namespace,
@@ -63,7 +63,7 @@ func atTemporal(cmd *cobra.Command, environ map[string]string, do func(context.C
 
 // options are those of every workflow that keeps an account alive. There are no
 // timeouts among them: a run that holds a pair keeps it until it is stored.
-func (o *operator) options(a token.Account) client.StartWorkflowOptions {
+func (o *temporalApp) options(a token.Account) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{ID: workflows.ID(a), TaskQueue: o.taskQueue, StaticSummary: o.summary(a)}
 }
 
@@ -81,10 +81,10 @@ func inputFor(a token.Account) workflows.Input {
 }
 
 // summary is what the Web UI shows beside the workflow's id.
-func (o *operator) summary(a token.Account) string { return "Keeps the " + o.tokensOf(a) + " alive" }
+func (o *temporalApp) summary(a token.Account) string { return "Keeps the " + o.tokensOf(a) + " alive" }
 
 // tokensOf names an account's tokens to a person.
-func (o *operator) tokensOf(a token.Account) string {
+func (o *temporalApp) tokensOf(a token.Account) string {
 	title := a.Provider // of a provider that only the worker knows
 	if known, err := o.providers.Lookup(a.Provider); err == nil {
 		title = known.Title
@@ -97,7 +97,7 @@ func (o *operator) tokensOf(a token.Account) string {
 
 // warnOfIdleQueue tells a person where nobody will do the work. Temporal
 // remembers a worker for some minutes after it has gone.
-func (o *operator) warnOfIdleQueue(ctx context.Context) {
+func (o *temporalApp) warnOfIdleQueue(ctx context.Context) {
 	described, err := o.temporal.DescribeTaskQueue(ctx, o.taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	if err == nil && len(described.GetPollers()) == 0 {
 		o.warn("no worker listens on task queue %q; start one with: go run ./worker", o.taskQueue)

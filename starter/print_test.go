@@ -24,7 +24,7 @@ func TestShellReadsBackWhatWasQuoted(t *testing.T) {
 
 func TestShellQuotesOnlyWhereItMust(t *testing.T) {
 	require.Equal(t, `temporal workflow start --type RefreshTokens --task-queue token-refresh --workflow-id fitbit-token-refresh --cron '0 */6 * * *' --input '{}'`,
-		(&operator{taskQueue: "token-refresh"}).cliStart(token.Account{Provider: "fitbit", Name: "default"}, sixHourly))
+		(&temporalApp{taskQueue: "token-refresh"}).cliStart(token.Account{Provider: "fitbit", Name: "default"}, sixHourly))
 }
 
 func TestTimesAreToldToPeople(t *testing.T) {

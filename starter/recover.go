@@ -66,9 +66,9 @@ where nothing newer is found than a token that a run was about to spend.`,
 		if err := checkOutput(*output, "text"); err != nil {
 			return err
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+		return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error {
 			if *output == "json" {
-				o.forMachines()
+				o.jsonOutput()
 			}
 			answer, err := o.recover(ctx, account, from)
 			if *output == "json" && answer.RunID != "" {
@@ -81,7 +81,7 @@ where nothing newer is found than a token that a run was about to spend.`,
 }
 
 // recover has a recovery done, waits for it and tells what it came to.
-func (o *operator) recover(ctx context.Context, a token.Account, from []string) (recovered, error) {
+func (o *temporalApp) recover(ctx context.Context, a token.Account, from []string) (recovered, error) {
 	answer := recovered{Account: a.Name, Provider: a.Provider, WorkflowID: workflows.RecoveryID(a)}
 	var err error
 	if answer.RunID, err = o.startRecovery(ctx, a, from); err != nil {
@@ -89,7 +89,7 @@ func (o *operator) recover(ctx context.Context, a token.Account, from []string) 
 	}
 	answer.WebUI = o.link("workflows", answer.WorkflowID, answer.RunID)
 	o.say("Looking for lost tokens of %s: run %s of workflow %s. It waits up to half a minute for a call that may be in flight.", a, answer.RunID, answer.WorkflowID)
-	o.fact("Web UI", answer.WebUI)
+	o.field("Web UI", answer.WebUI)
 	o.warnOfIdleQueue(ctx)
 
 	last, err := o.await(ctx, answer.WorkflowID, answer.RunID)
@@ -114,15 +114,15 @@ func (o *operator) recover(ctx context.Context, a token.Account, from []string) 
 		answer.Retention = retention.String()
 	}
 	o.say("%s", findingInWords(a, *last.Result, retention, time.Now()))
-	return answer, recoveryVerdict(*last.Result)
+	return answer, recoveryError(*last.Result)
 }
 
 // startRecovery starts a recovery and returns its run. One that is at work
 // already, and was asked the same, is joined.
-func (o *operator) startRecovery(ctx context.Context, a token.Account, from []string) (runID string, err error) {
+func (o *temporalApp) startRecovery(ctx context.Context, a token.Account, from []string) (runID string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := o.refuseAtWork(ctx, a, from); err != nil {
+	if err := o.refuseWhileRunning(ctx, a, from); err != nil {
 		return "", err
 	}
 	input := inputFor(a)

@@ -49,9 +49,9 @@ it. Where no cron runs, the tokens are refreshed once, and no cron is started.`,
 		if err := checkOutput(*output, "text"); err != nil {
 			return err
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+		return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error {
 			if *output == "json" {
-				o.forMachines()
+				o.jsonOutput()
 			}
 			answer, err := o.refresh(ctx, account, wait)
 			if *output == "json" && answer.RunID != "" {
@@ -64,7 +64,7 @@ it. Where no cron runs, the tokens are refreshed once, and no cron is started.`,
 }
 
 // refresh asks for a run and waits for it where it is to.
-func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (refreshed, error) {
+func (o *temporalApp) refresh(ctx context.Context, a token.Account, wait bool) (refreshed, error) {
 	answer := refreshed{Account: a.Name, Provider: a.Provider}
 	run, asked, err := o.refreshNow(ctx, a)
 	if err != nil {
@@ -74,7 +74,7 @@ func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (ref
 	answer.WebUI = o.link("workflows", run.GetID(), run.GetRunID())
 
 	o.say("Refreshing %s now: run %s of workflow %s.", a, run.GetRunID(), run.GetID())
-	o.fact("Web UI", answer.WebUI)
+	o.field("Web UI", answer.WebUI)
 	if asked.Cron == "" {
 		o.sayWhatKeeps(ctx, a)
 	}
@@ -99,14 +99,14 @@ func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (ref
 	o.say("%s", inWords(*last.Result, time.Now()))
 	if asked.Cron != "" {
 		now := time.Now()
-		o.fact("Next run", when(nextByCron(asked.Cron, now), now))
+		o.field("Next run", when(nextByCron(asked.Cron, now), now))
 	}
 	return answer, nil
 }
 
 // refreshNow signals the workflow, which makes a cron that waits begin at once,
 // or starts one without a cron. Only one of the two happens, whatever else goes on.
-func (o *operator) refreshNow(ctx context.Context, a token.Account) (client.WorkflowRun, workflows.State, error) {
+func (o *temporalApp) refreshNow(ctx context.Context, a token.Account) (client.WorkflowRun, workflows.State, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	options := o.options(a)
@@ -119,7 +119,7 @@ func (o *operator) refreshNow(ctx context.Context, a token.Account) (client.Work
 }
 
 // sayWhatKeeps tells what will refresh an account next that has no cron.
-func (o *operator) sayWhatKeeps(ctx context.Context, a token.Account) {
+func (o *temporalApp) sayWhatKeeps(ctx context.Context, a token.Account) {
 	if scheduled, err := o.hasSchedule(ctx, a); err == nil && scheduled {
 		o.say("This is a single refresh beside the Schedule %s, which goes on.", scheduleID(a))
 		return

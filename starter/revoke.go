@@ -46,7 +46,7 @@ way to be told, it says what the person does there, and exits with 3.`,
 				}
 			}
 			return c.revoke(ctx, p, func() error {
-				return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+				return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error {
 					stopped, err := o.stopKeeping(ctx, account)
 					if err == nil {
 						o.say("%s", stoppedInWords(account, stopped))
@@ -63,7 +63,7 @@ way to be told, it says what the person does there, and exits with 3.`,
 func (c *custodian) confirm(ctx context.Context, p vault.Location) error {
 	name := p.Account.Provider + "/" + p.Account.Name
 	c.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", p.Account, p.Provider.Title)
-	answer, err := c.keyboard.line(ctx, fmt.Sprintf("Write %s to go on: ", name))
+	answer, err := c.prompter.readLine(ctx, fmt.Sprintf("Write %s to go on: ", name))
 	switch {
 	case errors.Is(err, errNoInput):
 		return usageError{errors.New("nobody answered, and nothing was touched; use --yes where nobody is there to ask")}
@@ -118,7 +118,7 @@ func (c *custodian) revoke(ctx context.Context, p vault.Location, stop func() er
 		return fmt.Errorf("left to do: %s; run it again", strings.Join(left, ", "))
 	}
 	if person != "" {
-		return needsPerson{person}
+		return needsAttention{person}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ starts a refresh while one is at work. An account has either a cron or a Schedul
 		if err != nil {
 			return err
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+		return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error {
 			t, err := t.orDefaults(account, o.providers, cmd.Flags().Changed)
 			if err != nil {
 				return usageError{err}
@@ -84,7 +84,7 @@ func (t timing) check() error {
 func scheduleID(a token.Account) string { return workflows.ID(a) + "-schedule" }
 
 // schedule creates an account's Schedule and tells all about it.
-func (o *operator) schedule(ctx context.Context, a token.Account, t timing) error {
+func (o *temporalApp) schedule(ctx context.Context, a token.Account, t timing) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := o.refuseCron(ctx, a); err != nil {
@@ -123,11 +123,11 @@ func (o *operator) schedule(ctx context.Context, a token.Account, t timing) erro
 	} else {
 		o.say("Created the Schedule of %s: %s on task queue %s.", a, scheduleID(a), o.taskQueue)
 	}
-	o.fact("Every", fmt.Sprintf("%s, up to %s later", brief(t.every), brief(t.jitter)))
-	o.fact("Next run", nextOfSchedule(described, time.Now()))
-	o.fact("Web UI", o.link("schedules", scheduleID(a)))
+	o.field("Every", fmt.Sprintf("%s, up to %s later", brief(t.every), brief(t.jitter)))
+	o.field("Next run", nextOfSchedule(described, time.Now()))
+	o.field("Web UI", o.link("schedules", scheduleID(a)))
 	if !exists {
-		o.fact("Same as", o.cliSchedule(a, t))
+		o.field("Same as", o.cliSchedule(a, t))
 	}
 	o.warnOfIdleQueue(ctx)
 	return nil
@@ -148,7 +148,7 @@ func nextOfSchedule(d *client.ScheduleDescription, now time.Time) string {
 }
 
 // refuseCron ends with an error where the account's cron runs.
-func (o *operator) refuseCron(ctx context.Context, a token.Account) error {
+func (o *temporalApp) refuseCron(ctx context.Context, a token.Account) error {
 	described, err := o.temporal.DescribeWorkflowExecution(ctx, workflows.ID(a), "")
 	switch {
 	case gone(err):
@@ -167,16 +167,16 @@ func (o *operator) refuseCron(ctx context.Context, a token.Account) error {
 }
 
 // refuseSchedule ends with a conflict where the account has a Schedule.
-func (o *operator) refuseSchedule(ctx context.Context, a token.Account) error {
+func (o *temporalApp) refuseSchedule(ctx context.Context, a token.Account) error {
 	exists, err := o.hasSchedule(ctx, a)
 	if err != nil || !exists {
 		return err
 	}
-	return conflict{fmt.Errorf("%s is kept by the Schedule %s, and an account has either a cron or a Schedule; delete that with: %s, and start again",
+	return conflictError{fmt.Errorf("%s is kept by the Schedule %s, and an account has either a cron or a Schedule; delete that with: %s, and start again",
 		a, scheduleID(a), shell("temporal", "schedule", "delete", "--schedule-id", scheduleID(a)))}
 }
 
-func (o *operator) hasSchedule(ctx context.Context, a token.Account) (bool, error) {
+func (o *temporalApp) hasSchedule(ctx context.Context, a token.Account) (bool, error) {
 	_, err := o.temporal.ScheduleClient().GetHandle(ctx, scheduleID(a)).Describe(ctx)
 	if gone(err) {
 		return false, nil
@@ -185,7 +185,7 @@ func (o *operator) hasSchedule(ctx context.Context, a token.Account) (bool, erro
 }
 
 // cliSchedule is the command of the Temporal CLI that creates the same Schedule.
-func (o *operator) cliSchedule(a token.Account, t timing) string {
+func (o *temporalApp) cliSchedule(a token.Account, t timing) string {
 	words := []string{"temporal", "schedule", "create", "--schedule-id", scheduleID(a),
 		"--interval", brief(t.every), "--jitter", brief(t.jitter), "--overlap-policy", "Skip", "--catchup-window", brief(t.every),
 		"--type", workflows.Type, "--task-queue", o.taskQueue, "--workflow-id", workflows.ID(a), "--input", inputJSON(a)}

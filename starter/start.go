@@ -46,7 +46,7 @@ its own within the cron's period, always the same ones.`,
 			}
 		}
 		if file == "" {
-			return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.start(ctx, account, cron) })
+			return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error { return o.start(ctx, account, cron) })
 		}
 		if cmd.Flags().Changed("account") {
 			return usageError{errors.New("--account and --accounts do not go together; put the account into the file")}
@@ -58,13 +58,13 @@ its own within the cron's period, always the same ones.`,
 		if err != nil {
 			return usageError{err}
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.startMany(ctx, accounts, cron) })
+		return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error { return o.startMany(ctx, accounts, cron) })
 	}
 	return cmd
 }
 
 // start starts one account's cron and tells all about it.
-func (o *operator) start(ctx context.Context, a token.Account, cron string) error {
+func (o *temporalApp) start(ctx context.Context, a token.Account, cron string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	cron, err := o.cronFor(a, cron)
@@ -85,11 +85,11 @@ func (o *operator) start(ctx context.Context, a token.Account, cron string) erro
 		o.say("The cron of %s runs already: workflow %s, started %s.", a, running.WorkflowID, o.since(ctx, running))
 	}
 	now := time.Now()
-	o.fact("Cron", cronInWords(running.Cron))
-	o.fact("Next run", nextOf(running, now))
-	o.fact("Web UI", o.link("workflows", running.WorkflowID))
+	o.field("Cron", cronInWords(running.Cron))
+	o.field("Next run", nextOf(running, now))
+	o.field("Web UI", o.link("workflows", running.WorkflowID))
 	if started {
-		o.fact("Same as", o.cliStart(a, cron))
+		o.field("Same as", o.cliStart(a, cron))
 	}
 	o.say("Refresh at once with: %s", shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...))
 	o.warnOfIdleQueue(ctx)
@@ -98,7 +98,7 @@ func (o *operator) start(ctx context.Context, a token.Account, cron string) erro
 
 // cronFor is the cron that a person gave for an account; where they gave none, the
 // one that suits its provider.
-func (o *operator) cronFor(a token.Account, given string) (string, error) {
+func (o *temporalApp) cronFor(a token.Account, given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
@@ -111,7 +111,7 @@ func (o *operator) cronFor(a token.Account, given string) (string, error) {
 
 // startCron starts the cron unless it runs already. A conflict with what runs is
 // an error of type conflict, and concerns this account only.
-func (o *operator) startCron(ctx context.Context, a token.Account, cron string) (started bool, err error) {
+func (o *temporalApp) startCron(ctx context.Context, a token.Account, cron string) (started bool, err error) {
 	if err := o.refuseSchedule(ctx, a); err != nil {
 		return false, err
 	}
@@ -129,33 +129,33 @@ func (o *operator) startCron(ctx context.Context, a token.Account, cron string) 
 	if err != nil {
 		return false, err
 	}
-	return false, differs(running, a, cron)
+	return false, checkConflict(running, a, cron)
 }
 
-// conflict is why one account cannot be started while others can.
-type conflict struct{ error }
+// conflictError is why one account cannot be started while others can.
+type conflictError struct{ error }
 
-// differs says why a running workflow is not the cron that was asked for; nil
+// checkConflict says why a running workflow is not the cron that was asked for; nil
 // where it is.
-func differs(running workflows.State, a token.Account, cron string) error {
+func checkConflict(running workflows.State, a token.Account, cron string) error {
 	cancel := shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID)
 	kept, err := running.Input.Check()
 	switch {
 	case err != nil:
-		return conflict{fmt.Errorf("workflow %s runs already, but with input that it cannot use (%w); end it with: %s, and start again", running.WorkflowID, err, cancel)}
+		return conflictError{fmt.Errorf("workflow %s runs already, but with input that it cannot use (%w); end it with: %s, and start again", running.WorkflowID, err, cancel)}
 	case kept != a:
-		return conflict{fmt.Errorf("workflow %s runs already, but keeps %s and not %s; end it with: %s, and start again", running.WorkflowID, kept, a, cancel)}
+		return conflictError{fmt.Errorf("workflow %s runs already, but keeps %s and not %s; end it with: %s, and start again", running.WorkflowID, kept, a, cancel)}
 	case running.Cron == "":
-		return conflict{fmt.Errorf("a single refresh of %s is at work and no cron; start again when it has ended", a)}
+		return conflictError{fmt.Errorf("a single refresh of %s is at work and no cron; start again when it has ended", a)}
 	case running.Cron != cron:
-		return conflict{fmt.Errorf("the cron of %s runs already with %q and not with %q; to change it, end it with: %s, and start again", a, running.Cron, cron, cancel)}
+		return conflictError{fmt.Errorf("the cron of %s runs already with %q and not with %q; to change it, end it with: %s, and start again", a, running.Cron, cron, cancel)}
 	}
 	return nil
 }
 
 // since is when the first run of a workflows.State was started; before the present run,
 // where Temporal's retention has taken the first one.
-func (o *operator) since(ctx context.Context, c workflows.State) string {
+func (o *temporalApp) since(ctx context.Context, c workflows.State) string {
 	now := time.Now()
 	first, err := o.temporal.DescribeWorkflowExecution(ctx, c.WorkflowID, c.FirstRunID)
 	if err != nil {
@@ -177,7 +177,7 @@ func nextOf(c workflows.State, now time.Time) string {
 }
 
 // cliStart is the command of the Temporal CLI that starts the same cron.
-func (o *operator) cliStart(a token.Account, cron string) string {
+func (o *temporalApp) cliStart(a token.Account, cron string) string {
 	return shell("temporal", "workflow", "start", "--type", workflows.Type, "--task-queue", o.taskQueue,
 		"--workflow-id", workflows.ID(a), "--cron", cron, "--input", inputJSON(a))
 }

@@ -13,14 +13,14 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// atOnce bounds the calls to Temporal that are under way at a time.
-const atOnce = 16
+// maxConcurrent bounds the calls to Temporal that are under way at a time.
+const maxConcurrent = 16
 
 // startMany starts the crons of many accounts, spread over the cron's period,
 // which is each provider's own where none is given. A
-// conflict of one account leaves the others alone. Any other error would meet
+// conflictError of one account leaves the others alone. Any other error would meet
 // them all and ends the start, which can be repeated.
-func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron string) error {
+func (o *temporalApp) startMany(ctx context.Context, accounts []token.Account, cron string) error {
 	var (
 		mu               sync.Mutex
 		started, running int
@@ -36,7 +36,7 @@ func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron
 	}
 	bar := newProgress(o.warnings, len(accounts))
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	group.SetLimit(maxConcurrent)
 	for _, a := range accounts {
 		if groupCtx.Err() != nil {
 			break
@@ -44,10 +44,10 @@ func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(groupCtx, callTimeout)
 			defer cancel()
-			isNew, err := o.startCron(ctx, a, spread(crons[a.Provider], a))
+			isNew, err := o.startCron(ctx, a, stagger(crons[a.Provider], a))
 			mu.Lock()
 			defer mu.Unlock()
-			var own conflict
+			var own conflictError
 			switch {
 			case errors.As(err, &own):
 				conflicts = append(conflicts, own)
@@ -71,9 +71,9 @@ func (o *operator) startMany(ctx context.Context, accounts []token.Account, cron
 		if len(crons) > 1 {
 			what += " at " + provider
 		}
-		o.fact(what, cronInWords(crons[provider])+", at minutes of its own for each account")
+		o.field(what, cronInWords(crons[provider])+", at minutes of its own for each account")
 	}
-	o.fact("Web UI", o.link("workflows"))
+	o.field("Web UI", o.link("workflows"))
 	if err == nil {
 		err = ctx.Err()
 	}

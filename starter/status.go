@@ -49,9 +49,9 @@ workflow id that starter gives it. Exits with 3 where an account needs a person.
 		} else if cmd.Flags().Changed("provider") {
 			only.provider = account.Provider
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+		return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error {
 			if *output == "json" {
-				o.forMachines()
+				o.jsonOutput()
 			}
 			return o.status(ctx, only, *output == "json")
 		})
@@ -86,7 +86,7 @@ type row struct {
 // rowFrom tells a chain's account.
 func rowFrom(c workflows.State, attribute string, now time.Time) row {
 	r := row{
-		Health:      judge(c, attribute, false, now),
+		Health:      healthOf(c, attribute, false, now),
 		LastRun:     c.Last.At,
 		LastFailure: c.Last.Failure,
 		NextRun:     c.Due,
@@ -111,8 +111,8 @@ func rowFrom(c workflows.State, attribute string, now time.Time) row {
 }
 
 // status shows the accounts and ends with needsPerson where one of them does.
-func (o *operator) status(ctx context.Context, only selection, asJSON bool) error {
-	rows, err := o.gather(ctx, only)
+func (o *temporalApp) status(ctx context.Context, only selection, asJSON bool) error {
+	rows, err := o.listAccounts(ctx, only)
 	if err != nil {
 		return err
 	}
@@ -132,13 +132,13 @@ func (o *operator) status(ctx context.Context, only selection, asJSON bool) erro
 	if len(rows) > 0 {
 		o.warnOfIdleQueue(ctx)
 	}
-	return o.verdict(rows, only)
+	return o.exitError(rows, only)
 }
 
-// verdict says who needs a person, and why.
-func (o *operator) verdict(rows []row, only selection) error {
+// exitError says who needs a person, and why.
+func (o *temporalApp) exitError(rows []row, only selection) error {
 	if len(rows) == 0 && only.account != (token.Account{}) {
-		return needsPerson{fmt.Sprintf("nothing keeps %s alive; start its cron with: %s", only.account,
+		return needsAttention{fmt.Sprintf("nothing keeps %s alive; start its cron with: %s", only.account,
 			shell(append([]string{"starter", "start"}, flagsFor(only.account)...)...))}
 	}
 	if len(rows) == 0 {
@@ -147,7 +147,7 @@ func (o *operator) verdict(rows []row, only selection) error {
 	}
 	needy := 0
 	for _, r := range rows {
-		if !r.Health.needsPerson() {
+		if !r.Health.needsAttention() {
 			continue
 		}
 		needy++
@@ -158,12 +158,12 @@ func (o *operator) verdict(rows []row, only selection) error {
 		o.say("%s/%s is %s: %s", r.Provider, r.Account, r.Health, why)
 	}
 	if needy > 0 {
-		return needsPerson{fmt.Sprintf("accounts that need a person: %d of %d", needy, len(rows))}
+		return needsAttention{fmt.Sprintf("accounts that need a person: %d of %d", needy, len(rows))}
 	}
 	return nil
 }
 
-func (o *operator) table(rows []row, now time.Time) error {
+func (o *temporalApp) table(rows []row, now time.Time) error {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ACCOUNT\tPROVIDER\tHEALTH\tGENERATION\tACCESS TOKEN\tLAST RUN\tNEXT RUN")
 	for _, r := range rows {

@@ -13,7 +13,7 @@ import (
 // stopKeeping ends whatever keeps an account alive, its Schedule and its workflow,
 // and returns when neither is at work any more: a run that holds a pair stores it
 // before it ends. stopped says what there was, in words; nothing is no error.
-func (o *operator) stopKeeping(ctx context.Context, a token.Account) (stopped []string, err error) {
+func (o *temporalApp) stopKeeping(ctx context.Context, a token.Account) (stopped []string, err error) {
 	described, err := o.temporal.ScheduleClient().GetHandle(ctx, scheduleID(a)).Describe(ctx)
 	if err != nil && !gone(err) {
 		return nil, err
@@ -38,7 +38,7 @@ func (o *operator) stopKeeping(ctx context.Context, a token.Account) (stopped []
 
 // cancel ends a workflow with all that follows it, and waits. was says whether it
 // ran at all.
-func (o *operator) cancel(ctx context.Context, workflowID string) (was bool, err error) {
+func (o *temporalApp) cancel(ctx context.Context, workflowID string) (was bool, err error) {
 	described, err := o.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if gone(err) {
 		return false, nil
