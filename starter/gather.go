@@ -13,7 +13,6 @@ import (
 	"go.temporal.io/sdk/converter"
 	"golang.org/x/sync/errgroup"
 
-	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
 
@@ -61,8 +60,8 @@ func (o *temporalApp) listAccounts(ctx context.Context, only selection) ([]row, 
 // listRunning lists the workflows that run, but for those of Schedules.
 func (o *temporalApp) listRunning(ctx context.Context, only selection) ([]*workflowpb.WorkflowExecutionInfo, error) {
 	query := "WorkflowType = '" + workflows.Type + "' AND ExecutionStatus = 'Running'"
-	if only.account != (token.Account{}) {
-		query += " AND WorkflowId = '" + workflows.ID(only.account) + "'" // its name holds no quotes
+	if only.target != nil {
+		query += " AND WorkflowId = '" + only.target.id + "'" // its name holds no quotes
 	}
 	var all []*workflowpb.WorkflowExecutionInfo
 	var page []byte
@@ -101,8 +100,8 @@ func (o *temporalApp) cronRow(ctx context.Context, info *workflowpb.WorkflowExec
 }
 
 func (o *temporalApp) listSchedules(ctx context.Context, only selection) ([]string, error) {
-	if only.account != (token.Account{}) {
-		return []string{scheduleID(only.account)}, nil
+	if only.target != nil {
+		return []string{only.target.scheduleID()}, nil
 	}
 	list, err := o.temporal.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: perPage})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -36,20 +37,17 @@ workflow id that starter gives it. Exits with 3 where an account needs a person.
 	flags.add(cmd)
 	output := outputFlag(cmd, "table")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarter)
 		if err != nil {
-			return err
-		}
-		if err := checkOutput(*output, "table"); err != nil {
 			return err
 		}
 		var only selection
 		if cmd.Flags().Changed("account") {
-			only.account = account
+			only.target = &t
 		} else if cmd.Flags().Changed("provider") {
-			only.provider = account.Provider
+			only.provider = t.Provider.Name
 		}
-		return withTemporal(cmd, environ, func(ctx context.Context, o *temporalApp) error {
+		return s.withTemporal(cmd, func(ctx context.Context, o *temporalApp) error {
 			if *output == "json" {
 				o.jsonOutput()
 			}
@@ -61,7 +59,7 @@ workflow id that starter gives it. Exits with 3 where an account needs a person.
 
 // selection narrows down what status shows; the zero value is all.
 type selection struct {
-	account  token.Account
+	target   *target
 	provider string
 }
 
@@ -137,9 +135,8 @@ func (o *temporalApp) status(ctx context.Context, only selection, asJSON bool) e
 
 // exitError says who needs a person, and why.
 func (o *temporalApp) exitError(rows []row, only selection) error {
-	if len(rows) == 0 && only.account != (token.Account{}) {
-		return needsAttention{fmt.Sprintf("nothing keeps %s alive; start its cron with: %s", only.account,
-			shell(append([]string{"starter", "start"}, flagsFor(only.account)...)...))}
+	if len(rows) == 0 && only.target != nil {
+		return needsAttention{fmt.Sprintf("nothing keeps %s alive; start its cron with: %s", only.target, only.target.command("start"))}
 	}
 	if len(rows) == 0 {
 		o.say("No account is kept alive here. Start a cron with: starter start")
