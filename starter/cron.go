@@ -16,7 +16,7 @@ import (
 // sixHourly suits access tokens that live for eight hours, as Fitbit's do.
 const sixHourly = "0 */6 * * *"
 
-// cronOf is the expression for a period that is a whole part of an hour or of a
+// cronOf returns the expression for a period that is a whole part of an hour or of a
 // day, as provider.Provider.Period gives it.
 func cronOf(period time.Duration) string {
 	switch {
@@ -34,7 +34,7 @@ func cronOf(period time.Duration) string {
 }
 
 // checkCron reads an expression as Temporal's server does, with the same parser,
-// but says what is wrong with it.
+// and returns what is wrong with it.
 func checkCron(spec string) error {
 	const fix = `write minute, hour, day, month and weekday, such as "` + sixHourly + `"`
 	if _, _, ok := cutZone(spec); !ok {
@@ -50,8 +50,8 @@ func checkCron(spec string) error {
 	return nil
 }
 
-// nextByCron is the first time after now; zero for an expression that checkCron
-// would refuse.
+// nextByCron returns the first time after now; zero for an expression that
+// checkCron refuses.
 func nextByCron(spec string, now time.Time) time.Time {
 	if checkCron(spec) != nil {
 		return time.Time{}
@@ -71,7 +71,7 @@ func cronInWords(spec string) string {
 	return spec + " (UTC)"
 }
 
-// cutZone parts "CRON_TZ=Europe/Berlin 0 * * * *". It is not ok where nothing
+// cutZone splits "CRON_TZ=Europe/Berlin 0 * * * *". It is not ok where nothing
 // follows the zone, which the parser does not survive.
 func cutZone(spec string) (zone, rest string, ok bool) {
 	if !strings.HasPrefix(spec, "TZ=") && !strings.HasPrefix(spec, "CRON_TZ=") {
@@ -81,12 +81,12 @@ func cutZone(spec string) (zone, rest string, ok bool) {
 	return zone, strings.TrimSpace(rest), ok
 }
 
-// stagger moves an expression to a minute that belongs to the account, so that
-// many accounts do not all refresh at once, and a second start gives the same.
-// Where the hours are */N with N a divisor of 24, or the minutes */N with N a
-// divisor of 60, the whole period is used; otherwise the hours stay, because
-// another first hour would stretch the last period of the day. Any other minute
-// that is not one number is left alone.
+// stagger moves an expression to a minute that the account's name determines, so
+// that many accounts do not refresh at once and a second start changes nothing. It
+// uses the whole period where the hours are */N with N a divisor of 24, or the
+// minutes */N with N a divisor of 60. Otherwise the hours stay, because another
+// first hour would stretch the last period of the day. It leaves any other minute
+// that is not one number alone.
 func stagger(spec string, a token.Account) string {
 	zone, rest, _ := cutZone(spec)
 	fields := strings.Fields(rest)
@@ -111,8 +111,7 @@ func stagger(spec string, a token.Account) string {
 	return strings.TrimSpace(zone + " " + strings.Join(fields, " "))
 }
 
-// step is the N of a field */N where N is a whole part of the given number; 0
-// for any other field.
+// step returns the N of a field */N where N divides whole; 0 for any other field.
 func step(field string, whole int) int {
 	text, found := strings.CutPrefix(field, "*/")
 	n, err := strconv.Atoi(text)

@@ -52,30 +52,60 @@ starts a refresh while one is at work. An account has either a cron or a Schedul
 		if err := times.check(); err != nil {
 			return usageError{err}
 		}
-		return s.withTemporal(cmd, func(ctx context.Context, o *temporalApp) error { return o.schedule(ctx, t, times) })
+		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.schedule(ctx, t, times) })
 	}
 	return cmd
 }
 
-func (t timing) check() error {
+func (times timing) check() error {
 	switch {
-	case t.every < time.Minute:
-		return fmt.Errorf("--every is %s; use a minute or more, such as 6h", t.every)
-	case t.jitter < 0 || t.jitter >= t.every:
-		return fmt.Errorf("--jitter is %s; use a time from 0 to below --every, %s", brief(t.jitter), brief(t.every))
+	case times.every < time.Minute:
+		return fmt.Errorf("--every is %s; use a minute or more, such as 6h", times.every)
+	case times.jitter < 0 || times.jitter >= times.every:
+		return fmt.Errorf("--jitter is %s; use a time from 0 to below --every, %s", brief(times.jitter), brief(times.every))
 	}
 	return nil
 }
 
-// schedule creates an account's Schedule and tells all about it.
-func (o *temporalApp) schedule(ctx context.Context, t target, times timing) error {
+// schedule creates an account's Schedule and describes it. One that exists already
+// with the same times is left alone.
+func (app *temporalApp) schedule(ctx context.Context, t target, times timing) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := o.refuseCron(ctx, t); err != nil {
+	if err := app.refuseCron(ctx, t); err != nil {
 		return err
 	}
-	options := o.options(t)
-	handle, err := o.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
+	exists, err := app.createSchedule(ctx, t, times)
+	if err != nil {
+		return err
+	}
+	described, err := app.scheduleHandle(ctx, t.scheduleID()).Describe(ctx)
+	if err != nil {
+		return err
+	}
+	if exists {
+		if !times.same(described.Schedule.Spec) {
+			return fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
+				t.scheduleID(), brief(times.every), brief(times.jitter), cliDeleteSchedule(t))
+		}
+		app.say("The Schedule of %s exists already: %s, created %s.", t, t.scheduleID(), when(described.Info.CreatedAt, time.Now()))
+	} else {
+		app.say("Created the Schedule of %s: %s on task queue %s.", t, t.scheduleID(), app.taskQueue)
+	}
+	app.field("Every", fmt.Sprintf("%s, up to %s later", brief(times.every), brief(times.jitter)))
+	app.field("Next run", nextScheduled(described, time.Now()))
+	app.field("Web UI", app.link("schedules", t.scheduleID()))
+	if !exists {
+		app.field("Same as", app.cliSchedule(t, times))
+	}
+	app.warnOfIdleQueue(ctx)
+	return nil
+}
+
+// createSchedule creates an account's Schedule unless it exists already.
+func (app *temporalApp) createSchedule(ctx context.Context, t target, times timing) (exists bool, err error) {
+	options := app.options(t)
+	_, err = app.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:      t.scheduleID(),
 		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: times.every}}, Jitter: times.jitter},
 		Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
@@ -87,41 +117,17 @@ func (o *temporalApp) schedule(ctx context.Context, t target, times timing) erro
 			Workflow: workflows.Type, Args: []any{t.input},
 		},
 	})
-	exists := errors.Is(err, temporal.ErrScheduleAlreadyRunning)
-	if err != nil && !exists {
-		return err
+	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return true, nil
 	}
-	if exists {
-		handle = o.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID())
-	}
-	described, err := handle.Describe(ctx)
-	if err != nil {
-		return err
-	}
-	if exists {
-		if !times.same(described.Schedule.Spec) {
-			return fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
-				t.scheduleID(), brief(times.every), brief(times.jitter), shell("temporal", "schedule", "delete", "--schedule-id", t.scheduleID()))
-		}
-		o.say("The Schedule of %s exists already: %s, created %s.", t, t.scheduleID(), when(described.Info.CreatedAt, time.Now()))
-	} else {
-		o.say("Created the Schedule of %s: %s on task queue %s.", t, t.scheduleID(), o.taskQueue)
-	}
-	o.field("Every", fmt.Sprintf("%s, up to %s later", brief(times.every), brief(times.jitter)))
-	o.field("Next run", nextOfSchedule(described, time.Now()))
-	o.field("Web UI", o.link("schedules", t.scheduleID()))
-	if !exists {
-		o.field("Same as", o.cliSchedule(t, times))
-	}
-	o.warnOfIdleQueue(ctx)
-	return nil
+	return false, err
 }
 
-func (t timing) same(spec *client.ScheduleSpec) bool {
-	return spec != nil && len(spec.Intervals) == 1 && spec.Intervals[0].Every == t.every && spec.Jitter == t.jitter
+func (times timing) same(spec *client.ScheduleSpec) bool {
+	return spec != nil && len(spec.Intervals) == 1 && spec.Intervals[0].Every == times.every && spec.Jitter == times.jitter
 }
 
-func nextOfSchedule(d *client.ScheduleDescription, now time.Time) string {
+func nextScheduled(d *client.ScheduleDescription, now time.Time) string {
 	if d.Schedule.State != nil && d.Schedule.State.Paused {
 		return "none, because it is paused"
 	}
@@ -131,50 +137,41 @@ func nextOfSchedule(d *client.ScheduleDescription, now time.Time) string {
 	return when(d.Info.NextActionTimes[0], now)
 }
 
-// refuseCron ends with an error where the account's cron runs.
-func (o *temporalApp) refuseCron(ctx context.Context, t target) error {
-	described, err := o.temporal.DescribeWorkflowExecution(ctx, t.id, "")
-	switch {
-	case gone(err):
-		return nil
-	case err != nil:
+// refuseCron returns an error where the account's cron runs.
+func (app *temporalApp) refuseCron(ctx context.Context, t target) error {
+	runID, err := app.running(ctx, t.id)
+	if err != nil || runID == "" {
 		return err
-	case described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
-		return nil
 	}
-	running, err := o.describe(ctx, t.id, "")
+	running, err := app.describe(ctx, t.id, runID)
 	if err != nil || running.Cron == "" {
 		return err
 	}
 	return fmt.Errorf("the cron of %s runs (%s), and an account has either a cron or a Schedule; end the cron with: %s, and try again",
-		t, running.Cron, shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID))
+		t, running.Cron, cliCancel(t.id))
 }
 
-// refuseSchedule ends with a conflict where the account has a Schedule.
-func (o *temporalApp) refuseSchedule(ctx context.Context, t target) error {
-	exists, err := o.hasSchedule(ctx, t)
+// refuseSchedule returns a conflictError where the account has a Schedule.
+func (app *temporalApp) refuseSchedule(ctx context.Context, t target) error {
+	exists, err := app.hasSchedule(ctx, t)
 	if err != nil || !exists {
 		return err
 	}
 	return conflictError{fmt.Errorf("%s is kept by the Schedule %s, and an account has either a cron or a Schedule; delete that with: %s, and start again",
-		t, t.scheduleID(), shell("temporal", "schedule", "delete", "--schedule-id", t.scheduleID()))}
-}
-
-func (o *temporalApp) hasSchedule(ctx context.Context, t target) (bool, error) {
-	_, err := o.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
-	if gone(err) {
-		return false, nil
-	}
-	return err == nil, err
+		t, t.scheduleID(), cliDeleteSchedule(t))}
 }
 
 // cliSchedule is the command of the Temporal CLI that creates the same Schedule.
-func (o *temporalApp) cliSchedule(t target, times timing) string {
+func (app *temporalApp) cliSchedule(t target, times timing) string {
 	words := []string{"temporal", "schedule", "create", "--schedule-id", t.scheduleID(),
 		"--interval", brief(times.every), "--jitter", brief(times.jitter), "--overlap-policy", "Skip", "--catchup-window", brief(times.every),
-		"--type", workflows.Type, "--task-queue", o.taskQueue, "--workflow-id", t.id, "--input", t.inputJSON()}
+		"--type", workflows.Type, "--task-queue", app.taskQueue, "--workflow-id", t.id, "--input", t.inputJSON()}
 	if times.paused {
 		words = append(words, "--paused")
 	}
 	return shell(words...)
+}
+
+func cliDeleteSchedule(t target) string {
+	return shell("temporal", "schedule", "delete", "--schedule-id", t.scheduleID())
 }

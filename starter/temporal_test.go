@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-func TestExplainNamesTheFix(t *testing.T) {
+func TestDescribeErrorNamesTheFix(t *testing.T) {
 	at := server{address: "temporal.test:7233", namespace: "homes"}
 	unavailable := func(why string) error {
 		return fmt.Errorf("failed reaching server: %w", serviceerror.NewUnavailable(`connection error: desc = "transport: `+why+`"`))
@@ -21,11 +21,11 @@ func TestExplainNamesTheFix(t *testing.T) {
 		err  error
 		want string
 	}{
-		"nobody listens": {
+		"connection refused": {
 			unavailable("Error while dialing: dial tcp 10.0.0.1:7233: connect: connection refused"),
 			"no Temporal server answers at temporal.test:7233 (dial tcp 10.0.0.1:7233: connect: connection refused); if it should be this machine, start one with: temporal server start-dev; otherwise set TEMPORAL_ADDRESS",
 		},
-		"nobody answers": {
+		"no answer in time": {
 			fmt.Errorf("failed reaching server: %w", context.DeadlineExceeded),
 			"no Temporal server answers at temporal.test:7233 (context deadline exceeded); if it should be this machine, start one with: temporal server start-dev; otherwise set TEMPORAL_ADDRESS",
 		},
@@ -57,8 +57,8 @@ func TestExplainNamesTheFix(t *testing.T) {
 			serviceerror.NewInvalidArgument("workflow id is too long"),
 			"temporal at temporal.test:7233: workflow id is too long",
 		},
-		"Ctrl-C":         {fmt.Errorf("list: %w", context.Canceled), "interrupted"},
-		"errors of ours": {conflictError{errors.New("runs already")}, "runs already"},
+		"Ctrl-C":          {fmt.Errorf("list: %w", context.Canceled), "interrupted"},
+		"any other error": {conflictError{errors.New("runs already")}, "runs already"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.EqualError(t, at.describeError(tc.err), tc.want)

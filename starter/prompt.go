@@ -16,11 +16,11 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// errNoInput is what a question ends with where nobody can answer it.
+// errNoInput answers a question where the input has ended.
 var errNoInput = errors.New("the input has ended")
 
-// prompter asks a person, or reads what a program pipes in. Questions go to
-// stderr, so that stdout holds answers only. Every read ends with the context.
+// prompter reads answers from a terminal or a pipe. Questions go to stderr, so
+// that stdout holds answers only. Every read ends with its context.
 type prompter struct {
 	in     io.Reader
 	lines  *bufio.Reader
@@ -32,20 +32,11 @@ func newPrompter(cmd *cobra.Command) *prompter {
 	return &prompter{in: in, lines: bufio.NewReader(in), prompt: cmd.ErrOrStderr()}
 }
 
-// terminal is the terminal that a person types at; not ok for pipes and files.
-func (k *prompter) terminal() (fd int, ok bool) {
-	f, isFile := k.in.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) {
-		return 0, false
-	}
-	return int(f.Fd()), true
-}
-
 // readLine asks for one line.
-func (k *prompter) readLine(ctx context.Context, question string) (string, error) {
-	_, _ = fmt.Fprint(k.prompt, question)
+func (p *prompter) readLine(ctx context.Context, question string) (string, error) {
+	_, _ = fmt.Fprint(p.prompt, question)
 	return readContext(ctx, func() (string, error) {
-		text, err := k.lines.ReadString('\n')
+		text, err := p.lines.ReadString('\n')
 		if text == "" && errors.Is(err, io.EOF) {
 			return "", errNoInput
 		}
@@ -54,41 +45,50 @@ func (k *prompter) readLine(ctx context.Context, question string) (string, error
 }
 
 // readSecret asks for one line that the terminal does not show.
-func (k *prompter) readSecret(ctx context.Context, question string) (token.Secret, error) {
-	fd, ok := k.terminal()
+func (p *prompter) readSecret(ctx context.Context, question string) (token.Secret, error) {
+	fd, ok := p.terminal()
 	if !ok {
-		text, err := k.readLine(ctx, question)
+		text, err := p.readLine(ctx, question)
 		return token.NewSecret(text), err
 	}
 	before, err := term.GetState(fd)
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("ask without showing the answer: %w", err)
 	}
-	_, _ = fmt.Fprint(k.prompt, question)
+	_, _ = fmt.Fprint(p.prompt, question)
 	text, err := readContext(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
-	_, _ = fmt.Fprintln(k.prompt)
+	_, _ = fmt.Fprintln(p.prompt)
 	if ctx.Err() != nil {
-		_ = term.Restore(fd, before) // the abandoned read would leave it mute
+		_ = term.Restore(fd, before) // the abandoned read has switched the echo off
 	}
 	return token.NewSecret(strings.TrimSpace(string(text))), err
 }
 
-// readAll reads what is piped in, at most limit bytes and one more; at a terminal it
-// is one hidden line, or as many as JSON takes that begins in it: lines that were
-// left unread would be the shell's, which shows and remembers them.
-func (k *prompter) readAll(ctx context.Context, question string, limit int64) (token.Secret, error) {
-	if _, ok := k.terminal(); ok {
+// readAll reads what is piped in, at most limit bytes and one more. At a terminal
+// it reads one hidden line, or as many as the JSON takes that begins in it: the
+// shell would show and remember the lines left unread.
+func (p *prompter) readAll(ctx context.Context, question string, limit int64) (token.Secret, error) {
+	if _, ok := p.terminal(); ok {
 		text, err := readJSON(limit, func(first bool) (string, error) {
 			if !first {
 				question = ""
 			}
-			line, err := k.readSecret(ctx, question)
+			line, err := p.readSecret(ctx, question)
 			return line.Reveal(), err
 		})
 		return token.NewSecret(text), err
 	}
-	text, err := readContext(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(k.lines, limit+1)) })
+	text, err := readContext(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(p.lines, limit+1)) })
 	return token.NewSecret(string(text)), err
+}
+
+// terminal returns the terminal that is read from; not ok for pipes and files.
+func (p *prompter) terminal() (fd int, ok bool) {
+	f, isFile := p.in.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	return int(f.Fd()), true
 }
 
 // readJSON reads a line, and further ones until JSON that begins with it is whole.
@@ -101,12 +101,12 @@ func readJSON(limit int64, line func(first bool) (string, error)) (string, error
 		}
 	}
 	if errors.Is(err, io.EOF) && text != "" {
-		err = nil // whoever reads it says what is missing
+		err = nil // the parser reports what is missing
 	}
 	return text, err
 }
 
-// readContext does a read that nothing can interrupt, and leaves it behind when ctx ends.
+// readContext does a read that cannot be interrupted, and abandons it when ctx ends.
 func readContext[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
 		value T

@@ -9,7 +9,7 @@ import (
 	"tokenkeeper/workflows"
 )
 
-func TestJudge(t *testing.T) {
+func TestHealthOf(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	working := func(d time.Duration) workflows.State { return workflows.State{Working: now.Add(-d)} }
 	ended := func(failureType string) workflows.State {
@@ -23,16 +23,16 @@ func TestJudge(t *testing.T) {
 		attribute string
 		paused    bool
 		want      Health
-		person    bool
+		attention bool
 	}{
 		"no run yet":                          {want: waiting},
 		"the last run succeeded":              {state: ended(""), want: healthy},
-		"the last run wants a consent":        {state: ended(workflows.ReauthorizationRequired), want: needsConsent, person: true},
-		"the last run failed":                 {state: ended("MissingSecret"), want: failed, person: true},
+		"the last run wants a consent":        {state: ended(workflows.ReauthorizationRequired), want: needsConsent, attention: true},
+		"the last run failed":                 {state: ended("MissingSecret"), want: failed, attention: true},
 		"a run is at work":                    {state: working(time.Minute), want: refreshing},
 		"a run is at work after a failed one": {state: workflows.State{Working: now, Last: ended("MissingSecret").Last}, want: refreshing},
-		"a run is at work for long":           {state: working(11 * time.Minute), want: stuck, person: true},
-		"a run says so itself":                {state: working(11 * time.Minute), attribute: "stuck", want: stuck, person: true},
+		"a run is at work for long":           {state: working(11 * time.Minute), want: stuck, attention: true},
+		"a run says so itself":                {state: working(11 * time.Minute), attribute: "stuck", want: stuck, attention: true},
 		"the attribute of an earlier run":     {state: ended(""), attribute: "stuck", want: healthy},
 		"its Schedule is paused":              {state: ended(""), paused: true, want: paused},
 		"paused while a run is at work":       {state: working(time.Second), paused: true, want: refreshing},
@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := healthOf(tc.state, tc.attribute, tc.paused, now)
 			require.Equal(t, tc.want, got)
-			require.Equal(t, tc.person, got.needsAttention())
+			require.Equal(t, tc.attention, got.needsAttention())
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -36,6 +37,22 @@ func TestParseAccountsNamesEveryMistake(t *testing.T) {
 }
 
 func TestParseAccountsRefusesAFileWithoutAny(t *testing.T) {
-	_, err := parseAccounts("a.txt", strings.NewReader("# nobody\n\n"), provider.Builtin(), "fitbit")
+	_, err := parseAccounts("a.txt", strings.NewReader("# none\n\n"), provider.Builtin(), "fitbit")
 	require.EqualError(t, err, "a.txt names no account; write one per line")
+}
+
+func TestProgressIsALinePerThousandWhereThereIsNoTerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, 2500)
+	for range 2500 {
+		p.step()
+	}
+	p.done()
+	require.Equal(t, "1,000 of 2,500\n2,000 of 2,500\n", out.String())
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		require.Equal(t, want, grouped(n))
+	}
 }
