@@ -123,7 +123,7 @@ func (c *custodian) authorize(ctx context.Context, p vault.Location, how asking)
 	if err != nil {
 		return err
 	}
-	k := consent.PendingConsent{Over: found.Consent}
+	k := consent.PendingConsent{Over: found.RefreshToken.Consent}
 	if isNew {
 		k.Client = client
 	}
@@ -134,10 +134,10 @@ func (c *custodian) authorize(ctx context.Context, p vault.Location, how asking)
 		if err != nil {
 			return err
 		}
-		_, err = c.redeem(ctx, p, client, attempt, redirect, k, found.UserID, how, func() {})
+		_, err = c.redeem(ctx, p, client, attempt, redirect, k, found.RefreshToken.UserID, how, func() {})
 		return err
 	}
-	return c.inBrowser(ctx, p, client, attempt, k, found.UserID, how)
+	return c.inBrowser(ctx, p, client, attempt, k, found.RefreshToken.UserID, how)
 }
 
 // inBrowser waits for the browser to come back, and shows in it how it ended.
@@ -187,7 +187,7 @@ func summaryOf(err error) string {
 	switch {
 	case errors.Is(err, consent.ErrDenied):
 		return "the consent was refused."
-	case errors.Is(err, consent.ErrOtherPerson):
+	case errors.Is(err, consent.ErrOtherUser):
 		return "another person consented before."
 	case errors.As(err, &failure):
 		return "the provider did not take the code (" + string(failure.Kind) + ")."

@@ -58,7 +58,7 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 	if err != nil {
 		return err
 	}
-	k := consent.PendingConsent{Over: found.Consent}
+	k := consent.PendingConsent{Over: found.RefreshToken.Consent}
 	if clientFile != "" {
 		if k.Client, err = c.readClient(ctx, clientFile); err != nil {
 			return err
@@ -71,7 +71,7 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 	if k.Pair, err = consent.ParseTokens(text.Reveal(), time.Now()); err != nil {
 		return fmt.Errorf("what was read is no token: %w", err)
 	}
-	if err := consent.CheckPerson(p, found.UserID, k.UserID); err != nil {
+	if err := consent.CheckUser(p, found.RefreshToken.UserID, k.UserID); err != nil {
 		return err
 	}
 	// What was piped in may be nowhere else.

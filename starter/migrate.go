@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -126,11 +125,6 @@ func (c *custodian) successorOf(from token.Account) (vault.Location, error) {
 
 // moved reports whether the token in force is the new provider's.
 func (c *custodian) moved(ctx context.Context, p vault.Location) (bool, error) {
-	held, _, err := c.Vault.Load(ctx, p.Names)
-	for _, kind := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrOtherProvider} {
-		if errors.Is(err, kind) {
-			return false, nil
-		}
-	}
-	return held.Provider == p.Provider.Name, err
+	current, err := c.Current(ctx, p)
+	return current.Provider == p.Provider.Name, err
 }

@@ -27,7 +27,7 @@ func (c *custodian) redeem(ctx context.Context, p vault.Location, client token.C
 	if len(k.Scopes) == 0 {
 		k.Scopes = p.Provider.SplitScopes(redirect.Scope)
 	}
-	if err := consent.CheckPerson(p, before, k.UserID); err != nil {
+	if err := consent.CheckUser(p, before, k.UserID); err != nil {
 		return false, err
 	}
 	safe := "Ctrl-C loses nothing: it is kept sealed in " + c.PendingStore.Path(p.Account) + "."
@@ -92,12 +92,12 @@ func (c *custodian) sayGranted(p vault.Location, attempt provider.AuthorizationR
 // storeKept stores what an earlier attempt had to leave; done says that there was
 // something, and that no new consent is needed.
 func (c *custodian) storeKept(ctx context.Context, p vault.Location, found consent.Existing, how asking) (done bool, err error) {
-	k, exists, outdated, err := c.Pending(ctx, p, found)
+	k, exists, err := c.PendingStore.Load(ctx, p.Account)
 	if err != nil || !exists {
 		return false, err
 	}
 	at := when(k.ObtainedAt, time.Now())
-	if outdated {
+	if k.IsOutdated(found.RefreshToken.Consent) {
 		c.say("A consent of %s, %s, was kept here because the vault did not take it. Another one has come since, so it is dropped.", p.Account, at)
 		return false, c.PendingStore.Delete(p.Account)
 	}
