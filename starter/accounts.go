@@ -8,24 +8,25 @@ import (
 	"os"
 	"strings"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 )
 
 // readAccounts reads a file of accounts; see parseAccounts.
-func readAccounts(file, provider string) ([]token.Account, error) {
+func readAccounts(file string, providers provider.Table, inherited string) ([]target, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("--accounts: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	return parseAccounts(file, f, provider)
+	return parseAccounts(file, f, providers, inherited)
 }
 
 // parseAccounts reads one account per line: its name and, where it is not the
 // given one, its provider. From # on a line is a comment. The error names every
-// line with a mistake.
-func parseAccounts(file string, r io.Reader, provider string) ([]token.Account, error) {
-	var accounts []token.Account
+// readLine with a mistake.
+func parseAccounts(file string, r io.Reader, providers provider.Table, inherited string) ([]target, error) {
+	var targets []target
 	var mistakes []error
 	lineOf := map[token.Account]int{}
 	lines := bufio.NewScanner(r)
@@ -35,36 +36,41 @@ func parseAccounts(file string, r io.Reader, provider string) ([]token.Account, 
 		if len(fields) == 0 {
 			continue
 		}
-		account, err := accountFrom(fields, provider)
-		if err == nil && lineOf[account] > 0 {
-			err = fmt.Errorf("%s is in line %d already; remove one of the two", account, lineOf[account])
+		t, err := targetFrom(fields, providers, inherited)
+		if err == nil && lineOf[t.Account] > 0 {
+			err = fmt.Errorf("%s is in line %d already; remove one of the two", t, lineOf[t.Account])
 		}
 		if err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s:%d: %w", file, n, err))
 			continue
 		}
-		lineOf[account] = n
-		accounts = append(accounts, account)
+		lineOf[t.Account] = n
+		targets = append(targets, t)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if len(accounts)+len(mistakes) == 0 {
+	if len(targets)+len(mistakes) == 0 {
 		return nil, fmt.Errorf("%s names no account; write one per line", file)
 	}
 	if len(mistakes) > 0 {
 		return nil, fmt.Errorf("nothing was started, because of the mistakes in the file of accounts:\n%w", errors.Join(mistakes...))
 	}
-	return accounts, nil
+	return targets, nil
 }
 
-func accountFrom(fields []string, provider string) (token.Account, error) {
+func targetFrom(fields []string, providers provider.Table, inherited string) (target, error) {
+	issuer := inherited
 	switch len(fields) {
 	case 1:
 	case 2:
-		provider = fields[1]
+		issuer = fields[1]
 	default:
-		return token.Account{}, fmt.Errorf("%d words; write the account and, where needed, its provider", len(fields))
+		return target{}, fmt.Errorf("%d words; write the account and, where needed, its provider", len(fields))
 	}
-	return token.NewAccount(provider, fields[0])
+	account, err := token.NewAccount(issuer, fields[0])
+	if err != nil {
+		return target{}, err
+	}
+	return newTarget(providers, account)
 }

@@ -6,20 +6,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 )
 
 func TestParseAccountsReadsOnePerLine(t *testing.T) {
 	file := "\ufeff# who\r\n\r\nann\r\n\tbo  withings # moved\r\ndefault\n"
-	accounts, err := parseAccounts("a.txt", strings.NewReader(file), "oura")
+	targets, err := parseAccounts("a.txt", strings.NewReader(file), provider.Builtin(), "oura")
 	require.NoError(t, err)
+	var accounts []token.Account
+	for _, t := range targets {
+		accounts = append(accounts, t.Account)
+	}
 	require.Equal(t, []token.Account{
 		{Provider: "oura", Name: "ann"}, {Provider: "withings", Name: "bo"}, {Provider: "oura", Name: "default"},
 	}, accounts)
 }
 
 func TestParseAccountsNamesEveryMistake(t *testing.T) {
-	_, err := parseAccounts("a.txt", strings.NewReader("Ann\nann\nbo x y\nann fitbit\nbo F\n"), "fitbit")
+	_, err := parseAccounts("a.txt", strings.NewReader("Ann\nann\nbo x y\nann fitbit\nbo F\n"), provider.Builtin(), "fitbit")
 	for _, want := range []string{
 		`a.txt:1: account name "Ann" has capitals`,
 		"a.txt:3: 3 words",
@@ -31,6 +36,6 @@ func TestParseAccountsNamesEveryMistake(t *testing.T) {
 }
 
 func TestParseAccountsRefusesAFileWithoutAny(t *testing.T) {
-	_, err := parseAccounts("a.txt", strings.NewReader("# nobody\n\n"), "fitbit")
+	_, err := parseAccounts("a.txt", strings.NewReader("# nobody\n\n"), provider.Builtin(), "fitbit")
 	require.EqualError(t, err, "a.txt names no account; write one per line")
 }

@@ -5,18 +5,15 @@ import (
 	"fmt"
 
 	enumspb "go.temporal.io/api/enums/v1"
-
-	"tokenkeeper/internal/token"
-	"tokenkeeper/workflows"
 )
 
-// refuseAtWork ends with an error where a run of the account is at work. The
+// refuseWhileRunning ends with an error where a run of the account is at work. The
 // vault's fence would keep a recovery beside it harmless, but not its answer true.
-func (o *operator) refuseAtWork(ctx context.Context, a token.Account, from []string) error {
+func (o *temporalApp) refuseWhileRunning(ctx context.Context, t target, from []string) error {
 	atWork := func(workflowID, runID string) error {
 		return fmt.Errorf("run %s of workflow %s is at work, and may hold what is missed; nothing was looked for; wait for its end and try again if it fails", runID, workflowID)
 	}
-	for _, id := range append([]string{workflows.ID(a)}, from...) {
+	for _, id := range append([]string{t.id}, from...) {
 		described, err := o.temporal.DescribeWorkflowExecution(ctx, id, "")
 		if gone(err) {
 			continue
@@ -35,7 +32,7 @@ func (o *operator) refuseAtWork(ctx context.Context, a token.Account, from []str
 			return atWork(id, running.RunID)
 		}
 	}
-	schedule, err := o.temporal.ScheduleClient().GetHandle(ctx, scheduleID(a)).Describe(ctx)
+	schedule, err := o.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
 	if gone(err) {
 		return nil
 	}
@@ -48,14 +45,14 @@ func (o *operator) refuseAtWork(ctx context.Context, a token.Account, from []str
 	return nil
 }
 
-// keeps reports whether a workflow or a Schedule keeps the account alive.
-func (o *operator) keeps(ctx context.Context, a token.Account) (bool, error) {
-	described, err := o.temporal.DescribeWorkflowExecution(ctx, workflows.ID(a), "")
+// isKept reports whether a workflow or a Schedule keeps the account alive.
+func (o *temporalApp) isKept(ctx context.Context, t target) (bool, error) {
+	described, err := o.temporal.DescribeWorkflowExecution(ctx, t.id, "")
 	if err == nil && described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return true, nil
 	}
 	if err != nil && !gone(err) {
 		return false, err
 	}
-	return o.hasSchedule(ctx, a)
+	return o.hasSchedule(ctx, t)
 }

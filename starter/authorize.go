@@ -11,6 +11,7 @@ import (
 	"github.com/pkg/browser"
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
@@ -75,37 +76,32 @@ next authorize stores it.`,
 	flags.add(cmd)
 	how.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarterWithVault)
 		if err == nil {
 			err = how.check()
 		}
 		if err != nil {
 			return err
 		}
-		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			place, err := vault.Locate(c.providers, account)
-			if err != nil {
-				return usageError{err}
+		return s.atVault(cmd, func(ctx context.Context, c *custodian) error {
+			if t.Provider.Status.Retired {
+				c.warnOfRetirement(t)
 			}
-			if place.Provider.Status.Retired {
-				c.warnOfRetirement(place)
-			}
-			how.again = shell(append([]string{"starter", "authorize"}, flagsFor(account)...)...)
-			if err := c.authorize(ctx, place, how); err != nil {
+			how.again = t.command("authorize")
+			if err := c.authorize(ctx, t.Location, how); err != nil {
 				return err
 			}
-			c.next(ctx, account)
+			c.tellNext(ctx, t)
 			return nil
 		})
 	}
 	return cmd
 }
 
-func (c *custodian) warnOfRetirement(p vault.Location) {
-	c.warn("%s is retired (%s)", p.Provider.Title, p.Provider.Status.Since)
-	if p.Provider.Status.Successor != "" {
-		c.warn("its successor is %s; move there with: %s", p.Provider.Status.Successor,
-			shell(append([]string{"starter", "migrate"}, flagsFor(p.Account)...)...))
+func (c *custodian) warnOfRetirement(t target) {
+	c.warn("%s is retired (%s)", t.Provider.Title, t.Provider.Status.Since)
+	if t.Provider.Status.Successor != "" {
+		c.warn("its successor is %s; move there with: %s", t.Provider.Status.Successor, t.command("migrate"))
 	}
 }
 
@@ -210,7 +206,7 @@ func (c *custodian) paste(ctx context.Context, p vault.Location, client token.Cl
 	c.say("Open this address in a browser and consent at %s for %s:\n\n  %s\n", p.Provider.Title, p.Account, address)
 	c.say("The browser then goes to %s, which need not load.", attempt.RedirectURI)
 	for {
-		text, err := c.keyboard.line(ctx, "Paste the whole address that it shows: ")
+		text, err := c.prompter.readLine(ctx, "Paste the whole address that it shows: ")
 		switch {
 		case ctx.Err() != nil:
 			c.say("\nInterrupted before the consent. Nothing was stored.")

@@ -7,11 +7,11 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// glance is how often a person who waits hears what a run struggles with.
-const glance = 3 * time.Second
+// pollInterval is how often a person who waits hears what a run struggles with.
+const pollInterval = 3 * time.Second
 
 // await waits for one run to end. Meanwhile it tells why the run takes its time.
-func (o *operator) await(ctx context.Context, workflowID, runID string) (workflows.RunResult, error) {
+func (o *temporalApp) await(ctx context.Context, workflowID, runID string) (workflows.RunResult, error) {
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -25,13 +25,13 @@ func (o *operator) await(ctx context.Context, workflowID, runID string) (workflo
 }
 
 // watch says each new failure of an activity that Temporal tries again.
-func (o *operator) watch(ctx context.Context, workflowID, runID string) {
+func (o *temporalApp) watch(ctx context.Context, workflowID, runID string) {
 	told := map[string]bool{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(glance):
+		case <-time.After(pollInterval):
 		}
 		described, err := o.temporal.DescribeWorkflowExecution(ctx, workflowID, runID)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // describe reads a run's first events. An empty run id means the present run.
-func (o *operator) describe(ctx context.Context, workflowID, runID string) (workflows.State, error) {
+func (o *temporalApp) describe(ctx context.Context, workflowID, runID string) (workflows.State, error) {
 	history, err := o.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
 		Namespace:       o.namespace,
 		Execution:       &commonpb.WorkflowExecution{WorkflowId: workflowID, RunId: runID},
@@ -29,7 +29,7 @@ func (o *operator) describe(ctx context.Context, workflowID, runID string) (work
 // The SDK's own way to a run's result does not do: to clients such as this one the
 // server shows a cron's run as continued as new, and its result stands at the
 // beginning of the next run.
-func (o *operator) runResult(ctx context.Context, workflowID, runID string, wait bool) (workflows.RunResult, error) {
+func (o *temporalApp) runResult(ctx context.Context, workflowID, runID string, wait bool) (workflows.RunResult, error) {
 	events := o.temporal.GetWorkflowHistory(ctx, workflowID, runID, wait, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
 	var last workflows.RunResult
 	for events.HasNext() {

@@ -81,13 +81,13 @@ func cutZone(spec string) (zone, rest string, ok bool) {
 	return zone, strings.TrimSpace(rest), ok
 }
 
-// spread moves an expression to a minute that belongs to the account, so that
+// stagger moves an expression to a minute that belongs to the account, so that
 // many accounts do not all refresh at once, and a second start gives the same.
 // Where the hours are */N with N a divisor of 24, or the minutes */N with N a
 // divisor of 60, the whole period is used; otherwise the hours stay, because
 // another first hour would stretch the last period of the day. Any other minute
 // that is not one number is left alone.
-func spread(spec string, a token.Account) string {
+func stagger(spec string, a token.Account) string {
 	zone, rest, _ := cutZone(spec)
 	fields := strings.Fields(rest)
 	if len(fields) != 5 {

@@ -68,7 +68,7 @@ func TestSpreadGivesEachAccountMinutesOfItsOwn(t *testing.T) {
 		"@every 6h":      `^@every 6h$`,
 	} {
 		t.Run(spec, func(t *testing.T) {
-			got := spread(spec, token.Account{Provider: "fitbit", Name: "will"})
+			got := stagger(spec, token.Account{Provider: "fitbit", Name: "will"})
 			require.Regexp(t, want, got)
 			require.NoError(t, checkCron(got))
 		})
@@ -88,8 +88,8 @@ func spreadsOver(t *testing.T, period time.Duration) {
 	minutes := map[int]int{}
 	for i := range accounts {
 		account := token.Account{Provider: "fitbit", Name: fmt.Sprintf("user-%d", i)}
-		spec := spread(cronOf(period), account)
-		require.Equal(t, spec, spread(cronOf(period), account), "a second start would differ")
+		spec := stagger(cronOf(period), account)
+		require.Equal(t, spec, stagger(cronOf(period), account), "a second start would differ")
 
 		schedule, err := cron.ParseStandard(spec)
 		require.NoError(t, err)

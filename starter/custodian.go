@@ -9,11 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
 )
@@ -25,24 +23,19 @@ type custodian struct {
 	vaultURL  string
 	providers provider.Table
 	client    *provider.Client
-	keyboard  *keyboard
+	prompter  *prompter
 	printer
-	// next tells what a person does after a consent was stored.
-	next func(context.Context, token.Account)
+	// withTemporal is that of the settings.
+	withTemporal func(do func(context.Context, *temporalApp) error) error
 }
 
 // atVault makes everything ready without calling anybody, and acts.
-func atVault(cmd *cobra.Command, environ map[string]string, do func(context.Context, *custodian) error) error {
-	cfg, err := config.LoadStarterWithVault(environ)
-	providers, providersErr := provider.Load(cfg.ProvidersFile)
-	if err := errors.Join(err, providersErr); err != nil {
-		return err
-	}
-	secrets, err := keyvault.New(cfg.Vault)
+func (s settings) atVault(cmd *cobra.Command, do func(context.Context, *custodian) error) error {
+	secrets, err := keyvault.New(s.Vault)
 	if err != nil {
 		return err
 	}
-	state, err := consent.StateDir(environ)
+	state, err := consent.StateDir(s.environ)
 	if err != nil {
 		return err
 	}
@@ -51,12 +44,12 @@ func atVault(cmd *cobra.Command, environ map[string]string, do func(context.Cont
 	c := &custodian{
 		Service: consent.Service{
 			Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring,
-			PendingStore: consent.PendingStore{Dir: filepath.Join(state, "consents", folderOf(cfg.Vault.URL)), Keyring: keyring},
+			PendingStore: consent.PendingStore{Dir: filepath.Join(state, "consents", folderOf(s.Vault.URL)), Keyring: keyring},
 		},
-		vaultURL: cfg.Vault.URL, providers: providers, client: provider.NewClient(nil), keyboard: newKeyboard(cmd),
-		printer: printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()},
+		vaultURL: s.Vault.URL, providers: s.providers, client: provider.NewClient(nil), prompter: newPrompter(cmd),
+		printer:      printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()},
+		withTemporal: func(do func(context.Context, *temporalApp) error) error { return s.withTemporal(cmd, do) },
 	}
-	c.next = func(ctx context.Context, a token.Account) { c.tellNext(ctx, cmd, environ, a) }
 	err = do(cmd.Context(), c)
 	if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
 		return errInterrupted
@@ -71,16 +64,16 @@ func folderOf(vaultURL string) string {
 }
 
 // tellNext says what comes after a consent, which depends on whether somebody
-// keeps the account alive already. That Temporal is away is no failure.
-func (c *custodian) tellNext(ctx context.Context, cmd *cobra.Command, environ map[string]string, a token.Account) {
-	start := shell(append([]string{"starter", "start"}, flagsFor(a)...)...)
-	refresh := shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...)
+// isKept the account alive already. That Temporal is away is no failure.
+func (c *custodian) tellNext(ctx context.Context, t target) {
+	start := t.command("start")
+	refresh := t.command("refresh")
 	kept := false
-	err := atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+	err := c.withTemporal(func(ctx context.Context, o *temporalApp) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		var err error
-		kept, err = o.keeps(ctx, a)
+		kept, err = o.isKept(ctx, t)
 		return err
 	})
 	switch {

@@ -16,11 +16,11 @@ const exitCodes = `Exit codes:
 
 var errInterrupted = errors.New("interrupted")
 
-// needsPerson is what status and recover end with where accounts cannot mend
+// needsAttention is what status and recover end with where accounts cannot mend
 // themselves.
-type needsPerson struct{ message string }
+type needsAttention struct{ message string }
 
-func (e needsPerson) Error() string { return e.message }
+func (e needsAttention) Error() string { return e.message }
 
 // usageError is a mistake on the command line.
 type usageError struct{ error }
@@ -30,7 +30,7 @@ func (e usageError) Unwrap() error { return e.error }
 func exitCode(err error) int {
 	var usage usageError
 	var configuration *config.Error
-	var person needsPerson
+	var person needsAttention
 	switch {
 	case err == nil:
 		return 0

@@ -12,12 +12,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// place is the Temporal that a command talks to.
-type place struct{ address, namespace string }
+// server is the Temporal that a command talks to.
+type server struct{ address, namespace string }
 
-// explain says in one sentence what Temporal's error means and what mends it.
+// describeError says in one sentence what Temporal's error means and what mends it.
 // Errors that are not Temporal's come back as they are.
-func (p place) explain(err error) error {
+func (p server) describeError(err error) error {
 	if err == nil || errors.Is(err, errInterrupted) {
 		return err
 	}
@@ -29,10 +29,10 @@ func (p place) explain(err error) error {
 		return fmt.Errorf("namespace %q is unknown to Temporal at %s; set TEMPORAL_NAMESPACE to the right one, or create it with: %s",
 			p.namespace, p.address, shell("temporal", "operator", "namespace", "create", "--namespace", p.namespace))
 	}
-	why := detail(err)
-	switch code(err) {
+	why := stripWrapping(err)
+	switch grpcCode(err) {
 	case codes.Unimplemented:
-		return p.stranger(why)
+		return p.notTemporal(why)
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return fmt.Errorf("temporal at %s refuses access to namespace %q (%s); check TEMPORAL_API_KEY or the client's certificate, and TEMPORAL_NAMESPACE", p.address, p.namespace, why)
 	case codes.Unavailable, codes.DeadlineExceeded:
@@ -40,7 +40,7 @@ func (p place) explain(err error) error {
 		case strings.Contains(why, "handshake failed"):
 			return fmt.Errorf("cannot agree on TLS with Temporal at %s (%s); check TEMPORAL_TLS and the certificates that TEMPORAL_TLS_* name", p.address, why)
 		case strings.Contains(why, "server preface"):
-			return p.stranger(why)
+			return p.notTemporal(why)
 		}
 		return fmt.Errorf("no Temporal server answers at %s (%s); if it should be this machine, start one with: temporal server start-dev; otherwise set TEMPORAL_ADDRESS", p.address, why)
 	case codes.OK, codes.Unknown:
@@ -49,12 +49,12 @@ func (p place) explain(err error) error {
 	return fmt.Errorf("temporal at %s: %s", p.address, why)
 }
 
-func (p place) stranger(why string) error {
+func (p server) notTemporal(why string) error {
 	return fmt.Errorf("what answers at %s does not speak Temporal's language (%s); if it wants TLS, set TEMPORAL_TLS=true, otherwise correct TEMPORAL_ADDRESS (the Web UI has another port)", p.address, why)
 }
 
-// code is the gRPC code of Temporal's error; OK for errors of ours.
-func code(err error) codes.Code {
+// grpcCode is the gRPC code of Temporal's error; OK for errors of ours.
+func grpcCode(err error) codes.Code {
 	var service serviceerror.ServiceError
 	switch {
 	case errors.As(err, &service):
@@ -68,7 +68,7 @@ func code(err error) codes.Code {
 	return codes.OK
 }
 
-var wrapping = regexp.MustCompile(`^failed reaching server: |connection error: |desc = |transport: |Error while dialing: |"`)
+var layers = regexp.MustCompile(`^failed reaching server: |connection error: |desc = |transport: |Error while dialing: |"`)
 
-// detail is the core of an error without what each layer put around it.
-func detail(err error) string { return wrapping.ReplaceAllString(err.Error(), "") }
+// stripWrapping is the core of an error without what each layer put around it.
+func stripWrapping(err error) string { return layers.ReplaceAllString(err.Error(), "") }

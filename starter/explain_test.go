@@ -13,7 +13,7 @@ import (
 )
 
 func TestExplainNamesTheFix(t *testing.T) {
-	at := place{address: "temporal.test:7233", namespace: "homes"}
+	at := server{address: "temporal.test:7233", namespace: "homes"}
 	unavailable := func(why string) error {
 		return fmt.Errorf("failed reaching server: %w", serviceerror.NewUnavailable(`connection error: desc = "transport: `+why+`"`))
 	}
@@ -58,11 +58,11 @@ func TestExplainNamesTheFix(t *testing.T) {
 			"temporal at temporal.test:7233: workflow id is too long",
 		},
 		"Ctrl-C":         {fmt.Errorf("list: %w", context.Canceled), "interrupted"},
-		"errors of ours": {conflict{errors.New("runs already")}, "runs already"},
+		"errors of ours": {conflictError{errors.New("runs already")}, "runs already"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.EqualError(t, at.explain(tc.err), tc.want)
+			require.EqualError(t, at.describeError(tc.err), tc.want)
 		})
 	}
-	require.NoError(t, at.explain(nil))
+	require.NoError(t, at.describeError(nil))
 }

@@ -13,16 +13,15 @@ import (
 	"go.temporal.io/sdk/converter"
 	"golang.org/x/sync/errgroup"
 
-	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
 
 // perPage is how many accounts one listing call returns.
 const perPage = 500
 
-// gather finds what keeps accounts alive: one listing call per perPage accounts,
+// listAccounts finds what keeps accounts alive: one listing call per perPage accounts,
 // one call per cron, and up to three per Schedule.
-func (o *operator) gather(ctx context.Context, only selection) ([]row, error) {
+func (o *temporalApp) listAccounts(ctx context.Context, only selection) ([]row, error) {
 	crons, err := o.listRunning(ctx, only)
 	if err != nil {
 		return nil, err
@@ -33,7 +32,7 @@ func (o *operator) gather(ctx context.Context, only selection) ([]row, error) {
 	}
 	found := make([]*row, len(crons)+len(schedules))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	group.SetLimit(maxConcurrent)
 	for i, info := range crons {
 		group.Go(func() (err error) {
 			found[i], err = o.cronRow(ctx, info)
@@ -59,10 +58,10 @@ func (o *operator) gather(ctx context.Context, only selection) ([]row, error) {
 }
 
 // listRunning lists the workflows that run, but for those of Schedules.
-func (o *operator) listRunning(ctx context.Context, only selection) ([]*workflowpb.WorkflowExecutionInfo, error) {
+func (o *temporalApp) listRunning(ctx context.Context, only selection) ([]*workflowpb.WorkflowExecutionInfo, error) {
 	query := "WorkflowType = '" + workflows.Type + "' AND ExecutionStatus = 'Running'"
-	if only.account != (token.Account{}) {
-		query += " AND WorkflowId = '" + workflows.ID(only.account) + "'" // its name holds no quotes
+	if only.target != nil {
+		query += " AND WorkflowId = '" + only.target.id + "'" // its name holds no quotes
 	}
 	var all []*workflowpb.WorkflowExecutionInfo
 	var page []byte
@@ -84,7 +83,7 @@ func (o *operator) listRunning(ctx context.Context, only selection) ([]*workflow
 
 // cronRow is nil for a workflow that has ended since it was listed, and for a
 // recovery, which keeps no account alive.
-func (o *operator) cronRow(ctx context.Context, info *workflowpb.WorkflowExecutionInfo) (*row, error) {
+func (o *temporalApp) cronRow(ctx context.Context, info *workflowpb.WorkflowExecutionInfo) (*row, error) {
 	c, err := o.describe(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
 	if gone(err) {
 		return nil, nil
@@ -100,9 +99,9 @@ func (o *operator) cronRow(ctx context.Context, info *workflowpb.WorkflowExecuti
 	return &r, nil
 }
 
-func (o *operator) listSchedules(ctx context.Context, only selection) ([]string, error) {
-	if only.account != (token.Account{}) {
-		return []string{scheduleID(only.account)}, nil
+func (o *temporalApp) listSchedules(ctx context.Context, only selection) ([]string, error) {
+	if only.target != nil {
+		return []string{only.target.scheduleID()}, nil
 	}
 	list, err := o.temporal.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: perPage})
 	if err != nil {
@@ -122,7 +121,7 @@ func (o *operator) listSchedules(ctx context.Context, only selection) ([]string,
 }
 
 // scheduleRow is nil for a Schedule that is not there.
-func (o *operator) scheduleRow(ctx context.Context, id string) (*row, error) {
+func (o *temporalApp) scheduleRow(ctx context.Context, id string) (*row, error) {
 	described, err := o.temporal.ScheduleClient().GetHandle(ctx, id).Describe(ctx)
 	if gone(err) {
 		return nil, nil
@@ -148,7 +147,7 @@ func (o *operator) scheduleRow(ctx context.Context, id string) (*row, error) {
 	}
 	now := time.Now()
 	r := rowFrom(c, "", now)
-	r.Health = judge(c, "", described.Schedule.State != nil && described.Schedule.State.Paused, now)
+	r.Health = healthOf(c, "", described.Schedule.State != nil && described.Schedule.State.Paused, now)
 	r.ScheduleID, r.NextRun = id, time.Time{}
 	if next := described.Info.NextActionTimes; r.Health != paused && len(next) > 0 {
 		r.NextRun = next[0]
@@ -157,7 +156,7 @@ func (o *operator) scheduleRow(ctx context.Context, id string) (*row, error) {
 }
 
 // inspectToTheEnd is inspect for a run that may have ended, and then tells how.
-func (o *operator) inspectToTheEnd(ctx context.Context, workflowID, runID string) (workflows.State, error) {
+func (o *temporalApp) inspectToTheEnd(ctx context.Context, workflowID, runID string) (workflows.State, error) {
 	c, err := o.describe(ctx, workflowID, runID)
 	if gone(err) {
 		return workflows.State{WorkflowID: workflowID}, nil // its retention ended

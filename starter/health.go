@@ -21,14 +21,14 @@ const (
 	paused  Health = "paused"  // its Schedule is
 )
 
-// needsPerson reports whether waiting will not mend it.
-func (h Health) needsPerson() bool {
+// needsAttention reports whether waiting will not mend it.
+func (h Health) needsAttention() bool {
 	return h == stuck || h == needsConsent || h == failed
 }
 
-// judge tells an account's health. attribute is the run's TokenHealth, and empty
+// healthOf tells an account's health. attribute is the run's TokenHealth, and empty
 // where the namespace has no such search attribute.
-func judge(c workflows.State, attribute string, isPaused bool, now time.Time) Health {
+func healthOf(c workflows.State, attribute string, isPaused bool, now time.Time) Health {
 	switch {
 	case !c.Working.IsZero() && (Health(attribute) == stuck || now.Sub(c.Working) > workflows.OverdueAfter):
 		return stuck

@@ -38,9 +38,9 @@ func TestJudge(t *testing.T) {
 		"paused while a run is at work":       {state: working(time.Second), paused: true, want: refreshing},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := judge(tc.state, tc.attribute, tc.paused, now)
+			got := healthOf(tc.state, tc.attribute, tc.paused, now)
 			require.Equal(t, tc.want, got)
-			require.Equal(t, tc.person, got.needsPerson())
+			require.Equal(t, tc.person, got.needsAttention())
 		})
 	}
 }

@@ -8,9 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/consent"
-	"tokenkeeper/internal/token"
-	"tokenkeeper/internal/vault"
 )
 
 func newImport(environ map[string]string) *cobra.Command {
@@ -35,25 +34,22 @@ taken as well where expires_at says until when.`,
 	cmd.Flags().StringVar(&file, "file", "-", "read the token from this `file`; - means stdin")
 	cmd.Flags().StringVar(&client, "client", "", "store client_id:client_secret from this `file` as well; - means stdin")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarterWithVault)
 		if err != nil {
 			return err
 		}
 		if file == client {
 			return usageError{errors.New("--file and --client cannot both be stdin; name a file for one of them")}
 		}
-		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			return c.importTokens(ctx, account, file, client)
+		return s.atVault(cmd, func(ctx context.Context, c *custodian) error {
+			return c.importTokens(ctx, t, file, client)
 		})
 	}
 	return cmd
 }
 
-func (c *custodian) importTokens(ctx context.Context, a token.Account, file, clientFile string) error {
-	p, err := vault.Locate(c.providers, a)
-	if err != nil {
-		return usageError{err}
-	}
+func (c *custodian) importTokens(ctx context.Context, t target, file, clientFile string) error {
+	p, a := t.Location, t.Account
 	found, err := c.Preflight(ctx, p)
 	if err != nil {
 		return err
@@ -86,7 +82,7 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 	}
 	switch {
 	case err != nil && kept:
-		c.say("The token is kept, sealed, in %s. To store it, run: %s", c.PendingStore.Path(a), shell(append([]string{"starter", "authorize"}, flagsFor(a)...)...))
+		c.say("The token is kept, sealed, in %s. To store it, run: %s", c.PendingStore.Path(a), t.command("authorize"))
 		if ctx.Err() != nil {
 			return errInterrupted
 		}
@@ -103,6 +99,6 @@ func (c *custodian) importTokens(ctx context.Context, a token.Account, file, cli
 	if c.noCredentials(ctx, p) {
 		c.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", p.Names.Credentials)
 	}
-	c.next(ctx, a)
+	c.tellNext(ctx, t)
 	return nil
 }

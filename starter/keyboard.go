@@ -19,21 +19,21 @@ import (
 // errNoInput is what a question ends with where nobody can answer it.
 var errNoInput = errors.New("the input has ended")
 
-// keyboard asks a person, or reads what a program pipes in. Questions go to
+// prompter asks a person, or reads what a program pipes in. Questions go to
 // stderr, so that stdout holds answers only. Every read ends with the context.
-type keyboard struct {
+type prompter struct {
 	in     io.Reader
 	lines  *bufio.Reader
 	prompt io.Writer
 }
 
-func newKeyboard(cmd *cobra.Command) *keyboard {
+func newPrompter(cmd *cobra.Command) *prompter {
 	in := cmd.InOrStdin()
-	return &keyboard{in: in, lines: bufio.NewReader(in), prompt: cmd.ErrOrStderr()}
+	return &prompter{in: in, lines: bufio.NewReader(in), prompt: cmd.ErrOrStderr()}
 }
 
 // terminal is the terminal that a person types at; not ok for pipes and files.
-func (k *keyboard) terminal() (fd int, ok bool) {
+func (k *prompter) terminal() (fd int, ok bool) {
 	f, isFile := k.in.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
@@ -41,10 +41,10 @@ func (k *keyboard) terminal() (fd int, ok bool) {
 	return int(f.Fd()), true
 }
 
-// line asks for one line.
-func (k *keyboard) line(ctx context.Context, question string) (string, error) {
+// readLine asks for one line.
+func (k *prompter) readLine(ctx context.Context, question string) (string, error) {
 	_, _ = fmt.Fprint(k.prompt, question)
-	return until(ctx, func() (string, error) {
+	return readContext(ctx, func() (string, error) {
 		text, err := k.lines.ReadString('\n')
 		if text == "" && errors.Is(err, io.EOF) {
 			return "", errNoInput
@@ -53,11 +53,11 @@ func (k *keyboard) line(ctx context.Context, question string) (string, error) {
 	})
 }
 
-// secret asks for one line that the terminal does not show.
-func (k *keyboard) secret(ctx context.Context, question string) (token.Secret, error) {
+// readSecret asks for one line that the terminal does not show.
+func (k *prompter) readSecret(ctx context.Context, question string) (token.Secret, error) {
 	fd, ok := k.terminal()
 	if !ok {
-		text, err := k.line(ctx, question)
+		text, err := k.readLine(ctx, question)
 		return token.NewSecret(text), err
 	}
 	before, err := term.GetState(fd)
@@ -65,7 +65,7 @@ func (k *keyboard) secret(ctx context.Context, question string) (token.Secret, e
 		return token.Secret{}, fmt.Errorf("ask without showing the answer: %w", err)
 	}
 	_, _ = fmt.Fprint(k.prompt, question)
-	text, err := until(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	text, err := readContext(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
 	_, _ = fmt.Fprintln(k.prompt)
 	if ctx.Err() != nil {
 		_ = term.Restore(fd, before) // the abandoned read would leave it mute
@@ -73,26 +73,26 @@ func (k *keyboard) secret(ctx context.Context, question string) (token.Secret, e
 	return token.NewSecret(strings.TrimSpace(string(text))), err
 }
 
-// all reads what is piped in, at most limit bytes and one more; at a terminal it
+// readAll reads what is piped in, at most limit bytes and one more; at a terminal it
 // is one hidden line, or as many as JSON takes that begins in it: lines that were
 // left unread would be the shell's, which shows and remembers them.
-func (k *keyboard) all(ctx context.Context, question string, limit int64) (token.Secret, error) {
+func (k *prompter) readAll(ctx context.Context, question string, limit int64) (token.Secret, error) {
 	if _, ok := k.terminal(); ok {
-		text, err := whole(limit, func(first bool) (string, error) {
+		text, err := readJSON(limit, func(first bool) (string, error) {
 			if !first {
 				question = ""
 			}
-			line, err := k.secret(ctx, question)
+			line, err := k.readSecret(ctx, question)
 			return line.Reveal(), err
 		})
 		return token.NewSecret(text), err
 	}
-	text, err := until(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(k.lines, limit+1)) })
+	text, err := readContext(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(k.lines, limit+1)) })
 	return token.NewSecret(string(text)), err
 }
 
-// whole reads a line, and further ones until JSON that begins with it is whole.
-func whole(limit int64, line func(first bool) (string, error)) (string, error) {
+// readJSON reads a line, and further ones until JSON that begins with it is whole.
+func readJSON(limit int64, line func(first bool) (string, error)) (string, error) {
 	text, err := line(true)
 	for err == nil && strings.HasPrefix(text, "{") && !json.Valid([]byte(text)) && int64(len(text)) <= limit {
 		var next string
@@ -106,8 +106,8 @@ func whole(limit int64, line func(first bool) (string, error)) (string, error) {
 	return text, err
 }
 
-// until does a read that nothing can interrupt, and leaves it behind when ctx ends.
-func until[T any](ctx context.Context, read func() (T, error)) (T, error) {
+// readContext does a read that nothing can interrupt, and leaves it behind when ctx ends.
+func readContext[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
@@ -31,52 +33,51 @@ for the consent are those of authorize.`,
 	flags.add(cmd)
 	how.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarterWithVault)
 		if err == nil {
 			err = how.check()
 		}
 		if err != nil {
 			return err
 		}
-		at := func(do func(context.Context, *operator) error) error { return atTemporal(cmd, environ, do) }
-		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			return c.migrate(ctx, account, how, at)
+		return s.atVault(cmd, func(ctx context.Context, c *custodian) error {
+			return c.migrate(ctx, t, how)
 		})
 	}
 	return cmd
 }
 
-// migrate moves an account. at acts at Temporal.
-func (c *custodian) migrate(ctx context.Context, from token.Account, how asking, at func(func(context.Context, *operator) error) error) error {
-	p, err := c.successorOf(from)
+// migrate moves an account.
+func (c *custodian) migrate(ctx context.Context, from target, how asking) error {
+	to, err := c.successorOf(from)
 	if err != nil {
 		return usageError{err}
 	}
 	// Whether Temporal answers is to be known before the person is asked.
-	err = at(func(ctx context.Context, o *operator) error {
+	err = c.withTemporal(func(ctx context.Context, o *temporalApp) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		_, err := o.keeps(ctx, from)
+		_, err := o.isKept(ctx, from)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	end := func() error {
-		return at(func(ctx context.Context, o *operator) error {
+		return c.withTemporal(func(ctx context.Context, o *temporalApp) error {
 			stopped, err := o.stopKeeping(ctx, from)
 			if err == nil {
-				o.say("%s", stoppedInWords(from, stopped))
+				o.say("%s", stoppedInWords(from.Account, stopped))
 			}
 			return err
 		})
 	}
-	moved, err := c.moved(ctx, p)
+	moved, err := c.moved(ctx, to.Location)
 	switch {
 	case err != nil:
 		return err
 	case moved:
-		c.say("The vault holds a consent at %s under the names of %s already.", p.Provider.Title, from)
+		c.say("The vault holds a consent at %s under the names of %s already.", to.Provider.Title, from)
 		err = end()
 	default:
 		// The old cron is ended between consent and vault, and that may take a while.
@@ -84,43 +85,35 @@ func (c *custodian) migrate(ctx context.Context, from token.Account, how asking,
 			return fmt.Errorf("a consent could not be kept on this machine while the old workflow is ended: %w; set XDG_STATE_HOME to a folder that can be written", err)
 		}
 		how.ready = end
-		how.again = shell(append([]string{"starter", "migrate"}, flagsFor(from)...)...)
-		err = c.authorize(ctx, p, how)
+		how.again = from.command("migrate")
+		err = c.authorize(ctx, to.Location, how)
 	}
 	if err != nil {
 		return err
 	}
-	if err := at(func(ctx context.Context, o *operator) error { return o.start(ctx, p.Account, "") }); err != nil {
-		c.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", shell(append([]string{"starter", "migrate"}, flagsFor(from)...)...))
+	if err := c.withTemporal(func(ctx context.Context, o *temporalApp) error { return o.start(ctx, to, "") }); err != nil {
+		c.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", from.command("migrate"))
 		return err
 	}
-	c.say("%s has moved to %s. %s goes by the same name; what it is good for is %[2]s's API.", from, p.Provider.Title, p.Names.AccessToken)
+	c.say("%s has moved to %s. %s goes by the same name; what it is good for is %[2]s's API.", from, to.Provider.Title, to.Names.AccessToken)
 	return nil
 }
 
 // successorOf is the account at the provider that took over, with the secrets
 // under the names that it has.
-func (c *custodian) successorOf(from token.Account) (vault.Location, error) {
-	old, err := vault.Locate(c.providers, from)
-	if err != nil {
-		return vault.Location{}, err
-	}
-	successor := old.Provider.Status.Successor
+func (c *custodian) successorOf(from target) (target, error) {
+	successor := from.Provider.Status.Successor
 	if successor == "" {
-		return vault.Location{}, fmt.Errorf("%s has no successor to move to; use authorize for a new consent there", from.Provider)
+		return target{}, fmt.Errorf("%s has no successor to move to; use authorize for a new consent there", from.Account.Provider)
 	}
-	to, err := token.NewAccount(successor, from.Name)
+	to, err := token.NewAccount(successor, from.Account.Name)
 	if err != nil {
-		return vault.Location{}, err
+		return target{}, err
 	}
-	kept := from.SecretsOf
-	if kept == "" {
-		kept = from.Provider
+	if to, err = to.KeptUnder(cmp.Or(from.Account.SecretsOf, from.Account.Provider)); err != nil {
+		return target{}, err
 	}
-	if to, err = to.KeptUnder(kept); err != nil {
-		return vault.Location{}, err
-	}
-	return vault.Locate(c.providers, to)
+	return newTarget(c.providers, to)
 }
 
 // moved reports whether the token in force is the new provider's.

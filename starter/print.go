@@ -20,15 +20,15 @@ type printer struct {
 	namespace string
 }
 
-// forMachines keeps everything but the answer itself off stdout.
-func (p *printer) forMachines() { p.notes = p.warnings }
+// jsonOutput keeps everything but the answer itself off stdout.
+func (p *printer) jsonOutput() { p.notes = p.warnings }
 
 func (p *printer) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.notes, format+"\n", args...)
 }
 
-// fact is an indented line; one without a value is left out.
-func (p *printer) fact(name, value string) {
+// field is an indented line; one without a value is left out.
+func (p *printer) field(name, value string) {
 	if value != "" {
 		p.say("  %-9s %s", name, value)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 )
 
@@ -23,8 +24,10 @@ func TestShellReadsBackWhatWasQuoted(t *testing.T) {
 }
 
 func TestShellQuotesOnlyWhereItMust(t *testing.T) {
+	account, err := newTarget(provider.Builtin(), token.Account{Provider: "fitbit", Name: "default"})
+	require.NoError(t, err)
 	require.Equal(t, `temporal workflow start --type RefreshTokens --task-queue token-refresh --workflow-id fitbit-token-refresh --cron '0 */6 * * *' --input '{}'`,
-		(&operator{taskQueue: "token-refresh"}).cliStart(token.Account{Provider: "fitbit", Name: "default"}, sixHourly))
+		(&temporalApp{taskQueue: "token-refresh"}).cliStart(account, sixHourly))
 }
 
 func TestTimesAreToldToPeople(t *testing.T) {

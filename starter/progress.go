@@ -11,7 +11,7 @@ import (
 )
 
 // progress shows how far a long command is: a bar on a terminal, and elsewhere a
-// line per thousand. It is for one goroutine at a time.
+// readLine per thousand. It is for one goroutine at a time.
 type progress struct {
 	w     io.Writer
 	bar   *progressbar.ProgressBar // nil where w is no terminal

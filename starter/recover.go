@@ -12,7 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
 )
 
@@ -56,21 +56,15 @@ where nothing newer is found than a token that a run was about to spend.`,
 	cmd.Flags().StringArrayVar(&from, "from", nil, "read the runs of this `WORKFLOW_ID` as well")
 	output := outputFlag(cmd, "text")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarter)
 		if err != nil {
 			return err
 		}
-		if slices.Contains(from, "") {
-			return usageError{errors.New("--from is empty; give it a workflow id, or leave it out")}
-		}
-		if err := checkOutput(*output, "text"); err != nil {
-			return err
-		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+		return s.withTemporal(cmd, func(ctx context.Context, o *temporalApp) error {
 			if *output == "json" {
-				o.forMachines()
+				o.jsonOutput()
 			}
-			answer, err := o.recover(ctx, account, from)
+			answer, err := o.recover(ctx, t, from)
 			if *output == "json" && answer.RunID != "" {
 				err = errors.Join(o.json(answer), err)
 			}
@@ -81,15 +75,15 @@ where nothing newer is found than a token that a run was about to spend.`,
 }
 
 // recover has a recovery done, waits for it and tells what it came to.
-func (o *operator) recover(ctx context.Context, a token.Account, from []string) (recovered, error) {
-	answer := recovered{Account: a.Name, Provider: a.Provider, WorkflowID: workflows.RecoveryID(a)}
+func (o *temporalApp) recover(ctx context.Context, t target, from []string) (recovered, error) {
+	answer := recovered{Account: t.Account.Name, Provider: t.Account.Provider, WorkflowID: workflows.RecoveryID(t.Account)}
 	var err error
-	if answer.RunID, err = o.startRecovery(ctx, a, from); err != nil {
+	if answer.RunID, err = o.startRecovery(ctx, t, from); err != nil {
 		return answer, err
 	}
 	answer.WebUI = o.link("workflows", answer.WorkflowID, answer.RunID)
-	o.say("Looking for lost tokens of %s: run %s of workflow %s. It waits up to half a minute for a call that may be in flight.", a, answer.RunID, answer.WorkflowID)
-	o.fact("Web UI", answer.WebUI)
+	o.say("Looking for lost tokens of %s: run %s of workflow %s. It waits up to half a minute for a call that may be in flight.", t, answer.RunID, answer.WorkflowID)
+	o.field("Web UI", answer.WebUI)
 	o.warnOfIdleQueue(ctx)
 
 	last, err := o.await(ctx, answer.WorkflowID, answer.RunID)
@@ -101,7 +95,7 @@ func (o *operator) recover(ctx context.Context, a token.Account, from []string) 
 		return answer, err
 	case last.Failure != nil:
 		answer.Failure = last.Failure
-		return answer, fmt.Errorf("the recovery of %s failed (%s): %s", a, last.Failure.Type, last.Failure.Message)
+		return answer, fmt.Errorf("the recovery of %s failed (%s): %s", t, last.Failure.Type, last.Failure.Message)
 	case last.Result == nil:
 		return answer, fmt.Errorf("run %s of workflow %s ended without a result that starter knows; see that worker and starter are of the same release", answer.RunID, answer.WorkflowID)
 	}
@@ -113,22 +107,22 @@ func (o *operator) recover(ctx context.Context, a token.Account, from []string) 
 		}
 		answer.Retention = retention.String()
 	}
-	o.say("%s", findingInWords(a, *last.Result, retention, time.Now()))
-	return answer, recoveryVerdict(*last.Result)
+	o.say("%s", findingInWords(t, *last.Result, retention, time.Now()))
+	return answer, recoveryError(*last.Result)
 }
 
 // startRecovery starts a recovery and returns its run. One that is at work
 // already, and was asked the same, is joined.
-func (o *operator) startRecovery(ctx context.Context, a token.Account, from []string) (runID string, err error) {
+func (o *temporalApp) startRecovery(ctx context.Context, t target, from []string) (runID string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := o.refuseAtWork(ctx, a, from); err != nil {
+	if err := o.refuseWhileRunning(ctx, t, from); err != nil {
 		return "", err
 	}
-	input := inputFor(a)
+	input := t.input
 	input.Recover, input.From = true, from
 	run, err := o.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: workflows.RecoveryID(a), TaskQueue: o.taskQueue, StaticSummary: "Looks for " + o.tokensOf(a) + " that a run was issued and has not stored",
+		ID: workflows.RecoveryID(t.Account), TaskQueue: o.taskQueue, StaticSummary: "Looks for " + t.tokens() + " that a run was issued and has not stored",
 		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 	}, workflows.Type, input)
@@ -139,11 +133,11 @@ func (o *operator) startRecovery(ctx context.Context, a token.Account, from []st
 		}
 		return run.GetRunID(), nil
 	}
-	running, err := o.describe(ctx, workflows.RecoveryID(a), already.RunId)
+	running, err := o.describe(ctx, workflows.RecoveryID(t.Account), already.RunId)
 	if err != nil {
 		return "", err
 	}
-	if kept, err := running.Input.Check(); err != nil || kept != a || !running.Input.Recover || !slices.Equal(running.Input.From, from) {
+	if kept, err := running.Input.Check(); err != nil || kept != t.Account || !running.Input.Recover || !slices.Equal(running.Input.From, from) {
 		return "", fmt.Errorf("workflow %s runs already and was asked for something else; wait for its end, or end it with: %s, and try again",
 			running.WorkflowID, shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID))
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
 )
 
@@ -42,18 +42,15 @@ it. Where no cron runs, the tokens are refreshed once, and no cron is started.`,
 	cmd.Flags().BoolVar(&wait, "wait", true, "wait for the result; Ctrl-C stops the waiting and not the refresh")
 	output := outputFlag(cmd, "text")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarter)
 		if err != nil {
 			return err
 		}
-		if err := checkOutput(*output, "text"); err != nil {
-			return err
-		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+		return s.withTemporal(cmd, func(ctx context.Context, o *temporalApp) error {
 			if *output == "json" {
-				o.forMachines()
+				o.jsonOutput()
 			}
-			answer, err := o.refresh(ctx, account, wait)
+			answer, err := o.refresh(ctx, t, wait)
 			if *output == "json" && answer.RunID != "" {
 				err = errors.Join(o.json(answer), err)
 			}
@@ -64,19 +61,19 @@ it. Where no cron runs, the tokens are refreshed once, and no cron is started.`,
 }
 
 // refresh asks for a run and waits for it where it is to.
-func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (refreshed, error) {
-	answer := refreshed{Account: a.Name, Provider: a.Provider}
-	run, asked, err := o.refreshNow(ctx, a)
+func (o *temporalApp) refresh(ctx context.Context, t target, wait bool) (refreshed, error) {
+	answer := refreshed{Account: t.Account.Name, Provider: t.Account.Provider}
+	run, asked, err := o.refreshNow(ctx, t)
 	if err != nil {
 		return answer, err
 	}
 	answer.WorkflowID, answer.RunID, answer.Cron = run.GetID(), run.GetRunID(), asked.Cron
 	answer.WebUI = o.link("workflows", run.GetID(), run.GetRunID())
 
-	o.say("Refreshing %s now: run %s of workflow %s.", a, run.GetRunID(), run.GetID())
-	o.fact("Web UI", answer.WebUI)
+	o.say("Refreshing %s now: run %s of workflow %s.", t, run.GetRunID(), run.GetID())
+	o.field("Web UI", answer.WebUI)
 	if asked.Cron == "" {
-		o.sayWhatKeeps(ctx, a)
+		o.sayWhatKeeps(ctx, t)
 	}
 	o.warnOfIdleQueue(ctx)
 	if !wait {
@@ -91,7 +88,7 @@ func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (ref
 		return answer, err
 	case last.Failure != nil:
 		answer.Failure = last.Failure
-		return answer, fmt.Errorf("%s was not refreshed (%s): %s", a, last.Failure.Type, last.Failure.Message)
+		return answer, fmt.Errorf("%s was not refreshed (%s): %s", t, last.Failure.Type, last.Failure.Message)
 	case last.Result == nil:
 		return answer, fmt.Errorf("run %s of workflow %s ended without a result that starter knows; see that worker and starter are of the same release", run.GetRunID(), run.GetID())
 	}
@@ -99,18 +96,18 @@ func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (ref
 	o.say("%s", inWords(*last.Result, time.Now()))
 	if asked.Cron != "" {
 		now := time.Now()
-		o.fact("Next run", when(nextByCron(asked.Cron, now), now))
+		o.field("Next run", when(nextByCron(asked.Cron, now), now))
 	}
 	return answer, nil
 }
 
 // refreshNow signals the workflow, which makes a cron that waits begin at once,
 // or starts one without a cron. Only one of the two happens, whatever else goes on.
-func (o *operator) refreshNow(ctx context.Context, a token.Account) (client.WorkflowRun, workflows.State, error) {
+func (o *temporalApp) refreshNow(ctx context.Context, t target) (client.WorkflowRun, workflows.State, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	options := o.options(a)
-	run, err := o.temporal.SignalWithStartWorkflow(ctx, options.ID, workflows.RefreshNow, nil, options, workflows.Type, inputFor(a))
+	options := o.options(t)
+	run, err := o.temporal.SignalWithStartWorkflow(ctx, options.ID, workflows.RefreshNow, nil, options, workflows.Type, t.input)
 	if err != nil {
 		return nil, workflows.State{}, err
 	}
@@ -119,13 +116,12 @@ func (o *operator) refreshNow(ctx context.Context, a token.Account) (client.Work
 }
 
 // sayWhatKeeps tells what will refresh an account next that has no cron.
-func (o *operator) sayWhatKeeps(ctx context.Context, a token.Account) {
-	if scheduled, err := o.hasSchedule(ctx, a); err == nil && scheduled {
-		o.say("This is a single refresh beside the Schedule %s, which goes on.", scheduleID(a))
+func (o *temporalApp) sayWhatKeeps(ctx context.Context, t target) {
+	if scheduled, err := o.hasSchedule(ctx, t); err == nil && scheduled {
+		o.say("This is a single refresh beside the Schedule %s, which goes on.", t.scheduleID())
 		return
 	}
-	o.say("No cron runs for %s, so this is a single refresh. Start its cron with: %s", a,
-		shell(append([]string{"starter", "start"}, flagsFor(a)...)...))
+	o.say("No cron runs for %s, so this is a single refresh. Start its cron with: %s", t, t.command("start"))
 }
 
 // inWords tells a result to a person.

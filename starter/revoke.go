@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
@@ -31,25 +32,21 @@ way to be told, it says what the person does there, and exits with 3.`,
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarterWithVault)
 		if err != nil {
 			return err
 		}
-		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			p, err := vault.Locate(c.providers, account)
-			if err != nil {
-				return usageError{err}
-			}
+		return s.atVault(cmd, func(ctx context.Context, c *custodian) error {
 			if !yes {
-				if err := c.confirm(ctx, p); err != nil {
+				if err := c.confirm(ctx, t.Location); err != nil {
 					return err
 				}
 			}
-			return c.revoke(ctx, p, func() error {
-				return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
-					stopped, err := o.stopKeeping(ctx, account)
+			return c.revoke(ctx, t, func() error {
+				return c.withTemporal(func(ctx context.Context, o *temporalApp) error {
+					stopped, err := o.stopKeeping(ctx, t)
 					if err == nil {
-						o.say("%s", stoppedInWords(account, stopped))
+						o.say("%s", stoppedInWords(t.Account, stopped))
 					}
 					return err
 				})
@@ -63,7 +60,7 @@ way to be told, it says what the person does there, and exits with 3.`,
 func (c *custodian) confirm(ctx context.Context, p vault.Location) error {
 	name := p.Account.Provider + "/" + p.Account.Name
 	c.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", p.Account, p.Provider.Title)
-	answer, err := c.keyboard.line(ctx, fmt.Sprintf("Write %s to go on: ", name))
+	answer, err := c.prompter.readLine(ctx, fmt.Sprintf("Write %s to go on: ", name))
 	switch {
 	case errors.Is(err, errNoInput):
 		return usageError{errors.New("nobody answered, and nothing was touched; use --yes where nobody is there to ask")}
@@ -85,12 +82,13 @@ func stoppedInWords(a token.Account, stopped []string) string {
 // revoke ends an account. Where the workflow cannot be ended it goes on: a run
 // that finds no token tells of it. Where the provider cannot be told now, the
 // tokens stay readable, or nobody could tell it later.
-func (c *custodian) revoke(ctx context.Context, p vault.Location, stop func() error) error {
+func (c *custodian) revoke(ctx context.Context, t target, stop func() error) error {
+	p := t.Location
 	if _, kept, err := c.PendingStore.Load(ctx, p.Account); err != nil {
 		return err
 	} else if kept {
 		return fmt.Errorf("a consent of %s is kept on this machine, in %s, because the vault has not taken it, and only it can end its grant; nothing was touched. Store it with: %s, and revoke then",
-			p.Account, c.PendingStore.Path(p.Account), shell(append([]string{"starter", "authorize"}, flagsFor(p.Account)...)...))
+			p.Account, c.PendingStore.Path(p.Account), t.command("authorize"))
 	}
 	var left []string
 	if err := stop(); err != nil {
@@ -118,7 +116,7 @@ func (c *custodian) revoke(ctx context.Context, p vault.Location, stop func() er
 		return fmt.Errorf("left to do: %s; run it again", strings.Join(left, ", "))
 	}
 	if person != "" {
-		return needsPerson{person}
+		return needsAttention{person}
 	}
 	return nil
 }

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +11,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -36,17 +37,17 @@ its own within the cron's period, always the same ones.`,
 	cmd.Flags().StringVar(&cron, "cron", "", "when to refresh; UTC unless it begins with CRON_TZ= (default well before the access token ends: "+sixHourly+" for Fitbit)")
 	cmd.Flags().StringVar(&file, "accounts", "", "start the accounts in this file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
-		if err != nil {
-			return err
-		}
 		if cmd.Flags().Changed("cron") {
 			if err := checkCron(cron); err != nil {
 				return usageError{err}
 			}
 		}
+		s, t, err := flags.target(environ, config.LoadStarter)
+		if err != nil {
+			return err
+		}
 		if file == "" {
-			return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.start(ctx, account, cron) })
+			return s.withTemporal(cmd, func(ctx context.Context, o *temporalApp) error { return o.start(ctx, t, cron) })
 		}
 		if cmd.Flags().Changed("account") {
 			return usageError{errors.New("--account and --accounts do not go together; put the account into the file")}
@@ -54,73 +55,57 @@ its own within the cron's period, always the same ones.`,
 		if cmd.Flags().Changed("secrets-of") {
 			return usageError{errors.New("--secrets-of and --accounts do not go together; start the accounts that have moved one by one")}
 		}
-		accounts, err := readAccounts(file, flags.provider)
+		accounts, err := readAccounts(file, s.providers, t.Account.Provider)
 		if err != nil {
 			return usageError{err}
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.startMany(ctx, accounts, cron) })
+		return s.withTemporal(cmd, func(ctx context.Context, o *temporalApp) error { return o.startMany(ctx, accounts, cron) })
 	}
 	return cmd
 }
 
 // start starts one account's cron and tells all about it.
-func (o *operator) start(ctx context.Context, a token.Account, cron string) error {
+func (o *temporalApp) start(ctx context.Context, t target, cron string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	cron, err := o.cronFor(a, cron)
+	cron = cmp.Or(cron, cronOf(t.Provider.Period()))
+	started, err := o.startCron(ctx, t, cron)
 	if err != nil {
 		return err
 	}
-	started, err := o.startCron(ctx, a, cron)
-	if err != nil {
-		return err
-	}
-	running, err := o.describe(ctx, workflows.ID(a), "")
+	running, err := o.describe(ctx, t.id, "")
 	if err != nil {
 		return err
 	}
 	if started {
-		o.say("Started the cron of %s: workflow %s on task queue %s.", a, running.WorkflowID, o.taskQueue)
+		o.say("Started the cron of %s: workflow %s on task queue %s.", t, running.WorkflowID, o.taskQueue)
 	} else {
-		o.say("The cron of %s runs already: workflow %s, started %s.", a, running.WorkflowID, o.since(ctx, running))
+		o.say("The cron of %s runs already: workflow %s, started %s.", t, running.WorkflowID, o.since(ctx, running))
 	}
 	now := time.Now()
-	o.fact("Cron", cronInWords(running.Cron))
-	o.fact("Next run", nextOf(running, now))
-	o.fact("Web UI", o.link("workflows", running.WorkflowID))
+	o.field("Cron", cronInWords(running.Cron))
+	o.field("Next run", nextOf(running, now))
+	o.field("Web UI", o.link("workflows", running.WorkflowID))
 	if started {
-		o.fact("Same as", o.cliStart(a, cron))
+		o.field("Same as", o.cliStart(t, cron))
 	}
-	o.say("Refresh at once with: %s", shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...))
+	o.say("Refresh at once with: %s", t.command("refresh"))
 	o.warnOfIdleQueue(ctx)
 	return nil
 }
 
-// cronFor is the cron that a person gave for an account; where they gave none, the
-// one that suits its provider.
-func (o *operator) cronFor(a token.Account, given string) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	p, err := o.providers.Lookup(a.Provider)
-	if err != nil {
-		return "", usageError{fmt.Errorf("%w (TOKENKEEPER_PROVIDERS), or say how often with --cron", err)}
-	}
-	return cronOf(p.Period()), nil
-}
-
 // startCron starts the cron unless it runs already. A conflict with what runs is
 // an error of type conflict, and concerns this account only.
-func (o *operator) startCron(ctx context.Context, a token.Account, cron string) (started bool, err error) {
-	if err := o.refuseSchedule(ctx, a); err != nil {
+func (o *temporalApp) startCron(ctx context.Context, t target, cron string) (started bool, err error) {
+	if err := o.refuseSchedule(ctx, t); err != nil {
 		return false, err
 	}
-	options := o.options(a)
+	options := o.options(t)
 	options.CronSchedule = cron
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
-	_, err = o.temporal.ExecuteWorkflow(ctx, options, workflows.Type, inputFor(a))
+	_, err = o.temporal.ExecuteWorkflow(ctx, options, workflows.Type, t.input)
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &already) {
 		return err == nil, err
@@ -129,33 +114,33 @@ func (o *operator) startCron(ctx context.Context, a token.Account, cron string) 
 	if err != nil {
 		return false, err
 	}
-	return false, differs(running, a, cron)
+	return false, checkConflict(running, t.Account, cron)
 }
 
-// conflict is why one account cannot be started while others can.
-type conflict struct{ error }
+// conflictError is why one account cannot be started while others can.
+type conflictError struct{ error }
 
-// differs says why a running workflow is not the cron that was asked for; nil
+// checkConflict says why a running workflow is not the cron that was asked for; nil
 // where it is.
-func differs(running workflows.State, a token.Account, cron string) error {
+func checkConflict(running workflows.State, a token.Account, cron string) error {
 	cancel := shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID)
 	kept, err := running.Input.Check()
 	switch {
 	case err != nil:
-		return conflict{fmt.Errorf("workflow %s runs already, but with input that it cannot use (%w); end it with: %s, and start again", running.WorkflowID, err, cancel)}
+		return conflictError{fmt.Errorf("workflow %s runs already, but with input that it cannot use (%w); end it with: %s, and start again", running.WorkflowID, err, cancel)}
 	case kept != a:
-		return conflict{fmt.Errorf("workflow %s runs already, but keeps %s and not %s; end it with: %s, and start again", running.WorkflowID, kept, a, cancel)}
+		return conflictError{fmt.Errorf("workflow %s runs already, but keeps %s and not %s; end it with: %s, and start again", running.WorkflowID, kept, a, cancel)}
 	case running.Cron == "":
-		return conflict{fmt.Errorf("a single refresh of %s is at work and no cron; start again when it has ended", a)}
+		return conflictError{fmt.Errorf("a single refresh of %s is at work and no cron; start again when it has ended", a)}
 	case running.Cron != cron:
-		return conflict{fmt.Errorf("the cron of %s runs already with %q and not with %q; to change it, end it with: %s, and start again", a, running.Cron, cron, cancel)}
+		return conflictError{fmt.Errorf("the cron of %s runs already with %q and not with %q; to change it, end it with: %s, and start again", a, running.Cron, cron, cancel)}
 	}
 	return nil
 }
 
 // since is when the first run of a workflows.State was started; before the present run,
 // where Temporal's retention has taken the first one.
-func (o *operator) since(ctx context.Context, c workflows.State) string {
+func (o *temporalApp) since(ctx context.Context, c workflows.State) string {
 	now := time.Now()
 	first, err := o.temporal.DescribeWorkflowExecution(ctx, c.WorkflowID, c.FirstRunID)
 	if err != nil {
@@ -177,31 +162,7 @@ func nextOf(c workflows.State, now time.Time) string {
 }
 
 // cliStart is the command of the Temporal CLI that starts the same cron.
-func (o *operator) cliStart(a token.Account, cron string) string {
+func (o *temporalApp) cliStart(t target, cron string) string {
 	return shell("temporal", "workflow", "start", "--type", workflows.Type, "--task-queue", o.taskQueue,
-		"--workflow-id", workflows.ID(a), "--cron", cron, "--input", inputJSON(a))
-}
-
-func inputJSON(a token.Account) string {
-	input, err := json.Marshal(inputFor(a))
-	if err != nil {
-		return "{}" // two strings always marshal
-	}
-	return string(input)
-}
-
-// flagsFor are the flags that name an account; none for the default one.
-func flagsFor(a token.Account) []string {
-	in := inputFor(a)
-	var flags []string
-	if in.Account != "" {
-		flags = append(flags, "--account", in.Account)
-	}
-	if in.Provider != "" {
-		flags = append(flags, "--provider", in.Provider)
-	}
-	if in.SecretsOf != "" {
-		flags = append(flags, "--secrets-of", in.SecretsOf)
-	}
-	return flags
+		"--workflow-id", t.id, "--cron", cron, "--input", t.inputJSON())
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -36,22 +37,19 @@ workflow id that starter gives it. Exits with 3 where an account needs a person.
 	flags.add(cmd)
 	output := outputFlag(cmd, "table")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
+		s, t, err := flags.target(environ, config.LoadStarter)
 		if err != nil {
-			return err
-		}
-		if err := checkOutput(*output, "table"); err != nil {
 			return err
 		}
 		var only selection
 		if cmd.Flags().Changed("account") {
-			only.account = account
+			only.target = &t
 		} else if cmd.Flags().Changed("provider") {
-			only.provider = account.Provider
+			only.provider = t.Provider.Name
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
+		return s.withTemporal(cmd, func(ctx context.Context, o *temporalApp) error {
 			if *output == "json" {
-				o.forMachines()
+				o.jsonOutput()
 			}
 			return o.status(ctx, only, *output == "json")
 		})
@@ -61,7 +59,7 @@ workflow id that starter gives it. Exits with 3 where an account needs a person.
 
 // selection narrows down what status shows; the zero value is all.
 type selection struct {
-	account  token.Account
+	target   *target
 	provider string
 }
 
@@ -86,7 +84,7 @@ type row struct {
 // rowFrom tells a chain's account.
 func rowFrom(c workflows.State, attribute string, now time.Time) row {
 	r := row{
-		Health:      judge(c, attribute, false, now),
+		Health:      healthOf(c, attribute, false, now),
 		LastRun:     c.Last.At,
 		LastFailure: c.Last.Failure,
 		NextRun:     c.Due,
@@ -111,8 +109,8 @@ func rowFrom(c workflows.State, attribute string, now time.Time) row {
 }
 
 // status shows the accounts and ends with needsPerson where one of them does.
-func (o *operator) status(ctx context.Context, only selection, asJSON bool) error {
-	rows, err := o.gather(ctx, only)
+func (o *temporalApp) status(ctx context.Context, only selection, asJSON bool) error {
+	rows, err := o.listAccounts(ctx, only)
 	if err != nil {
 		return err
 	}
@@ -132,14 +130,13 @@ func (o *operator) status(ctx context.Context, only selection, asJSON bool) erro
 	if len(rows) > 0 {
 		o.warnOfIdleQueue(ctx)
 	}
-	return o.verdict(rows, only)
+	return o.exitError(rows, only)
 }
 
-// verdict says who needs a person, and why.
-func (o *operator) verdict(rows []row, only selection) error {
-	if len(rows) == 0 && only.account != (token.Account{}) {
-		return needsPerson{fmt.Sprintf("nothing keeps %s alive; start its cron with: %s", only.account,
-			shell(append([]string{"starter", "start"}, flagsFor(only.account)...)...))}
+// exitError says who needs a person, and why.
+func (o *temporalApp) exitError(rows []row, only selection) error {
+	if len(rows) == 0 && only.target != nil {
+		return needsAttention{fmt.Sprintf("nothing keeps %s alive; start its cron with: %s", only.target, only.target.command("start"))}
 	}
 	if len(rows) == 0 {
 		o.say("No account is kept alive here. Start a cron with: starter start")
@@ -147,7 +144,7 @@ func (o *operator) verdict(rows []row, only selection) error {
 	}
 	needy := 0
 	for _, r := range rows {
-		if !r.Health.needsPerson() {
+		if !r.Health.needsAttention() {
 			continue
 		}
 		needy++
@@ -158,12 +155,12 @@ func (o *operator) verdict(rows []row, only selection) error {
 		o.say("%s/%s is %s: %s", r.Provider, r.Account, r.Health, why)
 	}
 	if needy > 0 {
-		return needsPerson{fmt.Sprintf("accounts that need a person: %d of %d", needy, len(rows))}
+		return needsAttention{fmt.Sprintf("accounts that need a person: %d of %d", needy, len(rows))}
 	}
 	return nil
 }
 
-func (o *operator) table(rows []row, now time.Time) error {
+func (o *temporalApp) table(rows []row, now time.Time) error {
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ACCOUNT\tPROVIDER\tHEALTH\tGENERATION\tACCESS TOKEN\tLAST RUN\tNEXT RUN")
 	for _, r := range rows {

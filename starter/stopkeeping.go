@@ -5,40 +5,37 @@ import (
 	"fmt"
 
 	enumspb "go.temporal.io/api/enums/v1"
-
-	"tokenkeeper/internal/token"
-	"tokenkeeper/workflows"
 )
 
 // stopKeeping ends whatever keeps an account alive, its Schedule and its workflow,
 // and returns when neither is at work any more: a run that holds a pair stores it
 // before it ends. stopped says what there was, in words; nothing is no error.
-func (o *operator) stopKeeping(ctx context.Context, a token.Account) (stopped []string, err error) {
-	described, err := o.temporal.ScheduleClient().GetHandle(ctx, scheduleID(a)).Describe(ctx)
+func (o *temporalApp) stopKeeping(ctx context.Context, t target) (stopped []string, err error) {
+	described, err := o.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
 	if err != nil && !gone(err) {
 		return nil, err
 	}
 	if err == nil {
-		if err := o.temporal.ScheduleClient().GetHandle(ctx, scheduleID(a)).Delete(ctx); err != nil && !gone(err) {
+		if err := o.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Delete(ctx); err != nil && !gone(err) {
 			return nil, err
 		}
-		stopped = append(stopped, "Schedule "+scheduleID(a))
+		stopped = append(stopped, "Schedule "+t.scheduleID())
 		for _, run := range described.Info.RunningWorkflows {
 			if _, err := o.cancel(ctx, run.WorkflowID); err != nil {
 				return stopped, err
 			}
 		}
 	}
-	was, err := o.cancel(ctx, workflows.ID(a))
+	was, err := o.cancel(ctx, t.id)
 	if was {
-		stopped = append(stopped, "workflow "+workflows.ID(a))
+		stopped = append(stopped, "workflow "+t.id)
 	}
 	return stopped, err
 }
 
 // cancel ends a workflow with all that follows it, and waits. was says whether it
 // ran at all.
-func (o *operator) cancel(ctx context.Context, workflowID string) (was bool, err error) {
+func (o *temporalApp) cancel(ctx context.Context, workflowID string) (was bool, err error) {
 	described, err := o.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if gone(err) {
 		return false, nil

@@ -52,8 +52,8 @@ func (c *custodian) clientFor(ctx context.Context, p vault.Location, found conse
 		return found.Client, false, nil
 	}
 	c.say("The vault has no %s. They are those of your app at %s.", p.Names.Credentials, p.Provider.Title)
-	if client.ID, err = c.keyboard.line(ctx, "Client ID: "); err == nil {
-		client.Secret, err = c.keyboard.secret(ctx, "Client secret (not shown; empty for an app without one): ")
+	if client.ID, err = c.prompter.readLine(ctx, "Client ID: "); err == nil {
+		client.Secret, err = c.prompter.readSecret(ctx, "Client secret (not shown; empty for an app without one): ")
 	}
 	if errors.Is(err, errNoInput) || err == nil && client.ID == "" {
 		return token.Client{}, false, fmt.Errorf("the app's client id and secret are needed, and nobody gave them; type them in, or use --client FILE")
@@ -77,7 +77,7 @@ func (c *custodian) readClient(ctx context.Context, file string) (token.Client, 
 // read reads a file that holds a secret; - means stdin.
 func (c *custodian) read(ctx context.Context, file, question string) (token.Secret, error) {
 	if file == "-" {
-		return c.keyboard.all(ctx, question, consent.MaxTokens)
+		return c.prompter.readAll(ctx, question, consent.MaxTokens)
 	}
 	f, err := os.Open(file)
 	if err != nil {
