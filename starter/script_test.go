@@ -68,6 +68,7 @@ func TestScripts(t *testing.T) {
 			"person":         person,
 			"vault-fails":    vaultFails,
 			"live":           live,
+			"same":           same,
 			"disabled":       disabled,
 			"provider-fails": providerFails,
 			"provider-holds": providerHolds,

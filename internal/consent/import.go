@@ -11,15 +11,15 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// MaxTokens bounds what ParseTokens is given, in bytes: more is a wrong file.
+// MaxTokens bounds the text for ParseTokens, in bytes: more is a wrong file.
 const MaxTokens = 64 << 10
 
 // ParseTokens reads a refresh token that stands alone, or a provider's JSON answer
-// with one in it (RFC 6749 section 5.1; Withings puts it below "body"). Errors
-// hold nothing of what was read.
+// with one in it (RFC 6749 section 5.1; Withings nests it in "body"). A token in
+// JSON stays as it is, blanks included. Errors quote nothing of the text.
 //
-// The pair has an access token only where the answer says in absolute time when
-// that expires ("expires_at"): expires_in counts from a moment that nobody knows.
+// The pair has an access token only where the answer has an absolute "expires_at"
+// in the future: when "expires_in" began to count is unknown.
 func ParseTokens(text string, now time.Time) (token.Pair, error) {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	if len(text) > MaxTokens {
@@ -30,26 +30,25 @@ func ParseTokens(text string, now time.Time) (token.Pair, error) {
 	}
 	refresh := strings.Trim(text, `"`)
 	if err := token.CheckPasted(refresh); err != nil {
-		return token.Pair{}, errors.New("it " + err.Error() + "; give the refresh token alone, or the provider's JSON answer with refresh_token in it")
+		return token.Pair{}, fmt.Errorf("it %w; give the refresh token alone, or the provider's JSON answer with refresh_token in it", err)
 	}
 	return token.Pair{RefreshToken: token.NewSecret(refresh)}, nil
 }
 
-// answer is what a provider says to a code or to a refresh, or what a program
-// keeps of it.
+// answer is a provider's answer to a code or a refresh, or another program's copy.
 type answer struct {
-	AccessToken  string          `json:"access_token"`
-	RefreshToken string          `json:"refresh_token"`
-	ExpiresAt    json.RawMessage `json:"expires_at"`
-	UserID       json.RawMessage `json:"user_id"`
-	Userid       json.RawMessage `json:"userid"` // Withings'
-	Body         *answer         `json:"body"`
+	AccessToken    string          `json:"access_token"`
+	RefreshToken   string          `json:"refresh_token"`
+	ExpiresAt      json.RawMessage `json:"expires_at"`
+	UserID         json.RawMessage `json:"user_id"`
+	WithingsUserID json.RawMessage `json:"userid"`
+	Body           *answer         `json:"body"`
 }
 
 func parseAnswer(text string, now time.Time) (token.Pair, error) {
 	var a answer
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
-		// The decoder's own words may quote what it read.
+		// The decoder's error may quote what it read.
 		return token.Pair{}, errors.New("it begins like JSON and is none, or its tokens are no texts; give the provider's whole answer")
 	}
 	if a.Body != nil && a.RefreshToken == "" {
@@ -62,7 +61,7 @@ func parseAnswer(text string, now time.Time) (token.Pair, error) {
 		return token.Pair{}, fmt.Errorf("its refresh_token %w", err)
 	}
 	if len(a.UserID) == 0 {
-		a.UserID = a.Userid
+		a.UserID = a.WithingsUserID
 	}
 	pair := token.Pair{RefreshToken: token.NewSecret(a.RefreshToken), Issue: token.Issue{UserID: strings.Trim(string(a.UserID), `"`)}}
 	if pair.UserID == "null" {

@@ -27,28 +27,28 @@ var given = consent.PendingConsent{
 	Over:   "0123456789abcdef",
 }
 
-func newDesk(t *testing.T) (consent.Service, *memvault.Vault, vault.Location) {
+func newService(t *testing.T) (consent.Service, *memvault.Vault, vault.Location) {
 	t.Helper()
 	secrets := &memvault.Vault{}
 	keysets := vault.NewKeysets(secrets)
 	keyring := seal.New(keysets)
-	place, err := vault.Locate(provider.Builtin(), token.Account{Provider: "fitbit", Name: "will"})
+	location, err := vault.Locate(provider.Builtin(), token.Account{Provider: "fitbit", Name: "will"})
 	require.NoError(t, err)
 	return consent.Service{
 		Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring,
 		PendingStore: consent.PendingStore{Dir: filepath.Join(t.TempDir(), "state"), Keyring: keyring},
-	}, secrets, place
+	}, secrets, location
 }
 
-func TestAKeptConsentIsSealedAndComesBackWhole(t *testing.T) {
-	desk, secrets, place := newDesk(t)
-	_, err := desk.Preflight(t.Context(), place)
+func TestASavedConsentIsSealedAndLoadsUnchanged(t *testing.T) {
+	service, secrets, location := newService(t)
+	_, err := service.Preflight(t.Context(), location)
 	require.NoError(t, err)
 	secrets.Before = func(op, name string) error { return &vault.Error{Op: op, Name: name, Kind: vault.ErrUnavailable} }
-	require.NoError(t, desk.PendingStore.Save(t.Context(), place.Account, given), "keeping must not need the vault")
+	require.NoError(t, service.PendingStore.Save(t.Context(), location.Account, given), "saving must not need the vault")
 	secrets.Before = nil
 
-	path := desk.PendingStore.Path(place.Account)
+	path := service.PendingStore.Path(location.Account)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	for _, secret := range []token.Secret{given.AccessToken, given.RefreshToken, given.Client.Secret} {
@@ -57,42 +57,64 @@ func TestAKeptConsentIsSealedAndComesBackWhole(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-	folder, err := os.Stat(desk.PendingStore.Dir)
+	folder, err := os.Stat(service.PendingStore.Dir)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), folder.Mode().Perm())
-	left, err := os.ReadDir(desk.PendingStore.Dir)
+	left, err := os.ReadDir(service.PendingStore.Dir)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 
-	got, found, err := desk.PendingStore.Load(t.Context(), place.Account)
+	got, found, err := service.PendingStore.Load(t.Context(), location.Account)
 	require.NoError(t, err)
 	require.True(t, found)
 	require.Equal(t, given, got)
 
-	require.NoError(t, desk.PendingStore.Delete(place.Account))
-	require.NoError(t, desk.PendingStore.Delete(place.Account))
-	_, found, err = desk.PendingStore.Load(t.Context(), place.Account)
+	require.NoError(t, service.PendingStore.Delete(location.Account))
+	require.NoError(t, service.PendingStore.Delete(location.Account))
+	_, found, err = service.PendingStore.Load(t.Context(), location.Account)
 	require.NoError(t, err)
 	require.False(t, found)
 }
 
-func TestAKeptConsentOpensForItsAccountOnly(t *testing.T) {
-	desk, _, place := newDesk(t)
-	_, err := desk.Preflight(t.Context(), place)
-	require.NoError(t, err)
-	require.NoError(t, desk.PendingStore.Save(t.Context(), place.Account, given))
-	other := token.Account{Provider: "fitbit", Name: "ann"}
-	require.NoError(t, os.Rename(desk.PendingStore.Path(place.Account), desk.PendingStore.Path(other)))
-	_, _, err = desk.PendingStore.Load(t.Context(), other)
-	require.ErrorIs(t, err, seal.ErrTampered)
-	require.ErrorContains(t, err, "remove it to go on without what it holds")
-
-	require.NoError(t, os.WriteFile(desk.PendingStore.Path(other), []byte("{"), 0o600))
-	_, _, err = desk.PendingStore.Load(t.Context(), other)
-	require.ErrorContains(t, err, "is damaged")
+func TestAPendingConsentIsOutdatedOnceTheVaultGotAnother(t *testing.T) {
+	const before, another = "0123456789abcdef", "fedcba9876543210"
+	own := given.RefreshToken.Fingerprint()
+	for _, tc := range []struct {
+		name          string
+		over, current token.Fingerprint
+		outdated      bool
+	}{
+		{"the vault holds the one of before", before, before, false},
+		{"the vault holds this one", before, own, false},
+		{"the vault holds another", before, another, true},
+		{"the vault holds no readable one", before, "", false},
+		{"there was no readable one before, so another may be older", "", another, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := given
+			p.Over = tc.over
+			require.Equal(t, tc.outdated, p.IsOutdated(tc.current))
+		})
+	}
 }
 
-func TestAConsentForOtherNamesIsKeptApart(t *testing.T) {
+func TestASavedConsentOpensForItsAccountOnly(t *testing.T) {
+	service, _, location := newService(t)
+	_, err := service.Preflight(t.Context(), location)
+	require.NoError(t, err)
+	require.NoError(t, service.PendingStore.Save(t.Context(), location.Account, given))
+	other := token.Account{Provider: "fitbit", Name: "ann"}
+	require.NoError(t, os.Rename(service.PendingStore.Path(location.Account), service.PendingStore.Path(other)))
+	_, _, err = service.PendingStore.Load(t.Context(), other)
+	require.ErrorIs(t, err, seal.ErrTampered)
+	require.ErrorContains(t, err, "remove the file to go on without it")
+
+	require.NoError(t, os.WriteFile(service.PendingStore.Path(other), []byte("{"), 0o600))
+	_, _, err = service.PendingStore.Load(t.Context(), other)
+	require.ErrorContains(t, err, "it is damaged")
+}
+
+func TestAConsentForOtherNamesHasAFileOfItsOwn(t *testing.T) {
 	own := token.Account{Provider: "google-health", Name: "will"}
 	moved := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
 	d := consent.PendingStore{Dir: "/fake"}
@@ -100,7 +122,7 @@ func TestAConsentForOtherNamesIsKeptApart(t *testing.T) {
 	require.Equal(t, "/fake/google-health.for-fitbit.will.sealed.json", d.Path(moved))
 }
 
-func TestTheStateFolderIsTheUsers(t *testing.T) {
+func TestStateDir(t *testing.T) {
 	dir, err := consent.StateDir(map[string]string{"XDG_STATE_HOME": "/fake/state"})
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join("/fake/state", "token-keeper"), dir)
