@@ -14,7 +14,6 @@ import (
 
 // consentOptions are the flags of the commands that ask for a consent.
 type consentOptions struct {
-	accountFlags
 	scopes      []string // none means the provider's own
 	noBrowser   bool
 	redirectURL string
@@ -22,7 +21,6 @@ type consentOptions struct {
 }
 
 func (o *consentOptions) add(cmd *cobra.Command) {
-	o.accountFlags.add(cmd)
 	cmd.Flags().StringSliceVar(&o.scopes, "scopes", nil, "what to ask for, with commas between; the provider's own without it")
 	cmd.Flags().BoolVar(&o.noBrowser, "no-browser", false, "print the address, and read the one where the browser ended up")
 	cmd.Flags().StringVar(&o.redirectURL, "redirect-url", consent.DefaultRedirectURL, "a redirect URL that is registered with your app; on this machine, or use --no-browser")
@@ -40,13 +38,6 @@ func (o *consentOptions) check() error {
 		return usageError{errors.New("--client - and --no-browser both read stdin; name a file for --client")}
 	}
 	return nil
-}
-
-func (o *consentOptions) target(environ map[string]string) (settings, target, error) {
-	if err := o.check(); err != nil {
-		return settings{}, target{}, err
-	}
-	return o.accountFlags.target(environ, config.LoadStarterWithVault)
 }
 
 func newAuthorize(environ map[string]string) *cobra.Command {
@@ -68,12 +59,10 @@ next authorize stores it.`,
 		Example: `  starter authorize
   starter authorize --account will --provider google-health
   starter authorize --account will --no-browser`,
-		Args: noArgs,
 	}
 	options.add(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, t, err := options.target(environ)
-		if err != nil {
+	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
+		if err := options.check(); err != nil {
 			return err
 		}
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
@@ -85,8 +74,7 @@ next authorize stores it.`,
 			a.sayNext(ctx, t)
 			return nil
 		})
-	}
-	return cmd
+	})
 }
 
 func (a *vaultApp) warnOfRetirement(t target) {

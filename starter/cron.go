@@ -33,30 +33,26 @@ func cronOf(period time.Duration) string {
 	}
 }
 
-// checkCron reads an expression as Temporal's server does, with the same parser,
-// and returns what is wrong with it.
-func checkCron(spec string) error {
+// parseCron reads an expression as Temporal's server does, with the same parser. An
+// error names the fix.
+func parseCron(spec string) (cron.Schedule, error) {
 	const fix = `write minute, hour, day, month and weekday, such as "` + sixHourly + `"`
 	if _, _, ok := cutZone(spec); !ok {
-		return fmt.Errorf(`cron %q has a time zone and nothing after it; %s, as in "CRON_TZ=Europe/Berlin %s"`, spec, fix, sixHourly)
+		return nil, fmt.Errorf(`cron %q has a time zone and nothing after it; %s, as in "CRON_TZ=Europe/Berlin %s"`, spec, fix, sixHourly)
 	}
 	schedule, err := cron.ParseStandard(spec)
 	if err != nil {
-		return fmt.Errorf("cron %q is not valid: %w; %s", spec, err, fix)
+		return nil, fmt.Errorf("cron %q is not valid: %w; %s", spec, err, fix)
 	}
 	if schedule.Next(time.Now().UTC()).IsZero() {
-		return fmt.Errorf("cron %q never comes; %s", spec, fix)
+		return nil, fmt.Errorf("cron %q never comes; %s", spec, fix)
 	}
-	return nil
+	return schedule, nil
 }
 
-// nextByCron returns the first time after now; zero for an expression that
-// checkCron refuses.
+// nextByCron returns the first time after now; zero for an invalid expression.
 func nextByCron(spec string, now time.Time) time.Time {
-	if checkCron(spec) != nil {
-		return time.Time{}
-	}
-	schedule, err := cron.ParseStandard(spec)
+	schedule, err := parseCron(spec)
 	if err != nil {
 		return time.Time{}
 	}

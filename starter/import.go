@@ -15,7 +15,6 @@ import (
 )
 
 type importOptions struct {
-	accountFlags
 	file, client string
 	replace      bool
 }
@@ -37,19 +36,13 @@ once. Of a JSON answer, the access token is taken as well where expires_at says
 until when.`,
 		Example: `  starter import --account will < refresh-token.txt
   starter import --account will --file tokens.json --replace`,
-		Args: noArgs,
 	}
-	options.add(cmd)
 	cmd.Flags().StringVar(&options.file, "file", "-", "read the token from this `file`; - means stdin")
 	cmd.Flags().StringVar(&options.client, "client", "", "store client_id:client_secret from this `file` as well; - means stdin")
 	cmd.Flags().BoolVar(&options.replace, "replace", false, "replace a usable refresh token without asking")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
 		if options.file == options.client {
 			return usageError{errors.New("--file and --client cannot both be stdin; name a file for one of them")}
-		}
-		s, t, err := options.target(environ, config.LoadStarterWithVault)
-		if err != nil {
-			return err
 		}
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
 			flow := consentFlow{vaultApp: a, target: t, resumeCommand: t.command("authorize")}
@@ -59,8 +52,7 @@ until when.`,
 			a.sayNext(ctx, t)
 			return nil
 		})
-	}
-	return cmd
+	})
 }
 
 // importTokens stores tokens that were issued elsewhere.

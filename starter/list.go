@@ -185,11 +185,8 @@ func (app *temporalApp) cronRow(ctx context.Context, info *workflowpb.WorkflowEx
 
 // scheduleRow returns nil for a Schedule that does not exist.
 func (app *temporalApp) scheduleRow(ctx context.Context, id string) (*row, error) {
-	described, err := app.scheduleHandle(ctx, id).Describe(ctx)
-	if gone(err) {
-		return nil, nil
-	}
-	if err != nil {
+	described, err := app.describeSchedule(ctx, id)
+	if err != nil || described == nil {
 		return nil, err
 	}
 	action, ok := described.Schedule.Action.(*client.ScheduleWorkflowAction)

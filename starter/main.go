@@ -53,8 +53,7 @@ These variables configure it:
 	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ),
 		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ))
 	root.PersistentPreRunE = checkFlags
-	root.SilenceErrors = true
-	root.SilenceUsage = true
+	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})

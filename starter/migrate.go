@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/config"
 )
 
 func newMigrate(environ map[string]string) *cobra.Command {
@@ -25,12 +25,10 @@ It may be interrupted at any step and repeated: it does what is left. Its flags
 for the consent are those of authorize.`,
 		Example: `  starter migrate
   starter migrate --account will --no-browser`,
-		Args: noArgs,
 	}
 	options.add(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, from, err := options.target(environ)
-		if err != nil {
+	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, from target) error {
+		if err := options.check(); err != nil {
 			return err
 		}
 		to, err := successorOf(s, from)
@@ -40,8 +38,7 @@ for the consent are those of authorize.`,
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
 			return a.migrate(ctx, from, to, options)
 		})
-	}
-	return cmd
+	})
 }
 
 // successorOf is the account at the provider that took over, with its secrets
@@ -51,14 +48,7 @@ func successorOf(s settings, from target) (target, error) {
 	if successor == "" {
 		return target{}, fmt.Errorf("%s has no successor to move to; use authorize for a new consent there", from.Account.Provider)
 	}
-	to, err := token.NewAccount(successor, from.Account.Name)
-	if err == nil {
-		to, err = to.KeptUnder(cmp.Or(from.Account.SecretsOf, from.Account.Provider))
-	}
-	if err != nil {
-		return target{}, err
-	}
-	return newTarget(s.providers, to)
+	return newTarget(s.providers, successor, from.Account.Name, cmp.Or(from.Account.SecretsOf, from.Account.Provider))
 }
 
 // migrate does the steps that are left: end the old workflow, store a consent at

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/token"
 )
 
 func TestShellReadsBackWhatWasQuoted(t *testing.T) {
@@ -24,13 +23,13 @@ func TestShellReadsBackWhatWasQuoted(t *testing.T) {
 }
 
 func TestShellQuotesOnlyWhereItMust(t *testing.T) {
-	account, err := newTarget(provider.Builtin(), token.Account{Provider: "fitbit", Name: "default"})
+	account, err := newTarget(provider.Builtin(), "fitbit", "default", "")
 	require.NoError(t, err)
 	require.Equal(t, `temporal workflow start --type RefreshTokens --task-queue token-refresh --workflow-id fitbit-token-refresh --cron '0 */6 * * *' --input '{}'`,
 		(&temporalApp{taskQueue: "token-refresh"}).cliStart(account, sixHourly))
 }
 
-func TestTimesAreToldToPeople(t *testing.T) {
+func TestTimesArePrintedAbsoluteAndFromNow(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	require.Equal(t, "2026-11-20 18:00:00 UTC, in 6h0m", when(now.Add(6*time.Hour), now))
 	require.Equal(t, "2026-11-20 11:59:30 UTC, 30s ago", when(now.Add(-30*time.Second), now))

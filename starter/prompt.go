@@ -69,11 +69,9 @@ func (p *prompter) readSecret(ctx context.Context, question string) (token.Secre
 // shell would show and remember the lines left unread.
 func (p *prompter) readAll(ctx context.Context, question string, limit int64) (token.Secret, error) {
 	if _, ok := p.terminal(); ok {
-		text, err := readJSON(limit, func(first bool) (string, error) {
-			if !first {
-				question = ""
-			}
+		text, err := readJSON(limit, func() (string, error) {
 			line, err := p.readSecret(ctx, question)
+			question = ""
 			return line.Reveal(), err
 		})
 		return token.NewSecret(text), err
@@ -92,11 +90,11 @@ func (p *prompter) terminal() (fd int, ok bool) {
 }
 
 // readJSON reads a line, and further ones until JSON that begins with it is whole.
-func readJSON(limit int64, line func(first bool) (string, error)) (string, error) {
-	text, err := line(true)
+func readJSON(limit int64, line func() (string, error)) (string, error) {
+	text, err := line()
 	for err == nil && strings.HasPrefix(text, "{") && !json.Valid([]byte(text)) && int64(len(text)) <= limit {
 		var next string
-		if next, err = line(false); err == nil {
+		if next, err = line(); err == nil {
 			text += "\n" + next
 		}
 	}
@@ -108,18 +106,16 @@ func readJSON(limit int64, line func(first bool) (string, error)) (string, error
 
 // readContext does a read that cannot be interrupted, and abandons it when ctx ends.
 func readContext[T any](ctx context.Context, read func() (T, error)) (T, error) {
-	type result struct {
-		value T
-		err   error
-	}
-	done := make(chan result, 1)
+	var value T
+	var err error
+	done := make(chan struct{})
 	go func() {
-		value, err := read()
-		done <- result{value, err}
+		defer close(done)
+		value, err = read()
 	}()
 	select {
-	case r := <-done:
-		return r.value, r.err
+	case <-done:
+		return value, err
 	case <-ctx.Done():
 		var none T
 		return none, errInterrupted

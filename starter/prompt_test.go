@@ -21,7 +21,7 @@ func TestJSONOfSeveralLinesIsReadWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := c.lines
-			got, err := readJSON(1<<10, func(bool) (string, error) {
+			got, err := readJSON(1<<10, func() (string, error) {
 				if len(lines) == 0 {
 					return "", io.EOF
 				}

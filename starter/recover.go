@@ -19,8 +19,6 @@ import (
 )
 
 func newRecover(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var from []string
 	cmd := &cobra.Command{
 		Use:   "recover",
 		Short: "Look for tokens that a run was issued and has not stored",
@@ -38,21 +36,14 @@ recover refuses: that run may hold the very pair that is missed. Exits with 3
 where nothing newer is found than a token that a run was about to spend.`,
 		Example: `  starter recover --account will
   starter recover --account will --from nightly-refresh-will`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
-	cmd.Flags().StringArrayVar(&from, "from", nil, "read the runs of this `WORKFLOW_ID` as well")
+	from := cmd.Flags().StringArray("from", nil, "read the runs of this `WORKFLOW_ID` as well")
 	output := outputFlag(cmd, "text")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, t, err := flags.target(environ, config.LoadStarter)
-		if err != nil {
-			return err
-		}
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
-			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.recover(ctx, t, from) })
+			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.recover(ctx, t, *from) })
 		})
-	}
-	return cmd
+	})
 }
 
 // recover starts a recovery, waits for it and prints its result.
@@ -138,11 +129,8 @@ func (app *temporalApp) refuseWhileWorking(ctx context.Context, t target, from [
 			return atWork(id, running.RunID)
 		}
 	}
-	schedule, err := app.scheduleHandle(ctx, t.scheduleID()).Describe(ctx)
-	if gone(err) {
-		return nil
-	}
-	if err != nil {
+	schedule, err := app.describeSchedule(ctx, t.scheduleID())
+	if err != nil || schedule == nil {
 		return err
 	}
 	if runs := schedule.Info.RunningWorkflows; len(runs) > 0 {

@@ -12,29 +12,20 @@ import (
 )
 
 func newRefresh(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var wait bool
 	cmd := &cobra.Command{
 		Use:   "refresh",
 		Short: "Refresh an account now, without waiting for its cron",
 		Long: `Refreshes an account's tokens now. Where its cron runs, the next run begins at
 once and the cron goes on after it; a run that is at work already is not
 repeated. Where no cron runs, the tokens are refreshed once, and no cron is started.`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
-	cmd.Flags().BoolVar(&wait, "wait", true, "wait for the result; Ctrl-C stops the waiting and not the refresh")
+	wait := cmd.Flags().Bool("wait", true, "wait for the result; Ctrl-C stops the waiting and not the refresh")
 	output := outputFlag(cmd, "text")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, t, err := flags.target(environ, config.LoadStarter)
-		if err != nil {
-			return err
-		}
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
-			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.refresh(ctx, t, wait) })
+			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.refresh(ctx, t, *wait) })
 		})
-	}
-	return cmd
+	})
 }
 
 // refresh requests a run and, with wait, waits for its result.
@@ -81,7 +72,7 @@ func (app *temporalApp) requestRefresh(ctx context.Context, t target) (runAnswer
 
 // describeSingleRefresh prints what refreshes an account next that has no cron.
 func (app *temporalApp) describeSingleRefresh(ctx context.Context, t target) {
-	if scheduled, err := app.hasSchedule(ctx, t); err == nil && scheduled {
+	if schedule, err := app.describeSchedule(ctx, t.scheduleID()); err == nil && schedule != nil {
 		app.say("This is a single refresh beside the Schedule %s, which goes on.", t.scheduleID())
 		return
 	}

@@ -14,8 +14,6 @@ import (
 )
 
 func newRevoke(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var yes bool
 	cmd := &cobra.Command{
 		Use:   "revoke",
 		Short: "End an account: its workflow, its grant, its tokens",
@@ -26,17 +24,11 @@ in the vault are disabled. Nothing is deleted: versions and histories stay.
 It asks first. It can be repeated, and does what is left. Where the provider has no
 endpoint to revoke at, it says what the user does there, and exits with 3.`,
 		Example: `  starter revoke --account will`,
-		Args:    noArgs,
 	}
-	flags.add(cmd)
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, t, err := flags.target(environ, config.LoadStarterWithVault)
-		if err != nil {
-			return err
-		}
+	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
-			if !yes {
+			if !*yes {
 				a.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", t, t.Provider.Title)
 				if err := a.confirm(ctx, t, "revoke "+t.String(), "--yes"); err != nil {
 					return err
@@ -44,8 +36,7 @@ endpoint to revoke at, it says what the user does there, and exits with 3.`,
 			}
 			return a.revoke(ctx, t)
 		})
-	}
-	return cmd
+	})
 }
 
 // revoke goes on where the workflow cannot be ended: a run that finds no token

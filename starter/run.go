@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -124,14 +125,11 @@ func (app *temporalApp) runResult(ctx context.Context, workflowID, runID string,
 // await waits for one run to end. Meanwhile it prints why the run takes its time.
 func (app *temporalApp) await(ctx context.Context, workflowID, runID string) (workflows.RunResult, error) {
 	polling, stop := context.WithCancel(ctx)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		app.reportRetries(polling, workflowID, runID)
-	}()
+	var reporting sync.WaitGroup
+	reporting.Go(func() { app.reportRetries(polling, workflowID, runID) })
 	ended, err := app.runResult(ctx, workflowID, runID, true)
 	stop()
-	<-stopped
+	reporting.Wait()
 	return ended, err
 }
 

@@ -22,7 +22,6 @@ type timing struct {
 }
 
 func newSchedule(environ map[string]string) *cobra.Command {
-	var flags accountFlags
 	var times timing
 	cmd := &cobra.Command{
 		Use:   "schedule",
@@ -32,17 +31,11 @@ recommends over crons. It can be paused, triggered and changed, and it never
 starts a refresh while one is at work. An account has either a cron or a Schedule.`,
 		Example: `  starter schedule --account will --every 4h
   temporal schedule trigger --schedule-id fitbit-token-refresh-will-schedule`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
 	cmd.Flags().DurationVar(&times.every, "every", 0, "time from one refresh to the next (default well before the access token ends: 6h for Fitbit)")
 	cmd.Flags().DurationVar(&times.jitter, "jitter", 0, "refresh at a random time up to this much later (default a tenth of --every, at most 10m)")
 	cmd.Flags().BoolVar(&times.paused, "paused", false, "create it paused")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, t, err := flags.target(environ, config.LoadStarter)
-		if err != nil {
-			return err
-		}
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		if !cmd.Flags().Changed("every") {
 			times.every = t.Provider.Period()
 		}
@@ -53,8 +46,7 @@ starts a refresh while one is at work. An account has either a cron or a Schedul
 			return usageError{err}
 		}
 		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.schedule(ctx, t, times) })
-	}
-	return cmd
+	})
 }
 
 func (times timing) check() error {
@@ -79,7 +71,7 @@ func (app *temporalApp) schedule(ctx context.Context, t target, times timing) er
 	if err != nil {
 		return err
 	}
-	described, err := app.scheduleHandle(ctx, t.scheduleID()).Describe(ctx)
+	described, err := app.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,8 +145,8 @@ func (app *temporalApp) refuseCron(ctx context.Context, t target) error {
 
 // refuseSchedule returns a conflictError where the account has a Schedule.
 func (app *temporalApp) refuseSchedule(ctx context.Context, t target) error {
-	exists, err := app.hasSchedule(ctx, t)
-	if err != nil || !exists {
+	schedule, err := app.describeSchedule(ctx, t.scheduleID())
+	if err != nil || schedule == nil {
 		return err
 	}
 	return conflictError{fmt.Errorf("%s is kept by the Schedule %s, and an account has either a cron or a Schedule; delete that with: %s, and start again",

@@ -20,7 +20,7 @@ import (
 	"tokenkeeper/internal/testenv/temporal"
 )
 
-// shared is what all tests of this package stand on.
+// shared is the environment of all tests of this package.
 var shared testenv.Shared
 
 func TestMain(m *testing.M) {

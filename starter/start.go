@@ -16,8 +16,6 @@ import (
 )
 
 func newStart(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var cron, file string
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Start the cron that keeps an account alive",
@@ -30,23 +28,17 @@ its own within the cron's period, always the same ones.`,
 		Example: `  starter start --account will
   starter start --account will --cron 'CRON_TZ=Europe/Berlin 30 */4 * * *'
   starter start --accounts accounts.txt`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
-	cmd.Flags().StringVar(&cron, "cron", "", "when to refresh; UTC unless it begins with CRON_TZ= (default well before the access token ends: "+sixHourly+" for Fitbit)")
-	cmd.Flags().StringVar(&file, "accounts", "", "start the accounts in this file")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, t, err := flags.target(environ, config.LoadStarter)
-		if err != nil {
-			return err
-		}
-		if cron != "" {
-			if err := checkCron(cron); err != nil {
+	cron := cmd.Flags().String("cron", "", "when to refresh; UTC unless it begins with CRON_TZ= (default well before the access token ends: "+sixHourly+" for Fitbit)")
+	file := cmd.Flags().String("accounts", "", "start the accounts in this file")
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
+		if *cron != "" {
+			if _, err := parseCron(*cron); err != nil {
 				return usageError{err}
 			}
 		}
-		if file == "" {
-			return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.start(ctx, t, cron) })
+		if *file == "" {
+			return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.start(ctx, t, *cron) })
 		}
 		if cmd.Flags().Changed("account") {
 			return usageError{errors.New("--account and --accounts do not go together; put the account into the file")}
@@ -54,13 +46,12 @@ its own within the cron's period, always the same ones.`,
 		if cmd.Flags().Changed("secrets-of") {
 			return usageError{errors.New("--secrets-of and --accounts do not go together; start the accounts that have moved one by one")}
 		}
-		targets, err := readAccounts(file, s.providers, t.Account.Provider)
+		targets, err := readAccounts(*file, s.providers, t.Account.Provider)
 		if err != nil {
 			return usageError{err}
 		}
-		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.startMany(ctx, targets, cron) })
-	}
-	return cmd
+		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.startMany(ctx, targets, *cron) })
+	})
 }
 
 // start starts one account's cron and describes it. An empty cron is the one that

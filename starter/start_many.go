@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -88,25 +87,23 @@ func (app *temporalApp) startMany(ctx context.Context, targets []target, cron st
 
 // readAccounts reads a file of accounts; see parseAccounts.
 func readAccounts(file string, providers provider.Table, inherited string) ([]target, error) {
-	f, err := os.Open(file)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("--accounts: %w", err)
 	}
-	defer func() { _ = f.Close() }()
-	return parseAccounts(file, f, providers, inherited)
+	return parseAccounts(file, string(text), providers, inherited)
 }
 
 // parseAccounts reads one account per line: its name and, where it is not the
 // inherited one, its provider. From # on a line is a comment. The error names every
 // line with a mistake.
-func parseAccounts(file string, r io.Reader, providers provider.Table, inherited string) ([]target, error) {
+func parseAccounts(file, text string, providers provider.Table, inherited string) ([]target, error) {
 	var targets []target
 	var mistakes []error
 	lineOf := map[token.Account]int{}
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		text, _, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "\ufeff"), "#")
-		fields := strings.Fields(text)
+	for i, line := range strings.Split(strings.TrimPrefix(text, "\ufeff"), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		fields := strings.Fields(line)
 		if len(fields) == 0 {
 			continue
 		}
@@ -115,14 +112,11 @@ func parseAccounts(file string, r io.Reader, providers provider.Table, inherited
 			err = fmt.Errorf("%s is in line %d already; remove one of the two", t, lineOf[t.Account])
 		}
 		if err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s:%d: %w", file, n, err))
+			mistakes = append(mistakes, fmt.Errorf("%s:%d: %w", file, i+1, err))
 			continue
 		}
-		lineOf[t.Account] = n
+		lineOf[t.Account] = i + 1
 		targets = append(targets, t)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(targets)+len(mistakes) == 0 {
 		return nil, fmt.Errorf("%s names no account; write one per line", file)
@@ -141,11 +135,7 @@ func parseAccount(fields []string, providers provider.Table, inherited string) (
 	if len(fields) == 2 {
 		issuer = fields[1]
 	}
-	account, err := token.NewAccount(issuer, fields[0])
-	if err != nil {
-		return target{}, err
-	}
-	return newTarget(providers, account)
+	return newTarget(providers, issuer, fields[0], "")
 }
 
 // progress shows how far a long command is: a bar on a terminal, and elsewhere a

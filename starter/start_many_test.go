@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,7 +12,7 @@ import (
 
 func TestParseAccountsReadsOnePerLine(t *testing.T) {
 	file := "\ufeff# who\r\n\r\nann\r\n\tbo  withings # moved\r\ndefault\n"
-	targets, err := parseAccounts("a.txt", strings.NewReader(file), provider.Builtin(), "oura")
+	targets, err := parseAccounts("a.txt", file, provider.Builtin(), "oura")
 	require.NoError(t, err)
 	var accounts []token.Account
 	for _, t := range targets {
@@ -25,7 +24,7 @@ func TestParseAccountsReadsOnePerLine(t *testing.T) {
 }
 
 func TestParseAccountsNamesEveryMistake(t *testing.T) {
-	_, err := parseAccounts("a.txt", strings.NewReader("Ann\nann\nbo x y\nann fitbit\nbo F\n"), provider.Builtin(), "fitbit")
+	_, err := parseAccounts("a.txt", "Ann\nann\nbo x y\nann fitbit\nbo F\n", provider.Builtin(), "fitbit")
 	for _, want := range []string{
 		`a.txt:1: account name "Ann" has capitals`,
 		"a.txt:3: 3 words",
@@ -37,7 +36,7 @@ func TestParseAccountsNamesEveryMistake(t *testing.T) {
 }
 
 func TestParseAccountsRefusesAFileWithoutAny(t *testing.T) {
-	_, err := parseAccounts("a.txt", strings.NewReader("# none\n\n"), provider.Builtin(), "fitbit")
+	_, err := parseAccounts("a.txt", "# none\n\n", provider.Builtin(), "fitbit")
 	require.EqualError(t, err, "a.txt names no account; write one per line")
 }
 

@@ -14,7 +14,6 @@ import (
 )
 
 func newStatus(environ map[string]string) *cobra.Command {
-	var flags accountFlags
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the health of the accounts",
@@ -31,15 +30,9 @@ func newStatus(environ map[string]string) *cobra.Command {
 Those with * need attention: waiting does not mend them, and status exits with 3.
 --provider shows one provider's accounts, --account one account, under the
 workflow id that starter gives it.`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
 	output := outputFlag(cmd, "table")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		s, t, err := flags.target(environ, config.LoadStarter)
-		if err != nil {
-			return err
-		}
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		var only selection
 		if cmd.Flags().Changed("account") {
 			only.target = &t
@@ -52,8 +45,7 @@ workflow id that starter gives it.`,
 			}
 			return app.status(ctx, only, *output == "json")
 		})
-	}
-	return cmd
+	})
 }
 
 // status prints the accounts, and returns needsAttention where one of them does.

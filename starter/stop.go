@@ -9,17 +9,16 @@ import (
 // returns when neither is at work any more: a run that holds a pair stores it
 // before it ends. stopped names what was ended; none is no error.
 func (app *temporalApp) stopKeeping(ctx context.Context, t target) (stopped []string, err error) {
-	schedule := app.scheduleHandle(ctx, t.scheduleID())
-	described, err := schedule.Describe(ctx)
-	if err != nil && !gone(err) {
+	schedule, err := app.describeSchedule(ctx, t.scheduleID())
+	if err != nil {
 		return nil, err
 	}
-	if err == nil {
-		if err := schedule.Delete(ctx); err != nil && !gone(err) {
+	if schedule != nil {
+		if err := app.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Delete(ctx); err != nil && !gone(err) {
 			return nil, err
 		}
 		stopped = append(stopped, "Schedule "+t.scheduleID())
-		for _, run := range described.Info.RunningWorkflows {
+		for _, run := range schedule.Info.RunningWorkflows {
 			if _, err := app.cancel(ctx, run.WorkflowID); err != nil {
 				return stopped, err
 			}
@@ -65,5 +64,6 @@ func (app *temporalApp) isKept(ctx context.Context, t target) (bool, error) {
 	if err != nil || runID != "" {
 		return err == nil, err
 	}
-	return app.hasSchedule(ctx, t)
+	schedule, err := app.describeSchedule(ctx, t.scheduleID())
+	return schedule != nil, err
 }

@@ -25,25 +25,28 @@ type target struct {
 	input workflows.Input
 }
 
-// newTarget refuses an account that can never be refreshed; see [vault.Locate].
-func newTarget(providers provider.Table, a token.Account) (target, error) {
-	location, err := vault.Locate(providers, a)
+// newTarget refuses an account that can never be refreshed; see [vault.Locate]. Its
+// input leaves out what the workflow takes by default.
+func newTarget(providers provider.Table, issuer, name, secretsOf string) (target, error) {
+	account, err := token.NewAccount(issuer, name)
+	if err == nil {
+		account, err = account.KeptUnder(secretsOf)
+	}
 	if err != nil {
 		return target{}, err
 	}
-	return target{Location: location, id: workflows.ID(a), input: inputFor(a)}, nil
-}
-
-// inputFor leaves out what the workflow takes by default.
-func inputFor(a token.Account) workflows.Input {
-	in := workflows.Input{SecretsOf: a.SecretsOf}
-	if !a.IsDefault() {
-		in.Account = a.Name
+	location, err := vault.Locate(providers, account)
+	if err != nil {
+		return target{}, err
 	}
-	if a.Provider != token.DefaultProvider {
-		in.Provider = a.Provider
+	t := target{Location: location, id: workflows.ID(account), input: workflows.Input{SecretsOf: account.SecretsOf}}
+	if !account.IsDefault() {
+		t.input.Account = account.Name
 	}
-	return in
+	if account.Provider != token.DefaultProvider {
+		t.input.Provider = account.Provider
+	}
+	return t, nil
 }
 
 func (t target) String() string     { return t.Account.String() }
@@ -83,35 +86,27 @@ type settings struct {
 	providers provider.Table
 }
 
-// accountFlags name the account of a command; every subcommand has them.
-type accountFlags struct{ provider, name, secretsOf string }
-
-func (f *accountFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.name, "account", token.DefaultAccount, "whose tokens")
-	cmd.Flags().StringVar(&f.provider, "provider", token.DefaultProvider, "the provider that issues them")
-	cmd.Flags().StringVar(&f.secretsOf, "secrets-of", "", "keep the secrets under the names that the account has at this provider")
-}
-
-// target reads the settings with load, which is [config.LoadStarter] or
-// [config.LoadStarterWithVault], and checks the account against them.
-func (f *accountFlags) target(environ map[string]string, load func(map[string]string) (config.Starter, error)) (settings, target, error) {
-	account, err := token.NewAccount(f.provider, f.name)
-	if err == nil {
-		account, err = account.KeptUnder(f.secretsOf)
+// accountCommand completes a subcommand: with the flags that name its account, and
+// with a run for which these, the environment and the table of providers have been
+// checked. load is [config.LoadStarter] or [config.LoadStarterWithVault].
+func accountCommand(cmd *cobra.Command, environ map[string]string, load func(map[string]string) (config.Starter, error), run func(settings, target) error) *cobra.Command {
+	name := cmd.Flags().String("account", token.DefaultAccount, "whose tokens")
+	issuer := cmd.Flags().String("provider", token.DefaultProvider, "the provider that issues them")
+	secretsOf := cmd.Flags().String("secrets-of", "", "keep the secrets under the names that the account has at this provider")
+	cmd.Args = noArgs
+	cmd.RunE = func(*cobra.Command, []string) error {
+		cfg, err := load(environ)
+		providers, providersErr := provider.Load(cfg.ProvidersFile)
+		if err := errors.Join(err, providersErr); err != nil {
+			return err
+		}
+		t, err := newTarget(providers, *issuer, *name, *secretsOf)
+		if err != nil {
+			return usageError{err}
+		}
+		return run(settings{cfg, environ, providers}, t)
 	}
-	if err != nil {
-		return settings{}, target{}, usageError{err}
-	}
-	cfg, err := load(environ)
-	providers, providersErr := provider.Load(cfg.ProvidersFile)
-	if err := errors.Join(err, providersErr); err != nil {
-		return settings{}, target{}, err
-	}
-	t, err := newTarget(providers, account)
-	if err != nil {
-		return settings{}, target{}, usageError{err}
-	}
-	return settings{cfg, environ, providers}, t, nil
+	return cmd
 }
 
 // outputFlag adds --output, whose default is the word for readable output; the

@@ -69,17 +69,13 @@ func (app *temporalApp) warnOfIdleQueue(ctx context.Context) {
 	}
 }
 
-// hasSchedule reports whether the account has a Schedule.
-func (app *temporalApp) hasSchedule(ctx context.Context, t target) (bool, error) {
-	_, err := app.scheduleHandle(ctx, t.scheduleID()).Describe(ctx)
+// describeSchedule returns nil for a Schedule that does not exist.
+func (app *temporalApp) describeSchedule(ctx context.Context, id string) (*client.ScheduleDescription, error) {
+	described, err := app.temporal.ScheduleClient().GetHandle(ctx, id).Describe(ctx)
 	if gone(err) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil, err
-}
-
-func (app *temporalApp) scheduleHandle(ctx context.Context, id string) client.ScheduleHandle {
-	return app.temporal.ScheduleClient().GetHandle(ctx, id)
+	return described, err
 }
 
 // gone reports whether Temporal does not know what it was asked for.

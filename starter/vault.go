@@ -50,7 +50,7 @@ func (s settings) withVault(cmd *cobra.Command, do func(context.Context, *vaultA
 		Service:  consent.Service{Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring, PendingStore: pending},
 		oauth:    provider.NewClient(nil),
 		prompter: newPrompter(cmd),
-		printer:  printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()},
+		printer:  newPrinter(cmd),
 
 		withTemporal: func(do func(context.Context, *temporalApp) error) error { return s.withTemporal(cmd, do) },
 	})
