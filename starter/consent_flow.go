@@ -112,23 +112,18 @@ func (f *consentFlow) chooseClient(ctx context.Context) (err error) {
 	case f.existing.Client.ID != "":
 		f.client = f.existing.Client
 	default:
-		f.client, err = f.askForClient(ctx)
+		f.say("The vault has no %s. They are those of your app at %s.", f.target.Names.Credentials, f.target.Provider.Title)
+		if f.client.ID, err = f.prompter.readLine(ctx, "Client ID: "); err == nil {
+			f.client.Secret, err = f.prompter.readSecret(ctx, "Client secret (not shown; empty for an app without one): ")
+		}
+		if errors.Is(err, errNoInput) || err == nil && f.client.ID == "" {
+			err = errors.New("the app's client id and secret are missing; type them in, or use --client FILE")
+		}
 	}
 	if f.client != f.existing.Client {
 		f.pending.Client = f.client
 	}
 	return err
-}
-
-func (f *consentFlow) askForClient(ctx context.Context) (client token.Client, err error) {
-	f.say("The vault has no %s. They are those of your app at %s.", f.target.Names.Credentials, f.target.Provider.Title)
-	if client.ID, err = f.prompter.readLine(ctx, "Client ID: "); err == nil {
-		client.Secret, err = f.prompter.readSecret(ctx, "Client secret (not shown; empty for an app without one): ")
-	}
-	if errors.Is(err, errNoInput) || err == nil && client.ID == "" {
-		return token.Client{}, errors.New("the app's client id and secret are missing; type them in, or use --client FILE")
-	}
-	return client, err
 }
 
 // requestByBrowser opens the consent page, waits for the redirect, and shows the

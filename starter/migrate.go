@@ -69,7 +69,7 @@ func (a *vaultApp) migrate(ctx context.Context, from, to target, options consent
 	} else {
 		// Ending the old workflow may take a while, and the consent must survive that.
 		if err := a.PendingStore.Check(); err != nil {
-			return fmt.Errorf("a consent could not be kept on this machine while the old workflow is ended: %w; set XDG_STATE_HOME to a folder that can be written", err)
+			return fmt.Errorf("check that the consent can be saved on this machine: %w; set XDG_STATE_HOME to a writable folder", err)
 		}
 		flow := consentFlow{vaultApp: a, target: to, options: options, resumeCommand: again,
 			beforeStore: func() error { return a.endRefreshes(from) }}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,15 +31,14 @@ type Callback struct {
 	server    *http.Server
 	onForeign func(error)
 
-	accept    sync.Once
+	accepted  atomic.Bool
 	redirects chan callbackResult
 
 	finish   sync.Once
 	finished chan struct{} // closed when outcome is set
 	outcome  Outcome
-
-	show  sync.Once
-	shown chan struct{} // closed when the browser has the outcome
+	show     sync.Once
+	shown    chan struct{} // closed when the browser has the outcome
 }
 
 type callbackResult struct {
@@ -131,9 +131,7 @@ const closeTimeout = 3 * time.Second
 // Close stops listening, after a browser that was redirected has the outcome.
 func (c *Callback) Close() {
 	c.Finish(Outcome{Title: "Nothing was stored", Text: "The program that asked for your consent has ended. Start it again to go on."})
-	accepted := true
-	c.accept.Do(func() { accepted = false })
-	if accepted {
+	if c.accepted.Swap(true) {
 		select {
 		case <-c.shown:
 		case <-time.After(closeTimeout):
@@ -176,7 +174,9 @@ func (c *Callback) serveRedirect(w http.ResponseWriter, r *http.Request) {
 			Text: "The program still waits: go on in the window that it opened, or open the address that it printed."}.write(w, http.StatusBadRequest)
 		return
 	}
-	c.accept.Do(func() { c.redirects <- callbackResult{redirect, err} })
+	if !c.accepted.Swap(true) {
+		c.redirects <- callbackResult{redirect, err}
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	http.Redirect(w, r, c.resultPath(), http.StatusSeeOther)

@@ -1,19 +1,13 @@
 // Package consent brings a user's consent from the provider into the vault.
 //
-// An authorization code is good for one exchange, and the tokens that come of it
-// exist in one process until the vault has them. The package therefore works in
-// this order:
+// An authorization code is good for one exchange, and its tokens exist in one
+// process until the vault has them. So the order is: [Service.Preflight] proves
+// that the vault takes writes, before a consent is asked for; [Callback] waits on
+// this machine for the provider's redirect, or [ReadPasted] reads one that the
+// user copied; [PendingStore] saves the tokens on disk, sealed with the vault's
+// keyset; [Service.Store] retries until the vault has them.
 //
-//  1. [Service.Preflight] proves that the vault takes writes, before a consent is
-//     asked for.
-//  2. [Callback] waits on this machine for the provider's redirect, or [ReadPasted]
-//     reads an address that the user copied. Both check the state.
-//  3. [PendingStore] saves the tokens on disk, sealed with the vault's keyset, so
-//     that neither a crash nor an unavailable vault loses them.
-//  4. [Service.Store] retries until the vault has them; then the file is deleted.
-//
-// [ParseTokens] reads a refresh token that was issued elsewhere, for the same
-// last two steps.
+// [ParseTokens] reads a refresh token that was issued elsewhere, for the last two.
 package consent
 
 import (

@@ -87,14 +87,18 @@ func (s PendingStore) Path(a token.Account) string {
 
 // Check proves that Save can write.
 func (s PendingStore) Check() error {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(s.Dir, ".try-*")
+	f, err := s.createTemp()
 	if err != nil {
 		return err
 	}
 	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+func (s PendingStore) createTemp() (*os.File, error) {
+	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	return os.CreateTemp(s.Dir, ".new-*") // mode 0600
 }
 
 // Save returns once the consent is on disk. It does not call the vault, so the
@@ -122,10 +126,7 @@ func (s PendingStore) Save(ctx context.Context, a token.Account, p PendingConsen
 
 // write replaces the file as a whole and syncs it to disk.
 func (s PendingStore) write(path string, content []byte) error {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(s.Dir, ".new-*") // mode 0600
+	f, err := s.createTemp()
 	if err != nil {
 		return err
 	}
