@@ -65,7 +65,7 @@ func TestScripts(t *testing.T) {
 			"exits":          exits,
 			"eventually":     eventually,
 			"outside":        surround,
-			"person":         person,
+			"browser":        browserCommand,
 			"vault-fails":    vaultFails,
 			"live":           live,
 			"same":           same,

@@ -83,11 +83,10 @@ func (app *temporalApp) exitError(rows []row, only selection) error {
 	}
 	needy := 0
 	for _, r := range rows {
-		if !r.Health.needsAttention() {
-			continue
+		if r.Health.needsAttention() {
+			needy++
+			app.say("%s/%s is %s: %s", r.Provider, r.Account, r.Health, app.causeOf(r))
 		}
-		needy++
-		app.say("%s/%s is %s: %s", r.Provider, r.Account, r.Health, app.causeOf(r))
 	}
 	if needy > 0 {
 		return needsAttention{fmt.Sprintf("accounts that need attention: %d of %d", needy, len(rows))}
