@@ -58,6 +58,9 @@ until when.`,
 // importTokens stores tokens that were issued elsewhere.
 func (f *consentFlow) importTokens(ctx context.Context, options importOptions) error {
 	err := f.preflight(ctx)
+	if err == nil {
+		err = f.refusePending(ctx, f.target, "import")
+	}
 	if err == nil && options.client != "" {
 		f.pending.Client, err = f.readClient(ctx, options.client)
 	}

@@ -43,11 +43,8 @@ endpoint to revoke at, it says what the user does there, and exits with 3.`,
 // fails and says so. It leaves the tokens readable until the provider has
 // answered, because a later attempt needs them to end the grant.
 func (a *vaultApp) revoke(ctx context.Context, t target) error {
-	if _, found, err := a.PendingStore.Load(ctx, t.Account); err != nil {
+	if err := a.refusePending(ctx, t, "revoke"); err != nil {
 		return err
-	} else if found {
-		return fmt.Errorf("revoke %s: a consent that the vault has not taken is kept in %s, and only it can end its grant; nothing was touched; store it first with: %s",
-			t, a.PendingStore.Path(t.Account), t.command("authorize"))
 	}
 	var left []string // to do
 	unfinished := func(err error, steps ...string) error {
@@ -81,6 +78,17 @@ func (a *vaultApp) revoke(ctx context.Context, t target) error {
 		return needsAttention{fmt.Sprintf("the grant is not ended yet; have the user remove the app's access in their account at %s", t.Provider.Title)}
 	}
 	return nil
+}
+
+// refusePending ends a command where a consent of the account is saved on this
+// machine: the file is all that is left of its grant.
+func (a *vaultApp) refusePending(ctx context.Context, t target, command string) error {
+	_, found, err := a.PendingStore.Load(ctx, t.Account)
+	if err != nil || !found {
+		return err
+	}
+	return fmt.Errorf("%s %s: a consent that the vault has not taken is kept in %s, and only it can end its grant; nothing was touched; store it first with: %s",
+		command, t, a.PendingStore.Path(t.Account), t.command("authorize"))
 }
 
 // revokeGrant has the provider end the grant. byHand reports that only the user
