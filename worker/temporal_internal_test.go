@@ -24,7 +24,7 @@ func TestWhatKeepsAWorkerFromItsNamespaceIsSaidWithTheFix(t *testing.T) {
 			`the Temporal server at temporal.example:7233 does not let this worker into namespace "health": failed reaching server: Request unauthorized.; check TEMPORAL_NAMESPACE, and TEMPORAL_API_KEY or the client's certificate`},
 		{"not known", fmt.Errorf("failed reaching server: %w", status.Error(codes.Unauthenticated, "no API key")),
 			`the Temporal server at temporal.example:7233 does not let this worker into namespace "health": failed reaching server: rpc error: code = Unauthenticated desc = no API key; check TEMPORAL_NAMESPACE, and TEMPORAL_API_KEY or the client's certificate`},
-		{"nobody there", fmt.Errorf("failed reaching server: %w", context.DeadlineExceeded),
+		{"no server", fmt.Errorf("failed reaching server: %w", context.DeadlineExceeded),
 			`the Temporal server at temporal.example:7233 does not serve this worker: failed reaching server: context deadline exceeded; see that it runs and that TEMPORAL_ADDRESS names it`},
 		{"anything else", errors.New("odd"),
 			`the Temporal server at temporal.example:7233 does not serve this worker: odd; see that it runs and that TEMPORAL_ADDRESS names it`},
