@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,7 +28,7 @@ func (h *hydraSystem) answered(times int) {
 }
 
 func TestWorkerKilledBeforeItReadHydrasAnswerIsFollowedByOneThatGetsAnotherPair(t *testing.T) {
-	h := newHydraSystem(t, provider.AuthHeader, time.Minute)
+	h := newHydraSystem(t, provider.AuthHeader, longestGrace)
 	a := h.consent()
 	doomed := h.work()
 	run := h.refreshKeptBack(a)
@@ -86,7 +85,7 @@ func (h *hydraSystem) inHand(a account) (r run, first *testenv.Worker, mend func
 }
 
 func TestPairOfHydraThatComesAfterItsSiblingIsStoredIsKeptUntilItCountsNoMore(t *testing.T) {
-	h := newHydraSystem(t, provider.AuthHeader, 2*time.Minute)
+	h := newHydraSystem(t, provider.AuthHeader, longestGrace)
 	a := h.consent()
 	run, first, mend := h.inHand(a)
 	h.edge.release()
@@ -104,7 +103,7 @@ func TestPairOfHydraThatComesAfterItsSiblingIsStoredIsKeptUntilItCountsNoMore(t 
 }
 
 func TestPairOfHydraWhoseSiblingIsInTheVaultFailsTheRunAndTheNextIsGreen(t *testing.T) {
-	h := newHydraSystem(t, provider.AuthHeader, 2*time.Minute)
+	h := newHydraSystem(t, provider.AuthHeader, longestGrace)
 	a := h.consent()
 	run, first, mend := h.inHand(a)
 	mend()

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +15,7 @@ func TestTenRefreshesAtHydraLoseNothingThoughOneAnswerIsLost(t *testing.T) {
 	for _, style := range []provider.AuthStyle{provider.AuthHeader, provider.AuthBody} {
 		t.Run("client authentication in the "+string(style), func(t *testing.T) {
 			const refreshes, lost = 10, 5
-			h := newHydraSystem(t, style, time.Minute)
+			h := newHydraSystem(t, style, longestGrace)
 			a := h.consent()
 			h.work()
 			for generation := 1; generation <= refreshes; generation++ {

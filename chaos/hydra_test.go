@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,13 +35,21 @@ type hydraSystem struct {
 	providers string // the file
 }
 
+// longestGrace is the longest that Hydra answers a spent refresh token for.
+const longestGrace = 5 * time.Minute
+
 // newHydraSystem starts Hydra beside a system. It answers a spent refresh token
 // for as long as grace says; 0 for never.
 func newHydraSystem(t *testing.T, style provider.AuthStyle, grace time.Duration) *hydraSystem {
 	t.Helper()
 	h := &hydraSystem{system: newSystem(t, testenv.Options{}), style: style}
+	o := hydra.Options{Binary: hydraBinary(t), Dir: t.TempDir(), Grace: grace}
 	var err error
-	h.hydra, err = hydra.Start(t.Context(), hydra.Options{Binary: hydraBinary(t), Dir: t.TempDir(), Grace: grace})
+	h.hydra, err = hydra.Start(t.Context(), o)
+	for tries := 1; err != nil && strings.Contains(err.Error(), "address already in use") && tries < 5; tries++ {
+		o.Dir = t.TempDir() // another program took the port that was free
+		h.hydra, err = hydra.Start(t.Context(), o)
+	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, h.hydra.Stop()) })
 	h.edge = edgeOf(t, h.hydra.Public)
