@@ -166,8 +166,8 @@ func (s *system) sigterm(w *testenv.Worker) {
 	s.says(w, saysStopping)
 }
 
-// ends waits for a worker's end.
-func (s *system) ends(w *testenv.Worker, exitCode int) {
+// exits waits for a worker's end.
+func (s *system) exits(w *testenv.Worker, exitCode int) {
 	s.t.Helper()
 	select {
 	case <-w.Ended():

@@ -132,7 +132,7 @@ func TestF18WorkerDoesNotReplaceADeletedKeyset(t *testing.T) {
 	require.NoError(t, s.Vault.Delete(seal.SecretName))
 	refusing, err := s.LaunchWorker(nil)
 	require.NoError(t, err)
-	s.ends(refusing, 1)
+	s.exits(refusing, 1)
 	require.True(t, strings.Contains(refusing.Output(), "bring it back with: az keyvault secret recover --vault-name VAULT --name "+seal.SecretName), refusing.Output())
 	require.Len(t, s.Vault.Versions(seal.SecretName), 1)
 

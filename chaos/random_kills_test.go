@@ -17,7 +17,7 @@ import (
 func TestF20WorkerKilledAtRandomTimesLosesNothingButWhatNoReplayCanSave(t *testing.T) {
 	t.Parallel()
 	for name, replay := range map[string]time.Duration{
-		"a provider that repeats its answers": 2 * time.Minute,
+		"a provider that repeats its answers": replayForRows,
 		"a provider that never does":          0,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestF20WorkerKilledAtRandomTimesLosesNothingButWhatNoReplayCanSave(t *testi
 	}
 }
 
-// What Token Keeper is measured against works as well, where nobody kills it.
+// What Token Keeper is measured against works as well, without kills.
 func TestF20TheBaselineLosesNothingWhileItLives(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -56,7 +56,7 @@ type recording struct {
 
 func (r recording) play(t *testing.T) {
 	if r.provider.ReplayWindow == 0 {
-		r.provider.ReplayWindow = authserver.DefaultReplayWindow // which a history tells
+		r.provider.ReplayWindow = authserver.DefaultReplayWindow // which is in the histories
 	}
 	s := newSystem(t, testenv.Options{Provider: r.provider})
 	r.run(path{s.consentOf(r.name, s.fitbit()), r.name})

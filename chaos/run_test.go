@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
 
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/workflows"
 )
 
@@ -42,6 +43,23 @@ func (r run) result() workflows.Result {
 	require.Nil(r.t, ended.Failure)
 	require.NotNil(r.t, ended.Result)
 	return *ended.Result
+}
+
+// ends asserts that the run ends with an outcome, that the provider answered the
+// tokens that the account presented like this, and that nothing is lost.
+func (r run) ends(outcome workflows.Outcome, presented ...grant.Outcome) {
+	r.t.Helper()
+	result := r.result()
+	require.Equal(r.t, outcome, result.Outcome)
+	require.Equal(r.t, presented, r.outcomes())
+	generation := 0
+	for _, p := range presented {
+		if p == grant.Rotated {
+			generation++
+		}
+	}
+	require.EqualValues(r.t, generation, result.Generation)
+	r.nothingLost(generation)
 }
 
 // failure waits for the run's failure.

@@ -42,11 +42,7 @@ func TestF13WorkerCutOffFromTemporalPutsThePairIntoTheVault(t *testing.T) {
 			}
 			temporal.mend()
 
-			result := run.result()
-			require.Equal(t, workflows.Recovered, result.Outcome)
-			require.EqualValues(t, 2, result.Generation)
-			require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-			a.nothingLost(2)
+			run.ends(workflows.Recovered, grant.Rotated, grant.Rotated)
 		})
 	}
 }
@@ -67,9 +63,7 @@ func TestF13LinkThatReturnsInTimeLetsTheRunGoOnWithTheSamePair(t *testing.T) {
 		return slices.Equal(run.attempts("CallFitbit"), []int{1})
 	})
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	run.ends(workflows.Refreshed, grant.Rotated)
 }
 
 func TestF13LostAcknowledgementOfTemporalMakesNoSecondVersion(t *testing.T) {
@@ -85,9 +79,7 @@ func TestF13LostAcknowledgementOfTemporalMakesNoSecondVersion(t *testing.T) {
 	a.stored()
 	temporal.mend()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	run.ends(workflows.Refreshed, grant.Rotated)
 }
 
 // dying is a server that a row may harm, and what it kills of it.
@@ -159,9 +151,7 @@ func TestF14PairSurvivesTheDeathOfTemporalAndOfTheWorkerTogether(t *testing.T) {
 			require.NoError(t, dying.restart())
 			s.work()
 
-			require.Equal(t, workflows.Refreshed, run.result().Outcome)
-			require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-			a.nothingLost(1)
+			run.ends(workflows.Refreshed, grant.Rotated)
 		})
 	}
 }

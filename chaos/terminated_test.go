@@ -71,9 +71,7 @@ func TestF16NextRunWaitsForACallFromTheTerminatedRunsEnd(t *testing.T) {
 		return a.released()
 	})
 
-	require.Equal(t, workflows.Recovered, next.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(2)
+	next.ends(workflows.Recovered, grant.Rotated, grant.Rotated)
 }
 
 func TestF16PairOfATerminatedRunIsStoredByTheNext(t *testing.T) {
@@ -106,9 +104,7 @@ func TestF16RunResetDuringTheCallDoesNotShowTheSpentTokenAgain(t *testing.T) {
 				return a.released()
 			})
 
-			require.Equal(t, workflows.Recovered, reset.result().Outcome)
-			require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-			a.nothingLost(2)
+			reset.ends(workflows.Recovered, grant.Rotated, grant.Rotated)
 		})
 	}
 }

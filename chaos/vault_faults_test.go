@@ -37,9 +37,7 @@ func TestF10VaultThatFailsAtLoadLeavesTheTokenUnspent(t *testing.T) {
 			a.untouched(consented, 1)
 			s.Vault.ClearFaults()
 
-			require.Equal(t, workflows.Refreshed, run.result().Outcome)
-			require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-			a.nothingLost(1)
+			run.ends(workflows.Refreshed, grant.Rotated)
 		})
 	}
 }
@@ -55,9 +53,7 @@ func TestF10VaultThatIsDownAtLoadLeavesTheTokenUnspent(t *testing.T) {
 	require.Zero(t, a.calls())
 	require.NoError(t, s.Vault.Resume())
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	run.ends(workflows.Refreshed, grant.Rotated)
 }
 
 func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
@@ -102,9 +98,7 @@ func TestF11PairOutlivesAVaultThatIsDownAndTheWorkerThatGotThePair(t *testing.T)
 	require.Len(t, a.refreshVersions(), 1)
 	s.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	run.ends(workflows.Refreshed, grant.Rotated)
 }
 
 func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T) {

@@ -22,7 +22,7 @@ const (
 	patience = 5 * time.Minute
 )
 
-// Run is one run of the workflow, as its history tells.
+// Run is one run of the workflow, as its history has it.
 type Run struct {
 	ID    string
 	Due   time.Time // when the cron wants it to begin
@@ -198,7 +198,7 @@ func (r *Run) addEnd(end workflows.RunResult) {
 	}
 }
 
-// addPending takes in the attempts that are still made, which no history tells.
+// addPending takes in the attempts that are still made, which no history has.
 func (r *Run) addPending(activities []*workflowpb.PendingActivityInfo) {
 	for _, a := range activities {
 		r.addRetries(a.GetActivityType().GetName(), a.GetAttempt(), a.GetLastFailure())
