@@ -60,7 +60,7 @@ func (s *system) requireNewestIs(c activities.RefreshResult) {
 	require.Equal(s.t, c.Provenance.Fingerprint, token.NewSecret(s.held()).Fingerprint())
 }
 
-func TestTwoTokensOfOneGenerationAreForAPersonToJudge(t *testing.T) {
+func TestTwoTokensOfOneGenerationAreAConflict(t *testing.T) {
 	s := newSystem(t)
 	called := s.issued()
 	_, err := s.store(called)
@@ -88,7 +88,7 @@ func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*activities.RefreshResult){
 		"an envelope that does not open": func(c *activities.RefreshResult) { c.Pair[len(c.Pair)-1] ^= 1 },
-		"a provider that nobody knows":   func(c *activities.RefreshResult) { c.Account.Provider = "nobody" },
+		"an unknown provider":            func(c *activities.RefreshResult) { c.Account.Provider = "nobody" },
 		"an envelope of another account": func(c *activities.RefreshResult) { c.Account.Name = "will" },
 	} {
 		t.Run(name, func(t *testing.T) {
