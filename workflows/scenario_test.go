@@ -26,7 +26,7 @@ import (
 )
 
 // scenario is one run of RefreshTokens, with stand-ins for the activities and
-// skipped time. A stand-in is told how often it has been called, from 1.
+// skipped time. A stand-in is given the number of its call, from 1.
 type scenario struct {
 	*testsuite.TestWorkflowEnvironment
 	recorder
@@ -57,7 +57,7 @@ func newScenario(t *testing.T) *scenario {
 		calls:                   map[string]int{},
 		inputs:                  map[string][]any{},
 		load:                    func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil },
-		read:                    lookedAt,
+		read:                    readOnly,
 		call:                    func(_ int, in activities.LoadResult) (activities.RefreshResult, error) { return issuedFor(in), nil },
 		store:                   func(int, activities.RefreshResult) (activities.StoreResult, error) { return stored(), nil },
 		recover: func(int, activities.RecoverInput) (activities.RecoverResult, error) {
@@ -72,13 +72,13 @@ func newScenario(t *testing.T) *scenario {
 	standIn(s, "CallFitbit", &s.call)
 	standIn(s, "StoreSecrets", &s.store)
 	standIn(s, "RecoverGrant", &s.recover)
-	tell := func(n int, notice activities.AlertInput) (struct{}, error) {
+	alert := func(n int, notice activities.AlertInput) (struct{}, error) {
 		s.mu.Lock()
 		s.notices = append(s.notices, notice)
 		s.mu.Unlock()
 		return struct{}{}, s.alert(n, notice)
 	}
-	standIn(s, "Alert", &tell)
+	standIn(s, "Alert", &alert)
 	return s
 }
 
@@ -121,17 +121,17 @@ type step struct {
 	name    string
 	options workflow.ActivityOptions
 	timer   time.Duration
-	details string // what the run said of itself at the time
+	details string // the run's details at the time
 }
 
 // recorder writes down what a run asks for.
 type recorder struct {
 	sdkinterceptor.WorkerInterceptorBase
-	steps   []step
-	health  []string
-	labels  []temporal.SearchAttributes
-	closing string // the last word that the run said of itself
-	unread  int    // signals that the run left in its channel
+	steps      []step
+	health     []string
+	attributes []temporal.SearchAttributes
+	closing    string // the details that the run ended with
+	unread     int    // signals that the run left in its channel
 	// instead, where set, answers an activity in place of the environment.
 	instead func(ctx workflow.Context, name string) workflow.Future
 }
@@ -208,7 +208,7 @@ func (out *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Fu
 	r := out.recorder
 	name := "timer"
 	if d == 10*time.Minute {
-		name = "watch" // every run has one
+		name = "overdue" // every run has one
 	}
 	r.steps = append(r.steps, step{name: name, timer: d, details: workflow.GetCurrentDetails(ctx)})
 	return out.Next.NewTimer(ctx, d)
@@ -216,7 +216,7 @@ func (out *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Fu
 
 func (out *outbound) UpsertTypedSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
 	attributes := temporal.NewSearchAttributes(updates...)
-	out.recorder.labels = append(out.recorder.labels, attributes)
+	out.recorder.attributes = append(out.recorder.attributes, attributes)
 	if health, ok := attributes.GetKeyword(workflows.TokenHealth); ok {
 		out.recorder.health = append(out.recorder.health, health)
 	}

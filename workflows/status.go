@@ -11,28 +11,70 @@ import (
 	"tokenkeeper/activities"
 )
 
-// say puts into words, for the Web UI, what the run is doing.
-func (r *run) say(ctx workflow.Context, format string, args ...any) {
+// The search attributes that runs carry where the namespace has them.
+var (
+	TokenAccount  = temporal.NewSearchAttributeKeyKeyword("TokenAccount")
+	TokenProvider = temporal.NewSearchAttributeKeyKeyword("TokenProvider")
+	TokenHealth   = temporal.NewSearchAttributeKeyKeyword("TokenHealth")
+)
+
+// Health is a value of TokenHealth.
+type Health string
+
+const (
+	HealthRefreshing   Health = "refreshing"    // a run is at work
+	HealthGood         Health = "healthy"       // the vault holds a fresh pair
+	HealthStuck        Health = "stuck"         // a run is overdue, and tries on
+	HealthNeedsConsent Health = "needs-consent" // the account owner must consent again
+	HealthFailed       Health = "failed"        // the last run failed for another reason
+	HealthCancelled    Health = "cancelled"     // the last run was cancelled before it had refreshed
+)
+
+// recordSearchable puts what this worker knows of the namespace into the
+// history, so that every worker that replays the run decides alike.
+func (w *Workflows) recordSearchable(ctx workflow.Context) (searchable bool) {
+	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return w.Searchable })
+	err := recorded.Get(&searchable)
+	return err == nil && searchable
+}
+
+func (r *run) setHealth(ctx workflow.Context, health Health) {
+	r.setSearchAttributes(ctx, TokenHealth.ValueSet(string(health)))
+}
+
+func (r *run) setSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
+	if !r.searchable {
+		return
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+		workflow.GetLogger(ctx).Warn("cannot set search attributes", "error", err)
+	}
+}
+
+// setDetails tells the Web UI what the run is doing.
+func (r *run) setDetails(ctx workflow.Context, format string, args ...any) {
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf(format, args...))
 }
 
-// conclude says how the run ended, and tells a person where it needs one.
-func (r *run) conclude(ctx workflow.Context, result Result, err error) {
+// finish sets health and details to how the run ended, and alerts a failure or the
+// end of one.
+func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	before := lastFailure(ctx)
+	before := failureType(workflow.GetLastError(ctx)) // of the cron's run before this one
 	if err == nil {
+		words := inWords(result, workflow.Now(ctx))
 		r.setHealth(ctx, HealthGood)
-		r.say(ctx, "%s", inWords(result, workflow.Now(ctx)))
+		r.setDetails(ctx, "%s", words)
 		for _, reason := range append(r.overdue, before) {
 			if reason != "" {
-				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: inWords(result, workflow.Now(ctx))})
+				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: words})
 			}
 		}
 		return
 	}
 	if temporal.IsCanceledError(err) {
 		r.setHealth(ctx, HealthCancelled)
-		r.say(ctx, "%s", r.cancelledInWords())
+		r.setDetails(ctx, "%s", r.cancelledInWords())
 		return
 	}
 	reason := failureType(err)
@@ -41,9 +83,9 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 		health = HealthNeedsConsent
 	}
 	r.setHealth(ctx, health)
-	r.say(ctx, "Failed: %s", message(err))
+	r.setDetails(ctx, "Failed: %s", message(err))
 	if reason != before {
-		// Every final failure waits for a person: what heals by itself is retried
+		// Every final failure needs the operator: what heals by itself is retried
 		// and never gets here.
 		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
@@ -51,12 +93,12 @@ func (r *run) conclude(ctx workflow.Context, result Result, err error) {
 
 func (r *run) cancelledInWords() string {
 	if r.unanswered {
-		return fmt.Sprintf("Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run looks for what came of it.", r.account)
+		return fmt.Sprintf("Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run searches for its successor.", r.account)
 	}
 	return fmt.Sprintf("Cancelled before %s was refreshed. Nothing was lost.", r.account)
 }
 
-// inWords tells a result to a person.
+// inWords describes a result.
 func inWords(r Result, now time.Time) string {
 	switch r.Outcome {
 	case Untouched:
@@ -78,7 +120,7 @@ func inWords(r Result, now time.Time) string {
 	return words
 }
 
-// goneInWords tells of runs whose histories a recovery could not read.
+// goneInWords names the runs whose histories a recovery could not read.
 func goneInWords(runs []string) string {
 	if len(runs) == 1 {
 		return fmt.Sprintf("the history of run %s, which was about to spend it, is gone or cannot be found", runs[0])
