@@ -71,8 +71,9 @@ func keyringFailure(err error) error {
 	return vaultFailure(err)
 }
 
-// refreshError turns a provider's refusal into a failure: for good, or retried
-// after the wait that the provider asked for. While an earlier attempt's answer may still be repeated, only a dead grant
+// refreshError turns a provider's refusal into a failure: for good, with the
+// provider's fix as its detail, or retried after the wait that the provider asked
+// for. While an earlier attempt's answer may still be repeated, only a dead grant
 // is final: a passing "invalid client" would otherwise let the window close on an
 // issued pair.
 func refreshError(f *provider.Failure, mayReplay bool) error {
@@ -87,7 +88,17 @@ func refreshError(f *provider.Failure, mayReplay bool) error {
 			NextRetryDelay: max(0, f.RetryAfter).Round(time.Second),
 		})
 	}
-	return temporal.NewNonRetryableApplicationError(f.Error(), final, nil)
+	return temporal.NewNonRetryableApplicationError(f.Error(), final, nil, f.Fix)
+}
+
+// Fix returns the fix that a provider's refusal carries; empty for other errors
+// and for refusals in the histories of older versions.
+func Fix(err error) (fix string) {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || failure.Details(&fix) != nil {
+		return ""
+	}
+	return fix
 }
 
 // storeError turns final failures of a store into retryable ones: a pair in hand

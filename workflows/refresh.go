@@ -8,6 +8,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -135,7 +136,7 @@ func (r *run) refused(ctx workflow.Context, loaded activities.LoadResult, refusa
 		if err != nil || recovery.Found != "" {
 			return afterRecovery(ctx, recovery, err)
 		}
-		return true, Result{}, reauthorize(loaded, recovery)
+		return true, Result{}, reauthorize(loaded, recovery, refusal)
 	}
 	return true, Result{}, refusal
 }
@@ -147,8 +148,9 @@ func (r *run) errTooManyReloads() error {
 		activities.GenerationConflict, nil)
 }
 
-// reauthorize is the end of the recovery ladder.
-func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult) error {
+// reauthorize is the end of the recovery ladder. Its message is what the search
+// found, and the provider's fix as the refusal carries it.
+func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult, refusal error) error {
 	why := "it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost"
 	if loaded.NonRotating {
 		why = "it was revoked, it has lapsed, or newer consents have pushed it out"
@@ -160,9 +162,10 @@ func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult
 	if len(recovery.Gone) > 0 {
 		gone = "; " + goneInWords(recovery.Gone)
 	}
+	fix := cmp.Or(activities.Fix(refusal), "have the account owner consent again")
 	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer%s; have the account owner consent again and store the new refresh token",
-			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, recovery.Searched, gone),
+		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer%s; %s",
+			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, recovery.Searched, gone, fix),
 		ReauthorizationRequired, nil)
 }
 

@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"math"
 	"slices"
@@ -48,25 +47,15 @@ type scenario struct {
 
 // newScenario is a run in which everything goes well, until a test says otherwise.
 func newScenario(t *testing.T) *scenario {
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
-	s := &scenario{
-		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(),
-		t:                       t,
-		searchable:              true,
-		calls:                   map[string]int{},
-		inputs:                  map[string][]any{},
-		load:                    func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil },
-		read:                    readOnly,
-		call:                    func(_ int, in activities.LoadResult) (activities.RefreshResult, error) { return issuedFor(in), nil },
-		store:                   func(int, activities.RefreshResult) (activities.StoreResult, error) { return stored(), nil },
-		recover: func(int, activities.RecoverInput) (activities.RecoverResult, error) {
-			return activities.RecoverResult{Searched: 3}, nil
-		},
-		alert: func(int, activities.AlertInput) error { return nil },
+	s := withoutActivities(t)
+	s.load = func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil }
+	s.read = readOnly
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) { return issuedFor(in), nil }
+	s.store = func(int, activities.RefreshResult) (activities.StoreResult, error) { return stored(), nil }
+	s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+		return activities.RecoverResult{Searched: 3}, nil
 	}
-	s.SetTestTimeout(30 * time.Second)
-	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
+	s.alert = func(int, activities.AlertInput) error { return nil }
 	standIn(s, "LoadSecrets", &s.load)
 	standIn(s, "ReadGrant", &s.read)
 	standIn(s, "CallFitbit", &s.call)
@@ -79,6 +68,21 @@ func newScenario(t *testing.T) *scenario {
 		return struct{}{}, s.alert(n, notice)
 	}
 	standIn(s, "Alert", &alert)
+	return s
+}
+
+func withoutActivities(t *testing.T) *scenario {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	s := &scenario{
+		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(),
+		t:                       t,
+		searchable:              true,
+		calls:                   map[string]int{},
+		inputs:                  map[string][]any{},
+	}
+	s.SetTestTimeout(30 * time.Second)
+	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
 	return s
 }
 
@@ -119,6 +123,7 @@ func first[In any](s *scenario, name string) In {
 // step is an activity or a timer that a run has asked for.
 type step struct {
 	name    string
+	input   any
 	options workflow.ActivityOptions
 	timer   time.Duration
 	details string // the run's details at the time
@@ -185,7 +190,7 @@ type outbound struct {
 
 func (out *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
 	r := out.recorder
-	r.steps = append(r.steps, step{name: name, options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx)})
+	r.steps = append(r.steps, step{name: name, input: args[0], options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx)})
 	if r.instead != nil {
 		if future := r.instead(ctx, name); future != nil {
 			return future

@@ -87,7 +87,7 @@ func TestWhereNothingIsFoundTheOwnerMustConsentAgain(t *testing.T) {
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	message := requireFailure(t, err, workflows.ReauthorizationRequired)
 	require.Equal(t, "Fitbit no longer takes generation 4 of fitbit/will (fingerprint 0000000000000005): it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost; "+
-		"the vault and 3 earlier runs hold nothing newer; have the account owner consent again and store the new refresh token", message)
+		"the vault and 3 earlier runs hold nothing newer; have the account owner consent again", message)
 	require.Equal(t, []activities.AlertInput{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
 	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant", "RecoverGrant", "Alert"}, s.order(), "what the vault holds is left as it is")
