@@ -105,7 +105,7 @@ func Fix(err error) (fix string) {
 // is not given up because a secret was deleted or a role was lost, for an
 // operator may mend either. A conflict stays final, as no time mends it.
 func storeError(err error) error {
-	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok && failure.Type() != GenerationConflict && failure.Type() != MalformedSecret {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok && failure.Type() != GenerationConflict {
 		return temporal.NewApplicationError(failure.Message(), vaultNotReady)
 	}
 	return err

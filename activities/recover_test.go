@@ -60,6 +60,15 @@ func TestOfSeveralPairsTheNewestIsStored(t *testing.T) {
 	s.requireNewestIs(newer)
 }
 
+func TestARecoveredAccessTokenThatIsTooLongIsNamed(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+	s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{s.issued()}}}
+	_, err := s.recover(lost)
+	require.Contains(t, requireFailure(t, err, activities.MalformedSecret, true), "has 30000 bytes and Key Vault takes 25600; the refresh token is stored")
+	require.Equal(t, canary+"next", s.held())
+}
+
 // issuedTwice is a pair and the one that its refresh token was spent for, in a
 // vault that has neither.
 func (s *system) issuedTwice() (older, newer activities.RefreshResult) {

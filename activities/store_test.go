@@ -1,6 +1,9 @@
 package activities_test
 
 import (
+	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,7 +78,7 @@ func TestTwoTokensOfOneGenerationAreAConflict(t *testing.T) {
 
 func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 	for _, kind := range []error{
-		vault.ErrDenied, vault.ErrReadOnly, vault.ErrThrottled, vault.ErrUnavailable, vault.ErrCredential, vault.ErrRejected, vault.ErrNotFound,
+		vault.ErrDenied, vault.ErrReadOnly, vault.ErrThrottled, vault.ErrUnavailable, vault.ErrCredential, vault.ErrRejected, vault.ErrNotFound, vault.ErrMalformed,
 	} {
 		t.Run(kind.Error(), func(t *testing.T) {
 			s := newSystem(t)
@@ -108,4 +111,41 @@ func TestADeletedSecretIsRecoveredForThePair(t *testing.T) {
 	_, err := s.store(called)
 	require.NoError(t, err)
 	s.requireHeldIsLive()
+}
+
+// issuing is a token endpoint whose access tokens have a length.
+func issuing(t *testing.T, length int) setup {
+	return setup{tokenURL: answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"access_token":"%s","refresh_token":"%snext","expires_in":28800,"token_type":"Bearer","user_id":"USER-1"}`, strings.Repeat("a", length), canary)
+	})}
+}
+
+func TestAnAccessTokenThatIsTooLongIsNamedOnceTheRefreshTokenIsStored(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	issued := s.issued()
+	require.Equal(t, 30000, issued.Oversize)
+	_, err := s.store(issued)
+	require.Equal(t, "vault: set AccessToken: the access token of generation 1 has 30000 bytes and Key Vault takes 25600; the refresh token is stored; ask Fitbit for fewer scopes",
+		requireFailure(t, err, activities.MalformedSecret, true))
+	require.Equal(t, canary+"next", s.held())
+	require.Empty(t, s.vault.All("AccessToken"))
+	require.Empty(t, s.metrics.stored)
+	require.Equal(t, issued.Provenance, s.mustLoad().Provenance, "the next run goes on with it")
+}
+
+func TestAPairIsKeptWhileNotEvenTheRefreshTokenOfATooLongAccessTokenIsStored(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	issued := s.issued()
+	s.refuse("set", "RefreshToken", vault.ErrDenied)
+	_, err := s.store(issued)
+	requireFailure(t, err, "VaultNotReady", false)
+}
+
+func TestAnAccessTokenThatIsTooLongAndSupersededIsNoFailure(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	issued := s.issued()
+	s.vault.Put("RefreshToken", canary+"of-a-new-consent")
+	stored, err := s.store(issued)
+	require.NoError(t, err)
+	require.True(t, stored.Superseded)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,4 +121,33 @@ func TestTheProvidersFixReachesTheRunsFailureAndItsAlert(t *testing.T) {
 	}}, r.alerts)
 	require.Equal(t, "Failed: "+message, s.closing)
 	require.Equal(t, &workflows.Failure{Type: workflows.ReauthorizationRequired, Message: message}, r.inHistory())
+}
+
+func TestAnAccessTokenThatIsTooLongFailsRunsAndLosesNoRefreshToken(t *testing.T) {
+	r := newReal(t, "fitbit", "", "FitbitCredentials")
+	issue := func(generation string, length int) {
+		r.answer = func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"access_token":"` + strings.Repeat("a", length) + `","refresh_token":"fake-refresh-` + generation + `","expires_in":28800,"token_type":"Bearer","user_id":"USER-1","scope":"sleep"}`))
+		}
+	}
+	const tooLong = "vault: set AccessToken: the access token of generation 1 has 30000 bytes and Key Vault takes 25600; the refresh token is stored; ask Fitbit for fewer scopes"
+	issue("1", 30000)
+	s, _, err := r.run(workflows.Input{})
+	require.Equal(t, tooLong, requireFailure(t, err, activities.MalformedSecret))
+	require.Equal(t, []string{"refreshing", "failed"}, s.health)
+	account := token.Account{Provider: "fitbit", Name: "default"}
+	alert := activities.AlertInput{Account: account, Reason: activities.MalformedSecret, Message: tooLong}
+	require.Equal(t, []activities.AlertInput{alert}, r.alerts)
+
+	issue("2", 30000)
+	_, _, err = r.run(workflows.Input{})
+	require.Contains(t, requireFailure(t, err, activities.MalformedSecret), "generation 2", "it goes on with the refresh token that was stored")
+	require.Len(t, r.alerts, 1, "the same incident is alerted once")
+
+	issue("3", 300)
+	s, result, err := r.run(workflows.Input{})
+	require.NoError(t, err)
+	require.Equal(t, token.Generation(3), result.Generation)
+	require.Len(t, r.alerts, 2)
+	require.Equal(t, activities.AlertInput{Account: account, Reason: activities.MalformedSecret, Healed: true, Message: s.closing}, r.alerts[1])
 }
