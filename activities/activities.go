@@ -23,8 +23,7 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// Dependencies are the edges that the activities act on. All are required but
-// Log, which defaults to slog's default logger.
+// Dependencies are the edges that the activities act on. Log may be nil.
 type Dependencies struct {
 	Vault     *vault.Vault
 	Keyring   *seal.Keyring
@@ -85,9 +84,8 @@ func (a *Activities) Register(r Registry) {
 	register("Alert", a.Alert)
 }
 
-// Drain waits until no activity holds a pair that neither Temporal nor the
-// vault has taken. Call it after the worker has stopped and before the
-// connections to Temporal and to the vault are closed.
+// Drain waits until Temporal or the vault has every issued pair. Call it after the
+// worker has stopped and before the connections to either are closed.
 func (a *Activities) Drain() { a.inFlight.Wait() }
 
 // locate returns an account's provider and the names of its secrets.

@@ -14,9 +14,9 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// CallTimeout is the longest that one attempt of a Call activity may take before
-// Temporal starts the next. It is short, because a worker that dies is only
-// noticed when it has passed and a provider's replay window is short too.
+// CallTimeout bounds one attempt of a Call activity; then Temporal starts the next.
+// It is short, because only its end shows that a worker has died, and a provider's
+// replay window is short too.
 const CallTimeout = 20 * time.Second
 
 // MaxInFlight is the longest that a pair may be on its way: from the start of an
@@ -42,8 +42,7 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	if err != nil {
 		return RefreshResult{}, err
 	}
-	if in.RunID != info.WorkflowExecution.RunID {
-		// The run was reset after the load, and may have spent the grant before.
+	if in.RunID != info.WorkflowExecution.RunID { // a reset run may have spent the grant before
 		return RefreshResult{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
 	}
 	refresh, client, err := a.prepare(ctx, info, at.Names, in)
@@ -115,8 +114,8 @@ func mayReplay(info activity.Info, in LoadResult) bool {
 
 // refused counts and logs a failed call and returns the activity's failure.
 func (a *Activities) refused(ctx context.Context, info activity.Info, in LoadResult, err error) error {
-	var f *provider.Failure
-	if !errors.As(err, &f) {
+	f, ok := errors.AsType[*provider.Failure](err)
+	if !ok {
 		return temporal.NewApplicationError(fmt.Sprintf("%s: the call did not go through", in.Account.Provider), providerNotReady)
 	}
 	a.Metrics.Answered(ctx, in.Account.Provider, string(f.Kind))

@@ -71,11 +71,10 @@ func keyringFailure(err error) error {
 	return vaultFailure(err)
 }
 
-// refreshError turns a provider's refusal into a failure: for good, with the
-// provider's fix as its detail, or retried after the wait that the provider asked
-// for. While an earlier attempt's answer may still be repeated, only a dead grant
-// is final: a passing "invalid client" would otherwise let the window close on an
-// issued pair.
+// refreshError turns a provider's refusal into a failure: for good, with the fix as
+// its detail, or retried after the wait that the provider asked for. While an earlier
+// attempt's answer may still be repeated, only a dead grant is final: a passing
+// "invalid client" would otherwise let the window close on an issued pair.
 func refreshError(f *provider.Failure, mayReplay bool) error {
 	final := map[provider.Kind]string{
 		provider.InvalidGrant:    InvalidGrant,

@@ -42,13 +42,11 @@ type delivery struct {
 	escrowed bool // the vault has it
 }
 
-// needsEscrow reports whether the vault has to take the pair as long as Temporal
-// has not.
+// needsEscrow reports whether the vault has to take the pair that Temporal has not.
 func (d *delivery) needsEscrow() bool { return d.storable && !d.escrowed }
 
-// done reports whether the worker may drop a pair that Temporal has not taken: no
-// escrow is left to do, and either Temporal no longer wants the result or the
-// attempt is past its deadline and another one takes over.
+// done reports whether the worker may drop a pair that Temporal has not taken: it
+// needs no escrow, and Temporal no longer wants it or the attempt's time is over.
 func (d *delivery) done(pastDeadline bool) bool {
 	return !d.needsEscrow() && (!d.wanted || pastDeadline)
 }
@@ -118,7 +116,7 @@ func (a *Activities) recordDurable(ctx context.Context, where string, d *deliver
 	}
 }
 
-// unacknowledged says where a pair is that Temporal has not taken.
+// unacknowledged says where the pair is instead of in the history.
 func unacknowledged(issued RefreshResult, escrowed bool) error {
 	where := "it is in the vault"
 	if !escrowed {

@@ -34,8 +34,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 	}
 	info := activity.GetInfo(ctx)
 	run := runOf(info)
-	// A further attempt counts its own run's intent as well: the attempt before
-	// may have recorded it over another run's.
+	// The attempt before a further one may have put its intent over another run's.
 	exceptOwn := info.Attempt == 1
 	loaded := loadResult(at, held, access, run, exceptOwn)
 	if loaded.Grant, err = a.sealGrant(ctx, loaded, held.Value, client); err != nil {

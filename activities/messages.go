@@ -15,13 +15,11 @@ type LoadResult struct {
 	Account token.Account `json:"account"`
 	// RunID is the run that loaded it. Only that run may spend it: a run that was
 	// reset goes on under another id.
-	RunID      string           `json:"runId"`
-	Provenance token.Provenance `json:"provenance"`
-	// UserID is the provider's id of the account owner; empty when unknown.
-	UserID string `json:"userId,omitempty"`
-	// RefreshTokenVersion is the secret's version that holds the refresh token.
-	RefreshTokenVersion string    `json:"refreshTokenVersion"`
-	AccessTokenExpiry   time.Time `json:"accessTokenExpiry,omitzero"` // zero when unknown
+	RunID               string           `json:"runId"`
+	Provenance          token.Provenance `json:"provenance"`
+	UserID              string           `json:"userId,omitempty"` // the provider's id of the account owner; empty when unknown
+	RefreshTokenVersion string           `json:"refreshTokenVersion"`
+	AccessTokenExpiry   time.Time        `json:"accessTokenExpiry,omitzero"` // zero when unknown
 	// EarlierIntentRunID is an earlier run that was about to spend this refresh token
 	// and has stored nothing for it, EarlierIntentAt when it was, and OldestIntentRunID
 	// the run that was about to before it; zero where there is none.
@@ -33,32 +31,28 @@ type LoadResult struct {
 	ProviderTitle string        `json:"providerTitle"`     // as messages name it
 	ReplayWindow  time.Duration `json:"replayWindow"`      // how long it repeats a lost answer
 	NonRotating   bool          `json:"unspent,omitempty"` // a refresh spends nothing and may be repeated
-
-	// Grant is empty in the result of ReadGrant.
-	Grant token.Sealed `json:"grant,omitempty"`
+	Grant         token.Sealed  `json:"grant,omitempty"`   // empty in the result of ReadGrant
 }
 
 // RefreshResult is what the provider issued.
 type RefreshResult struct {
-	Account token.Account `json:"account"`
-	// Provenance of the refresh token that is now in force.
-	Provenance token.Provenance `json:"provenance"`
-	Rotated    bool             `json:"rotated"` // the provider issued a new refresh token
+	Account    token.Account    `json:"account"`
+	Provenance token.Provenance `json:"provenance"` // of the refresh token that is now in force
+	Rotated    bool             `json:"rotated"`    // the provider issued a new refresh token
 	token.Issue
 
 	Pair token.Sealed `json:"pair"`
 }
 
-// ForOtherUser reports whether the provider issued the pair for another user than
-// the one whose refresh token was spent. Such a pair is never stored.
+// ForOtherUser reports whether the pair is another user's than the one whose refresh
+// token was spent. Such a pair is never stored.
 func (r RefreshResult) ForOtherUser(in LoadResult) bool {
 	return in.UserID != "" && r.UserID != "" && r.UserID != in.UserID
 }
 
 // StoreResult says where the pair is now.
 type StoreResult struct {
-	// Superseded: the vault holds something newer, which was left as it is.
-	Superseded          bool   `json:"superseded,omitempty"`
+	Superseded          bool   `json:"superseded,omitempty"` // the vault holds something newer, which was left as it is
 	RefreshTokenVersion string `json:"refreshTokenVersion"`
 	AccessTokenVersion  string `json:"accessTokenVersion"`
 }

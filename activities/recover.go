@@ -28,16 +28,15 @@ const (
 	FoundInHistory = "history" // an earlier run's history had one, and it is stored now
 )
 
-// maxSearched bounds the histories that one recovery reads. Four runs a day make
-// this about a month; a pair that was issued but not stored is in the last one
-// or two.
+// maxSearched bounds the histories that one recovery reads: about a month of four
+// runs a day. A pair that was issued but not stored is in the last one or two.
 const maxSearched = 120
 
 // RecoverInput asks for what is newer than a refresh token that is spent, or may be.
 type RecoverInput struct {
 	LoadResult
-	// Searchable: the namespace knows Token Keeper's search attributes, so that runs
-	// of this account under other workflow IDs can be found too.
+	// Searchable: the namespace has the search attributes, so that runs of this account
+	// under other workflow IDs are found too.
 	Searchable bool `json:"searchable"`
 	// WorkflowIDs are those whose runs may have spent it; none means the ID of the
 	// run that asks.
@@ -109,9 +108,9 @@ type Histories interface {
 	GetWorkflowHistory(ctx context.Context, workflowID, runID string, isLongPoll bool, filter enumspb.HistoryEventFilterType) client.HistoryEventIterator
 }
 
-// search reads the account's earlier runs for pairs that descend from the spent
-// refresh token: first the runs that the intent record names, of any workflow,
-// then all others, the latest first.
+// search reads the account's earlier runs for descendants of the spent refresh
+// token: first the runs on the intent record, of any workflow, then all others, the
+// latest first.
 type search struct {
 	histories Histories
 	self      vault.Run
@@ -163,8 +162,7 @@ func (s *search) run(ctx context.Context) error {
 	}
 }
 
-// readIntentRun reads a run that the intent record names, which may be another
-// workflow's.
+// readIntentRun reads a run on the intent record.
 func (s *search) readIntentRun(ctx context.Context, runID string) error {
 	listed, _, err := s.list(ctx, "RunId = "+quote(runID), nil)
 	if err != nil {
@@ -216,8 +214,8 @@ func (s *search) readRun(ctx context.Context, run *commonpb.WorkflowExecution) (
 	return issuer, nil
 }
 
-// issuedBy reads what a run's calls to the provider returned. exists is false
-// where the history's retention has ended since it was listed.
+// issuedBy reads what a run's calls returned. exists is false where the history's
+// retention has ended since it was listed.
 func (s *search) issuedBy(ctx context.Context, run *commonpb.WorkflowExecution) (results []RefreshResult, exists bool, err error) {
 	calls := map[int64]bool{} // the scheduled events of calls
 	events := s.histories.GetWorkflowHistory(ctx, run.GetWorkflowId(), run.GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)

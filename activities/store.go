@@ -51,9 +51,8 @@ func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResu
 	}, nil
 }
 
-// checkAccessToken fails for good, after a store, where Key Vault does not take
-// the access token: its refresh token is in the vault, and nothing is left to
-// retry.
+// checkAccessToken fails for good where a stored pair had an access token that Key
+// Vault does not take: the refresh token is stored, and nothing is left to retry.
 func (a *Activities) checkAccessToken(issued RefreshResult, stored StoreResult) error {
 	if issued.Oversize == 0 || stored.Superseded {
 		return nil

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,8 +11,7 @@ import (
 	"tokenkeeper/activities"
 )
 
-// OverdueAfter is how long a step may take before an alert is raised. Nothing ends
-// then: the run goes on trying for as long as it takes.
+// OverdueAfter is how long a run waits before it alerts. It goes on trying then.
 const OverdueAfter = 10 * time.Minute
 
 // The reasons of the alert that a run is overdue: what it waits for.
@@ -23,16 +21,12 @@ const (
 	StoreStuck = "StoreStuck" // the vault, with a pair sealed in the history
 )
 
-// step is what a run is at: the reason and the words of the alert that it is
-// overdue.
-type step struct {
-	reason string
-	words  string
-}
+// step is what a run is at, as the alert says that it is overdue.
+type step struct{ reason, words string }
 
-// alertWhenOverdue raises an alert that the run is overdue, once for each reason,
-// until the returned function stops it. That waits for an alert that has begun, so
-// that r.overdue has all reasons afterwards.
+// alertWhenOverdue alerts that the run is overdue, once for each reason, until the
+// returned function stops it. That waits for an alert that has begun, so that
+// r.overdue is complete afterwards.
 func (r *run) alertWhenOverdue(ctx workflow.Context) (stop func()) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
@@ -63,8 +57,7 @@ func (r *run) alertOverdue(ctx workflow.Context) {
 		r.at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)})
 }
 
-// alert never fails the run. An incident that goes on is alerted once: the caller
-// knows from the run before whether it does.
+// alert raises an alert, and never fails the run.
 func (r *run) alert(ctx workflow.Context, in activities.AlertInput) {
 	in.Account = r.account
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
@@ -76,12 +69,4 @@ func (r *run) alert(ctx workflow.Context, in activities.AlertInput) {
 	if err := workflow.ExecuteActivity(ctx, acts.Alert, in).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("cannot raise an alert", "reason", in.Reason, "error", err)
 	}
-}
-
-// message is a failure's own message, without what the SDK puts around it.
-func message(err error) string {
-	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return failure.Message()
-	}
-	return err.Error()
 }

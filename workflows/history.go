@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"cmp"
-	"errors"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -13,9 +11,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// State is a RefreshTokens workflow as the first events of one of its runs show
-// it. They take one call to Temporal: a cron's run begins with how the run before
-// it ended.
+// State is what the first events of a run show of its workflow, in one call to
+// Temporal: a cron's run begins with how the run before it ended.
 type State struct {
 	WorkflowID string
 	RunID      string
@@ -64,15 +61,13 @@ type RunResult struct {
 	Failure *Failure  // nil where the last run succeeded
 }
 
-// Failure is a run's failure as its history has it. It holds no secret; see
-// package activities.
+// Failure is a run's failure as its history has it. It holds no secret.
 type Failure struct {
 	Type    string `json:"type"`
 	Message string `json:"message"`
 }
 
-// RunResultFrom reads the event that closes a run with no run after it; it is
-// zero for any other event.
+// RunResultFrom reads the event that closes the last run; any other gives zero.
 func RunResultFrom(event *historypb.HistoryEvent) RunResult {
 	r := RunResult{At: event.GetEventTime().AsTime()}
 	switch event.GetEventType() {
@@ -106,9 +101,5 @@ func failureFrom(f *failurepb.Failure) *Failure {
 		return nil
 	}
 	err := temporal.GetDefaultFailureConverter().FailureToError(f)
-	var application *temporal.ApplicationError
-	if errors.As(err, &application) {
-		return &Failure{Type: cmp.Or(application.Type(), Unexplained), Message: application.Message()}
-	}
-	return &Failure{Type: Unexplained, Message: err.Error()}
+	return &Failure{Type: failureType(err), Message: message(err)}
 }

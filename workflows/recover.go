@@ -57,7 +57,7 @@ func (r *run) recover(ctx workflow.Context) (Result, error) {
 	return Result{}, r.errTooManyReloads()
 }
 
-// readGrant reads what the vault holds and leaves it as it is.
+// readGrant reads the grant without an intent.
 func (r *run) readGrant(ctx workflow.Context) (held activities.LoadResult, err error) {
 	r.setDetails(ctx, "Reading what the vault holds of %s.", r.account)
 	ctx = forVault(ctx, vaultAttempt, forEver, "see which generation of %s the vault holds", r.account)
@@ -129,8 +129,8 @@ func afterRecovery(ctx workflow.Context, recovery activities.RecoverResult, err 
 	return false, Result{}, nil
 }
 
-// isFresh reports whether a recovery found a pair that lasts until the next run:
-// its access token has at least half of its life left, or no end.
+// isFresh reports whether a pair was found that lasts until the next run: its
+// access token has at least half of its life left, or no end.
 func isFresh(r activities.RecoverResult, now time.Time) bool {
 	if r.Found != activities.FoundInHistory {
 		return false
@@ -139,9 +139,8 @@ func isFresh(r activities.RecoverResult, now time.Time) bool {
 	return r.Called.Expiry.IsZero() || r.Called.Expiry.Sub(now) >= life/2
 }
 
-// remaining is how much longer a call may be in flight that ends at a time; zero
-// where it has ended. The time is on another worker's clock, which must not make
-// a run wait for longer than a call can take.
+// remaining is how much longer a call may be in flight. Its end is on another
+// worker's clock, which must not make a run wait for longer than a call can take.
 func remaining(end, now time.Time) time.Duration {
 	return min(max(0, end.Sub(now)), activities.MaxInFlight)
 }

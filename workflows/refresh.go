@@ -48,10 +48,10 @@ type Workflows struct {
 // acts is only ever used to name activities, so that the compiler checks them.
 var acts *activities.Activities
 
-// RefreshTokens refreshes one account's tokens once. It is meant to be started
-// with a cron schedule or by a Schedule, and has no time limit of its own: a run
-// that holds a pair keeps it until it is stored. Where the input asks for a
-// recovery, it refreshes nothing and searches for what an earlier run has lost.
+// RefreshTokens refreshes one account's tokens once. Start it with a cron schedule
+// or by a Schedule, and without a time limit: a run that holds a pair keeps it until
+// it is stored. Where the input asks for a recovery, it refreshes nothing and
+// searches for what an earlier run has lost.
 func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
 	account, err := in.Check()
 	if err != nil {
@@ -108,8 +108,7 @@ func (r *run) attempt(ctx workflow.Context) (done bool, _ Result, _ error) {
 		return true, Result{}, err
 	}
 	if loaded.EarlierIntentRunID != "" {
-		// An earlier run was about to spend this very token. Its history may hold
-		// the pair, and presenting the token again may cost it.
+		// Presenting a token that an earlier run has spent may cost its pair.
 		recovery, err := r.searchEarlierRuns(ctx, loaded)
 		if err != nil || recovery.Found != "" {
 			return afterRecovery(ctx, recovery, err)
@@ -158,31 +157,37 @@ func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult
 	if loaded.EarlierIntentRunID != "" {
 		why += fmt.Sprintf(" (run %s may have made one)", loaded.EarlierIntentRunID)
 	}
-	gone := ""
+	found := fmt.Sprintf("the vault and %d earlier runs hold nothing newer", recovery.Searched)
 	if len(recovery.Gone) > 0 {
-		gone = "; " + goneInWords(recovery.Gone)
+		found += "; " + goneInWords(recovery.Gone)
 	}
 	fix := cmp.Or(activities.Fix(refusal), "have the account owner consent again")
 	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer%s; %s",
-			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, recovery.Searched, gone, fix),
+		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; %s; %s",
+			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, found, fix),
 		ReauthorizationRequired, nil)
 }
 
-// failureType is the type of an activity's final failure, Unexplained for other
-// errors, and empty for none.
+// failureType is a failure's type, Unexplained where it has none, and empty for nil.
 func failureType(err error) string {
 	if err == nil {
 		return ""
 	}
 	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
-		return failure.Type()
+		return cmp.Or(failure.Type(), Unexplained)
 	}
 	return Unexplained
 }
 
-// nonRetryable reports whether an activity failed for a reason that another attempt
-// would not have changed.
+// message is a failure's own message, without what the SDK puts around it.
+func message(err error) string {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return failure.Message()
+	}
+	return err.Error()
+}
+
+// nonRetryable reports whether another attempt would not have changed the failure.
 func nonRetryable(err error) bool {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
 	return ok && failure.NonRetryable()

@@ -30,8 +30,8 @@ const (
 	HealthCancelled    Health = "cancelled"     // the last run was cancelled before it had refreshed
 )
 
-// recordSearchable puts what this worker knows of the namespace into the
-// history, so that every worker that replays the run decides alike.
+// recordSearchable puts what this worker knows of the namespace into the history,
+// so that every worker replays the run alike.
 func (w *Workflows) recordSearchable(ctx workflow.Context) (searchable bool) {
 	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return w.Searchable })
 	err := recorded.Get(&searchable)
@@ -74,7 +74,11 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	}
 	if temporal.IsCanceledError(err) {
 		r.setHealth(ctx, HealthCancelled)
-		r.setDetails(ctx, "%s", r.cancelledInWords())
+		words := "Cancelled before %s was refreshed. Nothing was lost."
+		if r.unanswered {
+			words = "Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run searches for its successor."
+		}
+		r.setDetails(ctx, words, r.account)
 		return
 	}
 	reason := failureType(err)
@@ -85,17 +89,9 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	r.setHealth(ctx, health)
 	r.setDetails(ctx, "Failed: %s", message(err))
 	if reason != before {
-		// Every final failure needs the operator: what heals by itself is retried
-		// and never gets here.
+		// What heals by itself is retried, so that every failure needs the operator.
 		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
-}
-
-func (r *run) cancelledInWords() string {
-	if r.unanswered {
-		return fmt.Sprintf("Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run searches for its successor.", r.account)
-	}
-	return fmt.Sprintf("Cancelled before %s was refreshed. Nothing was lost.", r.account)
 }
 
 // inWords describes a result.

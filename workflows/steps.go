@@ -15,8 +15,7 @@ const (
 	forEver      = 0           // attempts
 )
 
-// forVault sets the options of an activity that works on the vault: retried at
-// least once a minute, for as many attempts as it may take.
+// forVault sets the options of an activity that works on the vault.
 func forVault(ctx workflow.Context, attempt time.Duration, attempts int32, summary string, args ...any) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: attempt,
@@ -111,8 +110,8 @@ func firstPause(loaded activities.LoadResult) time.Duration {
 	return time.Second
 }
 
-// store has the pair written. From here on nothing stops the run: not a
-// cancellation, not an hour without the vault.
+// store has the pair written. Neither a cancellation nor an hour without the vault
+// stops it.
 func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, issued activities.RefreshResult) (Result, error) {
 	if issued.ForOtherUser(loaded) {
 		return Result{}, temporal.NewNonRetryableApplicationError(

@@ -12,9 +12,8 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// ID is the workflow id under which an account is refreshed: fitbit-token-refresh,
-// or fitbit-token-refresh-will for a named account. One id per account lets
-// Temporal see to it that only one cron refreshes it.
+// ID is the workflow id that refreshes an account, such as fitbit-token-refresh-will.
+// One id per account lets Temporal see to it that only one cron refreshes it.
 func ID(a token.Account) string {
 	id := a.Provider + "-token-refresh"
 	if !a.IsDefault() {
@@ -34,32 +33,26 @@ type Input struct {
 	Account  string `json:"account,omitempty"`
 	Provider string `json:"provider,omitempty"`
 	// SecretsOf keeps the secrets under the names that the account has at another
-	// provider, so that an account moves to Google Health and its readers go on
-	// with the AccessToken that they know.
+	// provider, so that apps go on reading the AccessToken of a moved account.
 	SecretsOf string `json:"secretsOf,omitempty"`
 	// Recover asks for what an earlier run was issued and has not stored, instead
 	// of a refresh. Nothing is spent and no provider is called.
-	Recover bool `json:"recover,omitempty"`
-	// From are further workflow ids whose runs a recovery reads, beside those of
-	// the account's own id.
-	From []string `json:"from,omitempty"`
+	Recover bool     `json:"recover,omitempty"`
+	From    []string `json:"from,omitempty"` // further workflow ids whose runs a recovery reads
 
 	problem error
 }
 
 // UnmarshalJSON takes an object with known keys only, for a misspelt key would
-// otherwise refresh another account's tokens. It never fails itself: Check returns
-// the problem, in one sentence rather than the data converter's words.
+// otherwise refresh another account's tokens. It never fails: Check returns the
+// problem, in words clearer than the data converter's.
 func (in *Input) UnmarshalJSON(data []byte) error {
 	type plain Input
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
-	var p plain
-	if err := decoder.Decode(&p); err != nil {
+	if err := decoder.Decode((*plain)(in)); err != nil {
 		*in = Input{problem: inputProblem(err)}
-		return nil
 	}
-	*in = Input(p)
 	return nil
 }
 
@@ -126,14 +119,9 @@ type Result struct {
 	RefreshTokenVersion string            `json:"refreshTokenVersion"`
 	AccessTokenVersion  string            `json:"accessTokenVersion,omitempty"`
 
-	// RecoveredFrom is the earlier run whose history held the pair; empty where
-	// the pair came from elsewhere.
-	RecoveredFrom string `json:"recoveredFrom,omitempty"`
-	// RunsRead counts the earlier runs whose histories a recovery read.
-	RunsRead int `json:"runsRead,omitempty"`
-	// RunsGone are runs that were about to spend the refresh token and whose
-	// histories a recovery could not read.
-	RunsGone []string `json:"runsGone,omitempty"`
+	RecoveredFrom string   `json:"recoveredFrom,omitempty"` // the earlier run whose history held the pair, if one did
+	RunsRead      int      `json:"runsRead,omitempty"`      // the earlier runs whose histories a recovery read
+	RunsGone      []string `json:"runsGone,omitempty"`      // those on the intent record that it could not read
 }
 
 func resultOf(issued activities.RefreshResult, stored activities.StoreResult, o Outcome) Result {
