@@ -76,12 +76,7 @@ func keyringFailure(err error) error {
 // attempt's answer may still be repeated, only a dead grant is final: a passing
 // "invalid client" would otherwise let the window close on an issued pair.
 func refreshError(f *provider.Failure, mayReplay bool) error {
-	final := map[provider.Kind]string{
-		provider.InvalidGrant:    InvalidGrant,
-		provider.InvalidClient:   InvalidClient,
-		provider.ProviderRetired: ProviderRetired,
-		provider.RequestRejected: RequestRejected,
-	}[f.Kind]
+	final := f.Kind.FailureType()
 	if final == "" || mayReplay && final != InvalidGrant {
 		return temporal.NewApplicationErrorWithOptions(f.Error(), providerNotReady, temporal.ApplicationErrorOptions{
 			NextRetryDelay: max(0, f.RetryAfter).Round(time.Second),

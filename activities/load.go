@@ -12,10 +12,8 @@ import (
 
 // LoadSecrets reads an account's refresh token and client credentials and returns
 // them sealed. It proves that the steps after it can succeed: the keyset opens, and
-// the vault takes the intent record, a write.
-//
-// A secret that is missing or malformed and a credential that Microsoft Entra
-// refuses end the activity for good; everything else is worth a retry.
+// the vault takes the intent record, a write. It fails for good where a secret is
+// missing or malformed or Microsoft Entra refuses a credential, else retryably.
 func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (LoadResult, error) {
 	at, err := a.locate(account)
 	if err != nil {

@@ -10,11 +10,10 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// StoreSecrets puts an issued pair into the vault, the refresh token first. It
-// may run any number of times, on any worker, for the same pair.
-//
-// While the pair cannot be stored it fails retryably, also where an operator has
-// to act first; the pair waits sealed in the history.
+// StoreSecrets puts an issued pair into the vault, the refresh token first. It may
+// run any number of times, on any worker, for the same pair. While the pair cannot
+// be stored, even where an operator has to act first, it fails retryably: the pair
+// waits sealed in the history.
 func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (StoreResult, error) {
 	stored, err := a.store(ctx, issued)
 	if err != nil {

@@ -34,8 +34,7 @@ const (
 	Unexplained             = "Unexplained"             // the failure has no type: Temporal gave an activity up
 )
 
-// maxReloads bounds how often one run starts over with a newer grant that it
-// found in the vault. Each needs another writer at work on the same account.
+// maxReloads bounds how often a run starts over; each needs another writer at work.
 const maxReloads = 5
 
 // Workflows carries what the worker knows and the workflow code may not look up.

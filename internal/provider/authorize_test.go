@@ -43,7 +43,7 @@ func TestGoogleIsAskedForARefreshToken(t *testing.T) {
 	_, query := consentPage(t, provider.NewAuthorizationRequest(callback, []string{"one", "two"}), "google-health")
 	require.Equal(t, "offline", query.Get("access_type"))
 	require.Equal(t, "consent", query.Get("prompt"))
-	require.Equal(t, "one two", query.Get("scope"), "a person's scopes come in place of the provider's")
+	require.Equal(t, "one two", query.Get("scope"), "the operator's scopes replace the provider's")
 }
 
 func TestEachConsentIsTiedToItself(t *testing.T) {
@@ -56,7 +56,7 @@ func TestEachConsentIsTiedToItself(t *testing.T) {
 
 func TestAProviderWithoutAConsentPageSaysSo(t *testing.T) {
 	_, err := provider.NewAuthorizationRequest(callback, nil).URL(provider.Provider{Name: "example"}, "fake-id")
-	require.EqualError(t, err, "provider example has no auth_url, where people consent; state it in the providers file")
+	require.EqualError(t, err, "provider example has no auth_url, the page for consent; state it in the providers file")
 }
 
 func consentPage(t *testing.T, c provider.AuthorizationRequest, name string) (page string, query url.Values) {
@@ -97,13 +97,15 @@ func TestAFailedExchangeNamesTheFixAndNoSecret(t *testing.T) {
 		want           string
 	}{
 		{"a spent code", "fitbit", 400, fitbitError("invalid_grant", "Authorization code invalid: fake-code"),
-			"provider: code exchange at fitbit: grant dead (400 Bad Request, invalid_grant); the code is spent or too old, or belongs to another client or redirect URI; have the person consent again"},
+			"provider: code exchange at fitbit: grant dead (400 Bad Request, invalid_grant); the code is spent or too old, or belongs to another client or redirect URI; have the account owner consent again"},
 		{"another redirect URI", "fitbit", 400, fitbitError("invalid_request", "Invalid redirect_uri parameter value fake-code"),
 			"provider: code exchange at fitbit: request rejected (400 Bad Request, invalid_request); check that the redirect URI is registered with the app at Fitbit, letter by letter"},
 		{"an outage", "fitbit", 503, "fake-code",
-			"provider: code exchange at fitbit: unavailable (503 Service Unavailable); a code is good for one use and some seconds or minutes; have the person consent again"},
+			"provider: code exchange at fitbit: unavailable (503 Service Unavailable); a code is good for one use and some seconds or minutes; have the account owner consent again"},
 		{"Google gives no refresh token", "google-health", 200, `{"access_token":"a","expires_in":3599}`,
-			"provider: code exchange at google-health: malformed answer (200 OK, no refresh token); Google Health gives a refresh token for the first consent only; remove the app's access in the person's account there, and have them consent again"},
+			"provider: code exchange at google-health: malformed answer (200 OK, no refresh token); Google Health gives a refresh token for the first consent only; have the account owner remove the app's access there and consent again"},
+		{"no offline scope where tokens are of single use", "whoop", 200, `{"access_token":"a","expires_in":3599}`,
+			"provider: code exchange at whoop: malformed answer (200 OK, no refresh token); ask for the scope that stands for offline access; the defaults of whoop are offline read:cycles read:profile read:recovery read:sleep read:workout"},
 		{"no offline scope was asked for", "strava", 200, `{"access_token":"a","expires_in":3599}`,
 			"provider: code exchange at strava: malformed answer (200 OK, no refresh token); ask for the scope that stands for offline access; the defaults of strava are read activity:read"},
 	} {

@@ -11,7 +11,9 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// The errors of this file complete the sentence "token_url …".
+// node is a value of the providers file. The errors of its methods complete the
+// sentence "token_url …".
+type node struct{ ast.Node }
 
 func (n node) text() (string, error) {
 	s, ok := n.Node.(*ast.StringNode)
@@ -38,37 +40,29 @@ func (n node) texts() ([]string, error) {
 	return texts, nil
 }
 
-func (n node) textMap() (map[string]string, error) {
+// params reads a map of parameters to send beside those of the protocol. It
+// refuses the protocol's own: a constant state protects no consent, and tokens and
+// client secrets belong in the vault.
+func (n node) params(own ...string) (map[string]string, error) {
 	const wrong = `must be a map of texts, such as {access_type: offline}; put numbers and true or false in quotes`
 	m, ok := n.Node.(ast.MapNode)
 	if !ok {
 		return nil, errors.New(wrong)
 	}
-	texts := map[string]string{}
+	params := map[string]string{}
 	for i := m.MapRange(); i.Next(); {
 		s, err := node{i.Value()}.text()
 		if err != nil {
 			return nil, errors.New(wrong)
 		}
-		texts[i.Key().GetToken().Value] = s
-	}
-	return texts, nil
-}
-
-// params reads parameters to send beside those of the protocol, and none in the
-// place of one: a state that is always the same protects no consent, and a token
-// or a client secret has no business in this file.
-func (n node) params(own ...string) (map[string]string, error) {
-	texts, err := n.textMap()
-	if err != nil {
-		return nil, err
+		params[i.Key().GetToken().Value] = s
 	}
 	for _, name := range append(own, "client_id", "client_secret", "redirect_uri", "code", "code_verifier", "refresh_token", "access_token") {
-		if _, stated := texts[name]; stated {
+		if _, stated := params[name]; stated {
 			return nil, fmt.Errorf("must not hold %s, which Token Keeper sends itself where it is due", name)
 		}
 	}
-	return texts, nil
+	return params, nil
 }
 
 // duration reads a Go duration of at least the given length.
@@ -103,8 +97,8 @@ func oneOf[T ~string](n node, allowed ...T) (T, error) {
 }
 
 // url reads an endpoint: https, because a refresh token goes there (RFC 6749
-// section 3.2), or http where it cannot leave the machine. Its errors do not
-// quote it, for people put secrets into URLs.
+// section 3.2), or http on loopback. Its errors do not quote it, because URLs may
+// hold secrets.
 func (n node) url() (string, error) {
 	s, err := n.text()
 	if err != nil {

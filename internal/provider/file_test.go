@@ -58,8 +58,7 @@ func TestOverrideTakesEveryKey(t *testing.T) {
 	table, err := provider.Builtin().Override([]byte(newProvider+`
     title: Example Health
     auth_url: https://auth.example.com/authorize
-    revoke_url: https://auth.example.com/revoke
-    introspect_url: http://[::1]:9000/introspect
+    revoke_url: http://[::1]:9000/revoke
     scopes: [profile, sleep]
     auth_params: {access_type: offline, prompt: "true"}
     rate_limit_reset_header: X-Reset
@@ -69,8 +68,7 @@ func TestOverrideTakesEveryKey(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Example Health", got.Title)
 	require.Equal(t, "https://auth.example.com/authorize", got.AuthURL)
-	require.Equal(t, "https://auth.example.com/revoke", got.RevokeURL)
-	require.Equal(t, "http://[::1]:9000/introspect", got.IntrospectURL)
+	require.Equal(t, "http://[::1]:9000/revoke", got.RevokeURL)
 	require.Equal(t, []string{"profile", "sleep"}, got.Scopes)
 	require.Equal(t, map[string]string{"access_type": "offline", "prompt": "true"}, got.AuthParams)
 	require.Equal(t, "X-Reset", got.RateLimitResetHeader)
@@ -97,7 +95,7 @@ func TestOverrideNamesEveryMistakeWithItsLine(t *testing.T) {
     access_token_lifetime: 0s
     auth_params: {max_age: 3}
     revoke_url: [none]
-    introspect_url: %zz
+    auth_url: %zz
   fit-bit:
     token_url: https://auth.example.com/token#fake-secret-3
     auth_style: header
@@ -111,7 +109,7 @@ provider: {}
 `), "providers.yaml")
 	require.EqualError(t, err, strings.TrimSpace(`
 providers.yaml:3: provider "fitbit": token_url must begin with https:// (http:// is for 127.0.0.1, [::1] and localhost only)
-providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are title, auth_url, token_url, revoke_url, introspect_url, auth_style, rotation, replay_window, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header
+providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are title, auth_url, token_url, revoke_url, auth_style, rotation, replay_window, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header
 providers.yaml:5: provider "fitbit": auth_style must be one of header, body
 providers.yaml:6: provider "fitbit": scopes must be a list of texts, such as [profile, sleep]
 providers.yaml:7: provider "fitbit": title must be a text that is not empty
@@ -125,7 +123,7 @@ providers.yaml:17: provider "googlehealth": replay_window "-1s" is negative
 providers.yaml:18: provider "googlehealth": access_token_lifetime "0s" is too short
 providers.yaml:19: provider "googlehealth": auth_params must be a map of texts, such as {access_type: offline}; put numbers and true or false in quotes
 providers.yaml:20: provider "googlehealth": revoke_url must be a text that is not empty
-providers.yaml:21: provider "googlehealth": introspect_url is not a URL; write it whole, such as https://auth.example.com/token
+providers.yaml:21: provider "googlehealth": auth_url is not a URL; write it whole, such as https://auth.example.com/token
 providers.yaml:22: provider "fit-bit" would share its names in the vault (FitBitCredentials) with provider "fitbit"; call one of them otherwise
 providers.yaml:23: provider "fit-bit": token_url must not have a fragment (#…)
 providers.yaml:26: provider "fit-bit": replay_window "soon" is not a duration; write it with its unit, such as 2m, 8h or 0s
