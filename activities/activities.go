@@ -41,7 +41,7 @@ type Metrics interface {
 	// Durable records where a pair's first durable copy is, "history" or "vault",
 	// and how long after the provider's answer it existed.
 	Durable(ctx context.Context, where string, after time.Duration)
-	// Escrowed counts pairs that went into the vault without Temporal's word.
+	// Escrowed counts pairs that the vault took because Temporal had not.
 	Escrowed(ctx context.Context, provider string)
 	// Stored records that an account's tokens are in the vault.
 	Stored(ctx context.Context, account token.Account, outcome string, expiry time.Time)

@@ -28,7 +28,7 @@ const MaxInFlight = CallTimeout + escrowTimeout
 const (
 	prepareTimeout  = 4 * time.Second  // all reading from the vault before the request
 	requestTimeout  = 12 * time.Second // the provider's answer
-	completeTimeout = 3 * time.Second  // one try to get Temporal's word
+	completeTimeout = 3 * time.Second  // one try to have Temporal take the pair
 	escrowTimeout   = 10 * time.Second // one try to get the pair into the vault
 )
 
@@ -64,7 +64,7 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	defer cancel()
 	pair, err := a.Client.Refresh(requestCtx, at.Provider, client, refresh)
 	if err != nil {
-		return RefreshResult{}, a.refused(ctx, info, in, err)
+		return RefreshResult{}, a.callFailed(ctx, info, in, err)
 	}
 	a.Metrics.Answered(ctx, at.Provider.Name, "ok")
 	return RefreshResult{}, a.deliver(ctx, info, at.Names, in, pair)
@@ -112,8 +112,8 @@ func mayReplay(info activity.Info, in LoadResult) bool {
 	return info.Attempt > 1 && time.Since(info.ScheduledTime) < in.ReplayWindow
 }
 
-// refused counts and logs a failed call and returns the activity's failure.
-func (a *Activities) refused(ctx context.Context, info activity.Info, in LoadResult, err error) error {
+// callFailed counts and logs a failed call and returns the activity's failure.
+func (a *Activities) callFailed(ctx context.Context, info activity.Info, in LoadResult, err error) error {
 	f, ok := errors.AsType[*provider.Failure](err)
 	if !ok {
 		return temporal.NewApplicationError(fmt.Sprintf("%s: the call did not go through", in.Account.Provider), providerNotReady)

@@ -76,13 +76,13 @@ func keyringFailure(err error) error {
 // attempt's answer may still be repeated, only a dead grant is final: a passing
 // "invalid client" would otherwise let the window close on an issued pair.
 func refreshError(f *provider.Failure, mayReplay bool) error {
-	final := f.Kind.FailureType()
-	if final == "" || mayReplay && final != InvalidGrant {
+	failureType := f.Kind.FailureType()
+	if failureType == "" || mayReplay && failureType != InvalidGrant {
 		return temporal.NewApplicationErrorWithOptions(f.Error(), providerNotReady, temporal.ApplicationErrorOptions{
 			NextRetryDelay: max(0, f.RetryAfter).Round(time.Second),
 		})
 	}
-	return temporal.NewNonRetryableApplicationError(f.Error(), final, nil, f.Fix)
+	return temporal.NewNonRetryableApplicationError(f.Error(), failureType, nil, f.Fix)
 }
 
 // Fix returns the fix that a provider's refusal carries; empty for other errors

@@ -15,7 +15,7 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// Temporal is the server's word on a completion; client.Client implements it.
+// Temporal acknowledges completions; client.Client implements it.
 type Temporal interface {
 	Histories
 	// CompleteActivity returns nil once the result is in the history, and
@@ -52,7 +52,7 @@ func (d *delivery) done(pastDeadline bool) bool {
 }
 
 // deliver returns only when the pair is in Temporal's history or in the vault.
-// It asks Temporal first. Without a word, or when Temporal no longer wants the
+// It asks Temporal first. Without an answer, or when Temporal no longer wants the
 // result, it escrows the pair in the vault; while neither takes it, it tries both
 // in turn for as long as the process lives. Another user's pair is never escrowed.
 // The error is activity.ErrResultPending when Temporal has the result; any other

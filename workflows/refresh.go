@@ -115,14 +115,14 @@ func (r *run) attempt(ctx workflow.Context) (done bool, _ Result, _ error) {
 	}
 	issued, err := r.call(ctx, loaded)
 	if err != nil {
-		return r.refused(ctx, loaded, err)
+		return r.afterRefusal(ctx, loaded, err)
 	}
 	result, err := r.store(ctx, loaded, issued)
 	return true, result, err
 }
 
-// refused decides whether a failed call ends the run.
-func (r *run) refused(ctx workflow.Context, loaded activities.LoadResult, refusal error) (done bool, _ Result, _ error) {
+// afterRefusal decides whether a failed call ends the run.
+func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, refusal error) (done bool, _ Result, _ error) {
 	switch failureType(refusal) {
 	case activities.GrantAdvanced:
 		r.recovered = true
