@@ -7,29 +7,29 @@ import (
 )
 
 const (
-	// DefaultProvider is refreshed when nobody names a provider.
+	// DefaultProvider is used where no provider is named.
 	DefaultProvider = "fitbit"
-	// DefaultAccount is refreshed when nobody names an account. Its secrets
-	// carry no account in their names, as in the article that users come from.
+	// DefaultAccount is used where no account is named. Its secrets carry no account
+	// in their names, as in the article that the project began from.
 	DefaultAccount = "default"
 )
 
-// MaxName bounds the names of accounts and providers, in characters, so that
-// every name made from them fits into Key Vault's 127.
+// MaxName bounds the names of accounts and providers, in characters, so that every
+// secret's name made from them fits into Key Vault's 127.
 const MaxName = 50
 
 // Lower case only: Key Vault takes "Will" and "will" for one secret, so they
 // must not be two accounts.
 var name = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// Account names one grant in our care: whose it is and at which provider.
-// The zero value is not valid; NewAccount gives checked ones.
+// Account names one grant: its owner and its provider. The zero value is not
+// valid; NewAccount returns checked ones.
 type Account struct {
 	Provider string `json:"provider"`
 	Name     string `json:"account"`
-	// SecretsOf is another provider, under whose names for this account the
-	// secrets are kept; empty for the provider's own. So an account can move from
-	// one provider to another while its readers keep to the names they know.
+	// SecretsOf is another provider, whose names for this account the secrets have;
+	// empty for the provider's own. So an account can move from one provider to
+	// another while its readers keep the secret names that they know.
 	SecretsOf string `json:"secretsOf,omitempty"`
 }
 
@@ -50,8 +50,8 @@ func NewAccount(provider, account string) (Account, error) {
 	return Account{Provider: provider, Name: account}, nil
 }
 
-// KeptUnder is the account with its secrets under another provider's names for
-// it. An empty provider, or its own, means its own names.
+// KeptUnder returns the account with its secrets under another provider's names.
+// An empty provider, or its own, means its own names.
 func (a Account) KeptUnder(provider string) (Account, error) {
 	if provider == "" || provider == a.Provider {
 		a.SecretsOf = ""
