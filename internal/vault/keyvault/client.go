@@ -1,14 +1,12 @@
 // Package keyvault implements vault.Secrets over Azure Key Vault.
 //
-// [New] makes a [Client] from what the configuration says of a vault, and
-// [NewCredential] the credential that it names. Every error is a
-// *vault.Error; which failure becomes which is decided in one place, by a
-// function over plain data (judge).
+// [New] makes a [Client] from the configuration's [Options], and [NewCredential] the
+// credential that they name. Every error is a *vault.Error; classify, a function over
+// plain data, decides its kind.
 //
-// The client repeats a call a few times within half a minute and then gives up:
-// the long patience is the workflow's. It never repeats a write of a value whose
-// fate is unknown, because Key Vault would make a second version of it; the
-// caller reads the versions again instead.
+// The client repeats a call a few times within half a minute; longer retries are the
+// workflow's. It never repeats a write of a value whose outcome is unknown, for Key
+// Vault would make a second version of it; the caller rereads the versions instead.
 package keyvault
 
 import (
@@ -27,13 +25,13 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 )
 
-// Options say where a vault is and which credential opens it. Package config reads
-// and checks them.
+// Options name a vault and the credential for it. Package config reads and checks
+// them.
 type Options struct {
 	// URL is https and a host, with nothing after it.
 	URL string
-	// Credential is one of the kinds that NewCredential knows. With
-	// CredentialEmulator a host outside of Azure's domains may ask for tokens.
+	// Credential is one of NewCredential's kinds. With CredentialEmulator a host
+	// outside of Azure's domains may ask for tokens.
 	Credential string
 	// ClientID names the identity; see NewCredential.
 	ClientID string
@@ -43,15 +41,14 @@ type Options struct {
 	APIVersion string
 }
 
-// Client reads and writes the secrets of one vault. It may be used from any
-// goroutine.
+// Client reads and writes the secrets of one vault. It is safe for concurrent use.
 type Client struct {
 	secrets *azsecrets.Client
 	host    string
 }
 
 const (
-	// callTimeout bounds one call with its repetitions and its token.
+	// callTimeout bounds one call with its retries and its token.
 	callTimeout = 30 * time.Second
 	// tryTimeout bounds one try: the challenge, the token and the answer.
 	tryTimeout = 12 * time.Second
@@ -61,8 +58,8 @@ const (
 	maxRetryAfter = 10 * time.Second
 )
 
-// New returns a client for a vault, with the credential that the options name. It
-// calls neither the vault nor Entra.
+// New returns a client with the credential that the options name. It calls neither
+// the vault nor Entra.
 func New(o Options) (*Client, error) {
 	credential, err := NewCredential(o.Credential, o.ClientID)
 	if err != nil {
@@ -110,8 +107,8 @@ func transport(roots *x509.CertPool) *http.Client {
 	}}
 }
 
-// onlySurelyUndone repeats a call only when the vault cannot have carried it out:
-// it said "too many requests", or no connection came about.
+// onlySurelyUndone repeats a call only when the vault cannot have carried it out: it
+// answered "too many requests", or no connection was made.
 func onlySurelyUndone(ctx context.Context) context.Context {
 	options := retries()
 	options.ShouldRetry = func(resp *http.Response, err error) bool {
