@@ -144,7 +144,7 @@ func aDeletedNameIsRecovered(t *testing.T, s subject) {
 	name := unused()
 	first := s.set(t, name, value, vault.Properties{Tags: map[string]string{"generation": "1"}})
 	second := s.set(t, name, "fake-refresh-token-2", vault.Properties{Tags: map[string]string{"generation": "2"}, ContentType: "text/plain"})
-	s.delete(t, name)
+	require.NoError(t, s.DeleteName(t.Context(), name))
 
 	deleted, err := s.IsDeleted(t.Context(), name)
 	require.NoError(t, err)
@@ -178,8 +178,8 @@ func aDeletedNameIsRecovered(t *testing.T, s subject) {
 func aDisabledNameIsDeleted(t *testing.T, s subject) {
 	name := unused()
 	written := s.set(t, name, value, vault.Properties{})
-	s.disable(t, name, written.Version)
-	s.delete(t, name)
+	require.NoError(t, s.DisableVersion(t.Context(), name, written.Version))
+	require.NoError(t, s.DeleteName(t.Context(), name))
 
 	deleted, err := s.IsDeleted(t.Context(), name)
 	require.NoError(t, err)
