@@ -8,24 +8,29 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Location is where an account's grant is refreshed and kept: its provider's
-// entry in the table, and the names of its secrets. [Locate] is the only place
-// that decides whether an account can exist.
+// Location is where an account's grant is refreshed and kept: its provider's entry in
+// the table, and the names of its secrets. [Locate] alone decides whether an account
+// can exist.
 type Location struct {
 	Account  token.Account
 	Provider provider.Provider
 	Names    Names
 }
 
-// Names are the secrets of one account, as Key Vault knows them. They are those
-// of the article that the project began from, so that its users rename nothing.
+// Names are one account's secrets in Key Vault. They are those of the article that the
+// project began from, so that its users rename nothing.
 type Names struct {
 	RefreshToken string // "RefreshToken", "will-RefreshToken", "Withings-will-RefreshToken"
 	AccessToken  string
 	Credentials  string // "FitbitCredentials": base64 of client_id:client_secret
-	// Provider is the issuer that the tokens must be of. Another provider's tokens
-	// may lie among their versions, where the account has moved.
+	// Provider must have issued the tokens. Where the account has moved, their versions
+	// include another provider's.
 	Provider string
+}
+
+// otherProvider reports whether a token's issuer is known and not the names'.
+func (n Names) otherProvider(issuer string) bool {
+	return issuer != "" && n.Provider != "" && issuer != n.Provider
 }
 
 // Locate returns an account's location. It refuses an account whose provider, or
@@ -64,8 +69,8 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 	}}, nil
 }
 
-// checkPrefix refuses an account without a provider's prefix whose name begins
-// with one: withings-will-RefreshToken is Withings' already.
+// checkPrefix refuses an account without a provider's prefix whose name begins with
+// one: withings-will-RefreshToken is Withings' already.
 func checkPrefix(a token.Account, table provider.Table) error {
 	first, _, _ := strings.Cut(a.Name, "-")
 	for _, other := range table.Providers() {

@@ -9,31 +9,29 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Secrets is the part of Azure Key Vault that the vault room needs. Every
-// method returns an error that wraps one of the kinds below ([ErrNotFound], …)
-// in an [*Error], and none of them puts a secret's value into it.
-//
-// Package keyvault implements it over azsecrets.
+// Secrets is the part of Azure Key Vault that this package needs. Every method
+// returns an [*Error] of one of the kinds below ([ErrNotFound], …), without a
+// secret's value in it. Package keyvault implements it over azsecrets.
 type Secrets interface {
 	// Get reads one version, or the current one when version is empty.
 	Get(ctx context.Context, name, version string) (Secret, error)
 	// Set writes a new version, which becomes the current one, and returns its
 	// properties. Key Vault has no compare-and-swap: the last Set wins.
 	Set(ctx context.Context, name string, value token.Secret, p Properties) (Properties, error)
-	// SetTags replaces all tags of one version, and leaves value, expiry and the
-	// current version as they are.
+	// SetTags replaces all tags of one version and leaves its value and expiry, and
+	// which version is current, as they are.
 	SetTags(ctx context.Context, name, version string, tags map[string]string) error
-	// DisableVersion keeps one version from being read, and its value, tags and
+	// DisableVersion keeps one version from being read and leaves its value, tags and
 	// expiry as they are.
 	DisableVersion(ctx context.Context, name, version string) error
-	// Versions lists the properties of every version in no particular order,
-	// following all pages. A name that was never written has none.
+	// Versions lists the properties of every version, in no order and over all
+	// pages. A name that was never written has none.
 	Versions(ctx context.Context, name string) ([]Properties, error)
-	// IsDeleted reports whether the name is soft-deleted: gone for readers, kept
-	// by the vault, and not writable until recovered.
+	// IsDeleted reports whether the name is soft-deleted: gone for readers, kept by
+	// the vault, and not writable until recovered.
 	IsDeleted(ctx context.Context, name string) (bool, error)
-	// Recover brings a soft-deleted name back with all its versions and returns
-	// when it can be written again.
+	// Recover brings a soft-deleted name back with all its versions and returns once
+	// it can be written again.
 	Recover(ctx context.Context, name string) error
 }
 
@@ -43,13 +41,13 @@ type Secret struct {
 	Value token.Secret
 }
 
-// Properties are what Key Vault shows of a version without its value.
+// Properties are a version's attributes, which Key Vault lists without its value.
 type Properties struct {
 	Version     string
 	ContentType string
 	Tags        map[string]string
-	// Expires is the secret's exp attribute; zero when there is none. Key Vault
-	// keeps it as information only and goes on serving the value.
+	// Expires is the secret's exp attribute; zero when there is none. Key Vault goes
+	// on serving the value after it.
 	Expires time.Time
 	// Created is the vault's clock, in whole seconds. Ignored by Set.
 	Created time.Time
@@ -57,7 +55,7 @@ type Properties struct {
 	Enabled bool
 }
 
-// The kinds of failure that callers tell apart.
+// The kinds of failure that callers tell apart, first those of the service.
 var (
 	// ErrNotFound: no secret has this name, or none has this version.
 	ErrNotFound = errors.New("not found")
@@ -74,23 +72,28 @@ var (
 	ErrThrottled = errors.New("throttled")
 	// ErrUnavailable: no answer, or a 5xx. Retryable.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrCredential: Microsoft Entra refuses the credential for good, or there
-	// is none. A person must mend it.
+	// ErrCredential: Microsoft Entra refuses the credential for good, or there is none.
 	ErrCredential = errors.New("credential refused")
-	// ErrRejected: the vault calls the request itself wrong.
+	// ErrRejected: the vault finds the request itself wrong.
 	ErrRejected = errors.New("request rejected")
+
+	// ErrMalformed: a secret's value cannot be what it should be.
+	ErrMalformed = errors.New("malformed")
+	// ErrOtherProvider: the refresh token was issued by another provider.
+	ErrOtherProvider = errors.New("another provider's token")
+	// ErrConflict: two refresh tokens of one consent claim the same generation.
+	ErrConflict = errors.New("conflict")
 )
 
-// Error says what was asked of the vault, of which secret, why it failed and
-// what mends it.
+// Error is a failed call of the vault.
 type Error struct {
-	Op   string // what was being done: "get", "set", "tag", "disable", "list", "recover"
+	Op   string // "get", "set", "tag", "disable", "list", "recover"
 	Name string // the secret's name
-	Kind error  // one of the sentinels above
+	Kind error  // one of the kinds above
 	// Detail is the vault's status and inner code, such as "403 Forbidden,
 	// SecretDisabled", or the network error; never a value.
 	Detail string
-	// Fix tells a person what to do; empty where waiting is all there is to do.
+	// Fix names what mends it; empty where only waiting does.
 	Fix string
 }
 
@@ -107,8 +110,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Kind }
 
-// Retryable reports whether the same call may go through later without anyone
-// mending anything first.
+// Retryable reports whether waiting alone may make the same call succeed.
 func Retryable(err error) bool {
 	for _, permanent := range []error{ErrNotFound, ErrDeleted, ErrDisabled, ErrCredential, ErrRejected, ErrMalformed, ErrConflict, ErrOtherProvider} {
 		if errors.Is(err, permanent) {

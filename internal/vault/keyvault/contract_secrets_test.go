@@ -2,6 +2,7 @@ package keyvault_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,13 @@ func whatIsSetIsRead(t *testing.T, s subject) {
 		require.Equal(t, map[string]string{"generation": "1", "obtained-at": "2026-11-22T08:00:00.5Z"}, read.Tags)
 		require.True(t, expires.Equal(read.Expires))
 		require.Equal(t, written.Version, read.Version)
+	}
+
+	for _, value := range []string{" fake token ", "\"fake\\/<&>'%20+{}~", strings.Repeat("a", token.MaxLength)} {
+		s.set(t, name, value, vault.Properties{})
+		read, err := s.Get(t.Context(), name, "")
+		require.NoError(t, err)
+		require.Equal(t, value, read.Value.Reveal(), "not a character changes")
 	}
 }
 

@@ -25,14 +25,14 @@ import (
 // always, and against Lowkey Vault, an emulator by another project, by
 // "make test-lowkey-vault".
 var contract = map[string]func(*testing.T, subject){
-	"what is set is read":                                      whatIsSetIsRead,
-	"the last set is current and older versions stay":          theLastSetIsCurrent,
-	"setting tags replaces tags and nothing else":              setTagsReplacesTagsOnly,
-	"all pages of versions are listed":                         allPagesAreListed,
-	"a name that was never written is absent":                  aNeverWrittenNameIsAbsent,
-	"a disabled version is listed and not read":                aDisabledVersionIsListed,
-	"a deleted name is hidden, kept and recovered":             aDeletedNameIsRecovered,
-	"a deleted name that is disabled is deleted":               aDisabledNameIsDeleted,
+	"what is set is read":                                     whatIsSetIsRead,
+	"the last set is current and older versions stay":         theLastSetIsCurrent,
+	"setting tags replaces tags and nothing else":             setTagsReplacesTagsOnly,
+	"all pages of versions are listed":                        allPagesAreListed,
+	"a name that was never written is absent":                 aNeverWrittenNameIsAbsent,
+	"a disabled version is listed and not read":               aDisabledVersionIsListed,
+	"a deleted name is hidden, kept and recovered":            aDeletedNameIsRecovered,
+	"a deleted name that is disabled is deleted":              aDisabledNameIsDeleted,
 	"a vault loads, records its intent, stores and loads":     vaultRefreshes,
 	"a vault lets nothing late overwrite a newer generation":  vaultKeepsTheNewest,
 	"a vault brings a newer generation back to the top":       vaultPromotes,
