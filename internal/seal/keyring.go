@@ -1,15 +1,14 @@
 // Package seal encrypts the secrets that leave an activity, so that a workflow's
 // history never holds one in the clear.
 //
-// A [Keyring] seals with AES-256-GCM under keysets in Tink's JSON form, which are
-// the versions of one secret of the vault, [SecretName]. An envelope opens only
-// under the [Binding] it was sealed for.
+// A [Keyring] seals with AES-256-GCM under keysets in Tink's JSON form, the versions of
+// the vault's secret [SecretName]. An envelope opens only under the [Binding] it was
+// sealed for.
 //
-// Key Vault has neither create-only nor compare-and-swap, and never deletes a
-// single version. The keyring relies on that: it opens with the keys of every
-// version together and seals only with a key that a version holds. What any worker
-// sealed stays openable, in whatever order keysets were overwritten, as long as
-// their versions stay enabled.
+// Key Vault has neither create-only nor compare-and-swap, and never deletes a single
+// version. So the keyring opens with the keys of all versions and seals only with a key
+// that a version holds: what any worker sealed stays openable, in whatever order keysets
+// were overwritten, as long as their versions stay enabled.
 package seal
 
 import (
@@ -45,8 +44,8 @@ const (
 
 // Source holds the keysets: the versions of one secret.
 type Source interface {
-	// Keysets returns the value of every enabled version, the current one first
-	// and the others from new to old; none when the secret was never written.
+	// Keysets returns every enabled version's value, the current one first and the
+	// others from new to old; none when the secret was never written.
 	Keysets(ctx context.Context) ([][]byte, error)
 	// Put writes a version, which becomes the current one.
 	Put(ctx context.Context, keyset []byte) error
@@ -55,12 +54,10 @@ type Source interface {
 // Keyring seals and opens with the vault's keyset, of which it keeps a copy in
 // memory. It is safe for concurrent use.
 type Keyring struct {
-	source Source
-	cached atomic.Pointer[primitives]
-	// reading admits one reader of the source at a time. It is a channel so that
-	// waiting for it obeys the context.
-	reading chan struct{}
-	missed  time.Time // when a reload last lacked a wanted key; guarded by reading
+	source  Source
+	cached  atomic.Pointer[primitives]
+	reading chan struct{} // admits one reader of the source; a channel obeys a context
+	missed  time.Time     // when a reload last lacked a wanted key; guarded by reading
 }
 
 // New returns a keyring that reads its keyset when it is first needed.
@@ -68,16 +65,16 @@ func New(source Source) *Keyring {
 	return &Keyring{source: source, reading: make(chan struct{}, 1)}
 }
 
-// Ready proves that the keyset is in the vault and opens, as of at most
-// [CacheLife] ago. It comes before a refresh token is spent: a pair that cannot be
-// sealed, or not be opened later, is lost.
+// Ready proves that the keyset is in the vault and opens, as of at most [CacheLife] ago.
+// It comes before a refresh token is spent: a pair that cannot be sealed, or not be
+// opened later, is lost.
 func (k *Keyring) Ready(ctx context.Context) error {
 	_, err := k.current(ctx, func(p *primitives) bool { return time.Since(p.readAt) < CacheLife })
 	return wrap("check the keyset", err)
 }
 
-// Seal encrypts with the primary key. Once the keyring has read a keyset, Seal
-// never reads the vault again: the pair to be sealed exists nowhere else yet.
+// Seal encrypts with the primary key. Once the keyring has read a keyset, Seal never
+// reads the vault again: the pair to be sealed exists nowhere else yet.
 func (k *Keyring) Seal(ctx context.Context, b Binding, plaintext []byte) (token.Sealed, error) {
 	p, err := k.current(ctx, func(*primitives) bool { return true })
 	if err != nil {
@@ -121,10 +118,8 @@ func (k *Keyring) current(ctx context.Context, isFresh func(*primitives) bool) (
 	if p := k.cached.Load(); p != nil && isFresh(p) {
 		return p, nil // read by another caller meanwhile
 	}
-	if _, err := k.readLocked(ctx); err != nil {
-		return nil, err
-	}
-	return k.cached.Load(), nil
+	_, err := k.readLocked(ctx)
+	return k.cached.Load(), err
 }
 
 // keysWith returns keys that include the wanted one, or ErrUnknownKey.

@@ -11,16 +11,14 @@ import (
 	"github.com/tink-crypto/tink-go/v2/subtle/random"
 )
 
-// convergeRounds bounds the writes of one worker in reply to the others'. Each of
-// the workers that create at once needs about one round per other.
+// convergeRounds bounds one worker's writes in reply to others'. A creator needs about
+// one round per other creator.
 const convergeRounds = 20
 
-// Create makes a keyset when the vault has none, and reports whether it did. Any
-// number of workers may call it at once: each writes its own keyset, then rereads
-// until the current version has the keys of all. The last writer always rereads,
-// so the final version opens what any of them sealed meanwhile.
-//
-// A corrupt keyset is not replaced: envelopes may depend on it (ErrCorrupt).
+// Create makes a keyset when the vault has none, and reports whether it did. Any number
+// of workers may call it at once: each writes its own keyset, then rereads until the
+// current version has the keys of all, so that it opens what any of them has sealed. A
+// corrupt keyset is not replaced, for envelopes may depend on it (ErrCorrupt).
 func (k *Keyring) Create(ctx context.Context) (created bool, err error) {
 	_, err = k.read(ctx)
 	if !errors.Is(err, ErrNoKeyset) {

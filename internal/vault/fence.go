@@ -14,24 +14,17 @@ const (
 	Write Decision = iota
 	// Skip: the vault has this very token, or one that it was spent for.
 	Skip
-	// Superseded: the vault has a newer generation or a newer consent, which a late
-	// store must not overwrite.
+	// Superseded: the vault has a newer generation or consent, which stays.
 	Superseded
-	// Conflict: the vault has another token of the same generation and consent.
-	// Neither may win unnoticed; the operator decides.
+	// Conflict: the vault has another token of the same generation and consent. The
+	// operator decides.
 	Conflict
 )
 
-func (d Decision) String() string {
-	return [...]string{"write", "skip", "superseded", "conflict"}[d]
-}
-
 // FenceRefresh decides whether an issued refresh token may become the current
-// version. current is the provenance of the vault's current version; tagged is false
-// for a version that was written by hand.
-//
-// It relies on lineage, never on clocks: generations of one account only grow, over
-// all of its consents, and a token's parent is the token that was spent for it.
+// version. tagged is false where that was written by hand. It relies on lineage, never
+// on clocks: an account's generations only grow, over all of its consents, and a
+// token's parent is the token that was spent for it.
 func FenceRefresh(current token.Provenance, tagged bool, issued token.Provenance) Decision {
 	switch {
 	case current.Fingerprint == issued.Fingerprint:
@@ -71,25 +64,21 @@ func FenceAccess(current AccessTokenInfo, issued token.Provenance, access token.
 	}
 }
 
-// ConsentView is what the vault shows to a new consent's refresh token that is to be
+// ConsentView is the state of the vault for a consent's refresh token that is to be
 // stored.
 type ConsentView struct {
-	// Spent: some version was issued for the consent's token.
-	Spent bool
-	// Written: some version has the consent's token, by this store or an earlier try.
-	Written bool
-	// Empty: there is no current version that can be read.
-	Empty bool
-	// Current is the provenance of the current version.
-	Current token.Provenance
-	// Earlier: the current version was in the vault before the consent's token, or is
-	// of the lineage of one that was. It counts only where that token is written.
+	Spent   bool             // some version was issued for the consent's token
+	Written bool             // some version has the consent's token
+	Empty   bool             // no current version can be read
+	Current token.Provenance // of the current version
+	// Earlier: the current version was there before the consent's token, or is of the
+	// lineage of one that was. It counts only where that token is written.
 	Earlier bool
 }
 
-// FenceConsent decides whether a new consent's refresh token may become the current
-// version. It is written over everything that was there before it, and over what a
-// late store writes on top of it, but never over another consent that came later.
+// FenceConsent decides whether a consent's refresh token may become the current
+// version. It goes over all that was there before it and over what a late store writes
+// on top of it, but never over another consent that came later.
 func FenceConsent(consent token.Fingerprint, view ConsentView) Decision {
 	switch {
 	case view.Spent:

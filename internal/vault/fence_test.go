@@ -47,7 +47,7 @@ func TestFenceRefresh(t *testing.T) {
 		{"two tokens of one generation and consent conflict", p(5, "f", "d", "a"), tagged, p(5, "e", "d", "a"), vault.Conflict},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.Equal(t, tc.want.String(), vault.FenceRefresh(tc.current, tc.tagged, tc.issued).String())
+			require.Equal(t, tc.want, vault.FenceRefresh(tc.current, tc.tagged, tc.issued))
 		})
 	}
 }
@@ -77,7 +77,7 @@ func TestFenceAccess(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := vault.FenceAccess(tc.current, token.Provenance{Generation: tc.issued}, "new", tc.obtained)
-			require.Equal(t, tc.want.String(), got.String())
+			require.Equal(t, tc.want, got)
 		})
 	}
 }
@@ -114,7 +114,7 @@ func TestFenceConsent(t *testing.T) {
 		{"a spent one over an older token", vault.ConsentView{Spent: true, Written: true, Current: provenance(5, "e", "d", "a"), Earlier: true}, vault.Superseded},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.Equal(t, tc.want.String(), vault.FenceConsent(consent, tc.view).String())
+			require.Equal(t, tc.want, vault.FenceConsent(consent, tc.view))
 		})
 	}
 }

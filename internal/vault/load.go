@@ -4,83 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tokenkeeper/internal/token"
 )
 
-// Load finds the refresh token to spend, which is the current version unless a newer
-// one lies under it, and reads the access token's tags. It returns no token that
-// another provider issued: after a move, the old provider's workflow must not spend
-// the new provider's token. Errors are [*Error]s.
+// Load finds the refresh token to spend, which is the current version unless a newer one
+// lies under it, and reads the access token's tags. It returns no token of another
+// provider: after a move, the old provider's workflow must not spend it.
 func (v *Vault) Load(ctx context.Context, n Names) (RefreshToken, AccessTokenInfo, error) {
 	for range maxRounds {
-		l, err := v.loadOnce(ctx, n)
+		current, err := v.readRefresh(ctx, n)
+		if err != nil {
+			return RefreshToken{}, AccessTokenInfo{}, err
+		}
+		access, err := v.readAccess(ctx, n)
+		settled := err == nil
+		if settled && needsScan(current, access, n) {
+			current, settled, err = v.scan(ctx, n, current.Version, access)
+		}
 		switch {
 		case err != nil:
 			return RefreshToken{}, AccessTokenInfo{}, err
-		case l.settled && n.otherProvider(l.refresh.Provider):
-			return RefreshToken{}, AccessTokenInfo{}, otherProviderError(n, l.refresh)
-		case l.settled:
-			return l.refresh, l.access, nil
+		case settled && n.otherProvider(current.Provider):
+			return RefreshToken{}, AccessTokenInfo{}, otherProviderError(n, current)
+		case settled:
+			return current, access, nil
 		}
 	}
 	return RefreshToken{}, AccessTokenInfo{}, &Error{Op: "get", Name: n.RefreshToken, Kind: ErrUnavailable, Detail: "other writers change it as fast as it is read"}
 }
 
-// loaded is what one round of Load has read. It is settled unless the refresh token
-// changed while the versions were listed: a consent must be numbered by a list of
-// all that came before it, and of nothing that came after.
-type loaded struct {
-	refresh RefreshToken
-	access  AccessTokenInfo
-	settled bool
+// needsScan reports whether all versions must be listed to find the newest: the current
+// one was written by hand, the access token does not vouch for it, or another provider
+// issued it.
+func needsScan(current RefreshToken, access AccessTokenInfo, n Names) bool {
+	return !current.tagged || !access.vouchesFor(current.Generation) || n.otherProvider(current.Provider)
 }
 
-func (v *Vault) loadOnce(ctx context.Context, n Names) (loaded, error) {
-	first, err := v.readRefresh(ctx, n)
-	if err != nil {
-		return loaded{}, err
-	}
-	access, err := v.readAccess(ctx, n)
-	if err != nil {
-		return loaded{}, err
-	}
-	if !needsScan(first, access, n) {
-		return loaded{first, access, true}, nil
-	}
+// scan finds the newest of all versions, and numbers a new consent. It is not settled
+// where the current version changed since it was read: what numbers a consent must be a
+// list of all that came before it, and of nothing that came after.
+func (v *Vault) scan(ctx context.Context, n Names, version string, access AccessTokenInfo) (t RefreshToken, settled bool, err error) {
 	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
 	if err != nil {
-		return loaded{}, err
+		return RefreshToken{}, false, err
 	}
 	current, err := v.readRefresh(ctx, n)
-	if err != nil || current.Version != first.Version {
-		return loaded{}, err
+	if err != nil || current.Version != version {
+		return RefreshToken{}, false, err
 	}
 	o := newOrder(versions)
 	if o.isStale(current) {
 		newest, err := v.readNewest(ctx, n.RefreshToken, o)
 		if err != nil || newest.usable() {
-			return loaded{newest, access, true}, err
+			return newest, true, err
 		}
 	}
 	if !current.tagged {
 		current.Generation = o.nextGeneration(access)
 	}
-	return loaded{current, access, true}, nil
+	return current, true, nil
 }
 
-// needsScan reports whether the current refresh token may not be the newest, so that
-// all versions must be listed: it was written by hand, the access token does not
-// vouch for it, or another provider issued it.
-func needsScan(current RefreshToken, access AccessTokenInfo, n Names) bool {
-	return !current.tagged || !access.vouchesFor(current.Generation) || n.otherProvider(current.Provider)
-}
-
-// RecordIntent writes the intent record onto the refresh token that run is about to
-// spend: when, and by which run. That also proves that the vault takes writes;
-// without it nothing may be spent.
+// RecordIntent writes the intent record, the run and the time, onto the refresh token
+// that run is about to spend. That also proves that the vault takes writes.
 func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t RefreshToken, run Run) error {
-	return v.tag(ctx, n.RefreshToken, t.Version, withIntent(t, a, run, v.now()))
+	return v.tag(ctx, n.RefreshToken, t.Version, withIntent(t, a, run, time.Now()))
 }
 
 // tag replaces a version's tags.

@@ -33,9 +33,8 @@ func (n Names) otherProvider(issuer string) bool {
 	return issuer != "" && n.Provider != "" && issuer != n.Provider
 }
 
-// Locate returns an account's location. It refuses an account whose provider, or
-// whose SecretsOf, is not in the table, and one whose secrets would share their
-// names with another account's.
+// Locate returns an account's location. It refuses an account whose provider or
+// SecretsOf is not in the table, and one whose secrets would have another's names.
 func Locate(table provider.Table, a token.Account) (Location, error) {
 	p, err := table.Lookup(a.Provider)
 	if err != nil {
@@ -47,23 +46,18 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 			return Location{}, fmt.Errorf("secrets of: %w", err)
 		}
 	}
-	prefix := naming.VaultPrefix()
-	if prefix == "" {
-		if err := checkPrefix(a, table); err != nil {
-			return Location{}, err
-		}
-	}
-	var parts []string
-	if prefix != "" {
-		parts = append(parts, prefix)
+	prefix := ""
+	if first := naming.VaultPrefix(); first != "" {
+		prefix = first + "-"
+	} else if err := checkPrefix(a, table); err != nil {
+		return Location{}, err
 	}
 	if !a.IsDefault() {
-		parts = append(parts, a.Name)
+		prefix += a.Name + "-"
 	}
-	secret := func(kind string) string { return strings.Join(append(parts[:len(parts):len(parts)], kind), "-") }
 	return Location{Account: a, Provider: p, Names: Names{
-		RefreshToken: secret("RefreshToken"),
-		AccessToken:  secret("AccessToken"),
+		RefreshToken: prefix + "RefreshToken",
+		AccessToken:  prefix + "AccessToken",
 		Credentials:  p.CredentialsName(),
 		Provider:     p.Name,
 	}}, nil

@@ -8,17 +8,15 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// order is an index of one name's versions, built once from a listing. It answers
-// which version is the newest from the tags alone; the vault's clock, which counts
-// whole seconds, decides only where the tags cannot.
+// order is an index of one name's versions, built once from a listing. It goes by the
+// tags; the vault's clock, which counts whole seconds, decides where they cannot.
 type order struct {
 	versions []listed
-	// ranked are the versions with a provenance, the newest first.
-	ranked []listed
-	// spent are the tokens that some version was issued for.
-	spent map[token.Fingerprint]bool
-	// written is when the first version of a token was created; a late writer or a
-	// promotion may have added more.
+	ranked   []listed                   // those with a provenance, the newest first
+	latest   token.Generation           // the highest; -1 where there is none
+	spent    map[token.Fingerprint]bool // tokens that some version was issued for
+	// written is when a token's first version was created; a late writer or a promotion
+	// may have added more.
 	written map[token.Fingerprint]time.Time
 }
 
@@ -30,7 +28,7 @@ type listed struct {
 }
 
 func newOrder(versions []Properties) order {
-	o := order{spent: map[token.Fingerprint]bool{}, written: map[token.Fingerprint]time.Time{}}
+	o := order{latest: -1, spent: map[token.Fingerprint]bool{}, written: map[token.Fingerprint]time.Time{}}
 	for _, p := range versions {
 		v := listed{Properties: p}
 		v.Provenance, v.tagged = provenanceOf(p.Tags)
@@ -39,6 +37,7 @@ func newOrder(versions []Properties) order {
 			continue
 		}
 		o.ranked = append(o.ranked, v)
+		o.latest = max(o.latest, v.Generation)
 		if v.Parent != "" {
 			o.spent[v.Parent] = true
 		}
@@ -58,10 +57,9 @@ func newOrder(versions []Properties) order {
 	return o
 }
 
-// newer reports whether token a came after token b.
-//
-// Two consents share a generation where a run had read the first before the second
-// was written, and numbered it afterwards; the vault's clock tells them apart.
+// newer reports whether token a came after token b. Two consents share a generation
+// where a run read the first before the second was written, and numbered it afterwards;
+// the vault's clock tells them apart.
 func (o order) newer(a, b token.Provenance) bool {
 	aFirst, bFirst := a.Parent == "", b.Parent == "" // given by a consent
 	switch {
@@ -76,8 +74,8 @@ func (o order) newer(a, b token.Provenance) bool {
 	}
 }
 
-// outranks reports whether token a is to be spent rather than b: an unspent one
-// rather than a spent one, then the newer one.
+// outranks reports whether token a is to be spent rather than b: the unspent one, then
+// the newer one.
 func (o order) outranks(a, b token.Provenance) bool {
 	if o.spent[a.Fingerprint] != o.spent[b.Fingerprint] {
 		return o.spent[b.Fingerprint]
@@ -85,8 +83,8 @@ func (o order) outranks(a, b token.Provenance) bool {
 	return o.newer(a, b)
 }
 
-// isStale reports whether the current refresh token is not the one to spend: a newer
-// one lies under it, or it is a spent one that was written again by hand.
+// isStale reports whether the current token is not the one to spend: a newer one lies
+// under it, or it is a spent one that was written again by hand.
 func (o order) isStale(current RefreshToken) bool {
 	if !current.tagged {
 		return o.spent[current.Fingerprint]
@@ -94,27 +92,15 @@ func (o order) isStale(current RefreshToken) bool {
 	return len(o.ranked) > 0 && o.outranks(o.ranked[0].Provenance, current.Provenance)
 }
 
-// isNewConsent reports whether a token was written by hand or by StoreConsent, no
-// run has numbered it yet, and it is not spent.
-func (o order) isNewConsent(t RefreshToken) bool { return !t.tagged && !o.spent[t.Fingerprint] }
-
-// hasLater reports whether some version is of a later generation.
-func (o order) hasLater(g token.Generation) bool {
-	return slices.ContainsFunc(o.ranked, func(v listed) bool { return v.Generation > g })
-}
-
-// nextGeneration numbers a new consent: an account's generations go on over all of
-// its consents, so that everything older stays older. The access token counts too,
-// for the refresh tokens before it may have been purged. A new account begins with 0.
+// nextGeneration numbers a new consent: an account's generations go on over all of its
+// consents. The access token counts too, for the refresh tokens before it may have been
+// purged. A new account begins with 0.
 func (o order) nextGeneration(access AccessTokenInfo) token.Generation {
-	var next token.Generation
+	latest := o.latest
 	if access.Tagged {
-		next = access.Generation + 1
+		latest = max(latest, access.Generation)
 	}
-	for _, v := range o.ranked {
-		next = max(next, v.Generation+1)
-	}
-	return next
+	return latest + 1
 }
 
 // candidates lists the versions that may succeed a dead token, the best first:
@@ -127,9 +113,9 @@ func (o order) candidates(dead token.Provenance) []listed {
 }
 
 // hiddenVersions lists the enabled versions without a provenance that came after the
-// dead token's parent, or after the dead token itself where a consent gave it, the
-// latest first: a consent that a late store wrote over is among them. Earlier ones
-// are what another program rotated through, and long spent.
+// dead token's parent, or after the dead token itself where a consent gave it, the latest
+// first. A consent that a late store wrote over is among them. Earlier ones are what
+// another program rotated through, and long spent.
 func (o order) hiddenVersions(dead token.Provenance) []listed {
 	after, known := o.written[cmp.Or(dead.Parent, dead.Fingerprint)]
 	if !known {
@@ -142,22 +128,16 @@ func (o order) hiddenVersions(dead token.Provenance) []listed {
 	return hidden
 }
 
-// maySucceed reports whether a candidate, read in full, can take a dead token's
-// place. An untagged copy of a token that has a generation already cannot.
+// maySucceed reports whether a candidate, read in full, can take a dead token's place.
+// An untagged copy of a token that has a generation cannot.
 func (o order) maySucceed(t RefreshToken, dead token.Provenance) bool {
-	return t.Fingerprint != dead.Fingerprint && !o.spent[t.Fingerprint] && (t.tagged || !o.hasFingerprint(t.Fingerprint))
+	_, hasFingerprint := o.written[t.Fingerprint]
+	return t.Fingerprint != dead.Fingerprint && !o.spent[t.Fingerprint] && (t.tagged || !hasFingerprint)
 }
 
-// hasFingerprint reports whether some version's provenance is this token's.
-func (o order) hasFingerprint(f token.Fingerprint) bool {
-	_, known := o.written[f]
-	return known
-}
-
-// earlier returns the versions that came before a consent's token: those that are
-// not later than its first version, or all and false where it has none. A version
-// without a provenance from the same second is not among them: what lies on top of
-// the consent came after it.
+// earlier returns the versions that came before a consent's token: those not later than
+// its first version, or all and false where it has none. A version without a provenance
+// from the same second is not among them: on top of the consent it came after it.
 func (o order) earlier(f token.Fingerprint) (versions map[string]bool, written bool) {
 	var first time.Time
 	for _, v := range o.versions {
@@ -174,16 +154,16 @@ func (o order) earlier(f token.Fingerprint) (versions map[string]bool, written b
 	return versions, !first.IsZero()
 }
 
-// descendsFrom reports whether a token is one of the given versions or of the
-// lineage of one of them, by the tags that the index has of them.
+// descendsFrom reports whether a token is one of the given versions or of the lineage
+// of one.
 func (o order) descendsFrom(t RefreshToken, versions map[string]bool) bool {
 	return slices.ContainsFunc(o.versions, func(v listed) bool {
 		return versions[v.Version] && (v.Version == t.Version || v.tagged && t.tagged && v.Consent == t.Consent)
 	})
 }
 
-// lastDisabled is the disabled version that was created last, and of those of one
-// second the one of the latest generation.
+// lastDisabled is the disabled version that was created last, and within a second the
+// one of the latest generation.
 func (o order) lastDisabled() (v listed, found bool) {
 	disabled := slices.DeleteFunc(slices.Clone(o.versions), func(v listed) bool { return v.Enabled })
 	if len(disabled) == 0 {

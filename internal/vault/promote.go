@@ -7,17 +7,16 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// PromoteSuccessor looks for a refresh token that takes the place of a dead one: a
-// later generation, or a consent that a late store wrote over. It makes sure that
-// Load will find it and reports whether there is one. A version that would do but is
-// disabled is an error (ErrDisabled).
+// PromoteSuccessor looks for a refresh token that takes a dead one's place: a later
+// generation, or a consent that a late store wrote over. It makes sure that Load finds
+// it and reports whether there is one. A disabled one is an error (ErrDisabled).
 func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run) (bool, error) {
 	current, o, err := v.readOrdered(ctx, n.RefreshToken)
 	if err != nil {
 		return false, err
 	}
-	if current.usable() && current.Fingerprint != dead.Fingerprint && o.isNewConsent(current) {
-		return true, nil // nothing outranks it, and Load finds it as it is
+	if current.usable() && current.Fingerprint != dead.Fingerprint && !current.tagged && !o.spent[current.Fingerprint] {
+		return true, nil // nothing outranks a new consent, and Load finds it as it is
 	}
 	successor, err := v.readSuccessor(ctx, n.RefreshToken, o, dead)
 	switch {
@@ -41,8 +40,8 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 	return err == nil, err
 }
 
-// readSuccessor reads the best candidate for a dead token's place. One without a
-// generation gets one that outranks the dead token's.
+// readSuccessor reads the best candidate for a dead token's place, and numbers one that
+// has no generation.
 func (v *Vault) readSuccessor(ctx context.Context, name string, o order, dead token.Provenance) (RefreshToken, error) {
 	for _, candidate := range o.candidates(dead) {
 		t, err := v.read(ctx, name, candidate.Version)
@@ -66,8 +65,7 @@ type promoted struct {
 	later   bool // it outranks the given generation: as a later one, or as a new consent
 }
 
-// promoteNewest puts the newest version of a name on top again, where an older one
-// covers it.
+// promoteNewest puts a name's newest version on top again, where an older one covers it.
 func (v *Vault) promoteNewest(ctx context.Context, name string, than token.Generation) (promoted, error) {
 	for range maxRounds {
 		current, o, err := v.readOrdered(ctx, name)
@@ -80,7 +78,7 @@ func (v *Vault) promoteNewest(ctx context.Context, name string, than token.Gener
 		newest, err := v.readNewest(ctx, name, o)
 		switch {
 		case errors.Is(err, ErrDisabled):
-			return promoted{current.Version, o.hasLater(than)}, nil // the owner disabled it, and may enable it
+			return promoted{current.Version, o.latest > than}, nil // the owner disabled it, and may enable it
 		case err != nil:
 			return promoted{}, err
 		case !newest.usable(), newest.Fingerprint == current.Fingerprint:
@@ -93,9 +91,8 @@ func (v *Vault) promoteNewest(ctx context.Context, name string, than token.Gener
 	return promoted{}, staleOnTop(name)
 }
 
-// readNewest reads the version that ranks first, passing over those whose tags
-// describe another value. A disabled one is an error and not absent: what lies under
-// it is spent.
+// readNewest reads the version that ranks first, passing over those whose tags describe
+// another value. A disabled one is an error: what lies under it is spent.
 func (v *Vault) readNewest(ctx context.Context, name string, o order) (RefreshToken, error) {
 	for _, candidate := range o.ranked {
 		t, err := v.read(ctx, name, candidate.Version)
@@ -120,8 +117,7 @@ func (v *Vault) readOrdered(ctx context.Context, name string) (RefreshToken, ord
 	return current.relisted(versions), newOrder(versions), nil
 }
 
-// readCurrent reads the current version. A disabled one cannot be read, but the
-// listing still shows its tags. A value that can be no token is not usable.
+// readCurrent reads the current version. Of a disabled one the listing shows the tags.
 func (v *Vault) readCurrent(ctx context.Context, name string) (RefreshToken, error) {
 	s, err := v.secrets.Get(ctx, name, "")
 	switch {

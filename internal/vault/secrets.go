@@ -15,8 +15,7 @@ import (
 type Secrets interface {
 	// Get reads one version, or the current one when version is empty.
 	Get(ctx context.Context, name, version string) (Secret, error)
-	// Set writes a new version, which becomes the current one, and returns its
-	// properties. Key Vault has no compare-and-swap: the last Set wins.
+	// Set writes a new version, which becomes the current one: the last Set wins.
 	Set(ctx context.Context, name string, value token.Secret, p Properties) (Properties, error)
 	// SetTags replaces all tags of one version and leaves its value and expiry, and
 	// which version is current, as they are.
@@ -24,11 +23,10 @@ type Secrets interface {
 	// DisableVersion keeps one version from being read and leaves its value, tags and
 	// expiry as they are.
 	DisableVersion(ctx context.Context, name, version string) error
-	// Versions lists the properties of every version, in no order and over all
-	// pages. A name that was never written has none.
+	// Versions lists every version, in no order; none for a name never written.
 	Versions(ctx context.Context, name string) ([]Properties, error)
-	// IsDeleted reports whether the name is soft-deleted: gone for readers, kept by
-	// the vault, and not writable until recovered.
+	// IsDeleted reports whether the name is soft-deleted: kept by the vault, but
+	// neither readable nor writable until recovered.
 	IsDeleted(ctx context.Context, name string) (bool, error)
 	// Recover brings a soft-deleted name back with all its versions and returns once
 	// it can be written again.
@@ -63,8 +61,8 @@ var (
 	ErrDeleted = errors.New("soft-deleted")
 	// ErrDisabled: the version exists and is disabled.
 	ErrDisabled = errors.New("disabled")
-	// ErrDenied: the vault refuses this identity. Retryable: a role that was
-	// just assigned takes minutes to reach the vault.
+	// ErrDenied: the vault refuses this identity. Retryable: a new role takes minutes
+	// to count.
 	ErrDenied = errors.New("access denied")
 	// ErrReadOnly: the vault takes no writes, as in a regional failover. Retryable.
 	ErrReadOnly = errors.New("read-only")
@@ -90,8 +88,8 @@ type Error struct {
 	Op   string // "get", "set", "tag", "disable", "list", "recover"
 	Name string // the secret's name
 	Kind error  // one of the kinds above
-	// Detail is the vault's status and inner code, such as "403 Forbidden,
-	// SecretDisabled", or the network error; never a value.
+	// Detail is the status and inner code ("403 Forbidden, SecretDisabled") or the
+	// network error; never a value.
 	Detail string
 	// Fix names what mends it; empty where only waiting does.
 	Fix string

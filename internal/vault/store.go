@@ -25,18 +25,17 @@ type Receipt struct {
 	AccessTokenVersion  string
 }
 
-// maxRounds bounds how often a write is repeated after other writers' changes. Each
-// round needs another writer at the same moment; more than a few are a defect.
+// maxRounds bounds how often a write is tried again because of other writers. Each round
+// needs one at the same moment; more than a few are a defect.
 const maxRounds = 5
 
-// Store writes the refresh token, then the access token. It skips a write where the
-// vault has that token already and refuses one where the vault has a newer one, so
-// that Store may be repeated by any process at any time. An entry may lack its access
-// token, which was then too long to store.
+// Store writes the refresh token, then the access token. It skips what the vault has and
+// refuses what is older, so that any process may repeat it at any time. An entry may lack
+// its access token, which was then too long to store.
 //
 // Concurrent stores converge: the newer one rereads the refresh token after it has
-// written the access token, and the older one meets the newer access token. Where
-// the older one dies before it has mended its write, Load sees the same difference.
+// written the access token, and the older one meets the newer access token. Where the
+// older one dies before it has mended its write, Load sees the same difference.
 func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, error) {
 	refresh, err := v.storeRefresh(ctx, n, e, run)
 	switch {
@@ -123,8 +122,8 @@ func (v *Vault) decideRefresh(ctx context.Context, name string, issued token.Pro
 	return current, decision, err
 }
 
-// storeAccess makes the entry's access token the current version, unless a newer one
-// is, or a newer refresh token shows up, which it then puts on top.
+// storeAccess makes the entry's access token the current version, unless a newer one is
+// or there is a newer refresh token, which it puts on top.
 func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (stored, error) {
 	own := e.Provenance
 	own.Fingerprint = e.AccessToken.Fingerprint()

@@ -81,9 +81,9 @@ func withIntent(t RefreshToken, a token.Account, run Run, now time.Time) map[str
 	return tags
 }
 
-// withGeneration returns a refresh token's tags with its provenance. It keeps the
-// owner's own tags and, where the tags describe this value, the intent record. Tags
-// of another value go: they would make a new consent look like the old one.
+// withGeneration returns a refresh token's tags with its provenance. It keeps the owner's
+// own tags and, where the tags describe this value, the intent record. Those of another
+// value go: they would make a new consent look like the old one.
 func withGeneration(t RefreshToken, a token.Account, run Run) map[string]string {
 	tags := maps.Clone(t.properties.Tags)
 	if t.tagged {
@@ -115,10 +115,7 @@ func provenanceOf(tags map[string]string) (p token.Provenance, ok bool) {
 
 // timeOf reads one of a version's time tags; zero where there is none.
 func timeOf(tags map[string]string, tag string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, tags[tag])
-	if err != nil {
-		return time.Time{}
-	}
+	t, _ := time.Parse(time.RFC3339Nano, tags[tag])
 	return t
 }
 
@@ -155,9 +152,9 @@ func noToken(version string) RefreshToken {
 // usable reports whether there is a token at all.
 func (t RefreshToken) usable() bool { return t.problem == nil }
 
-// refreshTokenOf reads a version. Where the fingerprint tag is not the value's, the
-// value was written by hand beside tags that describe another: it counts as
-// untagged, and white space around it is not part of it.
+// refreshTokenOf reads a version. Where the fingerprint tag is not the value's, the value
+// was written by hand: it counts as untagged, and white space around it is not part of
+// it.
 func refreshTokenOf(s Secret) RefreshToken {
 	value, check := s.Value, token.CheckValue
 	if s.Tags[tagFingerprint] != string(value.Fingerprint()) {
@@ -181,8 +178,8 @@ func refreshTokenOf(s Secret) RefreshToken {
 	return t
 }
 
-// relisted is the same version with the tags that a later listing shows: another run
-// may have recorded its intent since it was read.
+// relisted is the same version with a later listing's tags: another run may have
+// recorded its intent since it was read.
 func (t RefreshToken) relisted(versions []Properties) RefreshToken {
 	i := slices.IndexFunc(versions, func(p Properties) bool { return p.Version == t.Version })
 	if i < 0 || t.Value.Empty() { // a disabled version's tags are the listing's already
@@ -197,9 +194,8 @@ type Intent struct {
 	At    time.Time // by that run's worker's clock; zero when unknown
 }
 
-// IntentsExcept lists the runs on the intent record other than the given one, the
-// last first. The record keeps two, so that a run that loads twice still learns of
-// the one before it.
+// IntentsExcept lists the runs on the intent record other than the given one, the last
+// first. The record keeps two, so that a run that loads twice still finds the one before.
 func (t RefreshToken) IntentsExcept(runID string) []Intent {
 	if !t.tagged {
 		return nil // the record is another value's
@@ -222,9 +218,9 @@ type AccessTokenInfo struct {
 	Tagged bool
 }
 
-// accessTokenOf reads a version, by the same rule as refreshTokenOf. The writer's
-// clock may have been ahead when the token was obtained; the vault's clock bounds
-// it, or no other worker's access token would count until that time has come.
+// accessTokenOf reads a version, by the same rule as refreshTokenOf. The vault's clock
+// bounds the writer's, which may be ahead: no other worker's access token would count
+// until that time has come.
 func accessTokenOf(s Secret) AccessTokenInfo {
 	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version}
 	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == t.Fingerprint {
@@ -237,8 +233,7 @@ func accessTokenOf(s Secret) AccessTokenInfo {
 	return t
 }
 
-// vouchesFor reports whether the access token shows that a refresh token of the
-// given generation is the newest. One of a later generation shows that a late writer
-// has put an old refresh token on top; an absent, disabled or untagged one shows
-// nothing.
+// vouchesFor reports whether the access token shows that a refresh token of the given
+// generation is the newest. One of a later generation shows that a late writer has put
+// an old refresh token on top; an absent, disabled or untagged one shows nothing.
 func (t AccessTokenInfo) vouchesFor(g token.Generation) bool { return t.Tagged && t.Generation <= g }

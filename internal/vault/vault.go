@@ -1,21 +1,16 @@
 // Package vault keeps an account's tokens in Azure Key Vault so that the newest
 // refresh token is always found and never overwritten by an older one.
 //
-// Key Vault has no compare-and-swap: the last write of a secret wins. Order comes
-// from tags. Every token version states its provenance: its [token.Generation], its
+// Key Vault has no compare-and-swap: the last write of a secret wins. Order comes from
+// tags, in which every token version states its provenance: its [token.Generation], its
 // fingerprint, and the token that was spent for it.
 //
-//   - [Vault.Load] finds the newest refresh token, and [Vault.RecordIntent] writes onto
-//     it which run is about to spend it.
-//   - [Vault.Store] writes an issued pair, the refresh token first, and then checks
-//     that no other writer came between.
-//   - [Vault.StoreConsent] writes the pair of a new consent over whatever is there.
-//   - [Vault.PromoteSuccessor] looks for a newer refresh token when the provider has
-//     refused one.
-//
-// Every write is behind a pure function over the tags: [FenceRefresh], [FenceAccess]
-// or [FenceConsent]. A listing becomes an index (order) of which version is newer.
-// All versions are listed only where the two current ones leave a doubt.
+// [Vault.Load] finds the newest refresh token, and [Vault.RecordIntent] writes onto it
+// which run is about to spend it. [Vault.Store] writes an issued pair, the refresh token
+// first, and [Vault.StoreConsent] a new consent's. [Vault.PromoteSuccessor] looks for a
+// newer refresh token once the provider has refused one. Before a write a pure function
+// over the tags decides ([FenceRefresh], [FenceAccess], [FenceConsent]), and all versions
+// are listed only where the two current ones leave a doubt.
 //
 // [Locate] names an account's secrets. [Secrets] is the edge to the service, which
 // package keyvault implements.
@@ -27,20 +22,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 
 	"tokenkeeper/internal/token"
 )
 
 // Vault is safe for concurrent use.
-type Vault struct {
-	secrets Secrets
-	now     func() time.Time
-}
+type Vault struct{ secrets Secrets }
 
 // New returns a vault over the given secrets.
-func New(secrets Secrets) *Vault { return &Vault{secrets: secrets, now: time.Now} }
+func New(secrets Secrets) *Vault { return &Vault{secrets} }
 
 // Credentials reads a provider's client id and secret.
 func (v *Vault) Credentials(ctx context.Context, n Names) (token.Client, error) {

@@ -20,8 +20,8 @@ import (
 
 // Vault implements vault.Secrets. The zero value is empty and ready.
 type Vault struct {
-	// Before, if set, runs before every call takes effect and may refuse it.
-	// op is "get", "set", "tag", "disable", "list", "deleted" or "recover".
+	// Before, if set, runs before every call takes effect and may refuse it. op is
+	// "get", "set", "tag", "disable", "list", "deleted" or "recover".
 	Before func(op, name string) error
 	// After, if set, runs once a call has taken effect; its error hides that.
 	After func(op, name string) error
@@ -71,7 +71,6 @@ func (v *Vault) All(name string) []vault.Secret {
 	return slices.Clone(v.at(name).versions)
 }
 
-// Get implements vault.Secrets.
 func (v *Vault) Get(_ context.Context, name, version string) (vault.Secret, error) {
 	return around(v, "get", name, func() (vault.Secret, error) {
 		found := v.find(name, version)
@@ -85,22 +84,18 @@ func (v *Vault) Get(_ context.Context, name, version string) (vault.Secret, erro
 	})
 }
 
-// Set implements vault.Secrets.
 func (v *Vault) Set(_ context.Context, name string, value token.Secret, p vault.Properties) (vault.Properties, error) {
 	return around(v, "set", name, func() (vault.Properties, error) { return v.add(name, value, p) })
 }
 
-// SetTags implements vault.Secrets.
 func (v *Vault) SetTags(_ context.Context, name, version string, tags map[string]string) error {
 	return v.change("tag", name, version, func(s *vault.Secret) { s.Tags = maps.Clone(tags) })
 }
 
-// DisableVersion implements vault.Secrets.
 func (v *Vault) DisableVersion(_ context.Context, name, version string) error {
 	return v.change("disable", name, version, func(s *vault.Secret) { s.Enabled = false })
 }
 
-// Versions implements vault.Secrets.
 func (v *Vault) Versions(_ context.Context, name string) ([]vault.Properties, error) {
 	return around(v, "list", name, func() ([]vault.Properties, error) {
 		var all []vault.Properties
@@ -117,56 +112,49 @@ func (v *Vault) Versions(_ context.Context, name string) ([]vault.Properties, er
 	})
 }
 
-// IsDeleted implements vault.Secrets.
 func (v *Vault) IsDeleted(_ context.Context, name string) (bool, error) {
 	return around(v, "deleted", name, func() (bool, error) { return v.at(name).deleted, nil })
 }
 
-// Recover implements vault.Secrets.
 func (v *Vault) Recover(_ context.Context, name string) error {
-	_, err := around(v, "recover", name, func() (struct{}, error) {
+	_, err := around(v, "recover", name, func() (none struct{}, err error) {
 		s := v.at(name)
 		if len(s.versions) == 0 {
-			return struct{}{}, refuse("recover", name, vault.ErrNotFound)
+			return none, refuse("recover", name, vault.ErrNotFound)
 		}
 		s.deleted = false
-		return struct{}{}, nil
+		return none, nil
 	})
 	return err
 }
 
 func (v *Vault) change(op, name, version string, change func(*vault.Secret)) error {
-	_, err := around(v, op, name, func() (struct{}, error) {
+	_, err := around(v, op, name, func() (none struct{}, err error) {
 		found := v.find(name, version)
 		if found == nil {
-			return struct{}{}, refuse(op, name, vault.ErrNotFound)
+			return none, refuse(op, name, vault.ErrNotFound)
 		}
 		change(found)
-		return struct{}{}, nil
+		return none, nil
 	})
 	return err
 }
 
 // around runs one call between the two hooks.
 func around[T any](v *Vault, op, name string, call func() (T, error)) (result T, err error) {
-	var none T
 	if v.Before != nil {
-		if err := v.Before(op, name); err != nil {
-			return none, err
-		}
+		err = v.Before(op, name)
+	}
+	if err != nil {
+		return result, err
 	}
 	v.mu.Lock()
 	result, err = call()
 	v.mu.Unlock()
-	if err != nil {
-		return none, err
+	if err == nil && v.After != nil {
+		err = v.After(op, name)
 	}
-	if v.After != nil {
-		if err := v.After(op, name); err != nil {
-			return none, err
-		}
-	}
-	return result, nil
+	return result, err
 }
 
 // add writes a version; the caller holds the lock, as for find and at.

@@ -55,23 +55,20 @@ func (c *Client) Set(ctx context.Context, name string, value token.Secret, p vau
 
 // SetTags implements vault.Secrets.
 func (c *Client) SetTags(ctx context.Context, name, version string, tags map[string]string) error {
-	return c.update(ctx, "tag", name, version, azsecrets.UpdateSecretPropertiesParameters{Tags: pointers(tags)})
+	return c.fail(ctx, "tag", name, c.update(ctx, name, version, azsecrets.UpdateSecretPropertiesParameters{Tags: pointers(tags)}))
 }
 
 // DisableVersion implements vault.Secrets.
 func (c *Client) DisableVersion(ctx context.Context, name, version string) error {
-	return c.update(ctx, "disable", name, version, azsecrets.UpdateSecretPropertiesParameters{
-		SecretAttributes: &azsecrets.SecretAttributes{Enabled: to.Ptr(false)},
-	})
+	disabled := &azsecrets.SecretAttributes{Enabled: to.Ptr(false)}
+	return c.fail(ctx, "disable", name, c.update(ctx, name, version, azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: disabled}))
 }
 
-func (c *Client) update(ctx context.Context, op, name, version string, p azsecrets.UpdateSecretPropertiesParameters) error {
-	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
+func (c *Client) update(ctx context.Context, name, version string, p azsecrets.UpdateSecretPropertiesParameters) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if _, err := c.secrets.UpdateSecretProperties(callCtx, name, version, p, nil); err != nil {
-		return c.fail(ctx, op, name, err)
-	}
-	return nil
+	_, err := c.secrets.UpdateSecretProperties(ctx, name, version, p, nil)
+	return err
 }
 
 // Versions implements vault.Secrets. Each page is a call with its own time limit.
@@ -134,20 +131,17 @@ func (c *Client) Recover(ctx context.Context, name string) error {
 			}
 		}
 		versions, err := c.Versions(ctx, name)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if len(versions) == 0 && refused.notFound() {
+		case len(versions) > 0:
+			// The only write that changes nothing but the time of update: what is there.
+			same := azsecrets.UpdateSecretPropertiesParameters{ContentType: to.Ptr(versions[0].ContentType)}
+			if err := c.update(ctx, name, versions[0].Version, same); err == nil || !recovering(c.diagnose(ctx, err)) {
+				return c.fail(ctx, "recover", name, err)
+			}
+		case refused.notFound():
 			return c.failAs("recover", name, refused)
-		}
-		if len(versions) > 0 {
-			last, err := c.tryWrite(ctx, name, versions[0])
-			if err == nil {
-				return nil
-			}
-			if !recovering(last) {
-				return c.failAs("recover", name, last)
-			}
 		}
 		select {
 		case <-ctx.Done():
@@ -166,26 +160,17 @@ func (c *Client) startRecovery(ctx context.Context, name string) (refused failur
 	return failure{}, true
 }
 
-// tryWrite writes to one version what it already holds: the only write that proves
-// writability and changes nothing but the time of update.
-func (c *Client) tryWrite(ctx context.Context, name string, p vault.Properties) (failure, error) {
-	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	same := azsecrets.UpdateSecretPropertiesParameters{ContentType: to.Ptr(p.ContentType)}
-	if _, err := c.secrets.UpdateSecretProperties(callCtx, name, p.Version, same, nil); err != nil {
-		return c.diagnose(ctx, err), err
-	}
-	return failure{}, nil
-}
-
 // recovering reports whether an answer is that of a name that is being deleted or
 // recovered.
 func recovering(f failure) bool {
 	return f.notFound() || f.class == answered && f.status == http.StatusConflict
 }
 
-// fail turns an error of the library into a *vault.Error.
+// fail turns an error of the library into a *vault.Error, and nil into nil.
 func (c *Client) fail(ctx context.Context, op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
 	return c.failAs(op, name, c.diagnose(ctx, err))
 }
 
