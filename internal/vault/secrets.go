@@ -44,55 +44,35 @@ type Properties struct {
 	Version     string
 	ContentType string
 	Tags        map[string]string
-	// Expires is the secret's exp attribute; zero when there is none. Key Vault goes
-	// on serving the value after it.
-	Expires time.Time
-	// Created is the vault's clock, in whole seconds. Ignored by Set.
-	Created time.Time
-	// Enabled is false for a disabled version. Ignored by Set, which enables.
-	Enabled bool
+	Expires     time.Time // the exp attribute; zero for none. Key Vault serves the value all the same
+	Created     time.Time // by the vault's clock, in whole seconds; ignored by Set
+	Enabled     bool      // ignored by Set, which enables
 }
 
-// The kinds of failure that callers tell apart, first those of the service.
+// The kinds of failure that callers tell apart.
 var (
-	// ErrNotFound: no secret has this name, or none has this version.
-	ErrNotFound = errors.New("not found")
-	// ErrDeleted: the name is soft-deleted and must be recovered first.
-	ErrDeleted = errors.New("soft-deleted")
-	// ErrDisabled: the version exists and is disabled.
-	ErrDisabled = errors.New("disabled")
-	// ErrDenied: the vault refuses this identity. Retryable: a new role takes minutes
-	// to count.
-	ErrDenied = errors.New("access denied")
-	// ErrReadOnly: the vault takes no writes, as in a regional failover. Retryable.
-	ErrReadOnly = errors.New("read-only")
-	// ErrThrottled: too many calls in ten seconds. Retryable.
-	ErrThrottled = errors.New("throttled")
-	// ErrUnavailable: no answer, or a 5xx. Retryable.
-	ErrUnavailable = errors.New("unavailable")
-	// ErrCredential: Microsoft Entra refuses the credential for good, or there is none.
-	ErrCredential = errors.New("credential refused")
-	// ErrRejected: the vault finds the request itself wrong.
-	ErrRejected = errors.New("request rejected")
+	ErrNotFound    = errors.New("not found")          // no secret has this name, or none has this version
+	ErrDeleted     = errors.New("soft-deleted")       // the name must be recovered first
+	ErrDisabled    = errors.New("disabled")           // the version exists and cannot be read
+	ErrDenied      = errors.New("access denied")      // retryable: a new role takes minutes to count
+	ErrReadOnly    = errors.New("read-only")          // retryable: a regional failover
+	ErrThrottled   = errors.New("throttled")          // retryable: too many calls in ten seconds
+	ErrUnavailable = errors.New("unavailable")        // retryable: no answer, or a 5xx
+	ErrCredential  = errors.New("credential refused") // by Microsoft Entra for good, or there is none
+	ErrRejected    = errors.New("request rejected")   // the request itself is wrong
 
-	// ErrMalformed: a secret's value cannot be what it should be.
-	ErrMalformed = errors.New("malformed")
-	// ErrOtherProvider: the refresh token was issued by another provider.
-	ErrOtherProvider = errors.New("another provider's token")
-	// ErrConflict: two refresh tokens of one consent claim the same generation.
-	ErrConflict = errors.New("conflict")
+	ErrMalformed     = errors.New("malformed")                // the value cannot be what it should be
+	ErrOtherProvider = errors.New("another provider's token") // another provider issued the refresh token
+	ErrConflict      = errors.New("conflict")                 // two refresh tokens of one consent and generation
 )
 
 // Error is a failed call of the vault.
 type Error struct {
-	Op   string // "get", "set", "tag", "disable", "list", "recover"
-	Name string // the secret's name
-	Kind error  // one of the kinds above
-	// Detail is the status and inner code ("403 Forbidden, SecretDisabled") or the
-	// network error; never a value.
-	Detail string
-	// Fix names what mends it; empty where only waiting does.
-	Fix string
+	Op     string // "get", "set", "tag", "disable", "list", "recover"
+	Name   string // the secret's name
+	Kind   error  // one of the kinds above
+	Detail string // "403 Forbidden, SecretDisabled", or the network error; never a value
+	Fix    string // what mends it; empty where only waiting does
 }
 
 func (e *Error) Error() string {

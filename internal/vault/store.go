@@ -19,8 +19,7 @@ type Entry struct {
 
 // Receipt is the outcome of a store.
 type Receipt struct {
-	// Superseded: the vault has something newer and was left as it is.
-	Superseded          bool
+	Superseded          bool // the vault has something newer and was left as it is
 	RefreshTokenVersion string
 	AccessTokenVersion  string
 }
@@ -49,22 +48,20 @@ func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, 
 		return Receipt{RefreshTokenVersion: refresh.version}, nil
 	}
 	access, err := v.storeAccess(ctx, n, e, run)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Receipt{}, err
-	case access.superseded:
+	}
+	if access.superseded {
 		return Receipt{Superseded: true, RefreshTokenVersion: access.refreshVersion, AccessTokenVersion: access.version}, nil
 	}
 	last, err := v.storeRefresh(ctx, n, e, run)
-	switch {
-	case err != nil:
-		return Receipt{}, err
-	case last.superseded:
+	if err == nil && last.superseded {
 		// A newer store came between, whose access token this one may have covered.
-		if _, err := v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation); err != nil {
-			return Receipt{}, err
-		}
 		last = refresh
+		_, err = v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation)
+	}
+	if err != nil {
+		return Receipt{}, err
 	}
 	return Receipt{RefreshTokenVersion: last.version, AccessTokenVersion: access.version}, nil
 }

@@ -134,10 +134,9 @@ type RefreshToken struct {
 	Provider   string    // its issuer; empty when unknown
 	UserID     string    // the provider's id of the user; empty when unknown
 	ObtainedAt time.Time // zero when unknown
-	// IntentRunID is the run that last was about to spend this token; empty for none.
-	IntentRunID string
-	// IntentAt is when that was, by that run's worker's clock; zero when unknown.
-	IntentAt time.Time
+
+	IntentRunID string    // the run that last was about to spend it; empty for none
+	IntentAt    time.Time // when that was, by its worker's clock; zero when unknown
 
 	tagged     bool // its tags state its provenance
 	properties Properties
@@ -214,8 +213,7 @@ type AccessTokenInfo struct {
 	ObtainedAt  time.Time
 	Expires     time.Time
 	Version     string
-	// Tagged is false where it was written by hand, and where there is none.
-	Tagged bool
+	Tagged      bool // false where it was written by hand, and where there is none
 }
 
 // accessTokenOf reads a version, by the same rule as refreshTokenOf. The vault's clock

@@ -28,17 +28,13 @@ import (
 // Options name a vault and the credential for it. Package config reads and checks
 // them.
 type Options struct {
-	// URL is https and a host, with nothing after it.
-	URL string
+	URL string // https and a host, with nothing after it
 	// Credential is one of NewCredential's kinds. With CredentialEmulator a host
 	// outside of Azure's domains may ask for tokens.
 	Credential string
-	// ClientID names the identity; see NewCredential.
-	ClientID string
-	// RootCAs verify the vault's certificate; nil means the system's.
-	RootCAs *x509.CertPool
-	// APIVersion of the secrets API; empty means the library's default.
-	APIVersion string
+	ClientID   string         // names the identity; see NewCredential
+	RootCAs    *x509.CertPool // verify the vault's certificate; nil means the system's
+	APIVersion string         // of the secrets API; empty means the library's default
 }
 
 // Client reads and writes the secrets of one vault. It is safe for concurrent use.
@@ -48,14 +44,11 @@ type Client struct {
 }
 
 const (
-	// callTimeout bounds one call with its retries and its token.
-	callTimeout = 30 * time.Second
-	// tryTimeout bounds one try: the challenge, the token and the answer.
-	tryTimeout = 12 * time.Second
-	maxRetries = 2
-	retryDelay = 500 * time.Millisecond
-	// maxRetryAfter is the longest Retry-After that is waited for inside a call.
-	maxRetryAfter = 10 * time.Second
+	callTimeout   = 30 * time.Second // of one call with its retries and its token
+	tryTimeout    = 12 * time.Second // of one try: the challenge, the token and the answer
+	maxRetries    = 2
+	retryDelay    = 500 * time.Millisecond
+	maxRetryAfter = 10 * time.Second // the longest Retry-After that is waited for inside a call
 )
 
 // New returns a client with the credential that the options name. It calls neither

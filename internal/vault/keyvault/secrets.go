@@ -75,7 +75,9 @@ func (c *Client) update(ctx context.Context, name, version string, p azsecrets.U
 func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties, error) {
 	var all []vault.Properties
 	for pager := c.secrets.NewListSecretPropertiesVersionsPager(name, nil); pager.More(); {
-		page, err := nextPage(ctx, pager.NextPage)
+		pageCtx, cancel := context.WithTimeout(ctx, callTimeout)
+		page, err := pager.NextPage(pageCtx)
+		cancel()
 		if err != nil {
 			f := c.diagnose(ctx, err)
 			if len(all) == 0 && f.notFound() {
@@ -88,12 +90,6 @@ func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties,
 		}
 	}
 	return all, nil
-}
-
-func nextPage[T any](ctx context.Context, next func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return next(ctx)
 }
 
 // IsDeleted implements vault.Secrets. For a deleted secret that is disabled Key Vault
