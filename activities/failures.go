@@ -76,14 +76,8 @@ func keyringFailure(err error) error {
 // providerFailure turns a provider's refusal into a failure: retried, after the
 // wait that the provider asked for, or for good.
 func providerFailure(f *provider.Failure) error {
-	kinds := map[provider.Kind]string{
-		provider.InvalidGrant:    InvalidGrant,
-		provider.InvalidClient:   InvalidClient,
-		provider.ProviderRetired: ProviderRetired,
-		provider.RequestRejected: RequestRejected,
-	}
-	if kind, final := kinds[f.Kind]; final {
-		return fail(kind, f)
+	if final := f.Kind.FailureType(); final != "" {
+		return fail(final, f)
 	}
 	return retryable(f)
 }

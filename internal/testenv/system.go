@@ -105,9 +105,6 @@ func (s *System) providers() string {
 	if p.RevokePath != "" {
 		lines = append(lines, "    revoke_url: "+base+p.RevokePath)
 	}
-	if s.entry.IntrospectURL != "" {
-		lines = append(lines, "    introspect_url: "+base+authserver.IntrospectPath)
-	}
 	return strings.Join(lines, "\n") + "\n"
 }
 
