@@ -37,8 +37,8 @@ const (
 	// CacheLife is how old the keyring's copy of the keyset may be for [Keyring.Ready],
 	// and the least pause between [Keyring.AddKey] and [Keyring.Promote].
 	CacheLife = time.Minute
-	// ReloadPause is how long, after a reload that lacked an envelope's key, further
-	// unknown keys are refused without reading the vault.
+	// ReloadPause is how long, after a reload that lacked an envelope's key, unknown
+	// keys are refused without another.
 	ReloadPause = 5 * time.Second
 )
 

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -12,14 +13,12 @@ const (
 	// DefaultAccount is used where no account is named. Its secrets carry no account
 	// in their names, as in the article that the project began from.
 	DefaultAccount = "default"
+	// MaxName bounds the names of accounts and providers, in characters, so that every
+	// secret's name made from them fits into Key Vault's 127.
+	MaxName = 50
 )
 
-// MaxName bounds the names of accounts and providers, in characters, so that every
-// secret's name made from them fits into Key Vault's 127.
-const MaxName = 50
-
-// Lower case only: Key Vault takes "Will" and "will" for one secret, so they
-// must not be two accounts.
+// Lower case only: Key Vault takes "Will" and "will" for one secret.
 var name = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // Account names one grant: its owner and its provider. The zero value is not
@@ -35,19 +34,14 @@ type Account struct {
 
 // NewAccount checks the two names. An empty one means the default.
 func NewAccount(provider, account string) (Account, error) {
-	if provider == "" {
-		provider = DefaultProvider
-	}
-	if account == "" {
-		account = DefaultAccount
-	}
-	if err := checkName("provider", provider); err != nil {
+	a := Account{Provider: cmp.Or(provider, DefaultProvider), Name: cmp.Or(account, DefaultAccount)}
+	if err := checkName("provider", a.Provider); err != nil {
 		return Account{}, err
 	}
-	if err := checkName("account", account); err != nil {
+	if err := checkName("account", a.Name); err != nil {
 		return Account{}, err
 	}
-	return Account{Provider: provider, Name: account}, nil
+	return a, nil
 }
 
 // KeptUnder returns the account with its secrets under another provider's names.

@@ -10,15 +10,10 @@ import (
 type Decision int
 
 const (
-	// Write: the vault has the token that was spent, or something older.
-	Write Decision = iota
-	// Skip: the vault has this very token, or one that it was spent for.
-	Skip
-	// Superseded: the vault has a newer generation or consent, which stays.
-	Superseded
-	// Conflict: the vault has another token of the same generation and consent. The
-	// operator decides.
-	Conflict
+	Write      Decision = iota // the vault has the token that was spent, or something older
+	Skip                       // the vault has this very token, or one that it was spent for
+	Superseded                 // the vault has a newer generation or consent, which stays
+	Conflict                   // the vault has another token of the same generation and consent
 )
 
 // FenceRefresh decides whether an issued refresh token may become the current

@@ -68,24 +68,24 @@ func (v *Vault) PutCredentials(ctx context.Context, n Names, client token.Client
 
 func parseCredentials(value token.Secret) (token.Client, error) {
 	text := strings.TrimSpace(value.Reveal())
-	if text == "" {
-		return token.Client{}, errors.New("it is empty")
-	}
-	if strings.Contains(text, ":") {
-		return token.Client{}, errors.New("it looks like client_id:client_secret in the clear, not in base64")
-	}
 	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
-	if err != nil {
-		return token.Client{}, errors.New("it is not base64")
-	}
 	id, secret, found := strings.Cut(strings.TrimSpace(string(decoded)), ":")
-	if !found {
-		return token.Client{}, errors.New("its base64 holds no colon between client id and client secret")
+	problem := ""
+	switch {
+	case text == "":
+		problem = "it is empty"
+	case strings.Contains(text, ":"):
+		problem = "it looks like client_id:client_secret in the clear, not in base64"
+	case err != nil:
+		problem = "it is not base64"
+	case !found:
+		problem = "its base64 holds no colon between client id and client secret"
+	case id == "" || !printable(id) || !printable(secret):
+		problem = "its base64 does not hold a client id and a client secret in plain text"
+	default:
+		return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
 	}
-	if id == "" || !printable(id) || !printable(secret) {
-		return token.Client{}, errors.New("its base64 does not hold a client id and a client secret in plain text")
-	}
-	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
+	return token.Client{}, errors.New(problem)
 }
 
 // withFix adds to a failed read what the operator has to store where. A name that is

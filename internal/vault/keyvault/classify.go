@@ -129,7 +129,15 @@ func classifyAnswer(f failure) classification {
 	case http.StatusUnauthorized:
 		return classification{vault.ErrCredential, detail, "check that the identity and the vault are of one Entra tenant"}
 	case http.StatusForbidden:
-		return classifyForbidden(f)
+		switch f.inner {
+		case "SecretDisabled":
+			return classification{vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true"}
+		case "ForbiddenByFirewall":
+			return classification{vault.ErrDenied, detail, "let this machine's address through the vault's firewall"}
+		case "AccessDenied":
+			return classification{vault.ErrDenied, detail, "give this identity get, list, set and recover on secrets in the vault's access policy"}
+		}
+		return classification{vault.ErrDenied, detail, assignRole}
 	case http.StatusNotFound:
 		return classification{vault.ErrNotFound, detail, ""}
 	case http.StatusConflict:
@@ -140,19 +148,6 @@ func classifyAnswer(f failure) classification {
 		return classification{vault.ErrUnavailable, detail, ""}
 	}
 	return classification{vault.ErrRejected, detail, ""}
-}
-
-func classifyForbidden(f failure) classification {
-	detail := f.describe()
-	switch f.inner {
-	case "SecretDisabled":
-		return classification{vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true"}
-	case "ForbiddenByFirewall":
-		return classification{vault.ErrDenied, detail, "let this machine's address through the vault's firewall"}
-	case "AccessDenied":
-		return classification{vault.ErrDenied, detail, "give this identity get, list, set and recover on secrets in the vault's access policy"}
-	}
-	return classification{vault.ErrDenied, detail, assignRole}
 }
 
 // describe reads as "403 Forbidden, ForbiddenByRbac".
