@@ -136,6 +136,56 @@ func TestAConsentMayBePutThereAgain(t *testing.T) {
 	require.Equal(t, "fake-access-new-1", r.top(names.AccessToken).Value.Reveal())
 }
 
+func TestAnotherConsentThatComesWhileOneIsStoredStays(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	r.upTo(old, 5)
+	r.at(4, func() { r.secrets.Put(names.RefreshToken, "fake-refresh-later") }) // once the first one is written
+	receipt := r.consent(given)
+	require.True(t, receipt.Superseded)
+	require.Equal(t, "fake-refresh-later", r.top(names.RefreshToken).Value.Reveal())
+	require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
+}
+
+func TestARunBetweenTheTwoWritesOfAConsentKeepsItsAccessToken(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	r.at(5, func() { // before the access token is read
+		r.secrets.Before = nil
+		current, _ := r.load()
+		r.recordIntent(current)
+		r.store(issuedFor(current, "new-1"))
+	})
+	receipt := r.consent(given)
+	require.False(t, receipt.Superseded)
+	require.Equal(t, "fake-access-new-1", r.top(names.AccessToken).Value.Reveal())
+	require.Equal(t, r.top(names.AccessToken).Version, receipt.AccessTokenVersion)
+}
+
+func TestASpentConsentInADeletedNameIsNotPutThereAgain(t *testing.T) {
+	r := open(t)
+	r.consent(given)
+	current, _ := r.load()
+	r.recordIntent(current)
+	r.store(issuedFor(current, "new-1"))
+	r.secrets.Delete(names.RefreshToken)
+	require.True(t, r.consent(given).Superseded)
+	require.Equal(t, "fake-refresh-new-1", r.top(names.RefreshToken).Value.Reveal())
+}
+
+func TestAConsentWhoseNameIsDeletedAgainAndAgainIsNamed(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	r.secrets.Before = func(op, name string) error {
+		if op == "set" {
+			r.secrets.Delete(name)
+		}
+		return nil
+	}
+	_, err := r.vault.StoreConsent(t.Context(), names, account, given)
+	require.EqualError(t, err, "vault: set will-RefreshToken: unavailable (it is deleted as often as it is recovered); find out who deletes it")
+}
+
 func TestAConsentWhoseFateIsUnknownIsPutThereOnce(t *testing.T) {
 	r := open(t)
 	r.secrets.Now = seconds()

@@ -223,3 +223,19 @@ func TestOrderLastDisabled(t *testing.T) {
 	require.True(t, found)
 	require.Equal(t, "c@5", last.Version, "the later one, and within a second the later generation")
 }
+
+func TestATokenIsRelistedWithTheTagsThatItHasByNow(t *testing.T) {
+	value := token.NewSecret("fake")
+	f := value.Fingerprint()
+	read := refreshTokenOf(Secret{Properties: untagged(1, "hand"), Value: value})
+	require.False(t, read.tagged)
+	numbered := untagged(1, "hand")
+	numbered.Tags = tagsOf(token.Account{}, token.Provenance{Generation: 3, Fingerprint: f, Consent: f}, "", time.Time{}, Run{})
+
+	now := read.relisted([]Properties{version(2, 1, "b", "a", "a"), numbered})
+	require.True(t, now.tagged, "a run has numbered it since it was read")
+	require.Equal(t, token.Generation(3), now.Generation)
+	require.Equal(t, read, read.relisted([]Properties{version(2, 1, "b", "a", "a")}), "a listing may lack it")
+	withoutValue := RefreshToken{Version: "b@2", tagged: true, Provenance: token.Provenance{Generation: 1, Fingerprint: "b"}}
+	require.Equal(t, withoutValue, withoutValue.relisted([]Properties{version(2, 1, "b", "a", "a")}), "a disabled one has no value to read")
+}

@@ -174,6 +174,16 @@ func TestPromoteAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
 	}
 }
 
+func TestASuccessorThatIsOnTopIsNotWrittenAgain(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 6)
+	before := r.values(names.RefreshToken)
+	advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), run)
+	require.NoError(t, err)
+	require.True(t, advanced)
+	require.Equal(t, before, r.values(names.RefreshToken))
+}
+
 func TestPromoteLeavesAloneWhatAnotherProgramRotatedThroughBefore(t *testing.T) {
 	r := open(t)
 	r.secrets.Now = seconds()

@@ -170,3 +170,14 @@ func TestOfTwoDisabledVersionsTheLaterOneCounts(t *testing.T) {
 	}
 	require.True(t, r.store(old.entry(5)).Superseded)
 }
+
+func TestLaterTagsBesideAnotherValueDoNotKeepAStoreWriting(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	_, err := r.secrets.Set(t.Context(), names.AccessToken, token.NewSecret("fake-access-by-hand"), vault.Properties{Tags: tagsOfAccess(t, 9)})
+	require.NoError(t, err)
+	r.again(names.AccessToken, old.access(4))
+	before := r.values(names.AccessToken)
+	require.True(t, r.store(old.entry(3)).Superseded)
+	require.Equal(t, before, r.values(names.AccessToken))
+}

@@ -220,3 +220,17 @@ func TestAClockThatIsAheadDoesNotHoldUpLaterAccessTokens(t *testing.T) {
 	r.store(later)
 	require.Equal(t, old.access(2), r.top(names.AccessToken).Value)
 }
+
+func TestAConsentBetweenTheTwoWritesKeepsTheAccessTokenAsItIs(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	r.secrets.Disable(names.AccessToken) // so that it does not vouch for any generation
+	r.at(3, func() {                     // between the two writes
+		r.secrets.Before = nil
+		r.secrets.Put(names.RefreshToken, fresh)
+	})
+	receipt := r.store(old.entry(5))
+	require.True(t, receipt.Superseded)
+	require.Equal(t, r.top(names.RefreshToken).Version, receipt.RefreshTokenVersion)
+	require.Equal(t, old.access(4), r.top(names.AccessToken).Value)
+}
