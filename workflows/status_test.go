@@ -12,14 +12,14 @@ import (
 	"tokenkeeper/workflows"
 )
 
-func TestARunSaysInWordsWhatItDoes(t *testing.T) {
+func TestTheDetailsDescribeEachStep(t *testing.T) {
 	s := newScenario(t)
 	s.load = spentBefore
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	require.NoError(t, err)
 	for name, want := range map[string]string{
 		"LoadSecrets":  "Loading the secrets of fitbit/will from the vault.",
-		"RecoverGrant": "Generation 4 of fitbit/will may be spent. Looking for what came of it in the vault and in earlier runs.",
+		"RecoverGrant": "Generation 4 of fitbit/will may be spent. Searching for its successor in the vault and in earlier runs.",
 		"CallFitbit":   "Asking Fitbit for generation 5 of fitbit/will.",
 		"StoreSecrets": "Generation 5 of fitbit/will is issued and sealed in this run's history. Storing it.",
 	} {
@@ -44,7 +44,7 @@ func TestNothingThatARunShowsHoldsAnEnvelope(t *testing.T) {
 			s := newScenario(t)
 			s.failAt(broken, forGood(activities.GenerationConflict))
 			_, err := s.refresh()
-			shown := fmt.Sprint(s.closing, s.notices, s.labels, err)
+			shown := fmt.Sprint(s.closing, s.notices, s.attributes, err)
 			for _, step := range s.steps {
 				shown += step.details + step.options.Summary
 			}
@@ -63,7 +63,7 @@ func TestRunsAreFoundByAccountProviderAndHealth(t *testing.T) {
 	require.Equal(t, []temporal.SearchAttributes{
 		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit"), workflows.TokenHealth.ValueSet("refreshing")),
 		temporal.NewSearchAttributes(workflows.TokenHealth.ValueSet("healthy")),
-	}, s.labels)
+	}, s.attributes)
 }
 
 // Setting an attribute that a namespace lacks would block the run for ever.
@@ -74,7 +74,7 @@ func TestARunSetsNoSearchAttributeWhereTheNamespaceHasNone(t *testing.T) {
 			s.searchable = false
 			s.failAt(step, forGood(activities.InvalidClient))
 			_, _ = s.refresh()
-			require.Empty(t, s.labels)
+			require.Empty(t, s.attributes)
 		})
 	}
 }

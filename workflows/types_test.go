@@ -69,7 +69,7 @@ func TestInputThatCannotBeMeantEndsTheRunInOneSentence(t *testing.T) {
 			message := requireFailure(t, err, activities.InvalidInput)
 			require.Equal(t, c.want, message)
 			require.NotContains(t, message, "\n")
-			require.Empty(t, s.order(), "nothing may be called for an account that nobody meant")
+			require.Empty(t, s.order(), "nothing may be called for an account that was not meant")
 		})
 	}
 }
@@ -81,5 +81,19 @@ func TestInputIsWrittenAsItIsRead(t *testing.T) {
 		got, err := json.Marshal(in)
 		require.NoError(t, err)
 		require.JSONEq(t, want, string(got))
+	}
+}
+
+func TestIDNamesProviderAndAccount(t *testing.T) {
+	for want, names := range map[string][2]string{
+		"fitbit-token-refresh":           {"", ""},
+		"fitbit-token-refresh-will":      {"fitbit", "will"},
+		"google-health-token-refresh":    {"google-health", "default"},
+		"google-health-token-refresh-bo": {"google-health", "bo"},
+	} {
+		account, err := token.NewAccount(names[0], names[1])
+		require.NoError(t, err)
+		require.Equal(t, want, workflows.ID(account))
+		require.Equal(t, want+"--recover", workflows.RecoveryID(account))
 	}
 }

@@ -29,7 +29,7 @@ func TestActivitiesLogToTheDefaultWithoutAnother(t *testing.T) {
 	require.Same(t, slog.Default(), activities.New(activities.Dependencies{}).Log)
 }
 
-func TestAnAlertIsToldAndCounted(t *testing.T) {
+func TestAnAlertIsLoggedAndCounted(t *testing.T) {
 	s := newSystem(t)
 	will := token.Account{Provider: "fitbit", Name: "will"}
 	_, err := perform[any](s, attempt{}, "Alert", activities.AlertInput{Account: will, Reason: "StoreStuck", Message: "generation 5 waits"})
@@ -38,7 +38,7 @@ func TestAnAlertIsToldAndCounted(t *testing.T) {
 	require.Contains(t, s.said.String(), `level=ERROR msg="needs a person" account=fitbit/will reason=StoreStuck message="generation 5 waits"`)
 }
 
-func TestTheEndOfAnIncidentIsToldAndNotCounted(t *testing.T) {
+func TestTheEndOfAnIncidentIsLoggedAndNotCounted(t *testing.T) {
 	s := newSystem(t)
 	_, err := perform[any](s, attempt{}, "Alert", activities.AlertInput{Account: account, Reason: "StoreStuck", Healed: true, Message: "generation 5 is stored"})
 	require.NoError(t, err)
