@@ -2,6 +2,7 @@ package vault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tokenkeeper/internal/provider"
@@ -46,18 +47,19 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 			return Location{}, fmt.Errorf("secrets of: %w", err)
 		}
 	}
-	prefix := ""
-	if first := naming.VaultPrefix(); first != "" {
-		prefix = first + "-"
+	var parts []string
+	if prefix := naming.VaultPrefix(); prefix != "" {
+		parts = append(parts, prefix)
 	} else if err := checkPrefix(a, table); err != nil {
 		return Location{}, err
 	}
 	if !a.IsDefault() {
-		prefix += a.Name + "-"
+		parts = append(parts, a.Name)
 	}
+	secret := func(kind string) string { return strings.Join(append(slices.Clone(parts), kind), "-") }
 	return Location{Account: a, Provider: p, Names: Names{
-		RefreshToken: prefix + "RefreshToken",
-		AccessToken:  prefix + "AccessToken",
+		RefreshToken: secret("RefreshToken"),
+		AccessToken:  secret("AccessToken"),
 		Credentials:  p.CredentialsName(),
 		Provider:     p.Name,
 	}}, nil
