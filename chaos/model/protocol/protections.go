@@ -138,7 +138,7 @@ func Catalogue() []Protection {
 		{
 			Name: "Rung of the vault",
 			Rule: "After invalid_grant a run looks for a newer refresh token among the vault's versions.",
-			File: "internal/vault/advance.go", Replay: Never,
+			File: "internal/vault/promote.go", Replay: Never,
 			field: func(p *Protections) *bool { return &p.VaultRung },
 		},
 		{

@@ -12,16 +12,15 @@ import (
 // moved are the account's names once it is Google Health's.
 var moved = vault.Names{RefreshToken: names.RefreshToken, AccessToken: names.AccessToken, Credentials: "GoogleHealthCredentials", Provider: "google-health"}
 
-// move has a person put Google's refresh token on top, and Google's first run
-// number it.
-func (r *room) move() vault.RefreshToken {
+// move puts Google's refresh token on top by hand, which Google's first run numbers.
+func (r *fixture) move() vault.RefreshToken {
 	r.t.Helper()
 	r.secrets.Put(moved.RefreshToken, "fake-refresh-of-google")
-	held, _, err := r.vault.Load(r.t.Context(), moved)
+	current, _, err := r.vault.Load(r.t.Context(), moved)
 	require.NoError(r.t, err)
 	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
-	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), moved, a, held, vault.Run{WorkflowID: "refresh-google", RunID: "run-of-google"}))
-	return held
+	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), moved, a, current, vault.Run{WorkflowID: "refresh-google", RunID: "run-of-google"}))
+	return current
 }
 
 func TestATokenOfAnotherProviderIsNeverHandedOut(t *testing.T) {
@@ -34,16 +33,16 @@ func TestATokenOfAnotherProviderIsNeverHandedOut(t *testing.T) {
 	require.EqualError(t, err, "vault: read will-RefreshToken: another provider's token (generation 4 there is of google-health, and this is for fitbit); "+
 		"if the account has moved to google-health, end the workflow that refreshes it at fitbit; if not, store its refresh token of fitbit there again")
 
-	held, _, err := r.vault.Load(t.Context(), moved)
+	current, _, err := r.vault.Load(t.Context(), moved)
 	require.NoError(t, err)
-	require.Equal(t, "fake-refresh-of-google", held.Value.Reveal())
+	require.Equal(t, "fake-refresh-of-google", current.Value.Reveal())
 }
 
 func TestARefreshThatWasInFlightWhenTheAccountMovedIsSuperseded(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 3)
-	held, _ := r.load()
-	late := issuedFor(held, "late")
+	current, _ := r.load()
+	late := issuedFor(current, "late")
 	r.move()
 	receipt := r.store(late)
 	require.True(t, receipt.Superseded)
@@ -54,10 +53,10 @@ func TestARefreshThatWasInFlightWhenTheAccountMovedIsSuperseded(t *testing.T) {
 func TestAnOldTokenWrittenOverTheMoveIsPassedOver(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 3)
-	held, _ := r.load()
-	late := issuedFor(held, "late")
+	current, _ := r.load()
+	late := issuedFor(current, "late")
 	r.move()
-	// A writer that had looked before the move and writes after it.
+	// A writer that read before the move and writes after it.
 	_, err := r.secrets.Set(t.Context(), names.RefreshToken, late.RefreshToken, vault.Properties{Tags: r.tagsOf(late)})
 	require.NoError(t, err)
 	google, _, err := r.vault.Load(t.Context(), moved)
@@ -77,7 +76,7 @@ func TestNothingOfTheOldProviderIsFoundInPlaceOfADeadGrant(t *testing.T) {
 }
 
 // tagsOf are the tags that a store gives an entry.
-func (r *room) tagsOf(e vault.Entry) map[string]string {
+func (r *fixture) tagsOf(e vault.Entry) map[string]string {
 	r.t.Helper()
 	elsewhere := open(r.t)
 	elsewhere.store(e)
@@ -87,9 +86,9 @@ func (r *room) tagsOf(e vault.Entry) map[string]string {
 func TestEndingWhatWasLeftBehindTouchesNothingOfTheMovedAccount(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 3)
-	held := r.move()
+	current := r.move()
 	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
-	issued := vault.Entry{Account: a, Provenance: held.Provenance, Pair: token.Pair{AccessToken: token.NewSecret("fake-access-of-google"), Issue: token.Issue{ObtainedAt: old.entry(9).ObtainedAt}}}
+	issued := vault.Entry{Account: a, Provenance: current.Provenance, Pair: token.Pair{AccessToken: token.NewSecret("fake-access-of-google"), Issue: token.Issue{ObtainedAt: old.entry(9).ObtainedAt}}}
 	_, err := r.vault.Store(t.Context(), moved, issued, run)
 	require.NoError(t, err)
 	r.secrets.Disable(moved.RefreshToken) // so that Load cannot see whose it is

@@ -14,7 +14,7 @@ import (
 	"tokenkeeper/internal/seal"
 )
 
-// made by Tink itself, as by somebody who brings a keyset of another kind.
+// made returns a keyset of any kind, made by Tink itself.
 func made(t *testing.T, template *tinkpb.KeyTemplate) []byte {
 	t.Helper()
 	h, err := keyset.NewHandle(template)

@@ -9,9 +9,9 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// burying is a store of old.entry(5) during which a person puts a new consent
-// where the store has just looked, so that the store writes over it.
-func burying(r *room, consent string) {
+// hiding is a store of old.entry(5) that writes over a new consent: it is put there
+// between the store's read and its write.
+func hiding(r *fixture, consent string) {
 	r.at(2, func() { r.secrets.Put(names.RefreshToken, consent) })
 	r.store(old.entry(5))
 	r.secrets.Before = nil
@@ -19,49 +19,49 @@ func burying(r *room, consent string) {
 
 const fresh = "fake-refresh-new"
 
-func TestAdvanceFindsWhatOutranksADeadToken(t *testing.T) {
+func TestPromoteFindsWhatOutranksADeadToken(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		given func(*room)
+		given func(*fixture)
 		dead  token.Provenance
 		want  token.Secret
 		g     token.Generation
 	}{
-		{"a later generation on top", func(r *room) { r.upTo(old, 6) }, old.provenance(5), old.refresh(6), 6},
-		{"a later generation under a late write", func(r *room) {
+		{"a later generation on top", func(r *fixture) { r.upTo(old, 6) }, old.provenance(5), old.refresh(6), 6},
+		{"a later generation under a late write", func(r *fixture) {
 			r.upTo(old, 6)
 			r.again(names.RefreshToken, old.refresh(5))
 		}, old.provenance(5), old.refresh(6), 6},
-		{"the newest of several", func(r *room) {
+		{"the newest of several", func(r *fixture) {
 			r.upTo(old, 8)
 			r.again(names.RefreshToken, old.refresh(5))
 		}, old.provenance(5), old.refresh(8), 8},
-		{"a later generation under garbage", func(r *room) {
+		{"a later generation under garbage", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Put(names.RefreshToken, "two words")
 		}, old.provenance(5), old.refresh(6), 6},
-		{"a later generation under the dead one put back by hand", func(r *room) {
+		{"a later generation under the dead one put back by hand", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Put(names.RefreshToken, old.refresh(5).Reveal())
 		}, old.provenance(5), old.refresh(6), 6},
-		{"a later generation under a disabled one", func(r *room) {
+		{"a later generation under a disabled one", func(r *fixture) {
 			r.upTo(old, 6)
 			r.again(names.RefreshToken, old.refresh(4))
 			r.secrets.Disable(names.RefreshToken)
 		}, old.provenance(5), old.refresh(6), 6},
-		{"a consent on top", func(r *room) {
+		{"a consent on top", func(r *fixture) {
 			r.upTo(old, 5)
 			r.secrets.Put(names.RefreshToken, fresh)
 		}, old.provenance(5), token.NewSecret(fresh), 6},
-		{"a consent on top of a later generation", func(r *room) {
+		{"a consent on top of a later generation", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Put(names.RefreshToken, fresh)
 		}, old.provenance(5), token.NewSecret(fresh), 7},
-		{"a consent buried under the dead token", func(r *room) {
+		{"a consent hidden under the dead token", func(r *fixture) {
 			r.upTo(old, 4)
-			burying(r, fresh)
+			hiding(r, fresh)
 		}, old.provenance(5), token.NewSecret(fresh), 6},
-		{"the later of two consents buried under the dead token", func(r *room) {
+		{"the later of two consents hidden under the dead token", func(r *fixture) {
 			r.secrets.Now = seconds()
 			r.upTo(old, 4)
 			r.at(2, func() {
@@ -71,28 +71,28 @@ func TestAdvanceFindsWhatOutranksADeadToken(t *testing.T) {
 			r.store(old.entry(5))
 			r.secrets.Before = nil
 		}, old.provenance(5), token.NewSecret(fresh), 6},
-		{"a consent that is buried although a run has begun with it", func(r *room) {
+		{"a consent that is hidden although a run has numbered it", func(r *fixture) {
 			r.upTo(old, 4)
 			r.at(2, func() {
 				r.secrets.Before = nil
 				r.secrets.Put(names.RefreshToken, fresh)
-				held, _ := r.load()
-				r.begin(held)
+				current, _ := r.load()
+				r.recordIntent(current)
 			})
 			r.store(old.entry(5))
 		}, old.provenance(5), token.NewSecret(fresh), 5},
-		{"a consent that is buried under one that a consent gave", func(r *room) {
+		{"a consent that is hidden under another consent", func(r *fixture) {
 			r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
-			held, _ := r.load()
-			r.begin(held)
+			current, _ := r.load()
+			r.recordIntent(current)
 			r.secrets.Put(names.RefreshToken, fresh)
 			r.again(names.RefreshToken, old.refresh(0))
 		}, old.provenance(0), token.NewSecret(fresh), 1},
-		{"what the dead token was spent for, under whatever number", func(r *room) {
+		{"what the dead token was spent for, under whatever number", func(r *fixture) {
 			r.upTo(old, 6)
 			r.again(names.RefreshToken, old.refresh(4))
 		}, token.Provenance{Generation: 6, Fingerprint: old.refresh(5).Fingerprint(), Consent: old.refresh(5).Fingerprint()}, old.refresh(6), 6},
-		{"a consent beside copied tags", func(r *room) {
+		{"a consent beside copied tags", func(r *fixture) {
 			r.upTo(old, 6)
 			_, err := r.secrets.Set(r.t.Context(), names.RefreshToken, token.NewSecret(fresh), r.top(names.RefreshToken).Properties)
 			require.NoError(r.t, err)
@@ -106,15 +106,15 @@ func TestAdvanceFindsWhatOutranksADeadToken(t *testing.T) {
 			advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, tc.dead, run)
 			require.NoError(t, err)
 			require.True(t, advanced)
-			held, _ := r.load()
-			require.Equal(t, tc.want, held.Value)
-			require.Equal(t, tc.g, held.Generation)
+			current, _ := r.load()
+			require.Equal(t, tc.want, current.Value)
+			require.Equal(t, tc.g, current.Generation)
 			require.Equal(t, tc.want, r.top(names.RefreshToken).Value)
 
 			// There is nothing after that, and asking again changes nothing.
 			before := r.values(names.RefreshToken)
-			r.begin(held)
-			advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, held.Provenance, run)
+			r.recordIntent(current)
+			advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, current.Provenance, run)
 			require.NoError(t, err)
 			require.False(t, advanced)
 			require.Equal(t, before, r.values(names.RefreshToken))
@@ -122,28 +122,28 @@ func TestAdvanceFindsWhatOutranksADeadToken(t *testing.T) {
 	}
 }
 
-func TestAdvanceAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
+func TestPromoteAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		given func(*room)
+		given func(*fixture)
 		dead  token.Provenance
 	}{
-		{"nothing at all", func(*room) {}, old.provenance(5)},
-		{"a deleted name", func(r *room) { r.upTo(old, 6); r.secrets.Delete(names.RefreshToken) }, old.provenance(5)},
-		{"only what is older", func(r *room) { r.upTo(old, 5) }, old.provenance(5)},
-		{"a spent token put back and buried", func(r *room) {
+		{"nothing at all", func(*fixture) {}, old.provenance(5)},
+		{"a deleted name", func(r *fixture) { r.upTo(old, 6); r.secrets.Delete(names.RefreshToken) }, old.provenance(5)},
+		{"only what is older", func(r *fixture) { r.upTo(old, 5) }, old.provenance(5)},
+		{"a spent token put back and hidden", func(r *fixture) {
 			r.upTo(old, 4)
-			burying(r, old.refresh(3).Reveal())
+			hiding(r, old.refresh(3).Reveal())
 		}, old.provenance(5)},
-		{"the dead token itself put back and buried", func(r *room) {
+		{"the dead token itself put back and hidden", func(r *fixture) {
 			r.upTo(old, 4)
-			burying(r, old.refresh(5).Reveal())
+			hiding(r, old.refresh(5).Reveal())
 		}, old.provenance(5)},
-		{"garbage that was buried", func(r *room) {
+		{"garbage that was hidden", func(r *fixture) {
 			r.upTo(old, 4)
-			burying(r, "two words")
+			hiding(r, "two words")
 		}, old.provenance(5)},
-		{"a buried consent that is disabled", func(r *room) {
+		{"a hidden consent that is disabled", func(r *fixture) {
 			r.upTo(old, 4)
 			r.at(2, func() {
 				r.secrets.Put(names.RefreshToken, fresh)
@@ -151,15 +151,15 @@ func TestAdvanceAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
 			})
 			r.store(old.entry(5))
 		}, old.provenance(5)},
-		{"a line that a dead consent came after", func(r *room) {
+		{"a line that a dead consent came after", func(r *fixture) {
 			r.upTo(old, 5)
 			r.secrets.Put(names.RefreshToken, fresh)
-			held, _ := r.load()
-			r.begin(held)
+			current, _ := r.load()
+			r.recordIntent(current)
 		}, token.Provenance{Generation: 6, Fingerprint: token.NewSecret(fresh).Fingerprint(), Consent: token.NewSecret(fresh).Fingerprint()}},
-		{"anything, for a dead token that the vault never held", func(r *room) {
+		{"anything, for a dead token that the vault never current", func(r *fixture) {
 			r.upTo(old, 4)
-			burying(r, fresh)
+			hiding(r, fresh)
 		}, line{name: "elsewhere"}.provenance(5)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -174,35 +174,45 @@ func TestAdvanceAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
 	}
 }
 
-func TestAdvanceLeavesAloneWhatAnotherProgramRotatedThroughBefore(t *testing.T) {
+func TestASuccessorThatIsOnTopIsNotWrittenAgain(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 6)
+	before := r.values(names.RefreshToken)
+	advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), run)
+	require.NoError(t, err)
+	require.True(t, advanced)
+	require.Equal(t, before, r.values(names.RefreshToken))
+}
+
+func TestPromoteLeavesAloneWhatAnotherProgramRotatedThroughBefore(t *testing.T) {
 	r := open(t)
 	r.secrets.Now = seconds()
 	r.secrets.Put(names.RefreshToken, "fake-refresh-article-1")
 	r.secrets.Put(names.RefreshToken, "fake-refresh-article-2")
-	held, _ := r.load()
-	r.begin(held)
-	issued := issuedFor(held, "new-1")
+	current, _ := r.load()
+	r.recordIntent(current)
+	issued := issuedFor(current, "new-1")
 	r.store(issued)
-	for _, dead := range []token.Provenance{held.Provenance.Next("fake-lost"), issued.Provenance} {
+	for _, dead := range []token.Provenance{current.Provenance.Next("fake-lost"), issued.Provenance} {
 		advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, dead, run)
 		require.NoError(t, err)
 		require.False(t, advanced)
 	}
 }
 
-func TestAnHeirKeepsItsIntentRecord(t *testing.T) {
+func TestASuccessorKeepsItsIntentRecord(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 6)
-	held, _ := r.load()
-	r.begin(held)
+	current, _ := r.load()
+	r.recordIntent(current)
 	r.again(names.RefreshToken, old.refresh(5))
 	_, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), vault.Run{RunID: "run-2"})
 	require.NoError(t, err)
-	held, _ = r.load()
-	require.Equal(t, run.RunID, held.IntentRunID)
+	current, _ = r.load()
+	require.Equal(t, run.RunID, current.IntentRunID)
 }
 
-func TestADisabledHeirIsNamedAndNotPassedOver(t *testing.T) {
+func TestADisabledSuccessorIsNamedAndNotPassedOver(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 6)
 	r.secrets.Disable(names.RefreshToken)
@@ -211,11 +221,11 @@ func TestADisabledHeirIsNamedAndNotPassedOver(t *testing.T) {
 	require.ErrorIs(t, err, vault.ErrDisabled)
 }
 
-func TestAdvanceGivesWayToAFasterWriter(t *testing.T) {
+func TestPromoteGivesWayToAFasterWriter(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 6)
 	r.again(names.RefreshToken, old.refresh(5))
-	r.at(4, func() { // between its last look and its write
+	r.at(4, func() { // between its last read and its write
 		r.secrets.Before = nil
 		r.store(old.entry(6))
 		r.store(old.entry(7))
@@ -226,7 +236,7 @@ func TestAdvanceGivesWayToAFasterWriter(t *testing.T) {
 	require.Equal(t, old.refresh(7), r.top(names.RefreshToken).Value)
 }
 
-func TestAVaultThatIsAwayFailsAdvance(t *testing.T) {
+func TestAVaultThatIsAwayFailsAPromotion(t *testing.T) {
 	for n := 1; ; n++ {
 		r := open(t)
 		r.upTo(old, 6)
@@ -244,7 +254,7 @@ func TestAVaultThatIsAwayFailsAdvance(t *testing.T) {
 			return
 		}
 		require.ErrorIs(t, err, vault.ErrThrottled)
-		held, _ := r.load()
-		require.Equal(t, old.refresh(6), held.Value)
+		current, _ := r.load()
+		require.Equal(t, old.refresh(6), current.Value)
 	}
 }

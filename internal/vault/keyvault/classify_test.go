@@ -48,14 +48,14 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		{"regional failover", with(answer(503, "ServiceUnavailable", ""), func(f *failure) { f.readOnly = true }), vault.ErrReadOnly, "503 Service Unavailable", ""},
 		{"a status without a name", answer(599, "", ""), vault.ErrUnavailable, "599", ""},
 
-		// Something else answered: no reason to believe a secret is missing.
+		// Another host answered, which does not prove that a secret is missing.
 		{"a proxy's 404", answer(404, "", ""), vault.ErrUnavailable, "404 Not Found from " + host + ", not in Key Vault's manner", "KEY_VAULT_URL"},
 		{"a proxy's 403", answer(403, "", ""), vault.ErrUnavailable, "403 Forbidden from " + host + ", not in Key Vault's manner", "KEY_VAULT_URL"},
 		{"a redirect to nowhere", answer(302, "", ""), vault.ErrUnavailable, "302 Found from " + host + ", not in Key Vault's manner", "KEY_VAULT_URL"},
 		{"a page instead of JSON", failure{class: unreadable, host: host}, vault.ErrUnavailable, host + " answers something else than Key Vault's JSON", "KEY_VAULT_URL"},
-		{"challenge for another service", failure{class: foreign, host: host}, vault.ErrRejected, host + " does not answer as an Azure Key Vault", "KEY_VAULT_URL"},
+		{"challenge for another service", failure{class: notKeyVault, host: host}, vault.ErrRejected, host + " does not answer as an Azure Key Vault", "KEY_VAULT_URL"},
 
-		// Nobody answered.
+		// No answer.
 		{"silence", failure{class: silent, host: host}, vault.ErrUnavailable, "no whole answer from " + host, "check KEY_VAULT_URL and the network"},
 		{"caller gave up", failure{class: gaveUp, host: host}, vault.ErrUnavailable, "given up before " + host + " answered", ""},
 		{"refused", failure{class: refused, host: host}, vault.ErrUnavailable, host + " refuses connections", "KEY_VAULT_URL"},
@@ -76,7 +76,7 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		{"not logged in", token(CredentialCLI, 0, "", ""), vault.ErrCredential, "az gives no token", "az login"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := judge(c.failure)
+			v := classify(c.failure)
 			require.Equal(t, c.kind, v.kind)
 			require.Equal(t, c.detail, v.detail)
 			if c.fix == "" {

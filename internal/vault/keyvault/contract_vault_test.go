@@ -17,7 +17,7 @@ import (
 
 var run = vault.Run{WorkflowID: "fitbit-token-refresh", RunID: "fake-run-1"}
 
-// account is a new one, whose refresh token a person just put into the vault.
+// account returns a new account whose first refresh token was just put into the vault.
 func (s subject) account(t *testing.T) (token.Account, vault.Names, vault.RefreshToken) {
 	t.Helper()
 	account, err := token.NewAccount("", unused())
@@ -27,12 +27,12 @@ func (s subject) account(t *testing.T) (token.Account, vault.Names, vault.Refres
 	names := located.Names
 	names.Credentials += "-" + account.Name // so that accounts share nothing
 	s.set(t, names.RefreshToken, value, vault.Properties{})
-	held, _, err := vault.New(s).Load(t.Context(), names)
+	first, _, err := vault.New(s).Load(t.Context(), names)
 	require.NoError(t, err)
-	return account, names, held
+	return account, names, first
 }
 
-// issued is the pair that a provider answers when it is given what is held.
+// issued is the pair that a provider issues for the token that parent describes.
 func issued(a token.Account, parent token.Provenance) vault.Entry {
 	generation := parent.Generation + 1
 	refresh := token.NewSecret(fmt.Sprintf("fake-refresh-token-of-generation-%d", generation))
@@ -51,27 +51,27 @@ func issued(a token.Account, parent token.Provenance) vault.Entry {
 	}
 }
 
-func theRoomRefreshes(t *testing.T, s subject) {
-	room := vault.New(s)
-	account, names, held := s.account(t)
-	require.Zero(t, held.Generation)
-	require.Equal(t, value, held.Value.Reveal())
+func vaultRefreshes(t *testing.T, s subject) {
+	v := vault.New(s)
+	account, names, first := s.account(t)
+	require.Zero(t, first.Generation)
+	require.Equal(t, value, first.Value.Reveal())
 
-	require.NoError(t, room.RecordIntent(t.Context(), names, account, held, run))
-	begun, _, err := room.Load(t.Context(), names)
+	require.NoError(t, v.RecordIntent(t.Context(), names, account, first, run))
+	begun, _, err := v.Load(t.Context(), names)
 	require.NoError(t, err)
 	require.Equal(t, run.RunID, begun.IntentRunID)
-	require.Equal(t, held.Version, begun.Version, "the intent record makes no version")
+	require.Equal(t, first.Version, begun.Version, "the intent record makes no version")
 
 	entry := issued(account, begun.Provenance)
-	receipt, err := room.Store(t.Context(), names, entry, run)
+	receipt, err := v.Store(t.Context(), names, entry, run)
 	require.NoError(t, err)
 	require.False(t, receipt.Superseded)
-	again, err := room.Store(t.Context(), names, entry, run)
+	again, err := v.Store(t.Context(), names, entry, run)
 	require.NoError(t, err)
 	require.Equal(t, receipt, again, "storing may be repeated")
 
-	stored, access, err := room.Load(t.Context(), names)
+	stored, access, err := v.Load(t.Context(), names)
 	require.NoError(t, err)
 	require.Equal(t, entry.Provenance, stored.Provenance)
 	require.Equal(t, entry.RefreshToken.Reveal(), stored.Value.Reveal())
@@ -82,11 +82,11 @@ func theRoomRefreshes(t *testing.T, s subject) {
 	require.Equal(t, receipt.AccessTokenVersion, access.Version)
 }
 
-// generations stores the given number of refreshes after the held token.
-func (s subject) generations(t *testing.T, a token.Account, n vault.Names, held vault.RefreshToken, count int) []vault.Entry {
+// generations stores the given number of refreshes after the first token.
+func (s subject) generations(t *testing.T, a token.Account, n vault.Names, first vault.RefreshToken, count int) []vault.Entry {
 	t.Helper()
 	var entries []vault.Entry
-	parent := held.Provenance
+	parent := first.Provenance
 	for range count {
 		entry := issued(a, parent)
 		_, err := vault.New(s).Store(t.Context(), n, entry, run)
@@ -96,9 +96,9 @@ func (s subject) generations(t *testing.T, a token.Account, n vault.Names, held 
 	return entries
 }
 
-func theRoomKeepsTheNewest(t *testing.T, s subject) {
-	account, names, held := s.account(t)
-	entries := s.generations(t, account, names, held, 3)
+func vaultKeepsTheNewest(t *testing.T, s subject) {
+	account, names, first := s.account(t)
+	entries := s.generations(t, account, names, first, 3)
 
 	receipt, err := vault.New(s).Store(t.Context(), names, entries[0], run)
 	require.NoError(t, err)
@@ -108,15 +108,15 @@ func theRoomKeepsTheNewest(t *testing.T, s subject) {
 	require.Equal(t, entries[2].Provenance, current.Provenance)
 }
 
-func theRoomAdvances(t *testing.T, s subject) {
-	room := vault.New(s)
-	account, names, held := s.account(t)
-	entries := s.generations(t, account, names, held, 2)
+func vaultPromotes(t *testing.T, s subject) {
+	v := vault.New(s)
+	account, names, first := s.account(t)
+	entries := s.generations(t, account, names, first, 2)
 
-	found, err := room.PromoteSuccessor(t.Context(), names, account, entries[1].Provenance, run)
+	found, err := v.PromoteSuccessor(t.Context(), names, account, entries[1].Provenance, run)
 	require.NoError(t, err)
 	require.False(t, found, "nothing outranks the newest")
-	found, err = room.PromoteSuccessor(t.Context(), names, account, entries[0].Provenance, run)
+	found, err = v.PromoteSuccessor(t.Context(), names, account, entries[0].Provenance, run)
 	require.NoError(t, err)
 	require.True(t, found)
 
@@ -125,36 +125,36 @@ func theRoomAdvances(t *testing.T, s subject) {
 	require.NoError(t, err)
 	old := versions[slices.IndexFunc(versions, func(v vault.Properties) bool { return v.Tags["generation"] == "1" })]
 	s.set(t, names.RefreshToken, entries[0].RefreshToken.Reveal(), vault.Properties{Tags: old.Tags})
-	found, err = room.PromoteSuccessor(t.Context(), names, account, entries[0].Provenance, run)
+	found, err = v.PromoteSuccessor(t.Context(), names, account, entries[0].Provenance, run)
 	require.NoError(t, err)
 	require.True(t, found)
-	current, _, err := room.Load(t.Context(), names)
+	current, _, err := v.Load(t.Context(), names)
 	require.NoError(t, err)
 	require.Equal(t, entries[1].Provenance, current.Provenance)
 }
 
-func theRoomStoresIntoADeletedName(t *testing.T, s subject) {
-	room := vault.New(s)
-	account, names, held := s.account(t)
-	s.delete(t, names.RefreshToken)
-	_, _, err := room.Load(t.Context(), names)
+func vaultStoresIntoADeletedName(t *testing.T, s subject) {
+	v := vault.New(s)
+	account, names, first := s.account(t)
+	require.NoError(t, s.DeleteName(t.Context(), names.RefreshToken))
+	_, _, err := v.Load(t.Context(), names)
 	require.ErrorIs(t, err, vault.ErrDeleted)
 	require.ErrorContains(t, err, "az keyvault secret recover --vault-name VAULT --name "+names.RefreshToken)
 
-	entry := issued(account, held.Provenance)
+	entry := issued(account, first.Provenance)
 	if s.mutesDeleted {
-		_, err := room.Store(t.Context(), names, entry, run)
+		_, err := v.Store(t.Context(), names, entry, run)
 		require.True(t, vault.Retryable(err), "the pair waits")
 		require.NoError(t, s.Recover(t.Context(), names.RefreshToken))
 	}
-	_, err = room.Store(t.Context(), names, entry, run)
+	_, err = v.Store(t.Context(), names, entry, run)
 	require.NoError(t, err)
-	current, _, err := room.Load(t.Context(), names)
+	current, _, err := v.Load(t.Context(), names)
 	require.NoError(t, err)
 	require.Equal(t, entry.Provenance, current.Provenance)
 }
 
-func theRoomReadsCredentials(t *testing.T, s subject) {
+func vaultReadsCredentials(t *testing.T, s subject) {
 	_, names, _ := s.account(t)
 	s.set(t, names.Credentials, base64.StdEncoding.EncodeToString([]byte("fake-id:fake-secret")), vault.Properties{})
 	client, err := vault.New(s).Credentials(t.Context(), names)
@@ -163,7 +163,7 @@ func theRoomReadsCredentials(t *testing.T, s subject) {
 	require.Equal(t, "fake-secret", client.Secret.Reveal())
 }
 
-func theRoomKeepsTheKeyset(t *testing.T, s subject) {
+func vaultKeepsTheKeyset(t *testing.T, s subject) {
 	binding := seal.Binding{Account: token.Account{Provider: "fitbit", Name: unused()}, Generation: 1}
 	keyring := seal.New(vault.NewKeysets(s))
 	_, err := keyring.Create(t.Context())
