@@ -8,16 +8,15 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"time"
 )
 
-// retryEvery is how often a vault that is still starting is asked again.
-const retryEvery = 500 * time.Millisecond
+// ErrNoAnswer: no vault answers at the URL, perhaps not yet.
+var ErrNoAnswer = errors.New("it does not answer")
 
-// PresentedCertificate waits until the vault at an https URL answers and returns
-// the certificate that it presents, as PEM. Emulators bring their own, which
-// nobody vouches for; taking it on sight is sound on loopback, where nobody can
-// come between, and refused elsewhere.
+// PresentedCertificate returns the certificate that the vault at an https URL
+// presents, as PEM, or ErrNoAnswer. Emulators bring their own certificate, which no
+// authority has signed; taking it on sight is sound on loopback, where no third
+// party can intercept the connection, and refused elsewhere.
 func PresentedCertificate(ctx context.Context, vaultURL string) ([]byte, error) {
 	u, err := url.Parse(vaultURL)
 	if err != nil || u.Scheme != "https" || u.Port() == "" {
@@ -27,17 +26,11 @@ func PresentedCertificate(ctx context.Context, vaultURL string) ([]byte, error) 
 		return nil, fmt.Errorf("%s is not on this machine; its certificate cannot be trusted on sight", u.Hostname())
 	}
 	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
-	for {
-		conn, err := dialer.DialContext(ctx, "tcp", u.Host)
-		if err == nil {
-			chain := conn.(*tls.Conn).ConnectionState().PeerCertificates
-			_ = conn.Close()
-			return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[0].Raw}), nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("the vault at %s does not answer: %w", u.Host, err)
-		case <-time.After(retryEvery):
-		}
+	conn, err := dialer.DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return nil, fmt.Errorf("the vault at %s: %w: %w", u.Host, ErrNoAnswer, err)
 	}
+	defer func() { _ = conn.Close() }()
+	chain := conn.(*tls.Conn).ConnectionState().PeerCertificates
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain[0].Raw}), nil
 }

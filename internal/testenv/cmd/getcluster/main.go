@@ -20,7 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	_, err := temporal.FindPostgres()
 	if err == nil { // before minutes are spent on the build
-		err = temporal.Build(ctx, os.Args[1], os.Stderr)
+		err = temporal.BuildServer(ctx, os.Args[1], os.Stderr)
 	}
 	stop()
 	if err != nil {
