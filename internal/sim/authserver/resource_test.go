@@ -59,7 +59,7 @@ func TestRateLimitIsPerUserAndClockHour(t *testing.T) {
 	require.Equal(t, http.StatusOK, profile(t, s, access).status)
 }
 
-func TestIntrospectTellsWhatAnAccessTokenIs(t *testing.T) {
+func TestIntrospectShowsTheStateOfAnAccessToken(t *testing.T) {
 	clock := newClock()
 	s := start(t, authserver.Options{Now: clock.Now})
 	refreshToken, access := s.CreateGrant(user)
@@ -72,7 +72,7 @@ func TestIntrospectTellsWhatAnAccessTokenIs(t *testing.T) {
 	require.Equal(t, "access_token", body["token_type"])
 	require.EqualValues(t, clock.Now().Add(8*time.Hour).UnixMilli(), body["exp"])
 	require.Equal(t, map[string]any{"active": false}, introspect(t, s, access, refreshToken).json(t))
-	require.Equal(t, "invalid_token", introspect(t, s, "fake-nobody", access).errorType(t))
+	require.Equal(t, "invalid_token", introspect(t, s, "fake-unknown", access).errorType(t))
 }
 
 func TestRevokeEndsAllOfTheUsersTokens(t *testing.T) {

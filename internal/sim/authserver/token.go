@@ -42,8 +42,8 @@ func (s *Server) redeem(form url.Values) reply {
 	if err != nil {
 		return invalidGrant(theCode, "Authorization code invalid: "+code.Reveal()+". "+err.Error())
 	}
-	_, again := s.book.Live(approval.User)
-	pair := s.book.Consent(approval.User, approval.Scope, now)
+	_, again := s.grants.Live(approval.User)
+	pair := s.grants.Consent(approval.User, approval.Scope, now)
 	p := s.options.Provider
 	entitled := p.offline(approval.Scope) && (!p.OfflineAccess || approval.Offline && (!again || approval.Asked))
 	return s.pairReply(pair, pair.ExpiresAt.Sub(pair.IssuedAt), entitled, now)
@@ -55,10 +55,10 @@ func (s *Server) refresh(form url.Values) reply {
 		return invalidRequest("Missing parameter: refresh_token")
 	}
 	now := s.options.Now()
-	pair, outcome := s.book.Refresh(presented, now)
-	s.journal.refresh(Event{
+	pair, outcome := s.grants.Refresh(presented, now)
+	s.journal.addRefresh(Event{
 		Time:       now,
-		User:       s.book.Owner(presented),
+		User:       s.grants.Owner(presented),
 		Outcome:    outcome,
 		Presented:  presented.Fingerprint(),
 		Issued:     pair.RefreshToken.Fingerprint(),
