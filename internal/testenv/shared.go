@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// EnvTemporal says what tests run against: "dev", which it is where it is
-	// unset, for the development server, or "cluster" for a server on PostgreSQL.
+	// EnvTemporal is the server that tests run against: "dev", the default, for the
+	// development server, or "cluster" for a server on PostgreSQL.
 	EnvTemporal = "TOKENKEEPER_TEST_TEMPORAL"
 
 	// EnvServers names the folder into which temporal.BuildServer has built.
@@ -54,12 +54,12 @@ type made[T any] struct {
 	err   error
 }
 
-// Runner is a [testing.M], or what stands in for one.
+// Runner is a [testing.M], or a replacement of one.
 type Runner interface{ Run() int }
 
 // Around runs the tests of m and then ends and removes what they shared, also
 // where they are interrupted. Where a test has failed, the servers' logs stay,
-// and a line says where.
+// and a line names their folder.
 func (s *Shared) Around(m Runner) Runner { return &around{s, m} }
 
 type around struct {

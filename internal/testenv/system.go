@@ -55,7 +55,7 @@ type System struct {
 	Vault    *keyvault.Server
 
 	options Options
-	entry   provider.Provider // the product's, which the simulator stands in for
+	entry   provider.Provider // the product's, which the simulator simulates
 	owns    bool              // Stop ends the Temporal server as well
 	workers []*Worker
 }

@@ -13,11 +13,10 @@ type Endpoint string
 
 // The endpoints.
 const (
-	Authorize  Endpoint = "authorize"
-	Token      Endpoint = "token"
-	Revoke     Endpoint = "revoke"
-	Introspect Endpoint = "introspect"
-	Profile    Endpoint = "profile"
+	Authorize Endpoint = "authorize"
+	Token     Endpoint = "token"
+	Revoke    Endpoint = "revoke"
+	Profile   Endpoint = "profile"
 )
 
 func (s *Server) routes() http.Handler {
@@ -32,7 +31,6 @@ func (s *Server) routes() http.Handler {
 	default:
 		mux.HandleFunc("POST "+p.RevokePath, s.serve(Revoke, s.revoke))
 	}
-	mux.HandleFunc("POST /1.1/oauth2/introspect", s.serve(Introspect, s.introspect))
 	mux.HandleFunc("GET /1/user/-/profile.json", s.serve(Profile, s.profile))
 	s.routeControl(mux)
 	return mux

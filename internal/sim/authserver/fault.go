@@ -10,7 +10,7 @@ import (
 type Answer string
 
 // The answers. Truncated and WrongUser are made from the true answer, so the
-// request takes effect; with the others it does only when [Fault.Commit] says so.
+// request takes effect; with the others it does only with [Fault.Commit].
 const (
 	// Truth is the provider's own answer.
 	Truth Answer = ""
@@ -103,9 +103,9 @@ func (f Fault) commits() bool {
 
 func (f Fault) check() error {
 	switch f.Endpoint {
-	case "", Authorize, Token, Revoke, Introspect, Profile:
+	case "", Authorize, Token, Revoke, Profile:
 	default:
-		return fmt.Errorf("fault: endpoint %q is unknown; use authorize, token, revoke, introspect or profile", f.Endpoint)
+		return fmt.Errorf("fault: endpoint %q is unknown; use authorize, token, revoke or profile", f.Endpoint)
 	}
 	switch f.Answer {
 	case Truth, Reset, Malformed, HTML, Truncated, NoTokens, EmptyTokens, WrongUser, InvalidClient:

@@ -7,7 +7,6 @@
 //	GET  /oauth2/authorize       consent page; posting its form consents
 //	POST /oauth2/token           authorization_code and refresh_token
 //	POST /oauth2/revoke          ends all of the user's tokens
-//	POST /1.1/oauth2/introspect  state of an access token
 //	GET  /1/user/-/profile.json  a protected resource
 //	     /_sim/...               control, see control.go
 //
@@ -174,9 +173,7 @@ func newToken(prefix string) token.Secret {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Listen == "" {
-		o.Listen = "127.0.0.1:0"
-	}
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
 	if o.Client.ID == "" {
 		known := DefaultClient()
 		o.Client.ID, o.Client.Secret = known.ID, known.Secret
@@ -187,9 +184,7 @@ func (o Options) withDefaults() Options {
 	o.ReplayWindow = cmp.Or(o.ReplayWindow, o.Provider.ReplayWindow)
 	o.AccessTokenLifetime = cmp.Or(o.AccessTokenLifetime, o.Provider.AccessTokenLifetime)
 	o.ReuseRevokes = o.ReuseRevokes || o.Provider.ReuseRevokes
-	if o.TokenPrefix == "" {
-		o.TokenPrefix = "fake-"
-	}
+	o.TokenPrefix = cmp.Or(o.TokenPrefix, "fake-")
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -7,20 +7,16 @@ import (
 	"time"
 )
 
-// wire is how a provider's answers look. It is given what is to be said and
-// decides nothing.
+// wire is the format of a provider's answers. It decides nothing.
 type wire interface {
 	// issued is the status and the JSON of an answer with tokens.
 	issued(i issue) (status int, body any)
-	// refused is that of an error. code is RFC 6749's, or a word that only Fitbit
-	// has; what says which parameter was wrong, message is for people.
+	// refused is that of an error. Its code is RFC 6749's, or one that only Fitbit has.
 	refused(r refusal) (status int, body any)
-	// scopeSeparator stands between scopes.
 	scopeSeparator() string
 }
 
-// issue is an answer with tokens before a provider has put it into words. What
-// is nil is left out.
+// issue is the content of an answer with tokens. What is nil is left out.
 type issue struct {
 	access, refresh *string
 	expiresIn       int // seconds
@@ -28,7 +24,7 @@ type issue struct {
 	scope, user     string
 }
 
-// refusal is an error before a provider has put it into words.
+// refusal is the content of an error.
 type refusal struct {
 	status  int
 	code    string
@@ -93,8 +89,8 @@ func (fitbitWire) refused(r refusal) (int, any) {
 	}{Errors: []entry{{r.code, r.message}}}
 }
 
-// stravaWire names the wrong thing where others name the error, says twice when
-// the access token ends, and has commas between scopes.
+// stravaWire names the wrong parameter where others name the error, gives the access
+// token's end twice, and has commas between scopes.
 type stravaWire struct{}
 
 func (stravaWire) issued(i issue) (int, any) {
@@ -126,7 +122,7 @@ func (stravaWire) refused(r refusal) (int, any) {
 
 func (stravaWire) scopeSeparator() string { return "," }
 
-// withingsWire says everything with 200, and what it means inside.
+// withingsWire answers with 200 and has its own status inside.
 type withingsWire struct{}
 
 type envelope struct {
@@ -161,7 +157,7 @@ func (withingsWire) refused(r refusal) (int, any) {
 
 func (withingsWire) scopeSeparator() string { return "," }
 
-// reply is an answer before it goes out, so that a fault can still change it.
+// reply is an answer before it is sent, so that a fault can still change it.
 // Where tokens or refused is set, the provider's wire makes status and body.
 type reply struct {
 	status  int
@@ -191,14 +187,14 @@ func textReply(status int, contentType, body string) reply {
 	}
 }
 
-// tokenReply is an answer with tokens, in the provider's own words.
+// tokenReply is an answer with tokens, in the provider's format.
 func tokenReply(i issue) reply {
 	r := jsonReply(http.StatusOK, nil)
 	r.tokens = &i
 	return r
 }
 
-// refuse is an error, in the provider's own words.
+// refuse is an error, in the provider's format.
 func refuse(status int, code string, what parameter, message string) reply {
 	r := jsonReply(status, nil)
 	r.refused = &refusal{status, code, what, message}
@@ -213,13 +209,13 @@ func invalidGrant(what parameter, message string) reply {
 	return refuse(http.StatusBadRequest, "invalid_grant", what, message)
 }
 
-// invalidClient echoes the Authorization header, as one variant of Fitbit's real
-// answer does.
+// invalidClient repeats the Authorization header, as one form of Fitbit's real answer
+// does.
 func invalidClient(header string) reply {
 	return refuse(http.StatusUnauthorized, "invalid_client", theClient, "Client authentication failed. Received header = "+header)
 }
 
-// in puts the reply into a provider's words.
+// in gives the reply a provider's format.
 func (r reply) in(w wire) reply {
 	var status int
 	var body any
@@ -231,9 +227,9 @@ func (r reply) in(w wire) reply {
 	default:
 		return r
 	}
-	said := jsonReply(status, body)
-	said.header, said.truncated = r.header, r.truncated
-	return said
+	formatted := jsonReply(status, body)
+	formatted.header, formatted.truncated = r.header, r.truncated
+	return formatted
 }
 
 func (r reply) write(w http.ResponseWriter) {
@@ -247,5 +243,5 @@ func (r reply) write(w http.ResponseWriter) {
 		// net/http closes the connection when less arrives than was announced.
 		body = body[:len(body)/2]
 	}
-	_, _ = w.Write(body) // the client may be gone; that is its business
+	_, _ = w.Write(body) // fails where the client is gone
 }

@@ -23,7 +23,7 @@ const (
 	Throttled Kind = "throttled"
 	// Reset resets the connection and does nothing.
 	Reset Kind = "reset"
-	// CommitThenCut does what was asked, then resets the connection.
+	// CommitThenCut executes the call, then resets the connection.
 	CommitThenCut Kind = "commit-then-cut"
 )
 

@@ -18,6 +18,7 @@
 package keyvault
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -50,6 +51,9 @@ type Options struct {
 	// RecoveryDelay is how long a recovered secret stays unreadable; it stays
 	// unwritable for as long again, as with the real vault. 0 means 300 ms.
 	RecoveryDelay time.Duration
+	// Now is the vault's clock: these two delays and the creation limit go by it,
+	// faults' delays do not. Default time.Now.
+	Now func() time.Time
 }
 
 // DefaultRecoveryDelay is the recovery delay where Options have none.
@@ -69,11 +73,10 @@ type Server struct {
 
 // Start runs a simulator until Close.
 func Start(o Options) (*Server, error) {
-	if o.Listen == "" {
-		o.Listen = "127.0.0.1:0"
-	}
-	if o.RecoveryDelay == 0 {
-		o.RecoveryDelay = DefaultRecoveryDelay
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
+	o.RecoveryDelay = cmp.Or(o.RecoveryDelay, DefaultRecoveryDelay)
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	st, err := openStore(o)
 	if err != nil {
@@ -149,7 +152,7 @@ type serving struct {
 	listener net.Listener
 	stopping chan struct{}
 	done     chan struct{}
-	// Calls hold gate for reading; stop takes it for good, so that nothing
+	// Calls lock gate for reading, and stop locks it for good, so that nothing
 	// changes the content once Stop has returned.
 	gate sync.RWMutex
 }

@@ -37,6 +37,7 @@ type object struct {
 // store is the vault's content. Names are keyed in lower case, because Key
 // Vault does not tell cases apart.
 type store struct {
+	now           func() time.Time
 	deletionDelay time.Duration
 	recoveryDelay time.Duration
 	creations     creationLimit
@@ -54,7 +55,7 @@ func (s *store) set(name string, v Version) (Version, *apiError) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	o := s.objects[strings.ToLower(name)]
 	if o == nil {
 		o = &object{Name: name}
@@ -102,7 +103,7 @@ func (s *store) update(name, id string, change func(*Version)) (Version, *apiErr
 	if err != nil {
 		return Version{}, err
 	}
-	now := time.Now()
+	now := s.now()
 	if err := o.checkWritable(now); err != nil {
 		return Version{}, err
 	}
@@ -150,7 +151,7 @@ func (s *store) list() map[string]Version {
 // live finds an object that readers can see. Callers hold the lock.
 func (s *store) live(name string) (*object, *apiError) {
 	o := s.objects[strings.ToLower(name)]
-	if o == nil || !o.Deleted.IsZero() || time.Now().Before(o.readable) {
+	if o == nil || !o.Deleted.IsZero() || s.now().Before(o.readable) {
 		return nil, errSecretNotFound(name)
 	}
 	return o, nil
@@ -189,7 +190,7 @@ func (s *store) delete(name string) (object, *apiError) {
 	if err != nil {
 		return object{}, err
 	}
-	now := time.Now()
+	now := s.now()
 	o.Deleted = now.UTC().Truncate(time.Second)
 	o.recoverable = now.Add(s.deletionDelay)
 	return o.copied(), s.save()
@@ -220,7 +221,7 @@ func (s *store) recover(name string) (object, *apiError) {
 		return object{}, err
 	}
 	o.Deleted = time.Time{}
-	o.readable = time.Now().Add(s.recoveryDelay)
+	o.readable = s.now().Add(s.recoveryDelay)
 	o.writable = o.readable.Add(s.recoveryDelay)
 	return o.copied(), s.save()
 }
@@ -241,7 +242,7 @@ func (s *store) deleted(name string) (*object, *apiError) {
 	switch {
 	case o == nil || o.Deleted.IsZero():
 		return nil, errDeletedSecretNotFound(name)
-	case time.Now().Before(o.recoverable):
+	case s.now().Before(o.recoverable):
 		return nil, errBeingDeleted(name)
 	}
 	return o, nil

@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/internal/testenv/lowkey"
 )
 
-// java puts a program that prints a version, then runs as told, into a new home.
+// java puts a program that prints a version, then runs the given script, into a new home.
 func java(t *testing.T, version, then string) (home string) {
 	t.Helper()
 	home = t.TempDir()

@@ -2,8 +2,8 @@
 // on: the development server of the Temporal CLI ([StartTemporal]), and a server on
 // PostgreSQL ([StartCluster]).
 //
-// [Find] says where a CLI is, [ForTest] does so for a test, and [Ensure] builds one
-// from source where none is installed. No release archive is downloaded: the Go
+// [Find] finds a CLI, [ForTest] does so for a test, and [Ensure] builds one from
+// source where none is installed. No release archive is downloaded: the Go
 // module proxy and its checksums are all that is trusted.
 package temporal
 

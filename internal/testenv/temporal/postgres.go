@@ -18,8 +18,8 @@ import (
 const databaseUser = "temporal"
 
 // Postgres is a PostgreSQL server on a data folder of its own, which only
-// programs of this machine reach. PostgreSQL refuses to be run by root; there it
-// runs as the user "postgres", or as "nobody".
+// programs of this machine reach. PostgreSQL refuses to be run by root, in whose
+// place it runs as an ordinary user.
 type Postgres struct {
 	bin, dir string
 	port     int

@@ -112,8 +112,8 @@ func (s *Store) Consent(user, scope string, now time.Time) Pair {
 	return s.issue(g, Pair{User: user, Scope: scope}, token.Secret{}, now)
 }
 
-// Refresh presents a refresh token. The pair is valid only when the outcome
-// says that the request was granted.
+// Refresh presents a refresh token. The pair is valid only where the outcome is
+// granted.
 func (s *Store) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
 	of := s.refresh[presented]
 	switch outcome := s.outcomeOf(of, now); outcome {

@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // seed leaves the vault with the client's credentials and a refresh token that
-// the provider takes, and returns a sentence that says what it did. A refresh token
+// the provider takes, and returns a sentence that describes what it did. A refresh token
 // that still works stays: replacing it would end its grant.
 func seed(ctx context.Context, secrets vault.Secrets, provider authserver.Control, client authserver.Client) (string, error) {
 	credentials := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))

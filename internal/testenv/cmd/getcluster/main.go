@@ -1,5 +1,5 @@
-// Command getcluster makes sure that a folder holds the Temporal server and its
-// SQL tool, "getcluster .bin", and that there is a PostgreSQL to run them on.
+// Command getcluster builds the Temporal server and its SQL tool into a folder,
+// "getcluster .bin", where there is a PostgreSQL to run them on.
 package main
 
 import (
