@@ -56,6 +56,10 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 	$(LINTER) errcheck ./...
 	$(LINTER) workflowcheck ./...
 
+.PHONY: shape
+shape: ## Print how the code is cut: files, lines, functions, and the words of its comments
+	@go run ./scripts/codeshape
+
 .PHONY: temporal
 temporal: ## Put a Temporal CLI into .bin/: the installed one, or one built from source
 	@go run ./internal/testenv/cmd/gettemporal '$(TEMPORAL)'

@@ -46,6 +46,8 @@ var layers = map[string][]string{
 	"demo":  with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
 	"chaos": with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
 	"bench": with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
+
+	"scripts": {}, // programs about the source, which run over other revisions of it as well
 }
 
 // pkg is what "go list -json" says of a package, as far as it matters here.

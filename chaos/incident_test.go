@@ -25,7 +25,7 @@ func (a account) asksForConsentOnce(w *testenv.Worker, first run, refreshToken s
 		failure := failed.failure()
 		require.Equal(a.t, workflows.ReauthorizationRequired, failure.Type())
 		require.Contains(a.t, failure.Message(), a.at.title+" no longer takes generation 0 of "+a.at.name+"/"+a.name)
-		require.Contains(a.t, failure.Message(), "have the person consent again")
+		require.Contains(a.t, failure.Message(), "have the account owner consent again")
 		require.Equal(a.t, "needs-consent", failed.health())
 	}
 	a.toldOnce(w, workflows.ReauthorizationRequired)

@@ -16,7 +16,7 @@ import (
 // sixHourly suits access tokens that live for eight hours, as Fitbit's do.
 const sixHourly = "0 */6 * * *"
 
-// cronOf is the expression for a period that is a whole part of an hour or of a
+// cronOf returns the expression for a period that is a whole part of an hour or of a
 // day, as provider.Provider.Period gives it.
 func cronOf(period time.Duration) string {
 	switch {
@@ -33,30 +33,26 @@ func cronOf(period time.Duration) string {
 	}
 }
 
-// checkCron reads an expression as Temporal's server does, with the same parser,
-// but says what is wrong with it.
-func checkCron(spec string) error {
+// parseCron reads an expression as Temporal's server does, with the same parser. An
+// error names the fix.
+func parseCron(spec string) (cron.Schedule, error) {
 	const fix = `write minute, hour, day, month and weekday, such as "` + sixHourly + `"`
 	if _, _, ok := cutZone(spec); !ok {
-		return fmt.Errorf(`cron %q has a time zone and nothing after it; %s, as in "CRON_TZ=Europe/Berlin %s"`, spec, fix, sixHourly)
+		return nil, fmt.Errorf(`cron %q has a time zone and nothing after it; %s, as in "CRON_TZ=Europe/Berlin %s"`, spec, fix, sixHourly)
 	}
 	schedule, err := cron.ParseStandard(spec)
 	if err != nil {
-		return fmt.Errorf("cron %q is not valid: %w; %s", spec, err, fix)
+		return nil, fmt.Errorf("cron %q is not valid: %w; %s", spec, err, fix)
 	}
 	if schedule.Next(time.Now().UTC()).IsZero() {
-		return fmt.Errorf("cron %q never comes; %s", spec, fix)
+		return nil, fmt.Errorf("cron %q never comes; %s", spec, fix)
 	}
-	return nil
+	return schedule, nil
 }
 
-// nextByCron is the first time after now; zero for an expression that checkCron
-// would refuse.
+// nextByCron returns the first time after now; zero for an invalid expression.
 func nextByCron(spec string, now time.Time) time.Time {
-	if checkCron(spec) != nil {
-		return time.Time{}
-	}
-	schedule, err := cron.ParseStandard(spec)
+	schedule, err := parseCron(spec)
 	if err != nil {
 		return time.Time{}
 	}
@@ -71,7 +67,7 @@ func cronInWords(spec string) string {
 	return spec + " (UTC)"
 }
 
-// cutZone parts "CRON_TZ=Europe/Berlin 0 * * * *". It is not ok where nothing
+// cutZone splits "CRON_TZ=Europe/Berlin 0 * * * *". It is not ok where nothing
 // follows the zone, which the parser does not survive.
 func cutZone(spec string) (zone, rest string, ok bool) {
 	if !strings.HasPrefix(spec, "TZ=") && !strings.HasPrefix(spec, "CRON_TZ=") {
@@ -81,13 +77,13 @@ func cutZone(spec string) (zone, rest string, ok bool) {
 	return zone, strings.TrimSpace(rest), ok
 }
 
-// spread moves an expression to a minute that belongs to the account, so that
-// many accounts do not all refresh at once, and a second start gives the same.
-// Where the hours are */N with N a divisor of 24, or the minutes */N with N a
-// divisor of 60, the whole period is used; otherwise the hours stay, because
-// another first hour would stretch the last period of the day. Any other minute
-// that is not one number is left alone.
-func spread(spec string, a token.Account) string {
+// stagger moves an expression to a minute that the account's name determines, so
+// that many accounts do not refresh at once and a second start changes nothing. It
+// uses the whole period where the hours are */N with N a divisor of 24, or the
+// minutes */N with N a divisor of 60. Otherwise the hours stay, because another
+// first hour would stretch the last period of the day. It leaves any other minute
+// that is not one number alone.
+func stagger(spec string, a token.Account) string {
 	zone, rest, _ := cutZone(spec)
 	fields := strings.Fields(rest)
 	if len(fields) != 5 {
@@ -111,8 +107,7 @@ func spread(spec string, a token.Account) string {
 	return strings.TrimSpace(zone + " " + strings.Join(fields, " "))
 }
 
-// step is the N of a field */N where N is a whole part of the given number; 0
-// for any other field.
+// step returns the N of a field */N where N divides whole; 0 for any other field.
 func step(field string, whole int) int {
 	text, found := strings.CutPrefix(field, "*/")
 	n, err := strconv.Atoi(text)

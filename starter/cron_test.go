@@ -11,7 +11,7 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-func TestCheckCronSaysWhatIsWrong(t *testing.T) {
+func TestParseCronNamesWhatIsWrong(t *testing.T) {
 	for spec, want := range map[string]string{
 		"0 */6 * * *":                         "",
 		"@every 6h":                           "",
@@ -30,7 +30,7 @@ func TestCheckCronSaysWhatIsWrong(t *testing.T) {
 		"every six hours, please, if you can": "expected exactly 5 fields",
 	} {
 		t.Run(spec, func(t *testing.T) {
-			err := checkCron(spec)
+			_, err := parseCron(spec)
 			if want == "" {
 				require.NoError(t, err)
 				return
@@ -52,7 +52,7 @@ func TestCronsAreReadInUTCUnlessTheySayOtherwise(t *testing.T) {
 	require.Zero(t, nextByCron("", noon))
 }
 
-func TestSpreadGivesEachAccountMinutesOfItsOwn(t *testing.T) {
+func TestStaggerGivesEachAccountMinutesOfItsOwn(t *testing.T) {
 	for spec, want := range map[string]string{
 		"0 */6 * * *":                     `^\d+ [0-5]-23/6 \* \* \*$`,
 		"30 */4 * * 1-5":                  `^\d+ [0-3]-23/4 \* \* 1-5$`,
@@ -68,28 +68,29 @@ func TestSpreadGivesEachAccountMinutesOfItsOwn(t *testing.T) {
 		"@every 6h":      `^@every 6h$`,
 	} {
 		t.Run(spec, func(t *testing.T) {
-			got := spread(spec, token.Account{Provider: "fitbit", Name: "will"})
+			got := stagger(spec, token.Account{Provider: "fitbit", Name: "will"})
 			require.Regexp(t, want, got)
-			require.NoError(t, checkCron(got))
+			_, err := parseCron(got)
+			require.NoError(t, err)
 		})
 	}
 }
 
-func TestSpreadNeverStretchesThePeriodAndUsesAllOfIt(t *testing.T) {
+func TestStaggerNeverStretchesThePeriodAndUsesAllOfIt(t *testing.T) {
 	for _, period := range []time.Duration{20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour} {
-		t.Run(period.String(), func(t *testing.T) { spreadsOver(t, period) })
+		t.Run(period.String(), func(t *testing.T) { requireStaggered(t, period) })
 	}
 }
 
-func spreadsOver(t *testing.T, period time.Duration) {
+func requireStaggered(t *testing.T, period time.Duration) {
 	t.Helper()
 	const accounts = 1500
 	within := int(period.Minutes())
 	minutes := map[int]int{}
 	for i := range accounts {
 		account := token.Account{Provider: "fitbit", Name: fmt.Sprintf("user-%d", i)}
-		spec := spread(cronOf(period), account)
-		require.Equal(t, spec, spread(cronOf(period), account), "a second start would differ")
+		spec := stagger(cronOf(period), account)
+		require.Equal(t, spec, stagger(cronOf(period), account), "a second start would differ")
 
 		schedule, err := cron.ParseStandard(spec)
 		require.NoError(t, err)
@@ -111,7 +112,8 @@ func spreadsOver(t *testing.T, period time.Duration) {
 func TestCronOfAPeriodKeepsIt(t *testing.T) {
 	require.Equal(t, sixHourly, cronOf(6*time.Hour))
 	for _, period := range []time.Duration{time.Minute, 2 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 12 * time.Hour, 24 * time.Hour} {
-		require.NoError(t, checkCron(cronOf(period)))
+		_, err := parseCron(cronOf(period))
+		require.NoError(t, err)
 		at := nextByCron(cronOf(period), time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC))
 		for range 100 {
 			next := nextByCron(cronOf(period), at)

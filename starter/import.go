@@ -8,14 +8,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
+type importOptions struct {
+	file, client string
+	replace      bool
+}
+
 func newImport(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var file, client string
+	var options importOptions
 	cmd := &cobra.Command{
 		Use:   "import",
 		Short: "Put a refresh token that you have into the vault",
@@ -24,85 +29,84 @@ an account: a refresh token alone, or a provider's JSON answer with one in it.
 It is read from stdin, which a terminal does not show, or from a file. There is
 no flag for it: other users of a machine see the arguments of a program.
 
-Whatever is in flight for the account yields to it. Nobody else may go on using
-the token: at most providers it works once. Of a JSON answer, the access token is
-taken as well where expires_at says until when.`,
+Where the vault holds a usable refresh token of the account, import asks before it
+replaces that, or wants --replace. Whatever is in flight for the account yields to
+the imported token. Nothing else may go on using it: at most providers it works
+once. Of a JSON answer, the access token is taken as well where expires_at says
+until when.`,
 		Example: `  starter import --account will < refresh-token.txt
-  starter import --account will --file tokens.json`,
-		Args: noArgs,
+  starter import --account will --file tokens.json --replace`,
 	}
-	flags.add(cmd)
-	cmd.Flags().StringVar(&file, "file", "-", "read the token from this `file`; - means stdin")
-	cmd.Flags().StringVar(&client, "client", "", "store client_id:client_secret from this `file` as well; - means stdin")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
-		if err != nil {
-			return err
-		}
-		if file == client {
+	cmd.Flags().StringVar(&options.file, "file", "-", "read the token from this `file`; - means stdin")
+	cmd.Flags().StringVar(&options.client, "client", "", "store client_id:client_secret from this `file` as well; - means stdin")
+	cmd.Flags().BoolVar(&options.replace, "replace", false, "replace a usable refresh token without asking")
+	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
+		if options.file == options.client {
 			return usageError{errors.New("--file and --client cannot both be stdin; name a file for one of them")}
 		}
-		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			return c.importTokens(ctx, account, file, client)
+		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
+			flow := consentFlow{vaultApp: a, target: t, resumeCommand: t.command("authorize")}
+			if err := flow.importTokens(ctx, options); err != nil {
+				return err
+			}
+			a.sayNext(ctx, t)
+			return nil
 		})
-	}
-	return cmd
+	})
 }
 
-func (c *custodian) importTokens(ctx context.Context, a token.Account, file, clientFile string) error {
-	p, err := vault.Locate(c.providers, a)
-	if err != nil {
-		return usageError{err}
+// importTokens stores tokens that were issued elsewhere.
+func (f *consentFlow) importTokens(ctx context.Context, options importOptions) error {
+	err := f.preflight(ctx)
+	if err == nil {
+		err = f.refusePending(ctx, f.target, "import")
 	}
-	found, err := c.Preflight(ctx, p)
+	if err == nil && options.client != "" {
+		f.pending.Client, err = f.readClient(ctx, options.client)
+	}
 	if err != nil {
 		return err
 	}
-	k := consent.PendingConsent{Over: found.Consent}
-	if clientFile != "" {
-		if k.Client, err = c.readClient(ctx, clientFile); err != nil {
-			return err
-		}
-	}
-	text, err := c.read(ctx, file, "Refresh token, or a JSON answer (not shown): ")
+	text, err := f.readFile(ctx, options.file, "Refresh token, or a JSON answer (not shown): ")
 	if err != nil {
 		return fmt.Errorf("read the token: %w", err)
 	}
-	if k.Pair, err = consent.ParseTokens(text.Reveal(), time.Now()); err != nil {
+	if f.pending.Pair, err = consent.ParseTokens(text.Reveal(), time.Now()); err != nil {
 		return fmt.Errorf("what was read is no token: %w", err)
 	}
-	if err := consent.CheckPerson(p, found.UserID, k.UserID); err != nil {
+	if err := f.checkUser(); err != nil {
 		return err
 	}
-	// What was piped in may be nowhere else.
-	kept := c.PendingStore.Save(ctx, p.Account, k) == nil
-	safe := "Ctrl-C ends it; then import again."
-	if kept {
-		safe = "Ctrl-C loses nothing: it is kept sealed in " + c.PendingStore.Path(a) + "."
-	}
-	superseded, err := c.put(ctx, p, k, safe)
-	if err == nil && kept {
-		err = c.PendingStore.Delete(a)
-	}
-	switch {
-	case err != nil && kept:
-		c.say("The token is kept, sealed, in %s. To store it, run: %s", c.PendingStore.Path(a), shell(append([]string{"starter", "authorize"}, flagsFor(a)...)...))
-		if ctx.Err() != nil {
-			return errInterrupted
+	if current := f.existing.RefreshToken; !options.replace && replaces(f.pending.RefreshToken.Fingerprint(), current) {
+		if err := f.confirmReplacement(ctx, current); err != nil {
+			return err
 		}
-		return err
-	case ctx.Err() != nil:
-		c.say("Interrupted. The token may not be in the vault; import it again.")
-		return errInterrupted
-	case err != nil:
-		return err
-	case superseded:
-		return fmt.Errorf("this token of %s was in the vault before, and something newer is there; nothing was changed", a)
 	}
-	c.sayStored(p, k.Pair, superseded)
-	if c.noCredentials(ctx, p) {
-		c.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", p.Names.Credentials)
+	f.savePending(ctx)
+	if err := f.storePending(ctx); err != nil {
+		return err
 	}
-	c.next(ctx, a)
+	if f.superseded {
+		return fmt.Errorf("this token of %s was in the vault before, and something newer is there; nothing was changed", f.target)
+	}
+	if f.existing.Client.ID == "" && f.pending.Client.ID == "" {
+		f.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", f.target.Names.Credentials)
+	}
 	return nil
+}
+
+// replaces reports whether an imported token would take the place of a usable one.
+// It does not where it is the one in force, or where that descends from it.
+func replaces(imported token.Fingerprint, current vault.RefreshToken) bool {
+	return current.Fingerprint != "" && current.Fingerprint != imported && current.Consent != imported
+}
+
+func (f *consentFlow) confirmReplacement(ctx context.Context, current vault.RefreshToken) error {
+	since := "at an unknown time"
+	if !current.ObtainedAt.IsZero() {
+		since = when(current.ObtainedAt, time.Now())
+	}
+	held := fmt.Sprintf("generation %d of %s (fingerprint %s, obtained %s)", current.Generation, f.target, current.Fingerprint, since)
+	f.say("This replaces %s. A run in flight yields to the imported token, and the next refresh spends it.", held)
+	return f.confirm(ctx, f.target, "import over "+held, "--replace")
 }

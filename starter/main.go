@@ -1,14 +1,18 @@
 // Command starter is the operator's command line: it starts the workflows that
-// keep tokens alive, refreshes at once, and tells how the accounts are. It reads
-// the same environment and profiles as the temporal command; see --help.
+// keep tokens alive, refreshes on request, and reports the accounts' health. It
+// reads the same environment and profiles as the temporal command; see --help.
 package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"tokenkeeper/internal/config"
 )
@@ -31,4 +35,74 @@ func run(ctx context.Context, args []string, environ map[string]string, stdout, 
 		root.PrintErrln("starter:", err)
 	}
 	return exitCode(err)
+}
+
+// newRoot returns the whole command line. Without a subcommand it is "starter start".
+func newRoot(environ map[string]string) *cobra.Command {
+	root := newStart(environ)
+	root.Use = "starter"
+	root.Short = "Keep rotating refresh tokens alive"
+	root.Long = `Starts, refreshes and watches the workflows that keep refresh tokens alive.
+Without a command it does what "starter start" does.
+
+` + exitCodes + `
+
+These variables configure it:
+
+` + config.StarterHelp()
+	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ),
+		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ))
+	root.PersistentPreRunE = checkFlags
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	return root
+}
+
+// noArgs refuses an argument that is neither a command nor a flag.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command %q; see %s --help", args[0], cmd.CommandPath())}
+	}
+	return nil
+}
+
+const exitCodes = `Exit codes:
+    0  done, or nothing to do
+    1  failed
+    2  wrong usage or configuration; nothing was touched
+    3  an account needs attention (status), the grant must be ended at the
+       provider (revoke), or nothing was found (recover)
+  130  interrupted; what was started goes on, and what is left is printed`
+
+var errInterrupted = errors.New("interrupted")
+
+// needsAttention ends a command that worked and found something that only the
+// operator or the account owner can mend.
+type needsAttention struct{ message string }
+
+func (e needsAttention) Error() string { return e.message }
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var usage usageError
+	var configuration *config.Error
+	var attention needsAttention
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage), errors.As(err, &configuration):
+		return 2
+	case errors.As(err, &attention):
+		return 3
+	case errors.Is(err, errInterrupted):
+		return 130
+	}
+	return 1
 }

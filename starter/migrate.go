@@ -1,136 +1,88 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"tokenkeeper/internal/token"
-	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/config"
 )
 
 func newMigrate(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var how asking
+	var options consentOptions
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Move an account from a retired provider to its successor",
 		Long: `Moves an account from a provider that is retired, such as fitbit, to the one that
-took over, such as google-health: the person consents there, the old cron is ended
+took over, such as google-health: the user consents there, the old cron is ended
 and a run at work waited for, the new tokens are put under the names that the
-account has, and a new cron is started. Whoever reads the access token goes on
-reading the same secret.
+account has, and a new cron is started. Readers of the access token go on reading
+the same secret.
 
 It may be interrupted at any step and repeated: it does what is left. Its flags
 for the consent are those of authorize.`,
 		Example: `  starter migrate
   starter migrate --account will --no-browser`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
-	how.add(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
-		if err == nil {
-			err = how.check()
+	options.add(cmd)
+	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, from target) error {
+		if err := options.check(); err != nil {
+			return err
 		}
+		to, err := successorOf(s, from)
 		if err != nil {
-			return err
+			return usageError{err}
 		}
-		at := func(do func(context.Context, *operator) error) error { return atTemporal(cmd, environ, do) }
-		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			return c.migrate(ctx, account, how, at)
+		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
+			return a.migrate(ctx, from, to, options)
 		})
-	}
-	return cmd
-}
-
-// migrate moves an account. at acts at Temporal.
-func (c *custodian) migrate(ctx context.Context, from token.Account, how asking, at func(func(context.Context, *operator) error) error) error {
-	p, err := c.successorOf(from)
-	if err != nil {
-		return usageError{err}
-	}
-	// Whether Temporal answers is to be known before the person is asked.
-	err = at(func(ctx context.Context, o *operator) error {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		_, err := o.keeps(ctx, from)
-		return err
 	})
-	if err != nil {
-		return err
-	}
-	end := func() error {
-		return at(func(ctx context.Context, o *operator) error {
-			stopped, err := o.stopKeeping(ctx, from)
-			if err == nil {
-				o.say("%s", stoppedInWords(from, stopped))
-			}
-			return err
-		})
-	}
-	moved, err := c.moved(ctx, p)
-	switch {
-	case err != nil:
-		return err
-	case moved:
-		c.say("The vault holds a consent at %s under the names of %s already.", p.Provider.Title, from)
-		err = end()
-	default:
-		// The old cron is ended between consent and vault, and that may take a while.
-		if err := c.PendingStore.Check(); err != nil {
-			return fmt.Errorf("a consent could not be kept on this machine while the old workflow is ended: %w; set XDG_STATE_HOME to a folder that can be written", err)
-		}
-		how.ready = end
-		how.again = shell(append([]string{"starter", "migrate"}, flagsFor(from)...)...)
-		err = c.authorize(ctx, p, how)
-	}
-	if err != nil {
-		return err
-	}
-	if err := at(func(ctx context.Context, o *operator) error { return o.start(ctx, p.Account, "") }); err != nil {
-		c.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", shell(append([]string{"starter", "migrate"}, flagsFor(from)...)...))
-		return err
-	}
-	c.say("%s has moved to %s. %s goes by the same name; what it is good for is %[2]s's API.", from, p.Provider.Title, p.Names.AccessToken)
-	return nil
 }
 
-// successorOf is the account at the provider that took over, with the secrets
-// under the names that it has.
-func (c *custodian) successorOf(from token.Account) (vault.Location, error) {
-	old, err := vault.Locate(c.providers, from)
-	if err != nil {
-		return vault.Location{}, err
-	}
-	successor := old.Provider.Status.Successor
+// successorOf is the account at the provider that took over, with its secrets
+// under the names that they have.
+func successorOf(s settings, from target) (target, error) {
+	successor := from.Provider.Status.Successor
 	if successor == "" {
-		return vault.Location{}, fmt.Errorf("%s has no successor to move to; use authorize for a new consent there", from.Provider)
+		return target{}, fmt.Errorf("%s has no successor to move to; use authorize for a new consent there", from.Account.Provider)
 	}
-	to, err := token.NewAccount(successor, from.Name)
-	if err != nil {
-		return vault.Location{}, err
-	}
-	kept := from.SecretsOf
-	if kept == "" {
-		kept = from.Provider
-	}
-	if to, err = to.KeptUnder(kept); err != nil {
-		return vault.Location{}, err
-	}
-	return vault.Locate(c.providers, to)
+	return newTarget(s.providers, successor, from.Account.Name, cmp.Or(from.Account.SecretsOf, from.Account.Provider))
 }
 
-// moved reports whether the token in force is the new provider's.
-func (c *custodian) moved(ctx context.Context, p vault.Location) (bool, error) {
-	held, _, err := c.Vault.Load(ctx, p.Names)
-	for _, kind := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrOtherProvider} {
-		if errors.Is(err, kind) {
-			return false, nil
-		}
+// migrate does the steps that are left: end the old workflow, store a consent at
+// the new provider, start the new cron.
+func (a *vaultApp) migrate(ctx context.Context, from, to target, options consentOptions) error {
+	// Temporal must answer before a consent is asked for.
+	if _, err := a.isRefreshed(from); err != nil {
+		return err
 	}
-	return held.Provider == p.Provider.Name, err
+	current, err := a.Current(ctx, to.Location)
+	if err != nil {
+		return err
+	}
+	again := from.command("migrate")
+	if current.Provider == to.Provider.Name {
+		a.say("The vault holds a consent at %s under the names of %s already.", to.Provider.Title, from)
+		err = a.endRefreshes(from)
+	} else {
+		// Ending the old workflow may take a while, and the consent must survive that.
+		if err := a.PendingStore.Check(); err != nil {
+			return fmt.Errorf("check that the consent can be saved on this machine: %w; set XDG_STATE_HOME to a writable folder", err)
+		}
+		flow := consentFlow{vaultApp: a, target: to, options: options, resumeCommand: again,
+			beforeStore: func() error { return a.endRefreshes(from) }}
+		err = flow.run(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	err = a.withTemporal(func(ctx context.Context, o *temporalApp) error { return o.start(ctx, to, "") })
+	if err != nil {
+		a.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", again)
+		return err
+	}
+	a.say("%s has moved to %s. %s keeps its name, and is now for %[2]s's API.", from, to.Provider.Title, to.Names.AccessToken)
+	return nil
 }

@@ -13,8 +13,8 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 )
 
-// elsewhere adds a second provider to the system, at which this terminal's app is
-// registered with a redirect URL.
+// elsewhere adds a second provider to the system, at which the app is registered
+// with a redirect URL.
 func (s terminal) elsewhere(p authserver.Provider, redirect string) *authserver.Server {
 	s.t.Helper()
 	client := authserver.DefaultClient()
@@ -52,7 +52,7 @@ func (s terminal) answered(args ...string) string {
 	return out.String()
 }
 
-func TestAnAccountMovesAndItsReadersKeepTheNameTheyKnow(t *testing.T) {
+func TestMigrateKeepsTheSecretsNames(t *testing.T) {
 	const redirect = "https://nowhere.test/callback"
 	s := newTerminal(t, authserver.Options{})
 	google := s.elsewhere(authserver.GoogleHealth(), redirect)
@@ -75,7 +75,7 @@ func TestAnAccountMovesAndItsReadersKeepTheNameTheyKnow(t *testing.T) {
 	require.NotEqual(t, first, current(t, s, "will-AccessToken"))
 	require.True(t, google.IsLive(s.Held("will")))
 
-	// Somebody who starts the old one again spends nothing and writes nothing.
+	// Starting the old one again spends nothing and writes nothing.
 	held := s.Held("will")
 	require.Contains(t, s.starter(1, "refresh", "--account", "will"), "ForeignSecret")
 	require.Equal(t, held, s.Held("will"))

@@ -120,9 +120,9 @@ func outsideOf(ts *testscript.TestScript) *outside {
 	return o
 }
 
-// person is somebody at the browser: "person allow|deny USER". The page that the
-// browser shows in the end goes to the file page. "! person" does not wait for it.
-func person(ts *testscript.TestScript, leaves bool, args []string) {
+// browser decides at the consent page: "browser allow|deny USER". The page that it
+// shows in the end goes to the file page. "! browser" does not wait for it.
+func browserCommand(ts *testscript.TestScript, leaves bool, args []string) {
 	opened := filepath.Join(ts.Getenv("WORK"), "opened")
 	var address []byte
 	for deadline := time.Now().Add(30 * time.Second); len(address) == 0; time.Sleep(20 * time.Millisecond) {
@@ -219,8 +219,8 @@ func held(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// grant has a person consent elsewhere, and puts the refresh token by hand into
-// the vault and into a file: "grant PROVIDER USER SECRET FILE"; - for neither.
+// grant makes a consent elsewhere, and puts the refresh token by hand into the
+// vault and into a file: "grant PROVIDER USER SECRET FILE"; - for neither.
 func grantCommand(ts *testscript.TestScript, _ bool, args []string) {
 	o := outsideOf(ts)
 	refresh, _ := o.providers[args[0]].CreateGrant(args[1])
@@ -240,7 +240,7 @@ func putCommand(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // sealed wants the one file that is kept under the state folder to hold no secret,
-// and to be for nobody else's eyes; "! sealed" wants none to be there.
+// and to be readable by its owner only; "! sealed" wants none to be there.
 func sealed(ts *testscript.TestScript, none bool, _ []string) {
 	var found []string
 	root := filepath.Join(ts.Getenv("WORK"), "state")

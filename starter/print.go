@@ -8,27 +8,33 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
-// printer is where everything that a command has to say goes through.
+// printer writes everything that a command prints.
 type printer struct {
 	out      io.Writer // what was asked for
-	notes    io.Writer // what a person wants to know beside it; not stdout under --output json
+	notes    io.Writer // progress and hints; not stdout under --output json
 	warnings io.Writer
 
-	webUI     string // base URL; empty when there is no telling
+	webUI     string // base URL; empty where it is not known
 	namespace string
 }
 
-// forMachines keeps everything but the answer itself off stdout.
-func (p *printer) forMachines() { p.notes = p.warnings }
+func newPrinter(cmd *cobra.Command) printer {
+	return printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()}
+}
+
+// jsonOutput keeps everything but the answer off stdout.
+func (p *printer) jsonOutput() { p.notes = p.warnings }
 
 func (p *printer) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.notes, format+"\n", args...)
 }
 
-// fact is an indented line; one without a value is left out.
-func (p *printer) fact(name, value string) {
+// field prints an indented line, and nothing for an empty value.
+func (p *printer) field(name, value string) {
 	if value != "" {
 		p.say("  %-9s %s", name, value)
 	}
@@ -45,7 +51,7 @@ func (p *printer) json(v any) error {
 	return encoder.Encode(v)
 }
 
-// link leads to a page of the Web UI; empty where its address is not known.
+// link is the address of a page in the Web UI; empty where that is not known.
 func (p *printer) link(kind string, path ...string) string {
 	if p.webUI == "" {
 		return ""
@@ -57,13 +63,13 @@ func (p *printer) link(kind string, path ...string) string {
 	return link
 }
 
-var needsNoQuotes = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+var unquoted = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
 // shell is a command line that a POSIX shell reads back as these words.
 func shell(words ...string) string {
 	quoted := make([]string, len(words))
 	for i, w := range words {
-		if !needsNoQuotes.MatchString(w) {
+		if !unquoted.MatchString(w) {
 			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 		quoted[i] = w
@@ -71,7 +77,7 @@ func shell(words ...string) string {
 	return strings.Join(quoted, " ")
 }
 
-// when tells a time to a person: absolute, and from now.
+// when formats a time twice: absolute, and from now.
 func when(t, now time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -83,7 +89,7 @@ func when(t, now time.Time) string {
 	return stamp + ", " + span(now.Sub(t)) + " ago"
 }
 
-// span is a duration in its two largest units.
+// span formats a duration in its two largest units.
 func span(d time.Duration) string {
 	const day = 24 * time.Hour
 	d = d.Round(time.Second)
@@ -98,7 +104,7 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%ds", d/time.Second)
 }
 
-// brief is a duration as a person writes it: 6h, and not 6h0m0s.
+// brief formats a duration without trailing zeros: 6h, and not 6h0m0s.
 func brief(d time.Duration) string {
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/provider"
 )
 
 func TestShellReadsBackWhatWasQuoted(t *testing.T) {
@@ -23,11 +23,13 @@ func TestShellReadsBackWhatWasQuoted(t *testing.T) {
 }
 
 func TestShellQuotesOnlyWhereItMust(t *testing.T) {
+	account, err := newTarget(provider.Builtin(), "fitbit", "default", "")
+	require.NoError(t, err)
 	require.Equal(t, `temporal workflow start --type RefreshTokens --task-queue token-refresh --workflow-id fitbit-token-refresh --cron '0 */6 * * *' --input '{}'`,
-		(&operator{taskQueue: "token-refresh"}).cliStart(token.Account{Provider: "fitbit", Name: "default"}, sixHourly))
+		(&temporalApp{taskQueue: "token-refresh"}).cliStart(account, sixHourly))
 }
 
-func TestTimesAreToldToPeople(t *testing.T) {
+func TestTimesArePrintedAbsoluteAndFromNow(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	require.Equal(t, "2026-11-20 18:00:00 UTC, in 6h0m", when(now.Add(6*time.Hour), now))
 	require.Equal(t, "2026-11-20 11:59:30 UTC, 30s ago", when(now.Add(-30*time.Second), now))

@@ -2,137 +2,87 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
 )
 
-// refreshed is what "refresh --output json" prints.
-type refreshed struct {
-	Account    string `json:"account"`
-	Provider   string `json:"provider"`
-	WorkflowID string `json:"workflowId"`
-	RunID      string `json:"runId"`
-	WebUI      string `json:"webUI,omitempty"`
-	// Cron is empty where no cron runs and this was a single refresh.
-	Cron string `json:"cron,omitempty"`
-	// Result and Failure are both absent where nobody waited for them.
-	Result  *workflows.Result  `json:"result,omitempty"`
-	Failure *workflows.Failure `json:"failure,omitempty"`
-}
-
 func newRefresh(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var wait bool
 	cmd := &cobra.Command{
 		Use:   "refresh",
 		Short: "Refresh an account now, without waiting for its cron",
 		Long: `Refreshes an account's tokens now. Where its cron runs, the next run begins at
-once and the cron goes on after it; where a run is at work already, that one is
-it. Where no cron runs, the tokens are refreshed once, and no cron is started.`,
-		Args: noArgs,
+once and the cron goes on after it; a run that is at work already is not
+repeated. Where no cron runs, the tokens are refreshed once, and no cron is started.`,
 	}
-	flags.add(cmd)
-	cmd.Flags().BoolVar(&wait, "wait", true, "wait for the result; Ctrl-C stops the waiting and not the refresh")
+	wait := cmd.Flags().Bool("wait", true, "wait for the result; Ctrl-C stops the waiting and not the refresh")
 	output := outputFlag(cmd, "text")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
-		if err != nil {
-			return err
-		}
-		if err := checkOutput(*output, "text"); err != nil {
-			return err
-		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
-			if *output == "json" {
-				o.forMachines()
-			}
-			answer, err := o.refresh(ctx, account, wait)
-			if *output == "json" && answer.RunID != "" {
-				err = errors.Join(o.json(answer), err)
-			}
-			return err
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
+		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
+			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.refresh(ctx, t, *wait) })
 		})
-	}
-	return cmd
+	})
 }
 
-// refresh asks for a run and waits for it where it is to.
-func (o *operator) refresh(ctx context.Context, a token.Account, wait bool) (refreshed, error) {
-	answer := refreshed{Account: a.Name, Provider: a.Provider}
-	run, asked, err := o.refreshNow(ctx, a)
+// refresh requests a run and, with wait, waits for its result.
+func (app *temporalApp) refresh(ctx context.Context, t target, wait bool) (runAnswer, error) {
+	answer, err := app.requestRefresh(ctx, t)
 	if err != nil {
 		return answer, err
 	}
-	answer.WorkflowID, answer.RunID, answer.Cron = run.GetID(), run.GetRunID(), asked.Cron
-	answer.WebUI = o.link("workflows", run.GetID(), run.GetRunID())
-
-	o.say("Refreshing %s now: run %s of workflow %s.", a, run.GetRunID(), run.GetID())
-	o.fact("Web UI", answer.WebUI)
-	if asked.Cron == "" {
-		o.sayWhatKeeps(ctx, a)
+	app.say("Refreshing %s now: run %s of workflow %s.", t, answer.RunID, t.id)
+	app.field("Web UI", answer.WebUI)
+	if answer.Cron == "" {
+		app.describeSingleRefresh(ctx, t)
 	}
-	o.warnOfIdleQueue(ctx)
+	app.warnOfIdleQueue(ctx)
 	if !wait {
 		return answer, nil
 	}
-	last, err := o.await(ctx, run.GetID(), run.GetRunID())
-	switch {
-	case ctx.Err() != nil:
-		o.say("No longer waiting. The refresh goes on without you.")
-		return answer, errInterrupted
-	case err != nil:
+	if err := app.awaitAnswer(ctx, &answer, "refresh", t.String()+" was not refreshed"); err != nil {
 		return answer, err
-	case last.Failure != nil:
-		answer.Failure = last.Failure
-		return answer, fmt.Errorf("%s was not refreshed (%s): %s", a, last.Failure.Type, last.Failure.Message)
-	case last.Result == nil:
-		return answer, fmt.Errorf("run %s of workflow %s ended without a result that starter knows; see that worker and starter are of the same release", run.GetRunID(), run.GetID())
 	}
-	answer.Result = last.Result
-	o.say("%s", inWords(*last.Result, time.Now()))
-	if asked.Cron != "" {
-		now := time.Now()
-		o.fact("Next run", when(nextByCron(asked.Cron, now), now))
-	}
+	now := time.Now()
+	app.say("%s", describeResult(*answer.Result, now))
+	app.field("Next run", when(nextByCron(answer.Cron, now), now))
 	return answer, nil
 }
 
-// refreshNow signals the workflow, which makes a cron that waits begin at once,
-// or starts one without a cron. Only one of the two happens, whatever else goes on.
-func (o *operator) refreshNow(ctx context.Context, a token.Account) (client.WorkflowRun, workflows.State, error) {
+// requestRefresh signals the workflow, which makes a cron that waits begin at once,
+// or starts one without a cron. Temporal does exactly one of the two.
+func (app *temporalApp) requestRefresh(ctx context.Context, t target) (runAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	options := o.options(a)
-	run, err := o.temporal.SignalWithStartWorkflow(ctx, options.ID, workflows.RefreshNow, nil, options, workflows.Type, inputFor(a))
+	run, err := app.temporal.SignalWithStartWorkflow(ctx, t.id, workflows.RefreshNow, nil, app.options(t), workflows.Type, t.input)
 	if err != nil {
-		return nil, workflows.State{}, err
+		return runAnswer{}, err
 	}
-	asked, err := o.describe(ctx, run.GetID(), run.GetRunID())
-	return run, asked, err
+	requested, err := app.describe(ctx, t.id, run.GetRunID())
+	if err != nil {
+		return runAnswer{}, err
+	}
+	answer := app.answerFor(t, t.id, run.GetRunID())
+	answer.Cron = requested.Cron
+	return answer, nil
 }
 
-// sayWhatKeeps tells what will refresh an account next that has no cron.
-func (o *operator) sayWhatKeeps(ctx context.Context, a token.Account) {
-	if scheduled, err := o.hasSchedule(ctx, a); err == nil && scheduled {
-		o.say("This is a single refresh beside the Schedule %s, which goes on.", scheduleID(a))
+// describeSingleRefresh prints what refreshes an account next that has no cron.
+func (app *temporalApp) describeSingleRefresh(ctx context.Context, t target) {
+	if schedule, err := app.describeSchedule(ctx, t.scheduleID()); err == nil && schedule != nil {
+		app.say("This is a single refresh beside the Schedule %s, which goes on.", t.scheduleID())
 		return
 	}
-	o.say("No cron runs for %s, so this is a single refresh. Start its cron with: %s", a,
-		shell(append([]string{"starter", "start"}, flagsFor(a)...)...))
+	app.say("No cron runs for %s, so this is a single refresh. Start its cron with: %s", t, t.command("start"))
 }
 
-// inWords tells a result to a person.
-func inWords(r workflows.Result, now time.Time) string {
-	words := fmt.Sprintf("Done (%s): generation %d of %s/%s is in the vault.", r.Outcome, r.Generation, r.Provider, r.Account)
+func describeResult(r workflows.Result, now time.Time) string {
+	text := fmt.Sprintf("Done (%s): generation %d of %s/%s is in the vault.", r.Outcome, r.Generation, r.Provider, r.Account)
 	if !r.AccessTokenExpiry.IsZero() {
-		words += " Its access token expires " + when(r.AccessTokenExpiry, now) + "."
+		text += " Its access token expires " + when(r.AccessTokenExpiry, now) + "."
 	}
-	return words
+	return text
 }

@@ -8,14 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
 func newRevoke(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var yes bool
 	cmd := &cobra.Command{
 		Use:   "revoke",
 		Short: "End an account: its workflow, its grant, its tokens",
@@ -24,142 +22,111 @@ waited for; the provider is told that the grant is over; the two current tokens
 in the vault are disabled. Nothing is deleted: versions and histories stay.
 
 It asks first. It can be repeated, and does what is left. Where the provider has no
-way to be told, it says what the person does there, and exits with 3.`,
+endpoint to revoke at, it says what the user does there, and exits with 3.`,
 		Example: `  starter revoke --account will`,
-		Args:    noArgs,
 	}
-	flags.add(cmd)
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
-		if err != nil {
-			return err
-		}
-		return atVault(cmd, environ, func(ctx context.Context, c *custodian) error {
-			p, err := vault.Locate(c.providers, account)
-			if err != nil {
-				return usageError{err}
-			}
-			if !yes {
-				if err := c.confirm(ctx, p); err != nil {
+	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
+		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
+			if !*yes {
+				a.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", t, t.Provider.Title)
+				if err := a.confirm(ctx, t, "revoke "+t.String(), "--yes"); err != nil {
 					return err
 				}
 			}
-			return c.revoke(ctx, p, func() error {
-				return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
-					stopped, err := o.stopKeeping(ctx, account)
-					if err == nil {
-						o.say("%s", stoppedInWords(account, stopped))
-					}
-					return err
-				})
-			})
+			return a.revoke(ctx, t)
 		})
-	}
-	return cmd
+	})
 }
 
-// confirm has the person write the account's name.
-func (c *custodian) confirm(ctx context.Context, p vault.Location) error {
-	name := p.Account.Provider + "/" + p.Account.Name
-	c.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", p.Account, p.Provider.Title)
-	answer, err := c.keyboard.line(ctx, fmt.Sprintf("Write %s to go on: ", name))
-	switch {
-	case errors.Is(err, errNoInput):
-		return usageError{errors.New("nobody answered, and nothing was touched; use --yes where nobody is there to ask")}
-	case err != nil:
+// revoke goes on where the workflow cannot be ended: a run that finds no token
+// fails and says so. It leaves the tokens readable until the provider has
+// answered, because a later attempt needs them to end the grant.
+func (a *vaultApp) revoke(ctx context.Context, t target) error {
+	if err := a.refusePending(ctx, t, "revoke"); err != nil {
 		return err
-	case answer != name:
-		return fmt.Errorf("that is not %s; nothing was touched", name)
 	}
-	return nil
-}
-
-func stoppedInWords(a token.Account, stopped []string) string {
-	if len(stopped) == 0 {
-		return fmt.Sprintf("Nothing keeps %s alive.", a)
+	var left []string // to do
+	unfinished := func(err error, steps ...string) error {
+		return fmt.Errorf("%w; left to do: %s; run it again", err, strings.Join(append(left, steps...), ", "))
 	}
-	return fmt.Sprintf("Ended: %s.", strings.Join(stopped, " and "))
-}
-
-// revoke ends an account. Where the workflow cannot be ended it goes on: a run
-// that finds no token tells of it. Where the provider cannot be told now, the
-// tokens stay readable, or nobody could tell it later.
-func (c *custodian) revoke(ctx context.Context, p vault.Location, stop func() error) error {
-	if _, kept, err := c.PendingStore.Load(ctx, p.Account); err != nil {
-		return err
-	} else if kept {
-		return fmt.Errorf("a consent of %s is kept on this machine, in %s, because the vault has not taken it, and only it can end its grant; nothing was touched. Store it with: %s, and revoke then",
-			p.Account, c.PendingStore.Path(p.Account), shell(append([]string{"starter", "authorize"}, flagsFor(p.Account)...)...))
-	}
-	var left []string
-	if err := stop(); err != nil {
+	if err := a.endRefreshes(t); err != nil {
 		if ctx.Err() != nil {
 			return errInterrupted
 		}
-		c.warn("its workflow was not ended: %v", err)
+		a.warn("its workflow was not ended: %v", err)
 		left = append(left, "end its workflow")
 	}
-	person, err := c.revokeGrant(ctx, p)
+	byHand, err := a.revokeGrant(ctx, t)
 	if err != nil {
-		c.say("Its tokens stay in the vault as they are, so that the grant can still be ended.")
-		return fmt.Errorf("%w; left to do: %s; run it again", err, strings.Join(append(left, "end the grant", "disable its tokens"), ", "))
+		a.say("Its tokens stay in the vault as they are, so that the grant can still be ended.")
+		return unfinished(err, "end the grant", "disable its tokens")
 	}
-	disabled, err := c.Vault.Disable(ctx, p.Names)
+	disabled, err := a.Vault.Disable(ctx, t.Names)
 	if err != nil {
-		return fmt.Errorf("%w; left to do: %s; run it again", err, strings.Join(append(left, "disable its tokens"), ", "))
+		return unfinished(err, "disable its tokens")
 	}
 	if disabled {
-		c.say("Disabled: the current versions of %s and %s. Nothing was deleted.", p.Names.RefreshToken, p.Names.AccessToken)
+		a.say("Disabled: the current versions of %s and %s. Nothing was deleted.", t.Names.RefreshToken, t.Names.AccessToken)
 	} else {
-		c.say("Its tokens in the vault were disabled or absent before.")
+		a.say("Its tokens in the vault were disabled or absent before.")
 	}
-	if len(left) > 0 {
+	switch {
+	case len(left) > 0:
 		return fmt.Errorf("left to do: %s; run it again", strings.Join(left, ", "))
-	}
-	if person != "" {
-		return needsPerson{person}
+	case byHand:
+		return needsAttention{fmt.Sprintf("the grant is not ended yet; have the user remove the app's access in their account at %s", t.Provider.Title)}
 	}
 	return nil
 }
 
-// revokeGrant tells the provider that the grant is over. person is what is left to
-// a person, where the program cannot do it; an error may pass.
-func (c *custodian) revokeGrant(ctx context.Context, p vault.Location) (person string, err error) {
-	pair, err := c.Vault.Tokens(ctx, p.Names)
+// refusePending ends a command where a consent of the account is saved on this
+// machine: the file is all that is left of its grant.
+func (a *vaultApp) refusePending(ctx context.Context, t target, command string) error {
+	_, found, err := a.PendingStore.Load(ctx, t.Account)
+	if err != nil || !found {
+		return err
+	}
+	return fmt.Errorf("%s %s: a consent that the vault has not taken is kept in %s, and only it can end its grant; nothing was touched; store it first with: %s",
+		command, t, a.PendingStore.Path(t.Account), t.command("authorize"))
+}
+
+// revokeGrant has the provider end the grant. byHand reports that only the user
+// can end it; an error may pass.
+func (a *vaultApp) revokeGrant(ctx context.Context, t target) (byHand bool, err error) {
+	pair, err := a.Vault.Tokens(ctx, t.Names)
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	if pair.RefreshToken.Empty() && pair.AccessToken.Empty() {
-		c.say("The vault has no readable token of %s, so there is nothing to show to %s.", p.Account, p.Provider.Title)
-		return "", nil
+		a.say("The vault has no readable token of %s, so there is nothing to show to %s.", t, t.Provider.Title)
+		return false, nil
 	}
-	byHand := fmt.Sprintf("the grant is not ended yet; have the person remove the app's access in their account at %s", p.Provider.Title)
-	client, err := c.Vault.Credentials(ctx, p.Names)
+	client, err := a.Vault.Credentials(ctx, t.Names)
 	if errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrDisabled) || errors.Is(err, vault.ErrMalformed) {
-		c.warn("%v", err)
-		return byHand, nil
+		a.warn("%v", err)
+		return true, nil
 	}
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	telling, cancel := context.WithTimeout(ctx, exchangeTime)
+	revoking, cancel := context.WithTimeout(ctx, exchangeTimeout)
 	defer cancel()
-	err = c.client.Revoke(telling, p.Provider, client, pair)
+	err = a.oauth.Revoke(revoking, t.Provider, client, pair)
 	var failure *provider.Failure
 	switch {
 	case err == nil:
-		c.say("%s has ended the grant.", p.Provider.Title)
-		return "", nil
+		a.say("%s has ended the grant.", t.Provider.Title)
 	case errors.Is(err, provider.ErrNoRevocation):
-		c.say("%s %v.", p.Provider.Title, err)
-		return byHand, nil
+		a.say("%s %v.", t.Provider.Title, err)
+		return true, nil
 	case errors.As(err, &failure) && failure.Kind == provider.ProviderRetired:
-		c.say("%s is retired, and its grants with it.", p.Provider.Title)
-		return "", nil
+		a.say("%s is retired, and its grants with it.", t.Provider.Title)
 	case errors.As(err, &failure) && !failure.Kind.Retryable():
-		c.warn("%v", err)
-		return byHand, nil
+		a.warn("%v", err)
+		return true, nil
+	default:
+		return false, err
 	}
-	return "", err
+	return false, nil
 }

@@ -11,8 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
-	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
 )
 
@@ -23,8 +22,7 @@ type timing struct {
 }
 
 func newSchedule(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var t timing
+	var times timing
 	cmd := &cobra.Command{
 		Use:   "schedule",
 		Short: "Keep an account alive by a Temporal Schedule instead of the cron",
@@ -33,111 +31,95 @@ recommends over crons. It can be paused, triggered and changed, and it never
 starts a refresh while one is at work. An account has either a cron or a Schedule.`,
 		Example: `  starter schedule --account will --every 4h
   temporal schedule trigger --schedule-id fitbit-token-refresh-will-schedule`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
-	cmd.Flags().DurationVar(&t.every, "every", 0, "time from one refresh to the next (default well before the access token ends: 6h for Fitbit)")
-	cmd.Flags().DurationVar(&t.jitter, "jitter", 0, "refresh at a random time up to this much later (default a tenth of --every, at most 10m)")
-	cmd.Flags().BoolVar(&t.paused, "paused", false, "create it paused")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
-		if err != nil {
-			return err
+	cmd.Flags().DurationVar(&times.every, "every", 0, "time from one refresh to the next (default well before the access token ends: 6h for Fitbit)")
+	cmd.Flags().DurationVar(&times.jitter, "jitter", 0, "refresh at a random time up to this much later (default a tenth of --every, at most 10m)")
+	cmd.Flags().BoolVar(&times.paused, "paused", false, "create it paused")
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
+		if !cmd.Flags().Changed("every") {
+			times.every = t.Provider.Period()
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error {
-			t, err := t.orDefaults(account, o.providers, cmd.Flags().Changed)
-			if err != nil {
-				return usageError{err}
-			}
-			return o.schedule(ctx, account, t)
-		})
-	}
-	return cmd
+		if !cmd.Flags().Changed("jitter") {
+			times.jitter = min(10*time.Minute, times.every/10)
+		}
+		if err := times.check(); err != nil {
+			return usageError{err}
+		}
+		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.schedule(ctx, t, times) })
+	})
 }
 
-// orDefaults is the timing with what suits the account's provider in place of what
-// was not given, once it makes sense.
-func (t timing) orDefaults(a token.Account, providers provider.Table, given func(flag string) bool) (timing, error) {
-	if !given("every") {
-		p, err := providers.Lookup(a.Provider)
-		if err != nil {
-			return t, fmt.Errorf("%w (TOKENKEEPER_PROVIDERS), or say how often with --every", err)
-		}
-		t.every = p.Period()
-	}
-	if !given("jitter") {
-		t.jitter = min(10*time.Minute, t.every/10)
-	}
-	return t, t.check()
-}
-
-func (t timing) check() error {
+func (times timing) check() error {
 	switch {
-	case t.every < time.Minute:
-		return fmt.Errorf("--every is %s; use a minute or more, such as 6h", t.every)
-	case t.jitter < 0 || t.jitter >= t.every:
-		return fmt.Errorf("--jitter is %s; use a time from 0 to below --every, %s", brief(t.jitter), brief(t.every))
+	case times.every < time.Minute:
+		return fmt.Errorf("--every is %s; use a minute or more, such as 6h", times.every)
+	case times.jitter < 0 || times.jitter >= times.every:
+		return fmt.Errorf("--jitter is %s; use a time from 0 to below --every, %s", brief(times.jitter), brief(times.every))
 	}
 	return nil
 }
 
-func scheduleID(a token.Account) string { return workflows.ID(a) + "-schedule" }
-
-// schedule creates an account's Schedule and tells all about it.
-func (o *operator) schedule(ctx context.Context, a token.Account, t timing) error {
+// schedule creates an account's Schedule and describes it. One that exists already
+// with the same times is left alone.
+func (app *temporalApp) schedule(ctx context.Context, t target, times timing) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := o.refuseCron(ctx, a); err != nil {
+	if err := app.refuseCron(ctx, t); err != nil {
 		return err
 	}
-	options := o.options(a)
-	handle, err := o.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID:      scheduleID(a),
-		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: t.every}}, Jitter: t.jitter},
-		Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
-		// After an outage one refresh makes up for all that were missed.
-		CatchupWindow: t.every,
-		Paused:        t.paused,
-		Action: &client.ScheduleWorkflowAction{
-			ID: options.ID, TaskQueue: options.TaskQueue, StaticSummary: options.StaticSummary,
-			Workflow: workflows.Type, Args: []any{inputFor(a)},
-		},
-	})
-	exists := errors.Is(err, temporal.ErrScheduleAlreadyRunning)
-	if err != nil && !exists {
+	exists, err := app.createSchedule(ctx, t, times)
+	if err != nil {
 		return err
 	}
-	if exists {
-		handle = o.temporal.ScheduleClient().GetHandle(ctx, scheduleID(a))
-	}
-	described, err := handle.Describe(ctx)
+	described, err := app.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
 	if err != nil {
 		return err
 	}
 	if exists {
-		if !t.same(described.Schedule.Spec) {
+		if !times.same(described.Schedule.Spec) {
 			return fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
-				scheduleID(a), brief(t.every), brief(t.jitter), shell("temporal", "schedule", "delete", "--schedule-id", scheduleID(a)))
+				t.scheduleID(), brief(times.every), brief(times.jitter), cliDeleteSchedule(t))
 		}
-		o.say("The Schedule of %s exists already: %s, created %s.", a, scheduleID(a), when(described.Info.CreatedAt, time.Now()))
+		app.say("The Schedule of %s exists already: %s, created %s.", t, t.scheduleID(), when(described.Info.CreatedAt, time.Now()))
 	} else {
-		o.say("Created the Schedule of %s: %s on task queue %s.", a, scheduleID(a), o.taskQueue)
+		app.say("Created the Schedule of %s: %s on task queue %s.", t, t.scheduleID(), app.taskQueue)
 	}
-	o.fact("Every", fmt.Sprintf("%s, up to %s later", brief(t.every), brief(t.jitter)))
-	o.fact("Next run", nextOfSchedule(described, time.Now()))
-	o.fact("Web UI", o.link("schedules", scheduleID(a)))
+	app.field("Every", fmt.Sprintf("%s, up to %s later", brief(times.every), brief(times.jitter)))
+	app.field("Next run", nextScheduled(described, time.Now()))
+	app.field("Web UI", app.link("schedules", t.scheduleID()))
 	if !exists {
-		o.fact("Same as", o.cliSchedule(a, t))
+		app.field("Same as", app.cliSchedule(t, times))
 	}
-	o.warnOfIdleQueue(ctx)
+	app.warnOfIdleQueue(ctx)
 	return nil
 }
 
-func (t timing) same(spec *client.ScheduleSpec) bool {
-	return spec != nil && len(spec.Intervals) == 1 && spec.Intervals[0].Every == t.every && spec.Jitter == t.jitter
+// createSchedule creates an account's Schedule unless it exists already.
+func (app *temporalApp) createSchedule(ctx context.Context, t target, times timing) (exists bool, err error) {
+	options := app.options(t)
+	_, err = app.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID:      t.scheduleID(),
+		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: times.every}}, Jitter: times.jitter},
+		Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		// After an outage one refresh makes up for all that were missed.
+		CatchupWindow: times.every,
+		Paused:        times.paused,
+		Action: &client.ScheduleWorkflowAction{
+			ID: options.ID, TaskQueue: options.TaskQueue, StaticSummary: options.StaticSummary,
+			Workflow: workflows.Type, Args: []any{t.input},
+		},
+	})
+	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return true, nil
+	}
+	return false, err
 }
 
-func nextOfSchedule(d *client.ScheduleDescription, now time.Time) string {
+func (times timing) same(spec *client.ScheduleSpec) bool {
+	return spec != nil && len(spec.Intervals) == 1 && spec.Intervals[0].Every == times.every && spec.Jitter == times.jitter
+}
+
+func nextScheduled(d *client.ScheduleDescription, now time.Time) string {
 	if d.Schedule.State != nil && d.Schedule.State.Paused {
 		return "none, because it is paused"
 	}
@@ -147,50 +129,41 @@ func nextOfSchedule(d *client.ScheduleDescription, now time.Time) string {
 	return when(d.Info.NextActionTimes[0], now)
 }
 
-// refuseCron ends with an error where the account's cron runs.
-func (o *operator) refuseCron(ctx context.Context, a token.Account) error {
-	described, err := o.temporal.DescribeWorkflowExecution(ctx, workflows.ID(a), "")
-	switch {
-	case gone(err):
-		return nil
-	case err != nil:
+// refuseCron returns an error where the account's cron runs.
+func (app *temporalApp) refuseCron(ctx context.Context, t target) error {
+	runID, err := app.running(ctx, t.id)
+	if err != nil || runID == "" {
 		return err
-	case described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
-		return nil
 	}
-	running, err := o.describe(ctx, workflows.ID(a), "")
+	running, err := app.describe(ctx, t.id, runID)
 	if err != nil || running.Cron == "" {
 		return err
 	}
 	return fmt.Errorf("the cron of %s runs (%s), and an account has either a cron or a Schedule; end the cron with: %s, and try again",
-		a, running.Cron, shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID))
+		t, running.Cron, cliCancel(t.id))
 }
 
-// refuseSchedule ends with a conflict where the account has a Schedule.
-func (o *operator) refuseSchedule(ctx context.Context, a token.Account) error {
-	exists, err := o.hasSchedule(ctx, a)
-	if err != nil || !exists {
+// refuseSchedule returns a conflictError where the account has a Schedule.
+func (app *temporalApp) refuseSchedule(ctx context.Context, t target) error {
+	schedule, err := app.describeSchedule(ctx, t.scheduleID())
+	if err != nil || schedule == nil {
 		return err
 	}
-	return conflict{fmt.Errorf("%s is kept by the Schedule %s, and an account has either a cron or a Schedule; delete that with: %s, and start again",
-		a, scheduleID(a), shell("temporal", "schedule", "delete", "--schedule-id", scheduleID(a)))}
-}
-
-func (o *operator) hasSchedule(ctx context.Context, a token.Account) (bool, error) {
-	_, err := o.temporal.ScheduleClient().GetHandle(ctx, scheduleID(a)).Describe(ctx)
-	if gone(err) {
-		return false, nil
-	}
-	return err == nil, err
+	return conflictError{fmt.Errorf("%s is kept by the Schedule %s, and an account has either a cron or a Schedule; delete that with: %s, and start again",
+		t, t.scheduleID(), cliDeleteSchedule(t))}
 }
 
 // cliSchedule is the command of the Temporal CLI that creates the same Schedule.
-func (o *operator) cliSchedule(a token.Account, t timing) string {
-	words := []string{"temporal", "schedule", "create", "--schedule-id", scheduleID(a),
-		"--interval", brief(t.every), "--jitter", brief(t.jitter), "--overlap-policy", "Skip", "--catchup-window", brief(t.every),
-		"--type", workflows.Type, "--task-queue", o.taskQueue, "--workflow-id", workflows.ID(a), "--input", inputJSON(a)}
-	if t.paused {
+func (app *temporalApp) cliSchedule(t target, times timing) string {
+	words := []string{"temporal", "schedule", "create", "--schedule-id", t.scheduleID(),
+		"--interval", brief(times.every), "--jitter", brief(times.jitter), "--overlap-policy", "Skip", "--catchup-window", brief(times.every),
+		"--type", workflows.Type, "--task-queue", app.taskQueue, "--workflow-id", t.id, "--input", t.inputJSON()}
+	if times.paused {
 		words = append(words, "--paused")
 	}
 	return shell(words...)
+}
+
+func cliDeleteSchedule(t target) string {
+	return shell("temporal", "schedule", "delete", "--schedule-id", t.scheduleID())
 }

@@ -20,7 +20,7 @@ import (
 	"tokenkeeper/internal/testenv/temporal"
 )
 
-// shared is what all tests of this package stand on.
+// shared is the environment of all tests of this package.
 var shared testenv.Shared
 
 func TestMain(m *testing.M) {
@@ -65,9 +65,10 @@ func TestScripts(t *testing.T) {
 			"exits":          exits,
 			"eventually":     eventually,
 			"outside":        surround,
-			"person":         person,
+			"browser":        browserCommand,
 			"vault-fails":    vaultFails,
 			"live":           live,
+			"same":           same,
 			"disabled":       disabled,
 			"provider-fails": providerFails,
 			"provider-holds": providerHolds,

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -16,7 +17,7 @@ import (
 )
 
 // newStandIn is a worker whose RefreshTokens ends as the account's name says:
-// dead needs a consent, broken fails, slow never ends, stubborn fights with the
+// dead needs a consent, advised too and at length, broken fails, slow never ends, stubborn fights with the
 // vault, and all others are refreshed. A recovery finds what recoverStandIn says.
 func newStandIn(c client.Client) worker.Worker {
 	w := worker.New(c, "token-refresh", worker.Options{})
@@ -36,6 +37,8 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 	switch account.Name {
 	case "dead":
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError("Fitbit no longer takes generation 3 of fitbit/dead", workflows.ReauthorizationRequired, nil)
+	case "advised":
+		return workflows.Result{}, temporal.NewNonRetryableApplicationError(longAdvice(), workflows.ReauthorizationRequired, nil)
 	case "broken":
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError("secret FitbitCredentials is missing", "MissingSecret", nil)
 	case "slow":
@@ -62,6 +65,11 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 		Account: account.Name, Provider: account.Provider, Outcome: workflows.Refreshed,
 		Generation: last.Generation + 1, AccessTokenExpiry: workflow.Now(ctx).Add(8 * time.Hour),
 	}, nil
+}
+
+// longAdvice is a failure's message with more advice than any provider gives.
+func longAdvice() string {
+	return "Fitbit no longer takes generation 3; " + strings.Repeat("a \"testing\" app's tokens end after 7 days, ", 100) + "so publish it"
 }
 
 // recoverStandIn finds something for all but three: lost has nothing and no

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,13 +11,11 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
-	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
 )
 
 func newStart(environ map[string]string) *cobra.Command {
-	var flags accountFlags
-	var cron, file string
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Start the cron that keeps an account alive",
@@ -30,23 +28,17 @@ its own within the cron's period, always the same ones.`,
 		Example: `  starter start --account will
   starter start --account will --cron 'CRON_TZ=Europe/Berlin 30 */4 * * *'
   starter start --accounts accounts.txt`,
-		Args: noArgs,
 	}
-	flags.add(cmd)
-	cmd.Flags().StringVar(&cron, "cron", "", "when to refresh; UTC unless it begins with CRON_TZ= (default well before the access token ends: "+sixHourly+" for Fitbit)")
-	cmd.Flags().StringVar(&file, "accounts", "", "start the accounts in this file")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		account, err := flags.account()
-		if err != nil {
-			return err
-		}
-		if cmd.Flags().Changed("cron") {
-			if err := checkCron(cron); err != nil {
+	cron := cmd.Flags().String("cron", "", "when to refresh; UTC unless it begins with CRON_TZ= (default well before the access token ends: "+sixHourly+" for Fitbit)")
+	file := cmd.Flags().String("accounts", "", "start the accounts in this file")
+	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
+		if *cron != "" {
+			if _, err := parseCron(*cron); err != nil {
 				return usageError{err}
 			}
 		}
-		if file == "" {
-			return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.start(ctx, account, cron) })
+		if *file == "" {
+			return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.start(ctx, t, *cron) })
 		}
 		if cmd.Flags().Changed("account") {
 			return usageError{errors.New("--account and --accounts do not go together; put the account into the file")}
@@ -54,122 +46,104 @@ its own within the cron's period, always the same ones.`,
 		if cmd.Flags().Changed("secrets-of") {
 			return usageError{errors.New("--secrets-of and --accounts do not go together; start the accounts that have moved one by one")}
 		}
-		accounts, err := readAccounts(file, flags.provider)
+		targets, err := readAccounts(*file, s.providers, t.Account.Provider)
 		if err != nil {
 			return usageError{err}
 		}
-		return atTemporal(cmd, environ, func(ctx context.Context, o *operator) error { return o.startMany(ctx, accounts, cron) })
-	}
-	return cmd
+		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.startMany(ctx, targets, *cron) })
+	})
 }
 
-// start starts one account's cron and tells all about it.
-func (o *operator) start(ctx context.Context, a token.Account, cron string) error {
+// start starts one account's cron and describes it. An empty cron is the one that
+// suits the provider.
+func (app *temporalApp) start(ctx context.Context, t target, cron string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	cron, err := o.cronFor(a, cron)
+	cron = cmp.Or(cron, cronOf(t.Provider.Period()))
+	started, err := app.startCron(ctx, t, cron)
 	if err != nil {
 		return err
 	}
-	started, err := o.startCron(ctx, a, cron)
-	if err != nil {
-		return err
-	}
-	running, err := o.describe(ctx, workflows.ID(a), "")
+	running, err := app.describe(ctx, t.id, "")
 	if err != nil {
 		return err
 	}
 	if started {
-		o.say("Started the cron of %s: workflow %s on task queue %s.", a, running.WorkflowID, o.taskQueue)
+		app.say("Started the cron of %s: workflow %s on task queue %s.", t, t.id, app.taskQueue)
 	} else {
-		o.say("The cron of %s runs already: workflow %s, started %s.", a, running.WorkflowID, o.since(ctx, running))
+		app.say("The cron of %s runs already: workflow %s, started %s.", t, t.id, app.startedAt(ctx, running))
 	}
-	now := time.Now()
-	o.fact("Cron", cronInWords(running.Cron))
-	o.fact("Next run", nextOf(running, now))
-	o.fact("Web UI", o.link("workflows", running.WorkflowID))
+	app.field("Cron", cronInWords(running.Cron))
+	app.field("Next run", nextRun(running, time.Now()))
+	app.field("Web UI", app.link("workflows", t.id))
 	if started {
-		o.fact("Same as", o.cliStart(a, cron))
+		app.field("Same as", app.cliStart(t, cron))
 	}
-	o.say("Refresh at once with: %s", shell(append([]string{"starter", "refresh"}, flagsFor(a)...)...))
-	o.warnOfIdleQueue(ctx)
+	app.say("Refresh at once with: %s", t.command("refresh"))
+	app.warnOfIdleQueue(ctx)
 	return nil
 }
 
-// cronFor is the cron that a person gave for an account; where they gave none, the
-// one that suits its provider.
-func (o *operator) cronFor(a token.Account, given string) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	p, err := o.providers.Lookup(a.Provider)
-	if err != nil {
-		return "", usageError{fmt.Errorf("%w (TOKENKEEPER_PROVIDERS), or say how often with --cron", err)}
-	}
-	return cronOf(p.Period()), nil
-}
-
-// startCron starts the cron unless it runs already. A conflict with what runs is
-// an error of type conflict, and concerns this account only.
-func (o *operator) startCron(ctx context.Context, a token.Account, cron string) (started bool, err error) {
-	if err := o.refuseSchedule(ctx, a); err != nil {
+// startCron starts the cron unless it runs already. A conflict with what runs is a
+// conflictError, and concerns this account only.
+func (app *temporalApp) startCron(ctx context.Context, t target, cron string) (started bool, err error) {
+	if err := app.refuseSchedule(ctx, t); err != nil {
 		return false, err
 	}
-	options := o.options(a)
+	options := app.options(t)
 	options.CronSchedule = cron
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
-	_, err = o.temporal.ExecuteWorkflow(ctx, options, workflows.Type, inputFor(a))
+	_, err = app.temporal.ExecuteWorkflow(ctx, options, workflows.Type, t.input)
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &already) {
 		return err == nil, err
 	}
-	running, err := o.describe(ctx, options.ID, already.RunId)
+	running, err := app.describe(ctx, t.id, already.RunId)
 	if err != nil {
 		return false, err
 	}
-	return false, differs(running, a, cron)
+	return false, checkConflict(running, t, cron)
 }
 
-// conflict is why one account cannot be started while others can.
-type conflict struct{ error }
+// conflictError is why one account cannot be started while others can.
+type conflictError struct{ error }
 
-// differs says why a running workflow is not the cron that was asked for; nil
-// where it is.
-func differs(running workflows.State, a token.Account, cron string) error {
-	cancel := shell("temporal", "workflow", "cancel", "--workflow-id", running.WorkflowID)
+// checkConflict returns how a running workflow differs from the cron that is to be
+// started; nil where it does not.
+func checkConflict(running workflows.State, t target, cron string) error {
+	cancel := cliCancel(running.WorkflowID)
 	kept, err := running.Input.Check()
 	switch {
 	case err != nil:
-		return conflict{fmt.Errorf("workflow %s runs already, but with input that it cannot use (%w); end it with: %s, and start again", running.WorkflowID, err, cancel)}
-	case kept != a:
-		return conflict{fmt.Errorf("workflow %s runs already, but keeps %s and not %s; end it with: %s, and start again", running.WorkflowID, kept, a, cancel)}
+		return conflictError{fmt.Errorf("workflow %s runs already, but with input that it cannot use (%w); end it with: %s, and start again", running.WorkflowID, err, cancel)}
+	case kept != t.Account:
+		return conflictError{fmt.Errorf("workflow %s runs already, but keeps %s and not %s; end it with: %s, and start again", running.WorkflowID, kept, t, cancel)}
 	case running.Cron == "":
-		return conflict{fmt.Errorf("a single refresh of %s is at work and no cron; start again when it has ended", a)}
+		return conflictError{fmt.Errorf("a single refresh of %s is at work and no cron; start again when it has ended", t)}
 	case running.Cron != cron:
-		return conflict{fmt.Errorf("the cron of %s runs already with %q and not with %q; to change it, end it with: %s, and start again", a, running.Cron, cron, cancel)}
+		return conflictError{fmt.Errorf("the cron of %s runs already with %q and not with %q; to change it, end it with: %s, and start again", t, running.Cron, cron, cancel)}
 	}
 	return nil
 }
 
-// since is when the first run of a workflows.State was started; before the present run,
-// where Temporal's retention has taken the first one.
-func (o *operator) since(ctx context.Context, c workflows.State) string {
+// startedAt is when a cron's first run was started; before its present run, where
+// Temporal's retention has ended for the first one.
+func (app *temporalApp) startedAt(ctx context.Context, s workflows.State) string {
 	now := time.Now()
-	first, err := o.temporal.DescribeWorkflowExecution(ctx, c.WorkflowID, c.FirstRunID)
+	first, err := app.temporal.DescribeWorkflowExecution(ctx, s.WorkflowID, s.FirstRunID)
 	if err != nil {
-		return "before " + when(c.Created, now)
+		return "before " + when(s.Created, now)
 	}
 	return when(first.GetWorkflowExecutionInfo().GetStartTime().AsTime(), now)
 }
 
-// nextOf tells when a workflows.State runs next.
-func nextOf(c workflows.State, now time.Time) string {
-	if c.Working.IsZero() {
-		return when(c.Due, now)
+func nextRun(s workflows.State, now time.Time) string {
+	if s.Working.IsZero() {
+		return when(s.Due, now)
 	}
-	next := when(nextByCron(c.Cron, now), now)
+	next := when(nextByCron(s.Cron, now), now)
 	if next == "" {
 		return "none after the one at work now"
 	}
@@ -177,31 +151,12 @@ func nextOf(c workflows.State, now time.Time) string {
 }
 
 // cliStart is the command of the Temporal CLI that starts the same cron.
-func (o *operator) cliStart(a token.Account, cron string) string {
-	return shell("temporal", "workflow", "start", "--type", workflows.Type, "--task-queue", o.taskQueue,
-		"--workflow-id", workflows.ID(a), "--cron", cron, "--input", inputJSON(a))
+func (app *temporalApp) cliStart(t target, cron string) string {
+	return shell("temporal", "workflow", "start", "--type", workflows.Type, "--task-queue", app.taskQueue,
+		"--workflow-id", t.id, "--cron", cron, "--input", t.inputJSON())
 }
 
-func inputJSON(a token.Account) string {
-	input, err := json.Marshal(inputFor(a))
-	if err != nil {
-		return "{}" // two strings always marshal
-	}
-	return string(input)
-}
-
-// flagsFor are the flags that name an account; none for the default one.
-func flagsFor(a token.Account) []string {
-	in := inputFor(a)
-	var flags []string
-	if in.Account != "" {
-		flags = append(flags, "--account", in.Account)
-	}
-	if in.Provider != "" {
-		flags = append(flags, "--provider", in.Provider)
-	}
-	if in.SecretsOf != "" {
-		flags = append(flags, "--secrets-of", in.SecretsOf)
-	}
-	return flags
+// cliCancel is the command of the Temporal CLI that ends a workflow.
+func cliCancel(workflowID string) string {
+	return shell("temporal", "workflow", "cancel", "--workflow-id", workflowID)
 }

@@ -11,7 +11,7 @@ import (
 	"tokenkeeper/internal/testenv"
 )
 
-// terminal is where starter is used, on a whole system.
+// terminal runs starter on a whole system.
 type terminal struct {
 	*testenv.System
 	t *testing.T
@@ -28,7 +28,7 @@ func newTerminal(t *testing.T, provider authserver.Options) terminal {
 	return terminal{system, t}
 }
 
-// consent has people consent, and their refresh tokens put into the vault.
+// consent creates accounts with a consent each, whose refresh tokens are in the vault.
 func (s terminal) consent(names ...string) {
 	s.t.Helper()
 	for _, name := range names {
@@ -63,6 +63,6 @@ func TestStarterWorksWithARealWorker(t *testing.T) {
 	require.False(t, s.Lost("will"))
 	require.Contains(t, s.starter(0, "status", "--account", "will"), "healthy")
 
-	// A person has yet to give their consent.
+	// An account without a consent.
 	require.Contains(t, s.starter(1, "refresh", "--account", "ann"), "fitbit/ann was not refreshed (MissingSecret)")
 }

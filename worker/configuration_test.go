@@ -33,7 +33,7 @@ func TestHelpListsEveryVariable(t *testing.T) {
 	}
 }
 
-func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	providers := filepath.Join(t.TempDir(), "providers.yaml")
 	require.NoError(t, os.WriteFile(providers, []byte("providers:\n  fitbit:\n    tokken_url: fake-secret-1\n    token_url: http://fitbit.example\n"), 0o600))
@@ -46,7 +46,7 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 		"TEMPORAL_WORKER_BUILD_ID=v1",
 	})
 	require.Equal(t, 2, code, printed)
-	for _, mistake := range []string{
+	for _, problem := range []string{
 		"KEY_VAULT_URL is not set; set it to",
 		"TOKENKEEPER_AZURE_CREDENTIAL is emulator, which sends a made-up token; set",
 		"TOKENKEEPER_STOP_TIMEOUT is 1s;",
@@ -56,13 +56,13 @@ func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 		providers + `:3: provider "fitbit": tokken_url is not a key`,
 		providers + `:4: provider "fitbit": token_url must begin with https://`,
 	} {
-		require.Contains(t, printed, mistake)
+		require.Contains(t, printed, problem)
 	}
 	require.Len(t, strings.Split(strings.TrimSpace(printed), "\n"), 9, "a line for each, and the count:\n%s", printed)
 	require.NotContains(t, printed, secretPrefix)
 }
 
-func TestAMistakeThatEndsTheWorkerAtOnceIsOneSentence(t *testing.T) {
+func TestAProblemThatEndsTheWorkerAtOnceIsOneSentence(t *testing.T) {
 	t.Parallel()
 	const vault = "KEY_VAULT_URL=https://my-vault.vault.azure.net"
 	for name, tc := range map[string]struct {
@@ -77,7 +77,7 @@ func TestAMistakeThatEndsTheWorkerAtOnceIsOneSentence(t *testing.T) {
 			variables: []string{vault, "TOKENKEEPER_PROVIDERS=absent.yaml"},
 			says:      []string{`TOKENKEEPER_PROVIDERS names "absent.yaml"`, "correct the path"},
 		},
-		"an identity that nobody gave": {
+		"an identity that is missing": {
 			variables: []string{vault, "TOKENKEEPER_AZURE_CREDENTIAL=workload"},
 			says:      []string{`credential "workload"`, "check the pod's AZURE_CLIENT_ID"},
 		},

@@ -33,7 +33,7 @@ func TestACredentialThatIsRefusedForGoodEndsTheWorker(t *testing.T) {
 	oneLine(t, said)
 }
 
-// proxyTo is an HTTP proxy that connects everybody to one server.
+// proxyTo is an HTTP proxy that connects every client to one server.
 func proxyTo(t *testing.T, server string) string {
 	t.Helper()
 	target, err := url.Parse(server)

@@ -3,104 +3,289 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/config"
 )
 
 const (
-	// standingEvery is how often a versioned worker asks how its version stands:
-	// one read per worker, far below what a server grants.
-	standingEvery = 15 * time.Second
-	// remindEvery is how often it says again that it gets no runs.
+	// checkEvery is how often a versioned worker reads its version's status: one
+	// read per worker, far below what a server grants.
+	checkEvery = 15 * time.Second
+	// remindEvery is how often a status that needs the operator is reported again.
 	remindEvery = 10 * time.Minute
+	// pollsEvery is the longest time between two polls of a worker: the server
+	// answers a poll after a minute at the latest. Servers list pollers for
+	// minutes longer.
+	pollsEvery = 90 * time.Second
 )
 
-// announcer tells an operator how a worker's version stands in its deployment.
-type announcer struct {
+// deploymentMonitor logs the status of a worker's version in its deployment, and
+// the orphaned runs of other versions.
+type deploymentMonitor struct {
 	temporal   client.Client
 	deployment config.Deployment
 	namespace  string
 	taskQueue  string
 	log        *slog.Logger
 
-	told     standing
-	toldAt   time.Time
-	stranded map[string]time.Time // by build id: when a person was last told of its runs
+	reported   versionStatus
+	reportedAt time.Time
+	orphaned   map[string]time.Time // by build id: when its runs were last reported
 }
 
-// announce says which version of a deployment this is and, where it gets no runs,
-// the command that changes that. Until ctx ends it goes on saying what changes,
-// and reminds of what does not. A worker without a deployment has nothing to say.
-func announce(ctx context.Context, a *announcer) {
-	if a.deployment.Name == "" {
-		return
+// start logs the version's status and, where it gets no runs, the command that
+// changes that. Until stop is called or ctx ends, it logs what changes and
+// repeats what needs the operator. A worker without a deployment has no status.
+func (m *deploymentMonitor) start(ctx context.Context) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	if m.deployment.Name == "" {
+		return stop
 	}
-	a.stranded = map[string]time.Time{}
-	a.log = a.log.With("deployment", a.deployment.Name, "buildId", a.deployment.BuildID)
-	a.look(ctx)
+	m.orphaned = map[string]time.Time{}
+	m.log = m.log.With("deployment", m.deployment.Name, "buildId", m.deployment.BuildID)
+	m.check(ctx)
 	go func() {
-		for tick := time.NewTicker(standingEvery); ; {
+		for tick := time.NewTicker(checkEvery); ; {
 			select {
 			case <-ctx.Done():
 				tick.Stop()
 				return
 			case <-tick.C:
-				a.look(ctx)
+				m.check(ctx)
 			}
 		}
 	}()
+	return stop
 }
 
-// look asks once, and says what is new.
-func (a *announcer) look(ctx context.Context) {
-	asking, cancel := context.WithTimeout(ctx, askTimeout)
+// check reads the deployment once and reports what is new.
+func (m *deploymentMonitor) check(ctx context.Context) {
+	reading, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	described, err := a.temporal.WorkerDeploymentClient().GetHandle(a.deployment.Name).Describe(asking, client.WorkerDeploymentDescribeOptions{})
+	described, err := m.temporal.WorkerDeploymentClient().GetHandle(m.deployment.Name).Describe(reading, client.WorkerDeploymentDescribeOptions{})
 	if ctx.Err() != nil {
-		return // told to stop meanwhile
-	}
-	var unknown *serviceerror.NotFound // nobody has worked for this deployment before
-	now := standing{is: unseen}
-	switch {
-	case err == nil:
-		now = standingOf(a.deployment.BuildID, described.Info)
-	case errors.As(err, &unknown):
-		now = standing{is: waiting}
-	}
-	a.tell(ctx, now, err)
-	if now.is == current {
-		a.lookForStranded(asking, described.Info)
-	}
-}
-
-// tell says how the version stands, where that is worth saying; err is why the
-// server does not say.
-func (a *announcer) tell(ctx context.Context, now standing, err error) {
-	if !now.worthSaying(a.told, time.Since(a.toldAt)) {
 		return
 	}
-	a.told, a.toldAt = now, time.Now()
-	var about []any
-	if now.is == unseen {
-		about = []any{"error", err}
+	var absent *serviceerror.NotFound // the deployment has had no worker yet
+	now := versionStatus{routing: unknown}
+	switch {
+	case err == nil:
+		now = statusOf(m.deployment.BuildID, described.Info)
+	case errors.As(err, &absent):
+		now = versionStatus{routing: inactive}
 	}
-	a.log.Log(ctx, now.level(), now.words(a.makeCurrent()), about...)
+	m.report(ctx, now, err)
+	if now.routing == current {
+		m.reportOrphanedRuns(reading, described.Info)
+	}
+}
+
+// report logs a status if it should be; err is why it is unknown.
+func (m *deploymentMonitor) report(ctx context.Context, now versionStatus, err error) {
+	if !now.shouldReport(m.reported, time.Since(m.reportedAt)) {
+		return
+	}
+	m.reported, m.reportedAt = now, time.Now()
+	var attributes []any
+	if now.routing == unknown {
+		attributes = []any{"error", err}
+	}
+	m.log.Log(ctx, now.level(), now.message(m.makeCurrent()), attributes...)
 }
 
 // makeCurrent is the command that has new runs begin on this version.
-func (a *announcer) makeCurrent() string {
-	return a.command("worker deployment set-current-version --deployment-name " + a.deployment.Name + " --build-id " + a.deployment.BuildID)
+func (m *deploymentMonitor) makeCurrent() string {
+	return m.command("worker deployment set-current-version --deployment-name " + m.deployment.Name + " --build-id " + m.deployment.BuildID)
 }
 
 // command is one of the Temporal CLI's, for the worker's namespace.
-func (a *announcer) command(what string) string {
-	if a.namespace != client.DefaultNamespace {
-		what += " --namespace " + a.namespace
+func (m *deploymentMonitor) command(args string) string {
+	if m.namespace != client.DefaultNamespace {
+		args += " --namespace " + m.namespace
 	}
-	return "temporal " + what
+	return "temporal " + args
+}
+
+// reportOrphanedRuns logs versions that have runs and no worker. A pinned run ends
+// on the version that it began on; without a worker of that version it waits and
+// cannot alert, so the workers of the current version do.
+func (m *deploymentMonitor) reportOrphanedRuns(ctx context.Context, info client.WorkerDeploymentInfo) {
+	for _, v := range drainingVersions(info) {
+		runs, err := m.orphanedRuns(ctx, v)
+		reportedAt := m.orphaned[v.BuildID]
+		switch {
+		case err != nil:
+			m.log.Debug("cannot see whether runs wait for a version without workers", "version", v.BuildID, "error", err)
+		case runs == 0:
+			delete(m.orphaned, v.BuildID)
+		case reportedAt.IsZero() || time.Since(reportedAt) >= remindEvery:
+			m.orphaned[v.BuildID] = time.Now()
+			m.log.Error("runs wait for a version that has no worker any more, and may hold pairs; start a worker of it, or have this version go on with them: "+
+				m.command("workflow update-options --query \""+runsQuery(v)+"\" --versioning-override-behavior auto_upgrade"),
+				"version", v.BuildID, "runs", runs)
+		}
+	}
+}
+
+// drainingVersions are the versions of a deployment that have runs and get no more.
+func drainingVersions(info client.WorkerDeploymentInfo) (all []config.Deployment) {
+	for _, v := range info.VersionSummaries {
+		if v.DrainageStatus == client.WorkerDeploymentVersionDrainageStatusDraining {
+			all = append(all, config.Deployment{Name: v.Version.DeploymentName, BuildID: v.Version.BuildID})
+		}
+	}
+	return all
+}
+
+// orphanedRuns counts the runs of a version without a worker; 0 where it has one.
+func (m *deploymentMonitor) orphanedRuns(ctx context.Context, v config.Deployment) (runs int64, err error) {
+	described, err := m.temporal.DescribeTaskQueue(ctx, m.taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil || hasPoller(v, described.GetPollers(), time.Now()) {
+		return 0, err
+	}
+	counted, err := m.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: m.namespace, Query: runsQuery(v)})
+	return counted.GetCount(), err
+}
+
+// hasPoller reports whether a worker of the version has polled lately.
+func hasPoller(v config.Deployment, pollers []*taskqueuepb.PollerInfo, now time.Time) bool {
+	for _, p := range pollers {
+		o := p.GetDeploymentOptions()
+		if o.GetDeploymentName() == v.Name && o.GetBuildId() == v.BuildID && now.Sub(p.GetLastAccessTime().AsTime()) < pollsEvery {
+			return true
+		}
+	}
+	return false
+}
+
+// runsQuery finds the active runs of a version. A cron that waits for its next run
+// belongs to none.
+func runsQuery(v config.Deployment) string {
+	return fmt.Sprintf("TemporalWorkerDeploymentVersion = '%s:%s' AND ExecutionStatus = 'Running'", v.Name, v.BuildID)
+}
+
+// routing says which runs a version gets.
+type routing string
+
+const (
+	unknown  routing = "unknown"  // the server does not say
+	inactive routing = "inactive" // it has no runs and gets none
+	current  routing = "current"  // new runs begin on it
+	ramping  routing = "ramping"  // some of the new runs begin on it
+	draining routing = "draining" // it finishes its runs and gets no more
+	drained  routing = "drained"  // it has finished its runs
+)
+
+// versionStatus is the status of a version in its deployment.
+type versionStatus struct {
+	routing routing
+	share   float32 // of the new runs, in per cent, if it is ramping
+	other   string  // the build id that is current instead; empty for none
+}
+
+// statusOf reads a version's status from the server's description of its deployment.
+func statusOf(buildID string, info client.WorkerDeploymentInfo) versionStatus {
+	s := versionStatus{routing: inactive}
+	if c := info.RoutingConfig.CurrentVersion; c != nil {
+		if c.BuildID == buildID {
+			return versionStatus{routing: current}
+		}
+		s.other = c.BuildID
+	}
+	if r := info.RoutingConfig.RampingVersion; r != nil && r.BuildID == buildID {
+		s.routing, s.share = ramping, info.RoutingConfig.RampingVersionPercentage
+		return s
+	}
+	for _, v := range info.VersionSummaries {
+		switch {
+		case v.Version.BuildID != buildID:
+		case v.DrainageStatus == client.WorkerDeploymentVersionDrainageStatusDraining:
+			s.routing = draining
+		case v.DrainageStatus == client.WorkerDeploymentVersionDrainageStatusDrained:
+			s.routing = drained
+		}
+	}
+	return s
+}
+
+// shouldReport reports whether to log a status, given the last one logged and the
+// time since. An inactive version needs the operator and is logged again.
+func (s versionStatus) shouldReport(last versionStatus, since time.Duration) bool {
+	return s != last || s.routing == inactive && since >= remindEvery
+}
+
+func (s versionStatus) level() slog.Level {
+	if s.routing == inactive || s.routing == unknown {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// message says what a status means, and the command that changes it.
+func (s versionStatus) message(makeCurrent string) string {
+	instead := ""
+	if s.other != "" {
+		instead = " (" + s.other + " is current)"
+	}
+	switch s.routing {
+	case current:
+		return "this version is current"
+	case ramping:
+		return fmt.Sprintf("this version gets %g%% of the new runs%s; to give it all of them: %s", s.share, instead, makeCurrent)
+	case draining:
+		return "this version gets no new runs" + instead + "; keep its workers until it has finished those that it has. To go back to it: " + makeCurrent
+	case drained:
+		return "this version has no runs left" + instead + "; its workers may be stopped. To go back to it: " + makeCurrent
+	case inactive:
+		return "this version is not current and gets no new runs" + instead + "; make it current with: " + makeCurrent
+	}
+	return "cannot ask whether this version is current; if it gets no runs, make it current with: " + makeCurrent
+}
+
+// revision is what the image was built from; the linker sets it.
+var revision string
+
+// withBuildID sets the build id of a worker of a deployment to its revision, where
+// the environment names none, so that two images are never one version.
+func withBuildID(environ map[string]string, revision string) map[string]string {
+	const name, build = "TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID"
+	if environ[name] != "" && environ[build] == "" && revision != "" {
+		environ[build] = revision
+	}
+	return environ
+}
+
+// buildRevision is the revision that the linker set, or else the commit that Go
+// recorded, if the tree had no changes. It is empty where neither is known.
+func buildRevision() string {
+	if revision != "" {
+		return revision
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return recordedCommit(info.Settings)
+}
+
+func recordedCommit(settings []debug.BuildSetting) (commit string) {
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			return ""
+		}
+	}
+	return commit
 }

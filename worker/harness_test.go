@@ -72,7 +72,7 @@ func (s *system) work(variables ...string) process {
 	return p
 }
 
-// consent has a new person consent, and returns the account's name.
+// consent has a new user consent, and returns the account's name.
 func (s *system) consent() string {
 	s.t.Helper()
 	name := unique("account")
@@ -98,8 +98,8 @@ func (s *system) refreshes(account string) {
 	require.True(s.t, s.Provider.IsLive(s.Held(account)))
 }
 
-// temporalCLI runs the Temporal CLI against the system's server, as a person
-// does who says yes to its questions.
+// temporalCLI runs the Temporal CLI against the system's server, and answers
+// yes to its questions.
 func (s *system) temporalCLI(args ...string) (said string) {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
@@ -122,7 +122,7 @@ func (s *system) createNamespace(name string) {
 	})
 }
 
-// failureOf is the failure of ours that a run ended with.
+// failureOf is the application failure that a run ended with.
 func failureOf(t *testing.T, err error) *temporal.ApplicationError {
 	t.Helper()
 	var failure *temporal.ApplicationError
@@ -130,7 +130,7 @@ func failureOf(t *testing.T, err error) *temporal.ApplicationError {
 	return failure
 }
 
-// oneLine asserts that something for a person is one sentence on one line.
+// oneLine asserts that an output is one sentence on one line.
 func oneLine(t *testing.T, said string) {
 	t.Helper()
 	require.Equal(t, 1, strings.Count(said, "\n"), said)

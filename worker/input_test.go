@@ -73,9 +73,9 @@ func TestInputThatNamesNoAccountFailsTheRunAndTouchesNothing(t *testing.T) {
 			[]string{`provider "fitbot" is not known; use one of fitbit, google-health, oura, strava, whoop, withings, xero, or describe it in the providers file`}},
 		{"an account named as another provider's prefix", `{"account":"googlehealth"}`, activities.InvalidInput,
 			[]string{`account "googlehealth" at fitbit would share its secrets' names with provider "GoogleHealth"`, "; choose a name that does not begin with"}},
-		{"an account that nobody created", `{"account":"ann"}`, activities.MissingSecret,
+		{"an account that does not exist", `{"account":"ann"}`, activities.MissingSecret,
 			[]string{"vault: get ann-RefreshToken: not found", "; store the refresh token from the provider's consent in it: az keyvault secret set --vault-name VAULT --name ann-RefreshToken"}},
-		{"a provider whose client nobody stored", `{"provider":"google-health"}`, activities.MissingSecret,
+		{"a provider without a stored client", `{"provider":"google-health"}`, activities.MissingSecret,
 			[]string{"vault: get GoogleHealthCredentials: not found", "; store the base64 of client_id:client_secret in it: az keyvault secret set --vault-name VAULT --name GoogleHealthCredentials"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

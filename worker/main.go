@@ -1,6 +1,6 @@
 // Command worker refreshes tokens: it connects to Temporal, to the vault and to
 // the providers, and runs the RefreshTokens workflow and its activities until it
-// is told to stop. It is configured by the environment; see --help.
+// gets a signal to stop. It is configured by the environment; see --help.
 package main
 
 import (
@@ -37,28 +37,28 @@ func start(args []string) int {
 		_, _ = fmt.Fprintln(os.Stderr, "worker: it takes no arguments; environment variables configure it, see worker --help")
 		return 2
 	}
-	environ := withBuildID(config.Environ(os.Environ()), builtFrom())
+	environ := withBuildID(config.Environ(os.Environ()), buildRevision())
 	if *healthy {
 		return check(environ)
 	}
-	s, err := setupFrom(environ)
+	s, err := loadSetup(environ)
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	if err := run(untilTold(), s); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(signalContext(), s); err != nil && !errors.Is(err, context.Canceled) {
 		_, _ = fmt.Fprintln(os.Stderr, "worker:", err)
 		return 1
 	}
 	return 0
 }
 
-// check returns the exit code of a health check: 1 for anything but a worker that
-// takes work, as container engines want it.
+// check returns the exit code of a container's health check: 1 for anything but a
+// worker that takes work.
 func check(environ map[string]string) int {
 	cfg, err := config.LoadWorker(environ)
 	if err == nil {
-		err = askWorker(context.Background(), cfg.HTTPAddress)
+		err = healthcheck(context.Background(), cfg.HTTPAddress)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "worker:", err)
@@ -67,16 +67,16 @@ func check(environ map[string]string) int {
 	return 0
 }
 
-// untilTold ends with the first SIGTERM or interrupt. The next one ends the
-// process: whoever hears that the context has ended can rely on it.
-func untilTold() context.Context {
-	ctx, end := context.WithCancel(context.Background())
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGTERM, os.Interrupt)
+// signalContext ends with the first SIGTERM or interrupt; from then on, the next
+// one ends the process.
+func signalContext() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	go func() {
-		<-told
-		signal.Stop(told)
-		end()
+		<-signals
+		signal.Stop(signals)
+		cancel()
 	}()
 	return ctx
 }

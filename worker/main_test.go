@@ -7,7 +7,7 @@ import (
 	"tokenkeeper/internal/testenv"
 )
 
-// shared is what all tests stand on. Most of what a test does is wait, so that
+// shared is the environment of all tests. A test mostly waits, so that
 // there may be more of them than processors.
 var shared = testenv.Shared{AtOnce: 6}
 

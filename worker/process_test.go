@@ -71,7 +71,7 @@ func (p process) ends(code int) string {
 	return printed.String()
 }
 
-// status is the HTTP status of one of the worker's pages; 0 where nobody answers.
+// status is the HTTP status of one of the worker's pages; 0 without an answer.
 func (p process) status(page string) int {
 	answer, err := http.Get(p.HTTP + page)
 	if err != nil {

@@ -17,15 +17,33 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/telemetry"
 	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
 	"tokenkeeper/workflows"
 )
 
-// activitiesPerRefresh is how many activities a refresh takes: load, call, store.
-const activitiesPerRefresh = 3
+// setup is the configuration with the files that it names read, before the first
+// network request.
+type setup struct {
+	config.Worker
+	providers provider.Table
+	secrets   vault.Secrets
+}
+
+// loadSetup reports every problem of the variables and of the providers file at
+// once; then those that Azure's library finds in its own variables.
+func loadSetup(environ map[string]string) (setup, error) {
+	cfg, err := config.LoadWorker(environ)
+	providers, providersErr := provider.Load(cfg.ProvidersFile)
+	if err := errors.Join(err, providersErr); err != nil {
+		return setup{}, err
+	}
+	secrets, err := keyvault.New(cfg.Vault)
+	return setup{cfg, providers, secrets}, err
+}
 
 // run works until ctx ends and then stops in order: no new work, calls in flight
-// finish and are recorded, no pair is left in nobody's hands. It stops likewise,
-// and fails, where Temporal will have no more of this worker.
+// finish and are recorded, no pair stays in this process only. It stops likewise,
+// with an error, when the SDK reports a fatal one.
 func run(ctx context.Context, s setup) error {
 	tel, err := telemetry.New(ctx, telemetry.Options{
 		Output:         os.Stderr,
@@ -38,7 +56,7 @@ func run(ctx context.Context, s setup) error {
 	}
 	defer shutdown(ctx, tel)
 	log := tel.Log
-	health := serve(s.HTTPAddress, tel.Handler(), log)
+	health := serveHealth(s.HTTPAddress, tel.Handler(), log)
 	defer health.close()
 
 	keyring := seal.New(vault.NewKeysets(s.secrets))
@@ -51,11 +69,11 @@ func run(ctx context.Context, s setup) error {
 	}
 	defer temporal.Close()
 
-	options := optionsFrom(s.Worker)
+	options := workerOptions(s.Worker)
 	fatal := make(chan error, 1) // the SDK reports the first one only
 	options.OnFatalError = func(err error) { fatal <- err }
 	w := worker.New(temporal, s.TaskQueue, options)
-	flows := &workflows.Workflows{Searchable: searchable(ctx, temporal, s.Temporal.Namespace, log)}
+	flows := &workflows.Workflows{Searchable: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	acts := activities.New(activities.Dependencies{
 		Vault:     vault.New(s.secrets),
@@ -71,18 +89,17 @@ func run(ctx context.Context, s setup) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
-	following, unfollow := context.WithCancel(ctx)
-	defer unfollow()
-	announce(following, &announcer{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, log: log})
-	health.ready(true)
+	monitor := &deploymentMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, log: log}
+	stopMonitor := monitor.start(ctx)
+	health.setReady(true)
 
 	select {
 	case <-ctx.Done():
 	case err = <-fatal:
 		err = explain(err, s.Temporal.HostPort, s.Temporal.Namespace)
 	}
-	unfollow()
-	health.ready(false)
+	stopMonitor()
+	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()
 	acts.Drain()
@@ -90,14 +107,18 @@ func run(ctx context.Context, s setup) error {
 	return err
 }
 
-// shutdown sends the last telemetry, but does not hold up the end for it.
+// shutdown sends the last telemetry within a bound, so that a collector that is
+// down does not delay the exit.
 func shutdown(ctx context.Context, tel *telemetry.Telemetry) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	tel.Shutdown(ctx)
 }
 
-func optionsFrom(cfg config.Worker) worker.Options {
+// activitiesPerRefresh: load, call, store.
+const activitiesPerRefresh = 3
+
+func workerOptions(cfg config.Worker) worker.Options {
 	options := worker.Options{
 		MaxConcurrentActivityExecutionSize: cfg.MaxConcurrentActivities,
 		TaskQueueActivitiesPerSecond:       cfg.MaxRefreshesPerSecond * activitiesPerRefresh,
@@ -105,21 +126,18 @@ func optionsFrom(cfg config.Worker) worker.Options {
 	}
 	if cfg.Deployment.Name != "" {
 		options.DeploymentOptions = worker.DeploymentOptions{
-			UseVersioning: true,
-			Version: worker.WorkerDeploymentVersion{
-				DeploymentName: cfg.Deployment.Name,
-				BuildID:        cfg.Deployment.BuildID,
-			},
+			UseVersioning:             true,
+			Version:                   worker.WorkerDeploymentVersion{DeploymentName: cfg.Deployment.Name, BuildID: cfg.Deployment.BuildID},
 			DefaultVersioningBehavior: workflow.VersioningBehaviorPinned,
 		}
 	}
 	return options
 }
 
-// openKeyring makes the keyset where there is none and waits for a vault that is
-// away. It gives up only where a person has to mend something first.
+// openKeyring creates the keyset where there is none and waits for a vault that is
+// away. It fails where only an operator's repair helps.
 func openKeyring(ctx context.Context, keyring *seal.Keyring, log *slog.Logger) error {
-	return persist(ctx, log, "cannot open the keyset yet", func() (final bool, err error) {
+	return retry(ctx, log, "cannot open the keyset yet", func() (final bool, err error) {
 		created, err := keyring.Create(ctx)
 		if created {
 			log.Info("created the keyset for sealing", "secret", seal.SecretName)

@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,7 +60,7 @@ func TestASecretThatIsNotAsItShouldBeFailsTheRunUntilItIsMended(t *testing.T) {
 	}
 }
 
-func TestCredentialsThatNobodyStoredAreNamedWithTheCommandThatStoresThem(t *testing.T) {
+func TestCredentialsThatAreNotStoredAreNamedWithTheCommandThatStoresThem(t *testing.T) {
 	s := newSystem(t)
 	account := s.consent()
 	credentials := s.Vault.Versions("FitbitCredentials")[0].Value
@@ -70,7 +73,7 @@ func TestCredentialsThatNobodyStoredAreNamedWithTheCommandThatStoresThem(t *test
 	s.refreshes(account)
 }
 
-// What people do to a secret.
+// An operator's changes to a secret.
 
 func put(name, value string) func(*system) {
 	return func(s *system) {
@@ -98,4 +101,38 @@ func enable(name string, yes bool) func(*system) {
 		versions := s.Vault.Versions(name)
 		require.NoError(s.t, s.Vault.SetEnabled(name, versions[len(versions)-1].ID, yes))
 	}
+}
+
+// recover brings a soft-deleted secret back, as az keyvault secret recover does,
+// and waits until it can be written.
+func (s *system) recover(secret string) {
+	s.t.Helper()
+	s.az(http.MethodPost, "/deletedsecrets/"+secret+"/recover")
+	newest := s.Vault.Versions(secret)
+	eventually(s.t, "the secret is back", func() bool {
+		return s.Vault.SetEnabled(secret, newest[len(newest)-1].ID, true) == nil
+	})
+}
+
+// purge deletes a secret for good.
+func (s *system) purge(secret string) {
+	s.t.Helper()
+	require.NoError(s.t, s.Vault.Delete(secret))
+	s.az(http.MethodDelete, "/deletedsecrets/"+secret)
+}
+
+// az sends a request that only operators make to the vault's API.
+func (s *system) az(method, path string) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.Vault.URL()+path+"?api-version=7.6", nil)
+	require.NoError(s.t, err)
+	request.Header.Set("Authorization", "Bearer emulator")
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.Vault.CertificatePEM())
+	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	defer trusting.CloseIdleConnections()
+	answer, err := trusting.Do(request)
+	require.NoError(s.t, err)
+	require.NoError(s.t, answer.Body.Close())
+	require.Less(s.t, answer.StatusCode, 300, "%s %s", method, path)
 }

@@ -1,11 +1,11 @@
 // Package config turns the environment into checked configuration: [Worker] and
-// [Starter] for the two programs. Every mistake is found before anything is
-// touched, and all of them are named at once, each in a sentence with the
-// variable's name, what is wrong with it and the fix ([Error]).
+// [Starter] for the two programs. Every problem is found before anything is
+// touched, and all are reported at once, each in a sentence with the variable's
+// name, what is wrong with it and the fix ([Error]).
 //
 // Temporal's part is that of the Temporal CLI, by way of the SDK's envconfig:
-// TEMPORAL_* variables and TOML profiles. Ours are KEY_VAULT_URL and
-// TOKENKEEPER_*. A variable that is set to nothing counts as not set.
+// TEMPORAL_* variables and TOML profiles. Token Keeper's own are KEY_VAULT_URL and
+// TOKENKEEPER_*. An empty variable counts as not set.
 package config
 
 //go:generate go run ./configdoc ../../docs/configuration.md
@@ -14,12 +14,13 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/caarlos0/env/v11"
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/vault/keyvault"
 )
 
-// Worker is what the worker needs to know.
+// Worker is the worker's configuration.
 type Worker struct {
 	Vault keyvault.Options
 	// Temporal has address, namespace, credentials and TLS; logger, metrics and
@@ -43,10 +44,10 @@ type Worker struct {
 	MaxRefreshesPerSecond float64
 }
 
-// LogFormat is how log lines look.
+// LogFormat is the format of log lines.
 type LogFormat string
 
-// The formats that TOKENKEEPER_LOG_FORMAT may name.
+// The values of TOKENKEEPER_LOG_FORMAT.
 const (
 	// LogAuto is text on a terminal and JSON elsewhere.
 	LogAuto LogFormat = "auto"
@@ -60,82 +61,76 @@ type Deployment struct {
 	BuildID string
 }
 
-// Starter is what the operator's command line needs to know.
+// Starter is the configuration of the operator's command line.
 type Starter struct {
-	Temporal  client.Options
-	TaskQueue string
-	// ProvidersFile is a readable file of further providers; empty for none.
-	ProvidersFile string
-	// Vault is the zero value unless it was asked for.
+	Temporal      client.Options
+	TaskQueue     string
+	ProvidersFile string // as in Worker
+	// Vault is zero unless loaded by LoadStarterWithVault.
 	Vault keyvault.Options
 	// WebUI is the base URL of Temporal's Web UI, without a slash at its end;
-	// empty when it cannot be guessed.
+	// empty when it is not known.
 	WebUI string
 }
 
+// Environ turns a list as of os.Environ into the argument of the loaders.
+func Environ(list []string) map[string]string { return env.ToMap(list) }
+
 // LoadWorker checks the worker's part of the environment. The error is an [*Error].
 func LoadWorker(environ map[string]string) (Worker, error) {
-	m := &mistakes{}
-	environ = tidy(environ)
-	m.unknown(environ)
+	p := &problems{}
+	environ = trim(environ)
+	p.unknown(environ)
 
-	var ours workerSettings
-	var shared sharedSettings
-	var vault vaultSettings
-	m.parse(environ, &shared)
-	m.parse(environ, &vault)
-	m.parse(environ, &ours)
+	shared := parse[sharedSettings](p, environ)
+	vault := parse[vaultSettings](p, environ)
+	own := parse[workerSettings](p, environ)
 	w := Worker{
-		Vault:                   m.vault(vault),
-		Temporal:                m.temporal(environ),
+		Vault:                   p.vault(vault),
+		Temporal:                p.temporal(environ),
 		TaskQueue:               shared.TaskQueue,
-		Deployment:              m.deployment(ours),
-		ProvidersFile:           m.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
-		HTTPAddress:             m.listenAddress("TOKENKEEPER_HTTP_ADDRESS", ours.HTTPAddress),
-		LogFormat:               LogFormat(m.oneOf("TOKENKEEPER_LOG_FORMAT", ours.LogFormat, string(LogAuto), string(LogJSON), string(LogText))),
-		LogLevel:                ours.LogLevel,
-		TracesEndpoint:          m.webURL("OTEL_EXPORTER_OTLP_ENDPOINT", ours.TracesEndpoint, "http://localhost:4318"),
-		StopTimeout:             ours.StopTimeout,
-		MaxConcurrentActivities: ours.MaxConcurrentActivities,
+		Deployment:              p.deployment(own),
+		ProvidersFile:           p.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
+		HTTPAddress:             p.listenAddress("TOKENKEEPER_HTTP_ADDRESS", own.HTTPAddress),
+		LogFormat:               LogFormat(p.oneOf("TOKENKEEPER_LOG_FORMAT", own.LogFormat, string(LogAuto), string(LogJSON), string(LogText))),
+		LogLevel:                own.LogLevel,
+		TracesEndpoint:          p.webURL("OTEL_EXPORTER_OTLP_ENDPOINT", own.TracesEndpoint, "http://localhost:4318"),
+		StopTimeout:             own.StopTimeout,
+		MaxConcurrentActivities: own.MaxConcurrentActivities,
 	}
-	w.MaxRefreshesPerSecond = m.pace(ours.MaxRefreshesPerSecond, w.Vault.URL)
-	m.limits(ours)
-	return w, m.err()
+	w.MaxRefreshesPerSecond = p.rateLimit(own.MaxRefreshesPerSecond, w.Vault.URL)
+	p.limits(own)
+	return w, p.err()
 }
 
 // LoadStarter checks the starter's part of the environment, without the vault's.
 // The error is an [*Error].
-func LoadStarter(environ map[string]string) (Starter, error) {
-	m := &mistakes{}
-	return m.starter(tidy(environ)), m.err()
-}
+func LoadStarter(environ map[string]string) (Starter, error) { return loadStarter(environ, false) }
 
 // LoadStarterWithVault checks the vault's part as well, for commands that touch
 // secrets. The error is an [*Error].
 func LoadStarterWithVault(environ map[string]string) (Starter, error) {
-	m := &mistakes{}
-	environ = tidy(environ)
-	s := m.starter(environ)
-	var vault vaultSettings
-	m.parse(environ, &vault)
-	s.Vault = m.vault(vault)
-	return s, m.err()
+	return loadStarter(environ, true)
 }
 
-func (m *mistakes) starter(environ map[string]string) Starter {
-	m.unknown(environ)
-	var ours starterSettings
-	var shared sharedSettings
-	m.parse(environ, &shared)
-	m.parse(environ, &ours)
+func loadStarter(environ map[string]string, withVault bool) (Starter, error) {
+	p := &problems{}
+	environ = trim(environ)
+	p.unknown(environ)
+
+	shared := parse[sharedSettings](p, environ)
+	own := parse[starterSettings](p, environ)
 	s := Starter{
-		Temporal:      m.temporal(environ),
+		Temporal:      p.temporal(environ),
 		TaskQueue:     shared.TaskQueue,
-		ProvidersFile: m.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
-		WebUI:         m.webURL("TOKENKEEPER_WEB_UI", ours.WebUI, "http://localhost:8233"),
+		ProvidersFile: p.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
+		WebUI:         p.webURL("TOKENKEEPER_WEB_UI", own.WebUI, "http://localhost:8233"),
 	}
 	if s.WebUI == "" {
 		s.WebUI = guessWebUI(s.Temporal.HostPort)
 	}
-	return s
+	if withVault {
+		s.Vault = p.vault(parse[vaultSettings](p, environ))
+	}
+	return s, p.err()
 }

@@ -18,7 +18,7 @@ import (
 
 const vaultURL = "https://my-vault.vault.azure.net"
 
-// apart keeps the profiles of whoever runs the tests out of them.
+// apart hides the user's own Temporal profiles from the test.
 func apart(t *testing.T) {
 	t.Helper()
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
@@ -32,11 +32,11 @@ func with(more map[string]string) map[string]string {
 	return environ
 }
 
-func mistakes(t *testing.T, err error) []string {
+func problems(t *testing.T, err error) []string {
 	t.Helper()
 	var wrong *config.Error
 	require.ErrorAs(t, err, &wrong)
-	return wrong.Mistakes
+	return wrong.Problems
 }
 
 func write(t *testing.T, content string) string {
@@ -124,7 +124,7 @@ func TestAVariableSetToNothingCountsAsNotSet(t *testing.T) {
 	require.Equal(t, plain, empty)
 }
 
-func TestTenMistakesAreTenSentencesAtOnce(t *testing.T) {
+func TestTenProblemsAreTenSentencesAtOnce(t *testing.T) {
 	apart(t)
 	_, err := config.LoadWorker(map[string]string{
 		"KEY_VAULT_URL":                         "http://my-vault.vault.azure.net",
@@ -139,7 +139,7 @@ func TestTenMistakesAreTenSentencesAtOnce(t *testing.T) {
 		"TOKENKEEPER_HEALTH_ADDRESS":            ":8085",
 		"TEMPORAL_API_KEY":                      "fake-api-key-1",
 	})
-	found := mistakes(t, err)
+	found := problems(t, err)
 	require.Len(t, found, 10, err)
 	for i, variable := range []string{
 		"TOKENKEEPER_HEALTH_ADDRESS", "TOKENKEEPER_LOG_LEVEL", "TOKENKEEPER_STOP_TIMEOUT",
@@ -150,18 +150,18 @@ func TestTenMistakesAreTenSentencesAtOnce(t *testing.T) {
 		require.True(t, strings.HasPrefix(found[i], variable+" "), found[i])
 		require.NotContains(t, found[i], "\n")
 	}
-	require.Contains(t, err.Error(), "configuration: 10 mistakes:\n  - TOKENKEEPER_HEALTH_ADDRESS is no variable")
+	require.Contains(t, err.Error(), "configuration: 10 problems:\n  - TOKENKEEPER_HEALTH_ADDRESS is no variable")
 	require.NotContains(t, err.Error(), "fake-")
 }
 
-func TestOneMistakeIsOneLine(t *testing.T) {
+func TestOneProblemIsOneLine(t *testing.T) {
 	apart(t)
 	_, err := config.LoadWorker(map[string]string{})
 	require.EqualError(t, err, "configuration: KEY_VAULT_URL is not set; set it to the vault's URL, such as https://my-vault.vault.azure.net (az keyvault show --name my-vault --query properties.vaultUri)")
 }
 
-// Each row is one mistake and a part of the sentence that names it.
-func TestEachMistakeOfTheWorkerIsNamedWithItsFix(t *testing.T) {
+// Each row is one problem and a part of the sentence that names it.
+func TestEachProblemOfTheWorkerIsNamedWithItsFix(t *testing.T) {
 	apart(t)
 	notCertificates := write(t, "not a certificate")
 	for name, c := range map[string]struct {
@@ -200,7 +200,7 @@ func TestEachMistakeOfTheWorkerIsNamedWithItsFix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.LoadWorker(with(map[string]string{c.variable: c.value}))
-			found := mistakes(t, err)
+			found := problems(t, err)
 			require.Len(t, found, 1)
 			require.Contains(t, found[0], c.says)
 			require.NotContains(t, found[0], "fake")
@@ -208,13 +208,13 @@ func TestEachMistakeOfTheWorkerIsNamedWithItsFix(t *testing.T) {
 	}
 }
 
-func TestWhatTheStarterReadsIsNoMistakeForTheWorker(t *testing.T) {
+func TestWhatTheStarterReadsIsNoProblemForTheWorker(t *testing.T) {
 	apart(t)
 	_, err := config.LoadWorker(with(map[string]string{"TOKENKEEPER_WEB_UI": "http://localhost:8233"}))
 	require.NoError(t, err)
 }
 
-func TestWhatKubernetesAddsForAServiceIsNoMistake(t *testing.T) {
+func TestWhatKubernetesAddsForAServiceIsNoProblem(t *testing.T) {
 	apart(t)
 	_, err := config.LoadWorker(with(map[string]string{
 		"TOKENKEEPER_SERVICE_HOST":               "10.0.0.1",
@@ -238,7 +238,7 @@ func TestThePaceOfAnEmulatorIsFree(t *testing.T) {
 	require.InDelta(t, 500, w.MaxRefreshesPerSecond, 0)
 }
 
-func TestAnErrorIsAlwaysOurs(t *testing.T) {
+func TestTheErrorIsAConfigError(t *testing.T) {
 	apart(t)
 	_, err := config.LoadStarter(map[string]string{"TEMPORAL_ADDRESS": "temporal"})
 	require.True(t, errors.As(err, new(*config.Error)))

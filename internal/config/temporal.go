@@ -14,98 +14,89 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 )
 
-// temporal reads profile and variables as the Temporal CLI does. It goes step
-// by step and not in envconfig's one call, because that one's errors quote
-// values (an API key without quotation marks, a private key given as a path).
-func (m *mistakes) temporal(environ map[string]string) client.Options {
-	before := len(m.found)
-	m.temporalVariables(environ)
-	profile, ok := m.profile(environ)
+// temporal reads profile and variables as the Temporal CLI does. It does so step by
+// step, because the errors of envconfig's one call quote values (an API key
+// without quotation marks, a private key given as a path).
+func (p *problems) temporal(environ map[string]string) client.Options {
+	before := len(p.found)
+	p.temporalVariables(environ)
+	profile, ok := p.profile(environ)
 	if !ok {
 		return client.Options{}
 	}
-	// The lookup cannot fail; the error is there for lookups that can.
 	if err := profile.ApplyEnvVars(lookup(environ)); err != nil {
-		m.add("TEMPORAL_*", "variables cannot be read; check them against the Temporal CLI's documentation")
+		p.add("TEMPORAL_*", "variables cannot be read; check them against the Temporal CLI's documentation")
 	}
 	if problem := addressProblem(profile.Address); problem != "" {
-		m.add("TEMPORAL_ADDRESS", "%s", problem)
+		p.add("TEMPORAL_ADDRESS", "%s", problem)
 	}
-	if len(m.found) > before {
+	if len(p.found) > before {
 		return client.Options{}
 	}
 	options, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
 	if err != nil {
-		m.add("TEMPORAL_TLS_*", "settings do not work: %s; check certificate, key and authority, and that each is given either as a path or as data", reason(err))
+		p.add("TEMPORAL_TLS_*", "settings do not work: %s; check certificate, key and authority, and that each is given either as a path or as data", reason(err))
 	}
-	// What the SDK assumes, said aloud: messages and links need it.
+	// The SDK's defaults, which messages and links need.
 	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	options.Namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
 	return options
 }
 
-// temporalVariables finds what envconfig passes over in silence.
-func (m *mistakes) temporalVariables(environ map[string]string) {
+// temporalVariables finds the problems that envconfig ignores.
+func (p *problems) temporalVariables(environ map[string]string) {
 	for _, name := range []string{"TEMPORAL_TLS", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION"} {
 		if value, ok := environ[name]; ok && !slices.Contains([]string{"1", "0", "true", "false"}, strings.ToLower(value)) {
-			m.add(name, "is %s, which Temporal's library ignores; set it to true or false", shown(value))
+			p.add(name, "is %s, which Temporal's library ignores; set it to true or false", redact(value))
 		}
 	}
 	if path, ok := environ["TEMPORAL_CONFIG_FILE"]; ok {
-		m.read("TEMPORAL_CONFIG_FILE", path)
+		p.read("TEMPORAL_CONFIG_FILE", path)
 	}
 	for _, name := range []string{"TEMPORAL_TLS_CLIENT_CERT", "TEMPORAL_TLS_CLIENT_KEY", "TEMPORAL_TLS_SERVER_CA_CERT"} {
 		path, ok := environ[name+"_PATH"]
 		switch {
 		case !ok:
 		case strings.Contains(path, "-----BEGIN"):
-			m.add(name+"_PATH", "holds the PEM text itself; move it to %s_DATA, or name a file", name)
+			p.add(name+"_PATH", "holds the PEM text itself; move it to %s_DATA, or name a file", name)
 		default:
-			m.read(name+"_PATH", path)
+			p.read(name+"_PATH", path)
 		}
 	}
 }
 
-// profile is the one that the variables choose from the file; an empty one when
-// there is no file, or no profile is asked for.
-func (m *mistakes) profile(environ map[string]string) (p envconfig.ClientConfigProfile, ok bool) {
+// profile is the one that the variables choose from the file; empty without a file
+// or a choice.
+func (p *problems) profile(environ map[string]string) (profile envconfig.ClientConfigProfile, ok bool) {
 	file, err := envconfig.LoadClientConfig(envconfig.LoadClientConfigOptions{EnvLookup: lookup(environ)})
 	if err != nil {
-		if !m.names("TEMPORAL_CONFIG_FILE") {
-			m.add("TEMPORAL_CONFIG_FILE", "%s", fileProblem(err))
+		if !p.has("TEMPORAL_CONFIG_FILE") {
+			p.add("TEMPORAL_CONFIG_FILE", "%s", fileProblem(err))
 		}
-		return p, false
+		return profile, false
 	}
 	name, asked := environ["TEMPORAL_PROFILE"]
-	if !asked {
-		name = envconfig.DefaultConfigFileProfile
-	}
-	if found := file.Profiles[name]; found != nil {
+	if found := file.Profiles[cmp.Or(name, envconfig.DefaultConfigFileProfile)]; found != nil {
 		return *found, true
 	}
 	if asked {
-		m.add("TEMPORAL_PROFILE", "names a profile that the configuration file does not have; %s", profiles(slices.Sorted(maps.Keys(file.Profiles))))
+		has := strings.Join(slices.Sorted(maps.Keys(file.Profiles)), ", ")
+		p.add("TEMPORAL_PROFILE", "names a profile that the configuration file does not have; it has %s",
+			cmp.Or(has, "none; set TEMPORAL_CONFIG_FILE to the file that does, or remove TEMPORAL_PROFILE"))
 	}
-	return p, !asked
+	return profile, !asked
 }
 
-// fileProblem tells where the file is wrong, and never what it says there.
+// fileProblem says where the file is wrong without quoting it.
 func fileProblem(err error) string {
 	var syntax toml.ParseError
 	if errors.As(err, &syntax) {
-		return "leads to a file that is not valid TOML in line " + strconv.Itoa(syntax.Position.Line) + "; correct it there (the line is not shown, for it may hold an API key)"
+		return "leads to a file that is not valid TOML in line " + strconv.Itoa(syntax.Position.Line) + "; correct it there (the line is not shown, because it may hold an API key)"
 	}
 	if why := reason(err); why != err.Error() {
 		return "leads to a file that cannot be read: " + why + "; correct the path or the file's permissions"
 	}
 	return "leads to a file with values of the wrong kind; write every setting as the Temporal CLI does (temporal config set)"
-}
-
-func profiles(names []string) string {
-	if len(names) == 0 {
-		return "it has none; set TEMPORAL_CONFIG_FILE to the file that does, or remove TEMPORAL_PROFILE"
-	}
-	return "it has " + strings.Join(names, ", ")
 }
 
 // addressProblem is empty for a good address and for none.
@@ -117,12 +108,30 @@ func addressProblem(address string) string {
 		return "is a URL; write host and port alone, such as localhost:7233"
 	}
 	if _, _, err := net.SplitHostPort(strings.TrimPrefix(address, "dns:///")); err != nil {
-		return "is " + shown(address) + "; write host and port, such as localhost:7233"
+		return "is " + redact(address) + "; write host and port, such as localhost:7233"
 	}
 	return ""
 }
 
-// lookup is an environment as envconfig wants to see it.
+// guessWebUI is the likely address of the Web UI of a Temporal server: the dev
+// server has it on port 8233 of the same machine, and Temporal Cloud has one for
+// all. Empty for any other server.
+func guessWebUI(temporal string) string {
+	host, _, err := net.SplitHostPort(temporal)
+	if err != nil {
+		host = temporal
+	}
+	ip := net.ParseIP(host)
+	switch {
+	case host == "localhost" || ip != nil && ip.IsLoopback():
+		return "http://localhost:8233"
+	case strings.HasSuffix(host, ".tmprl.cloud") || strings.HasSuffix(host, ".api.temporal.io"):
+		return "https://cloud.temporal.io"
+	}
+	return ""
+}
+
+// lookup implements envconfig.EnvLookup.
 type lookup map[string]string
 
 // Environ gives the variables as os.Environ does.

@@ -47,7 +47,7 @@ func TestAnAPIKeyTurnsTLSOn(t *testing.T) {
 	require.Equal(t, "health", headers["team"])
 }
 
-func TestMistakesInTemporalsPartAreNamedWithoutShowingSecrets(t *testing.T) {
+func TestProblemsInTemporalsPartAreNamedWithoutShowingSecrets(t *testing.T) {
 	apart(t)
 	plain := write(t, "plain text")
 	for name, c := range map[string]struct {
@@ -84,7 +84,7 @@ func TestMistakesInTemporalsPartAreNamedWithoutShowingSecrets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			maps.Copy(c.environ, map[string]string{"TEMPORAL_CODEC_AUTH": "fake-codec-auth-1"})
 			_, err := config.LoadStarter(c.environ)
-			found := mistakes(t, err)
+			found := problems(t, err)
 			require.Len(t, found, 1)
 			require.Contains(t, found[0], c.says)
 			require.NotContains(t, found[0], "fake-")
@@ -121,7 +121,7 @@ func TestAGivenWebUIOutranksTheGuess(t *testing.T) {
 	require.ErrorContains(t, err, "TOKENKEEPER_WEB_UI is not a URL")
 }
 
-func TestAnUnreadableDefaultFileIsAMistakeToo(t *testing.T) {
+func TestAnUnreadableDefaultFileIsAProblemToo(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", folder)
 	t.Setenv("HOME", folder)

@@ -1,6 +1,18 @@
 package config
 
-import "reflect"
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
 
 // Variable describes one variable of the environment.
 type Variable struct {
@@ -15,12 +27,12 @@ func WorkerVariables() []Variable { return describe(workerSettings{}) }
 // StarterVariables are those that only the starter reads.
 func StarterVariables() []Variable { return describe(starterSettings{}) }
 
-// SharedVariables are those of ours that both programs read.
+// SharedVariables are Token Keeper's own that both programs read.
 func SharedVariables() []Variable {
 	return append(describe(vaultSettings{}), describe(sharedSettings{})...)
 }
 
-// TemporalVariables are those of the Temporal CLI that both programs read.
+// TemporalVariables are the Temporal CLI's that both programs read.
 func TemporalVariables() []Variable {
 	return []Variable{
 		{"TEMPORAL_ADDRESS", "localhost:7233", "Host and port of Temporal's frontend."},
@@ -39,12 +51,163 @@ func TemporalVariables() []Variable {
 	}
 }
 
+// WorkerHelp describes the worker's variables for a terminal.
+func WorkerHelp() string {
+	return help(slices.Concat(WorkerVariables(), SharedVariables(), TemporalVariables()))
+}
+
+// StarterHelp describes the starter's variables for a terminal.
+func StarterHelp() string {
+	return help(slices.Concat(StarterVariables(), SharedVariables(), TemporalVariables()))
+}
+
+func help(variables []Variable) string {
+	var b strings.Builder
+	for _, v := range variables {
+		b.WriteString(v.Name)
+		if v.Default != "" {
+			fmt.Fprintf(&b, " (%s)", v.Default)
+		}
+		fmt.Fprintf(&b, "\n    %s\n", v.Meaning)
+	}
+	return b.String()
+}
+
 func describe(settings any) []Variable {
-	fields := reflect.TypeOf(settings)
-	list := make([]Variable, fields.NumField())
-	for i := range list {
-		tag := fields.Field(i).Tag
-		list[i] = Variable{tag.Get("env"), tag.Get("envDefault"), tag.Get("meaning")}
+	var list []Variable
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(settings)) {
+		list = append(list, Variable{f.Tag.Get("env"), f.Tag.Get("envDefault"), f.Tag.Get("meaning")})
 	}
 	return list
+}
+
+// The settings are Token Keeper's own variables: name, type and default, and the
+// meaning that the documentation and --help show.
+
+type sharedSettings struct {
+	TaskQueue string `env:"TOKENKEEPER_TASK_QUEUE" envDefault:"token-refresh" meaning:"Temporal task queue. One vault has one task queue; a fleet spreads its accounts over several vaults."`
+	Providers string `env:"TOKENKEEPER_PROVIDERS" meaning:"YAML file of further providers, and of other URLs for the built-in ones."`
+}
+
+// vaultSettings are for the worker, and for the starter's commands that touch
+// secrets.
+type vaultSettings struct {
+	VaultURL      string `env:"KEY_VAULT_URL" meaning:"The vault, as in https://my-vault.vault.azure.net. The worker requires it, and so do the starter's authorize, import, revoke and migrate."`
+	Credential    string `env:"TOKENKEEPER_AZURE_CREDENTIAL" envDefault:"managed" meaning:"How to authenticate to the vault: managed (identity), workload (identity), cli (the user who ran az login, which suits the starter), default (the Azure library's whole chain), emulator (a made-up token)."`
+	ClientID      string `env:"AZURE_CLIENT_ID" meaning:"Client id of a user-assigned managed identity or of a workload identity."`
+	AllowEmulator bool   `env:"TOKENKEEPER_ALLOW_EMULATOR" envDefault:"false" meaning:"Must be true for the credential emulator, so that it is never used by accident."`
+	CAFile        string `env:"TOKENKEEPER_KEY_VAULT_CA_FILE" meaning:"PEM file of the certificates that the vault's certificate is checked against, in place of the system's. For emulators and private authorities."`
+	APIVersion    string `env:"TOKENKEEPER_KEY_VAULT_API_VERSION" meaning:"Version of Key Vault's API, for emulators that lag behind, as in 7.6 or 2025-07-01."`
+}
+
+type workerSettings struct {
+	DeploymentName          string        `env:"TEMPORAL_DEPLOYMENT_NAME" meaning:"Name of the worker deployment. Together with the build id it makes the worker a versioned one, which gets no work until its version is made current."`
+	BuildID                 string        `env:"TEMPORAL_WORKER_BUILD_ID" meaning:"Build id of this worker within the deployment. By default the revision that it was built from, where that is known."`
+	HTTPAddress             string        `env:"TOKENKEEPER_HTTP_ADDRESS" envDefault:":8085" meaning:"Where /healthz, /readyz and /metrics are served, or off. By default on all interfaces, as probes need it; none of the pages holds a secret."`
+	LogFormat               string        `env:"TOKENKEEPER_LOG_FORMAT" envDefault:"auto" meaning:"json, text, or auto: text on a terminal and json elsewhere."`
+	LogLevel                slog.Level    `env:"TOKENKEEPER_LOG_LEVEL" envDefault:"info" meaning:"debug, info, warn or error."`
+	TracesEndpoint          string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" meaning:"Base URL of an OTLP/HTTP collector. Without it there are no traces. The exporter's other OTEL_EXPORTER_OTLP_ variables count as well."`
+	StopTimeout             time.Duration `env:"TOKENKEEPER_STOP_TIMEOUT" envDefault:"40s" meaning:"How long a stopping worker lets calls in flight finish and be recorded; 30s or more. Give the container 20 s more than this before it is killed."`
+	MaxConcurrentActivities int           `env:"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES" envDefault:"200" meaning:"How many activities one worker runs at a time."`
+	MaxRefreshesPerSecond   float64       `env:"TOKENKEEPER_MAX_REFRESHES_PER_SECOND" envDefault:"14" meaning:"Pace of the whole task queue. A refresh writes two secrets, and Key Vault takes 300 new ones per 10 s: 15 is the ceiling."`
+}
+
+type starterSettings struct {
+	WebUI string `env:"TOKENKEEPER_WEB_UI" meaning:"Base URL of Temporal's Web UI, for the links that the starter prints. Guessed for a server on this machine (http://localhost:8233) and for Temporal Cloud."`
+}
+
+// trim drops empty variables and the blanks around values, which files and
+// manifests leave behind.
+func trim(environ map[string]string) map[string]string {
+	clean := make(map[string]string, len(environ))
+	for name, value := range environ {
+		if value = strings.TrimSpace(value); value != "" {
+			clean[name] = value
+		}
+	}
+	return clean
+}
+
+// parse reads settings of type S and adds every value that is not of its type.
+func parse[S any](p *problems, environ map[string]string) S {
+	settings, err := env.ParseAsWithOptions[S](env.Options{Environment: environ})
+	var all env.AggregateError
+	errors.As(err, &all)
+	for _, err := range all.Errors {
+		var wrong env.ParseError
+		if !errors.As(err, &wrong) {
+			p.found = append(p.found, err.Error())
+			continue
+		}
+		field, _ := reflect.TypeFor[S]().FieldByName(wrong.Name)
+		name := field.Tag.Get("env")
+		p.add(name, "is %s; %s", redact(environ[name]), expected(field))
+	}
+	return settings
+}
+
+// expected says what a value must look like.
+func expected(field reflect.StructField) string {
+	example := field.Tag.Get("envDefault")
+	switch reflect.Zero(field.Type).Interface().(type) {
+	case bool:
+		return "set it to true or false"
+	case time.Duration:
+		return "write a number with its unit, such as " + example
+	case slog.Level:
+		return "set it to debug, info, warn or error"
+	default:
+		return "write a number, such as " + example
+	}
+}
+
+const prefix = "TOKENKEEPER_"
+
+// serviceLink matches the variables that Kubernetes adds to a pod for a service
+// whose name begins with tokenkeeper.
+var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// unknown adds the variables that have the prefix and no meaning: most are
+// misspelt, and would silently leave a default in force.
+func (p *problems) unknown(environ map[string]string) {
+	var known []string
+	for _, v := range slices.Concat(WorkerVariables(), StarterVariables(), SharedVariables()) {
+		known = append(known, v.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(environ)) {
+		if strings.HasPrefix(name, prefix) && !slices.Contains(known, name) && !serviceLink.MatchString(name) {
+			p.add(name, "is no variable of Token Keeper; did you mean %s? Otherwise remove it", nearest(name, known))
+		}
+	}
+}
+
+// nearest is the known name that takes the fewest changes. The prefix does not
+// count, so that TOKENKEEPER_KEY_VAULT_URL is near to KEY_VAULT_URL.
+func nearest(name string, known []string) string {
+	name = strings.TrimPrefix(name, prefix)
+	return slices.MinFunc(known, func(a, b string) int {
+		return distance(name, strings.TrimPrefix(a, prefix)) - distance(name, strings.TrimPrefix(b, prefix))
+	})
+}
+
+// distance counts the characters to insert, delete or replace between a and b
+// (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }

@@ -10,29 +10,29 @@ import (
 	"tokenkeeper/internal/vault/keyvault"
 )
 
-func (m *mistakes) vault(s vaultSettings) keyvault.Options {
+func (p *problems) vault(s vaultSettings) keyvault.Options {
 	address, problem := vaultURL(s.VaultURL)
 	if problem != "" {
-		m.add("KEY_VAULT_URL", "%s", problem)
+		p.add("KEY_VAULT_URL", "%s", problem)
 	}
 	v := keyvault.Options{
 		URL: address,
-		Credential: m.oneOf("TOKENKEEPER_AZURE_CREDENTIAL", s.Credential,
+		Credential: p.oneOf("TOKENKEEPER_AZURE_CREDENTIAL", s.Credential,
 			keyvault.CredentialManaged, keyvault.CredentialWorkload, keyvault.CredentialCLI, keyvault.CredentialDefault, keyvault.CredentialEmulator),
 		ClientID:   s.ClientID,
-		RootCAs:    m.certificates("TOKENKEEPER_KEY_VAULT_CA_FILE", s.CAFile),
+		RootCAs:    p.certificates("TOKENKEEPER_KEY_VAULT_CA_FILE", s.CAFile),
 		APIVersion: s.APIVersion,
 	}
 	if v.Credential == keyvault.CredentialEmulator {
 		switch {
 		case isAzure(address):
-			m.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, but KEY_VAULT_URL is a vault of Azure, which takes no made-up token; set it to managed, workload, cli or default")
+			p.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, but KEY_VAULT_URL is a vault of Azure, which takes no made-up token; set it to managed, workload, cli or default")
 		case !s.AllowEmulator:
-			m.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, which sends a made-up token; set TOKENKEEPER_ALLOW_EMULATOR=true if KEY_VAULT_URL is an emulator's, or use managed")
+			p.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, which sends a made-up token; set TOKENKEEPER_ALLOW_EMULATOR=true if KEY_VAULT_URL is an emulator's, or use managed")
 		}
 	}
 	if s.APIVersion != "" && !apiVersion.MatchString(s.APIVersion) {
-		m.add("TOKENKEEPER_KEY_VAULT_API_VERSION", "is %s; write a version as Key Vault's documentation has it, such as 7.6 or 2025-07-01, or leave it out", shown(s.APIVersion))
+		p.add("TOKENKEEPER_KEY_VAULT_API_VERSION", "is %s; write a version as Key Vault's documentation has it, such as 7.6 or 2025-07-01, or leave it out", redact(s.APIVersion))
 	}
 	return v
 }
@@ -42,7 +42,7 @@ var apiVersion = regexp.MustCompile(`^(\d+\.\d+|\d{4}-\d{2}-\d{2})(-preview(\.\d
 const vaultExample = "https://my-vault.vault.azure.net"
 
 // vaultURL is the vault's address without anything after the host, or what is
-// wrong with it. The value is not shown: people paste the wrong thing here.
+// wrong with it. The value is not shown, because it may hold a secret.
 func vaultURL(value string) (address, problem string) {
 	if value == "" {
 		return "", "is not set; set it to the vault's URL, such as " + vaultExample + " (az keyvault show --name my-vault --query properties.vaultUri)"
@@ -62,9 +62,9 @@ func vaultURL(value string) (address, problem string) {
 	case host == "portal.azure.com" || strings.HasSuffix(host, ".portal.azure.com") || strings.HasPrefix(host, "portal.azure."):
 		return "", "is a page of the Azure portal; copy the Vault URI from the vault's overview there, as in " + vaultExample
 	case u.Scheme != "https":
-		return "", "does not begin with https://; Key Vault's library speaks nothing else, to emulators neither"
+		return "", "does not begin with https://, which Key Vault's library demands of emulators too"
 	case u.User != nil:
-		return "", "holds a user name; the worker shows itself by TOKENKEEPER_AZURE_CREDENTIAL, so write it as in " + vaultExample
+		return "", "holds a user name; TOKENKEEPER_AZURE_CREDENTIAL is how to authenticate, so write it as in " + vaultExample
 	case strings.Trim(u.Path, "/") != "":
 		return "", "has a path, as identifiers of single secrets do; end it after the host: https://" + u.Host
 	case u.RawQuery != "" || u.Fragment != "":
@@ -86,17 +86,17 @@ func isAzure(address string) bool {
 }
 
 // certificates reads a PEM file; nil when none is named.
-func (m *mistakes) certificates(variable, path string) *x509.CertPool {
+func (p *problems) certificates(variable, path string) *x509.CertPool {
 	if path == "" {
 		return nil
 	}
-	pem, ok := m.read(variable, path)
+	pem, ok := p.read(variable, path)
 	if !ok {
 		return nil
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		m.add(variable, "names %s, which holds no certificate in PEM form; name the authority's certificate, which begins with -----BEGIN CERTIFICATE-----", shown(path))
+		p.add(variable, "names %s, which holds no certificate in PEM form; name the authority's certificate, which begins with -----BEGIN CERTIFICATE-----", redact(path))
 		return nil
 	}
 	return pool

@@ -41,7 +41,7 @@ func TestAWrongVaultURLIsExplained(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.LoadWorker(map[string]string{"KEY_VAULT_URL": c.value})
-			found := mistakes(t, err)
+			found := problems(t, err)
 			require.Len(t, found, 1)
 			require.Regexp(t, "^KEY_VAULT_URL ", found[0])
 			require.Contains(t, found[0], c.says)
@@ -92,7 +92,7 @@ func TestOnlyCommandsThatTouchSecretsDemandTheVault(t *testing.T) {
 	_, err := config.LoadStarter(nil)
 	require.NoError(t, err)
 	_, err = config.LoadStarterWithVault(map[string]string{"TEMPORAL_ADDRESS": "temporal", "TOKENKEEPER_AZURE_CREDENTIAL": "hand"})
-	found := mistakes(t, err)
+	found := problems(t, err)
 	require.Len(t, found, 3, "all at once: %v", found)
 	s, err := config.LoadStarterWithVault(map[string]string{"KEY_VAULT_URL": "https://my-vault.vault.azure.net", "TOKENKEEPER_AZURE_CREDENTIAL": "cli"})
 	require.NoError(t, err)

@@ -1,44 +1,49 @@
 package consent
 
 import (
+	"bytes"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
+	"html/template"
 	"net"
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // DefaultRedirectURL is on this machine (RFC 8252 section 7.3). Its port is fixed
-// because most providers compare redirect URLs as a whole, and its host is the
-// name because some take no address.
+// because most providers compare redirect URLs as a whole; its host is a name
+// because some providers accept no address.
 const DefaultRedirectURL = "http://localhost:8976/callback"
 
-// Callback waits on this machine for the person's browser to come back. It
-// answers one redirect of the right state, and shows what came of it.
+// Callback receives the provider's redirect on this machine. It accepts one
+// redirect with the right state, and shows the [Outcome] in the browser.
 type Callback struct {
-	// RedirectURI is what the provider is to be told.
+	// RedirectURI is the one to send to the provider.
 	RedirectURI string
 
-	state    string
-	path     string
-	serving  *http.Server
-	came     chan CallbackResult
-	once     sync.Once
-	finished chan struct{}
+	state     string
+	path      string
+	server    *http.Server
+	onForeign func(error)
+
+	accepted  atomic.Bool
+	redirects chan callbackResult
+
 	finish   sync.Once
+	finished chan struct{} // closed when outcome is set
 	outcome  Outcome
-	shown    chan struct{}
 	show     sync.Once
-	strange  func(error)
+	shown    chan struct{} // closed when the browser has the outcome
 }
 
-// CallbackResult is how the provider sent the browser back.
-type CallbackResult struct {
+type callbackResult struct {
 	Redirect
-	Err error
+	err error
 }
 
 // IsLoopback reports whether a redirect URL leads to this machine over plain
@@ -52,10 +57,9 @@ func IsLoopback(redirectURL string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Listen waits at a redirect URL that IsLoopback; port 0 means a free port.
-// strange is told of redirects that do not belong to this state, which change
-// nothing.
-func Listen(redirectURL, state string, strange func(error)) (*Callback, error) {
+// Listen waits at a loopback redirect URL; port 0 means a free port. onForeign gets
+// the error of each redirect that does not answer this state; those change nothing.
+func Listen(redirectURL, state string, onForeign func(error)) (*Callback, error) {
 	u, err := url.Parse(redirectURL)
 	if err != nil || !IsLoopback(redirectURL) {
 		return nil, fmt.Errorf("%s is not on this machine", redirectURL)
@@ -70,61 +74,50 @@ func Listen(redirectURL, state string, strange func(error)) (*Callback, error) {
 	}
 	u.Host = net.JoinHostPort(u.Hostname(), port)
 	c := &Callback{
-		RedirectURI: u.String(), state: state, path: u.EscapedPath(), strange: strange,
-		came: make(chan CallbackResult, 1), finished: make(chan struct{}), shown: make(chan struct{}),
+		RedirectURI: u.String(), state: state, path: u.EscapedPath(), onForeign: onForeign,
+		redirects: make(chan callbackResult, 1), finished: make(chan struct{}), shown: make(chan struct{}),
 	}
 	if c.path == "" {
 		c.path = "/"
 	}
-	c.serving = &http.Server{Handler: http.HandlerFunc(c.serve), ReadHeaderTimeout: 10 * time.Second}
+	c.server = &http.Server{Handler: http.HandlerFunc(c.serve), ReadHeaderTimeout: 10 * time.Second}
 	for _, l := range listeners {
-		// Serve returns when Close ends it, and then has nothing to say.
-		go func() { _ = c.serving.Serve(l) }()
+		go func() { _ = c.server.Serve(l) }() // always ErrServerClosed, after Close
 	}
 	return c, nil
 }
 
-// listen listens on loopback only. The name stands for both families: which one
-// a browser tries first is its own affair.
+// listen listens on loopback only. The name localhost stands for both address
+// families, and browsers differ in which one they try first.
 func listen(host, port string) ([]net.Listener, string, error) {
-	if host != "localhost" {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, port))
-		if err != nil {
-			return nil, "", inUse(port, err)
-		}
-		return []net.Listener{l}, portOf(l), nil
+	network, first := "tcp", host
+	if host == "localhost" {
+		network, first = "tcp4", "127.0.0.1"
 	}
-	first, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", port))
+	l, err := net.Listen(network, net.JoinHostPort(first, port))
 	if err != nil {
-		return nil, "", inUse(port, err)
+		return nil, "", fmt.Errorf("wait for the browser on port %s: %w; free the port, name another registered URL with --redirect-url, or use --no-browser", port, err)
 	}
-	port = portOf(first)
-	if second, err := net.Listen("tcp6", net.JoinHostPort("::1", port)); err == nil {
-		return []net.Listener{first, second}, port, nil
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	if host == "localhost" {
+		if second, err := net.Listen("tcp6", net.JoinHostPort("::1", port)); err == nil {
+			return []net.Listener{l, second}, port, nil
+		}
 	}
-	return []net.Listener{first}, port, nil // a machine without IPv6
+	return []net.Listener{l}, port, nil
 }
 
-func portOf(l net.Listener) string {
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
-func inUse(port string, err error) error {
-	return fmt.Errorf("cannot wait for the browser on port %s (%w); end what uses the port, name another of the app's redirect URLs with --redirect-url, or use --no-browser", port, err)
-}
-
-// Wait returns the redirect, when it has come.
+// Wait returns the redirect, once it has arrived.
 func (c *Callback) Wait(ctx context.Context) (Redirect, error) {
 	select {
-	case r := <-c.came:
-		return r.Redirect, r.Err
+	case r := <-c.redirects:
+		return r.Redirect, r.err
 	case <-ctx.Done():
 		return Redirect{}, context.Cause(ctx)
 	}
 }
 
-// Finish shows the person how it ended. Only the first call counts.
+// Finish sets what the browser shows. Only the first call counts.
 func (c *Callback) Finish(o Outcome) {
 	c.finish.Do(func() {
 		c.outcome = o
@@ -132,24 +125,22 @@ func (c *Callback) Finish(o Outcome) {
 	})
 }
 
-// patience is how long Close waits for a browser that came back to read the end.
-const patience = 3 * time.Second
+// closeTimeout bounds how long Close waits for the browser to read the outcome.
+const closeTimeout = 3 * time.Second
 
-// Close stops listening, once a browser that came back has seen the result.
+// Close stops listening, after a browser that was redirected has the outcome.
 func (c *Callback) Close() {
 	c.Finish(Outcome{Title: "Nothing was stored", Text: "The program that asked for your consent has ended. Start it again to go on."})
-	came := true
-	c.once.Do(func() { came = false })
-	if came {
+	if c.accepted.Swap(true) {
 		select {
 		case <-c.shown:
-		case <-time.After(patience):
+		case <-time.After(closeTimeout):
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if err := c.serving.Shutdown(ctx); err != nil {
-		_ = c.serving.Close()
+	if err := c.server.Shutdown(ctx); err != nil {
+		_ = c.server.Close()
 	}
 }
 
@@ -158,16 +149,16 @@ func (c *Callback) serve(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet:
 		http.Error(w, "this page is only read", http.StatusMethodNotAllowed)
 	case r.URL.EscapedPath() == c.path:
-		c.back(w, r)
+		c.serveRedirect(w, r)
 	case r.URL.EscapedPath() == c.resultPath():
-		c.result(w, r)
+		c.serveResult(w, r)
 	default:
 		http.NotFound(w, r)
 	}
 }
 
-// resultPath is apart from the callback's, so that the code leaves the address
-// bar and a reload asks for nothing twice.
+// resultPath differs from the redirect's path, so that the code leaves the address
+// bar and a reload repeats nothing.
 func (c *Callback) resultPath() string {
 	if c.path == "/" {
 		return "/result"
@@ -175,21 +166,23 @@ func (c *Callback) resultPath() string {
 	return c.path + "/result"
 }
 
-func (c *Callback) back(w http.ResponseWriter, r *http.Request) {
+func (c *Callback) serveRedirect(w http.ResponseWriter, r *http.Request) {
 	redirect, err := ReadRedirect(r.URL.Query(), c.state)
 	if errors.Is(err, ErrOtherAttempt) || errors.Is(err, ErrNoAnswer) {
-		c.strange(err)
+		c.onForeign(err)
 		Outcome{Title: "This is not the answer that is waited for",
 			Text: "The program still waits: go on in the window that it opened, or open the address that it printed."}.write(w, http.StatusBadRequest)
 		return
 	}
-	c.once.Do(func() { c.came <- CallbackResult{redirect, err} })
+	if !c.accepted.Swap(true) {
+		c.redirects <- callbackResult{redirect, err}
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	http.Redirect(w, r, c.resultPath(), http.StatusSeeOther)
 }
 
-func (c *Callback) result(w http.ResponseWriter, r *http.Request) {
+func (c *Callback) serveResult(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-c.finished:
 	case <-r.Context().Done():
@@ -201,4 +194,31 @@ func (c *Callback) result(w http.ResponseWriter, r *http.Request) {
 	}
 	c.outcome.write(w, status)
 	c.show.Do(func() { close(c.shown) })
+}
+
+//go:embed page.html
+var pageHTML string
+
+// Outcome is what the user's browser shows at the end. It holds no secret.
+type Outcome struct {
+	Good  bool
+	Title string
+	Text  string
+}
+
+// write sends the page, which loads nothing and is not cached.
+func (o Outcome) write(w http.ResponseWriter, status int) {
+	var page bytes.Buffer
+	if err := template.Must(template.New("page").Parse(pageHTML)).Execute(&page, o); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes()) // the browser may be gone
 }

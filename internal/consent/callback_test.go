@@ -14,13 +14,13 @@ import (
 	"tokenkeeper/internal/consent"
 )
 
-// listening waits at a free port, and counts redirects of other attempts.
+// listening waits at a free port, and counts redirects that answer another state.
 func listening(t *testing.T) (*consent.Callback, *atomic.Int32) {
 	t.Helper()
-	strange := &atomic.Int32{}
-	c, err := consent.Listen("http://localhost:0/callback", state, func(error) { strange.Add(1) })
+	foreign := &atomic.Int32{}
+	c, err := consent.Listen("http://localhost:0/callback", state, func(error) { foreign.Add(1) })
 	require.NoError(t, err)
-	return c, strange
+	return c, foreign
 }
 
 type page struct {
@@ -42,7 +42,7 @@ func open(t *testing.T, address string) page {
 	return page{response.StatusCode, string(text), response.Header, response.Request.URL}
 }
 
-func TestTheBrowserIsShownHowItEnded(t *testing.T) {
+func TestTheBrowserShowsTheOutcome(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		outcome consent.Outcome
@@ -76,14 +76,14 @@ func TestTheBrowserIsShownHowItEnded(t *testing.T) {
 }
 
 func TestARedirectOfAnotherAttemptChangesNothing(t *testing.T) {
-	c, strange := listening(t)
+	c, foreign := listening(t)
 	defer c.Close()
 	for _, query := range []string{"?code=fake-code&state=fake-other", "?error=access_denied&state=fake-other", "?code=fake-code", ""} {
 		p := open(t, c.RedirectURI+query)
 		require.Equal(t, http.StatusBadRequest, p.status)
 		require.Contains(t, p.text, "not the answer that is waited for")
 	}
-	require.Equal(t, int32(4), strange.Load())
+	require.Equal(t, int32(4), foreign.Load())
 	waiting, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer stop()
 	_, err := c.Wait(waiting)
@@ -104,15 +104,15 @@ func TestARefusalEndsTheWait(t *testing.T) {
 	c.Close()
 }
 
-func TestAPortThatIsTakenIsExplained(t *testing.T) {
+func TestATakenPortIsExplained(t *testing.T) {
 	c, _ := listening(t)
 	defer c.Close()
 	_, err := consent.Listen(c.RedirectURI, state, nil)
-	require.ErrorContains(t, err, "cannot wait for the browser on port")
+	require.ErrorContains(t, err, "wait for the browser on port")
 	require.ErrorContains(t, err, "--redirect-url")
 }
 
-func TestOnlyThisMachineIsWaitedAt(t *testing.T) {
+func TestListenTakesLoopbackOnly(t *testing.T) {
 	for address, want := range map[string]bool{
 		consent.DefaultRedirectURL: true, "http://127.0.0.1:1/": true, "http://[::1]:1/x": true,
 		"https://localhost/": false, "http://example.test/": false, "http://localhost.example.test/": false,

@@ -26,7 +26,7 @@ func TestARedirectIsReadOnlyWithTheStateOfThisAttempt(t *testing.T) {
 		{"a scope that is none", "error=invalid_scope&state=fake-state", "", "", "invalid_scope); see --scopes"},
 		{"a redirect URL that is none", "error=redirect_uri_mismatch&state=fake-state", "", "", "--redirect-url"},
 		{"a fault", "error=server_error&state=fake-state", "", "", "try again later"},
-		{"an unknown error", "error=fake-words&state=fake-state", "", "", "does not know"},
+		{"an unknown error", "error=fake-words&state=fake-state", "", "", "an unknown error"},
 		{"nothing", "", "", "", "no code"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestARedirectIsReadOnlyWithTheStateOfThisAttempt(t *testing.T) {
 	}
 }
 
-func TestWhatAPersonPastesIsReadOrExplained(t *testing.T) {
+func TestAPastedAddressIsReadOrExplained(t *testing.T) {
 	for _, tc := range []struct{ name, pasted, wrong string }{
 		{"the address", here + "?code=fake-code&state=fake-state", ""},
 		{"as Fitbit ends it", here + "?code=fake-code&state=fake-state#_=_", ""},
@@ -75,7 +75,7 @@ func TestWhatAPersonPastesIsReadOrExplained(t *testing.T) {
 	}
 }
 
-func FuzzWhatAPersonPastesIsNeverRepeated(f *testing.F) {
+func FuzzErrorsQuoteNothingThatWasPasted(f *testing.F) {
 	for _, seed := range []string{"", here + "?code=c&state=" + state + "#_=_", "?error=x", "%", "http://[", "code=1;2"} {
 		f.Add(seed)
 	}
@@ -86,12 +86,4 @@ func FuzzWhatAPersonPastesIsNeverRepeated(f *testing.F) {
 			require.False(t, err != nil && strings.Contains(err.Error(), "canary-7h3x"))
 		}
 	})
-}
-
-func TestMissingScopes(t *testing.T) {
-	asked := []string{"activity", "heartrate", "sleep"}
-	require.Equal(t, []string{"heartrate"}, consent.MissingScopes(asked, []string{"sleep", "activity", "profile"}))
-	require.Empty(t, consent.MissingScopes(asked, asked))
-	require.Empty(t, consent.MissingScopes(asked, nil), "an answer that names none grants all")
-	require.Empty(t, consent.MissingScopes(nil, []string{"activity"}))
 }

@@ -6,10 +6,14 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Builtin is the table without any file: a further provider is one more literal
-// here and its rows in the tests.
+// Builtin is the table without a providers file: a further provider is one more
+// literal here and its rows in the tests.
 func Builtin() Table {
-	return newTable(fitbit(), googleHealth(), oura(), strava(), whoop(), withings(), xero())
+	t := Table{byName: map[string]Provider{}}
+	for _, p := range []Provider{fitbit(), googleHealth(), oura(), strava(), whoop(), withings(), xero()} {
+		t.byName[p.Name] = p
+	}
+	return t
 }
 
 // fitbit is as in Fitbit's Web API reference, "Authorization". The replay window
@@ -22,7 +26,6 @@ func fitbit() Provider {
 		AuthURL:              "https://www.fitbit.com/oauth2/authorize",
 		TokenURL:             "https://api.fitbit.com/oauth2/token",
 		RevokeURL:            "https://api.fitbit.com/oauth2/revoke",
-		IntrospectURL:        "https://api.fitbit.com/1.1/oauth2/introspect",
 		AuthStyle:            AuthHeader,
 		Rotation:             SingleUse,
 		ReplayWindow:         2 * time.Minute,
@@ -37,8 +40,7 @@ func fitbit() Provider {
 // googleHealth is as in "Using OAuth 2.0 for Web Server Applications" and the
 // Google Health API's "Scopes". Google gives a refresh token only to
 // access_type=offline, and a second one only to prompt=consent. Why one may end is
-// in "Using OAuth 2.0 to Access Google APIs", "Refresh token expiration". It has
-// no RFC 7662 introspection.
+// in "Using OAuth 2.0 to Access Google APIs", "Refresh token expiration".
 func googleHealth() Provider {
 	const scope = "https://www.googleapis.com/auth/googlehealth."
 	return Provider{
@@ -52,7 +54,7 @@ func googleHealth() Provider {
 		Rotation:            NoRotation,
 		AccessTokenLifetime: time.Hour,
 		GrantEnds: "Google Health ends a refresh token after 7 days while the app's consent screen is in testing, after six months without use, " +
-			"and when the person has given more than 100 to one client",
+			"and when the account owner has granted more than 100 to one client",
 		Scopes: []string{
 			scope + "activity_and_fitness.readonly",
 			scope + "health_metrics_and_measurements.readonly",
@@ -65,9 +67,8 @@ func googleHealth() Provider {
 }
 
 // oura is as in the Oura API's "Authentication" and "Error Handling" pages. A
-// refresh token "can only be used once"; nothing is said of a lost answer. It
-// revokes by a token in the URL alone, where no token may be, so it has no
-// RevokeURL here.
+// refresh token "can only be used once"; a lost answer is not mentioned. It takes
+// a token to revoke in the URL only, where no token may be, so RevokeURL is empty.
 func oura() Provider {
 	return Provider{
 		Name:                "oura",
@@ -82,9 +83,9 @@ func oura() Provider {
 	}
 }
 
-// strava is as in the Strava API's "Authentication". A refresh answers with the
-// access token that is in force while more than an hour of its life is left, and
-// with a refresh token that may be another one: then the old one is dead at once.
+// strava is as in the Strava API's "Authentication". A refresh repeats the access
+// token that is in force while more than an hour of its life is left. Its refresh
+// token may be a new one, which ends the old one at once.
 func strava() Provider {
 	return Provider{
 		Name:                "strava",
@@ -103,8 +104,8 @@ func strava() Provider {
 }
 
 // whoop is as in the WHOOP developer documentation's "OAuth 2.0" and "Refreshing
-// Access Tokens", by which both the consent and each refresh ask for the scope
-// offline. It documents no replay.
+// Access Tokens": the consent and each refresh ask for the scope offline. It
+// documents no replay.
 func whoop() Provider {
 	return Provider{
 		Name:                "whoop",
@@ -124,8 +125,8 @@ func whoop() Provider {
 
 // withings is as in the Withings API reference, "Get your access token" and
 // "Refresh your access token": a spent refresh token is good for eight more
-// hours, or until the new access token is used. It revokes by signed requests
-// only, which is a protocol of its own, so it has no RevokeURL here.
+// hours, or until the new access token is used. It takes signed revocation
+// requests only, which is another protocol, so RevokeURL is empty.
 func withings() Provider {
 	return Provider{
 		Name:                "withings",

@@ -1,29 +1,52 @@
 package provider
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 
 	"tokenkeeper/internal/token"
 )
 
-// Classify decides what an answer to a refresh means. The answer is as the
-// provider sent it; the provider's dialect is applied here. Either the pair is
-// usable and the failure nil, or the failure says what to do.
+// MaxBody bounds the body of an answer, in bytes. Token answers have a few
+// kilobytes.
+const MaxBody = 1 << 20
+
+// Answer is what a token endpoint sent back, not yet classified.
+type Answer struct {
+	Status int
+	Header http.Header
+	// Body holds tokens in success and often in failure too. One byte more than
+	// MaxBody stands for a body that is too long.
+	Body token.Secret
+	// Cut: the connection broke, or time ran out, before the body was whole.
+	Cut bool
+	// ReadAt is when the body had been read, by the worker's clock.
+	ReadAt time.Time
+}
+
+// Classify decides what an answer to a refresh means, after the provider's dialect
+// has translated it: a usable pair and no failure, or a failure that says what to
+// do.
 //
-// The rule it serves: a grant counts as dead only when the provider says
-// invalid_grant in a well-formed error with the status that RFC 6749 section
-// 5.2 gives it. Everything else that is not understood is tried again.
+// Its rule: a grant is dead only when the provider says invalid_grant in a
+// well-formed error with the status that RFC 6749 section 5.2 gives it. Every
+// other answer that is not understood is retried.
 func Classify(p Provider, a Answer) (token.Pair, *Failure) {
 	a = p.Dialect.translate(a)
 	if a.Status >= 200 && a.Status < 300 {
-		pair, wrong := readPair(p, a)
-		if wrong != "" {
-			return token.Pair{}, &Failure{Provider: p.Name, Kind: Malformed, Status: a.Status, Detail: wrong}
+		pair, problem := readPair(p, a)
+		if problem != "" {
+			return token.Pair{}, &Failure{Provider: p.Name, Kind: Malformed, Status: a.Status, Detail: problem}
 		}
 		return pair, nil
 	}
 	code, detail := readError(a)
-	kind := kindOf(a.Status, code)
+	kind := classifyStatus(a.Status, code)
 	if kind != Unexpected {
 		detail = code // the status says the rest
 	}
@@ -33,14 +56,14 @@ func Classify(p Provider, a Answer) (token.Pair, *Failure) {
 		Status:     a.Status,
 		RetryAfter: retryAfter(p, kind, a),
 		Detail:     detail,
-		Fix:        fix(p, kind, code),
+		Fix:        hint(p, kind, code),
 	}
 }
 
-// kindOf judges a refusal by its status and its OAuth error code. A status that
-// speaks for the whole service outranks any code: a gateway that is down may
-// well repeat the last thing it heard.
-func kindOf(status int, code string) Kind {
+// classifyStatus classifies a refusal by its status and its OAuth error code. A
+// status that speaks for the whole service outranks any code, because a failing
+// gateway may repeat an earlier answer.
+func classifyStatus(status int, code string) Kind {
 	switch {
 	case status == http.StatusGone:
 		return ProviderRetired
@@ -66,14 +89,14 @@ func kindOf(status int, code string) Kind {
 	return Unexpected
 }
 
-// readError finds the OAuth error code of a refusal, empty unless it is a known
-// one in a well-formed body, and the words to tell it in.
+// readError returns the OAuth error code of a refusal, empty unless it is a known
+// one in a well-formed body, and the detail for the failure.
 func readError(a Answer) (code, detail string) {
 	var body struct {
 		Error string `json:"error"`
 	}
-	if wrong := a.decode(&body); wrong != "" {
-		return "", wrong
+	if problem := a.decode(&body); problem != "" {
+		return "", problem
 	}
 	switch body.Error {
 	// RFC 6749 section 5.2.
@@ -82,10 +105,171 @@ func readError(a Answer) (code, detail string) {
 	case "server_error", "temporarily_unavailable":
 	// Google's, for a client that was deleted from its console.
 	case "deleted_client":
-	// RFC 6750's and Fitbit's words for an access token; see fix.
+	// RFC 6750's and Fitbit's codes for an access token; see hint.
 	case "invalid_token", "expired_token":
 	default:
 		return "", "no known OAuth error code"
 	}
 	return body.Error, body.Error
+}
+
+// noRefreshToken is the detail of an answer of success that lacks a refresh token.
+const noRefreshToken = "no refresh token"
+
+// success is RFC 6749 section 5.1 with the user_id that Fitbit adds.
+type success struct {
+	AccessToken  string          `json:"access_token"`
+	RefreshToken *string         `json:"refresh_token"`
+	ExpiresIn    json.RawMessage `json:"expires_in"`
+	Scope        looseString     `json:"scope"`
+	UserID       looseString     `json:"user_id"`
+	Error        looseString     `json:"error"`
+}
+
+// readPair takes the tokens out of an answer of success, or says what makes it
+// unusable. It is strict about what is stored as a token and tolerant of the rest,
+// so that no issued pair is lost to an unusual scope, token type or lifetime. An
+// access token too long to store does not cost the refresh token beside it.
+func readPair(p Provider, a Answer) (token.Pair, string) {
+	var body success
+	if problem := a.ignoreLateCut().decode(&body); problem != "" {
+		return token.Pair{}, problem
+	}
+	refresh := ""
+	if body.RefreshToken != nil {
+		refresh = *body.RefreshToken
+	}
+	accessErr, refreshErr := token.CheckValue(body.AccessToken), token.CheckValue(refresh)
+	oversize := 0
+	switch {
+	case body.Error != "":
+		return token.Pair{}, "an error code in an answer of success"
+	case body.AccessToken == "":
+		return token.Pair{}, "no access token"
+	case refresh == "" && mustRotate(p.Rotation, body.RefreshToken):
+		return token.Pair{}, noRefreshToken
+	case refresh != "" && refreshErr != nil:
+		return token.Pair{}, fmt.Sprintf("a refresh token that %v", refreshErr)
+	case errors.Is(accessErr, token.ErrTooLong):
+		oversize, body.AccessToken = len(body.AccessToken), ""
+	case accessErr != nil:
+		return token.Pair{}, fmt.Sprintf("an access token that %v", accessErr)
+	}
+	pair := token.Pair{
+		AccessToken:  token.NewSecret(body.AccessToken),
+		RefreshToken: token.NewSecret(refresh),
+		Issue: token.Issue{
+			ObtainedAt: a.ReadAt,
+			UserID:     string(body.UserID),
+			Scopes:     p.Dialect.splitScopes(string(body.Scope)),
+			Oversize:   oversize,
+		},
+	}
+	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
+		pair.Expiry = a.ReadAt.Add(lifetime)
+	}
+	return pair, ""
+}
+
+// mustRotate reports whether an answer whose refresh token is absent (nil) or
+// empty has lost one. Where tokens rotate at times, only an empty one is lost.
+func mustRotate(r Rotation, stated *string) bool {
+	return r == SingleUse || r == Sometimes && stated != nil
+}
+
+// maxLifetime bounds expires_in. Tokens "without end" are issued for 10 to 68
+// years; more than a century is an error.
+const maxLifetime = 100 * 365 * 24 * time.Hour
+
+// readLifetime reads expires_in, which some providers put in quotes. Zero when it
+// is absent, 0 or no lifetime at all.
+func readLifetime(raw json.RawMessage) time.Duration {
+	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
+	// Written so that NaN fails too.
+	if err != nil || !(seconds >= 0 && seconds <= maxLifetime.Seconds()) {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// MaxRetryAfter bounds the wait that a provider can ask for. The longest real
+// limit is a daily one; a longer wait would let tokens lapse for a typing error.
+const MaxRetryAfter = 24 * time.Hour
+
+// retryAfter is the wait that the answer asks for. Retry-After (RFC 9110 section
+// 10.2.3) counts for both kinds; a rate limit's reset counts only when the limit
+// is why the call failed, because every other answer carries it as well.
+func retryAfter(p Provider, kind Kind, a Answer) time.Duration {
+	if kind != RateLimited && kind != Unavailable {
+		return 0
+	}
+	if wait := delay(a.Header.Get("Retry-After"), a.ReadAt); wait > 0 || kind == Unavailable {
+		return wait
+	}
+	if wait := delay(a.Header.Get(p.RateLimitResetHeader), a.ReadAt); wait > 0 {
+		return wait
+	}
+	return delay(a.Header.Get("RateLimit-Reset"), a.ReadAt)
+}
+
+// delay reads seconds or an HTTP date; zero when it is neither, or in the past.
+func delay(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		// Bounded before it is multiplied, which could overflow.
+		seconds = min(max(seconds, 0), int64(MaxRetryAfter/time.Second))
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return min(max(date.Sub(now), 0), MaxRetryAfter)
+	}
+	return 0
+}
+
+// decode reads the body into v and returns why it could not, empty for success.
+// The body has to be one whole JSON object; text in another encoding inside it is
+// accepted, so that no pair is lost to a name.
+func (a Answer) decode(v any) string {
+	body := strings.TrimSpace(strings.TrimPrefix(a.Body.Reveal(), "\ufeff"))
+	switch {
+	case len(a.Body.Reveal()) > MaxBody:
+		return "an answer of more than 1 MiB"
+	case a.Cut:
+		return "an answer that broke off"
+	case body == "":
+		return "an empty answer"
+	case strings.HasPrefix(body, "<"):
+		return "HTML instead of JSON"
+	case !strings.HasPrefix(body, "{"):
+		return "something other than JSON"
+	case !json.Valid([]byte(body)):
+		return "broken or truncated JSON"
+	case json.Unmarshal([]byte(body), v) != nil:
+		return "JSON of another shape"
+	}
+	return ""
+}
+
+// ignoreLateCut clears Cut where the body is whole JSON: a connection that broke
+// after the object has lost nothing of it.
+func (a Answer) ignoreLateCut() Answer {
+	a.Cut = a.Cut && !json.Valid([]byte(a.Body.Reveal()))
+	return a
+}
+
+// looseString is a text field that never makes an answer unusable: a number
+// becomes its digits, any other value becomes empty.
+type looseString string
+
+// UnmarshalJSON implements [json.Unmarshaler] and returns no error.
+func (l *looseString) UnmarshalJSON(raw []byte) error {
+	var text string
+	var number json.Number
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		*l = looseString(text)
+	case json.Unmarshal(raw, &number) == nil:
+		*l = looseString(number)
+	}
+	return nil
 }

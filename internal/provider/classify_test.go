@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,6 +138,7 @@ func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
 		{"no access token", "fitbit", answer(200, `{"refresh_token":"`+echoed+`"}`), "no access token"},
 		{"an empty access token", "fitbit", answer(200, `{"access_token":"","refresh_token":"`+echoed+`"}`), "no access token"},
 		{"a blank access token", "fitbit", answer(200, `{"access_token":"  ","refresh_token":"r"}`), "an access token that is empty"},
+		{"a blank refresh token", "fitbit", answer(200, `{"access_token":"a","refresh_token":"  "}`), "a refresh token that is empty"},
 		{"no refresh token of single use", "fitbit", answer(200, `{"access_token":"a"}`), "no refresh token"},
 		{"an empty refresh token of single use", "fitbit", answer(200, `{"access_token":"a","refresh_token":""}`), "no refresh token"},
 		{"null for a refresh token of single use", "fitbit", answer(200, `{"access_token":"a","refresh_token":null}`), "no refresh token"},
@@ -211,6 +213,54 @@ func TestClassifyReadsAPair(t *testing.T) {
 			require.Equal(t, tc.want, pair)
 		})
 	}
+}
+
+func TestClassifyKeepsTheBlanksOfATokenAsTheyAre(t *testing.T) {
+	for _, text := range []string{" leading", "in ner", "trailing ", " all of them "} {
+		pair, failure := provider.Classify(lookup(t, "fitbit"), answer(200, pairBody(text, "r"+text)))
+		require.Nil(t, failure, text)
+		require.Equal(t, text, pair.AccessToken.Reveal())
+		require.Equal(t, "r"+text, pair.RefreshToken.Reveal())
+	}
+}
+
+func TestATokenThatNoVaultTakesIsKnownAtTheAnswer(t *testing.T) {
+	longest, oversize := strings.Repeat("a", token.MaxLength), strings.Repeat("a", token.MaxLength+1)
+	const refused = "a refresh token that is too long: it has 25601 bytes, and Key Vault takes 25600"
+	for _, tc := range []struct {
+		name, access, refresh string
+		detail                string // of the failure; empty means a pair
+	}{
+		{"the longest tokens", longest, longest, ""},
+		{"an oversize refresh token", "a", oversize, refused},
+		{"an oversize access token", oversize, "r", ""},
+		{"both", oversize, oversize, refused},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			pair, failure := provider.Classify(lookup(t, "fitbit"), answer(200, pairBody(tc.access, tc.refresh)))
+			if tc.detail != "" {
+				require.NotNil(t, failure)
+				require.Equal(t, provider.Malformed, failure.Kind)
+				require.Equal(t, tc.detail, failure.Detail)
+				require.Equal(t, token.Pair{}, pair)
+				return
+			}
+			require.Nil(t, failure)
+			require.Equal(t, tc.refresh, pair.RefreshToken.Reveal())
+			if len(tc.access) > token.MaxLength {
+				require.True(t, pair.AccessToken.Empty())
+				require.Equal(t, len(tc.access), pair.Oversize)
+				return
+			}
+			require.Equal(t, tc.access, pair.AccessToken.Reveal())
+			require.Zero(t, pair.Oversize)
+		})
+	}
+}
+
+// pairBody is an answer of success with these tokens.
+func pairBody(access, refresh string) string {
+	return fmt.Sprintf(`{"access_token":%q,"refresh_token":%q}`, access, refresh)
 }
 
 func TestAnEmptyRefreshTokenIsALostOneWhereTokensRotateAtTimes(t *testing.T) {

@@ -2,9 +2,13 @@ package provider
 
 import (
 	"context"
+	"errors"
+	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -12,13 +16,13 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Client refreshes grants. It is safe for concurrent use.
+// Client makes the requests that concern a grant. It is safe for concurrent use.
 type Client struct {
 	transport http.RoundTripper
 }
 
 // NewClient makes a Client that sends through transport; nil means one that
-// opens a connection of its own for every refresh.
+// opens a new connection for every request.
 func NewClient(transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = freshConnections()
@@ -27,8 +31,8 @@ func NewClient(transport http.RoundTripper) *Client {
 }
 
 // freshConnections never reuses a connection. A provider may close an idle one
-// at the very moment that a refresh goes out on it, and nobody can then tell
-// whether the token is spent; a handshake every few hours costs less.
+// while a refresh goes out on it, which leaves unknown whether the token is spent;
+// a handshake every few hours costs less.
 func freshConnections() *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -45,53 +49,54 @@ func freshConnections() *http.Transport {
 // spent, and only the same refresh inside the provider's replay window gets the
 // answer back.
 //
-// golang.org/x/oauth2 makes the request. What it makes of the answer is not
-// used: it puts the old refresh token where the answer has none, and whole
-// bodies into its errors.
+// golang.org/x/oauth2 makes the request. Its reading of the answer is not used:
+// it puts the old refresh token where the answer has none, and whole bodies into
+// its errors.
 func (c *Client) Refresh(ctx context.Context, p Provider, cl token.Client, rt token.Secret) (token.Pair, error) {
 	if rt.Empty() {
 		return token.Pair{}, &Failure{
-			Provider: p.Name, Kind: RequestRejected,
-			Detail: "there is no refresh token to spend; nothing was sent",
-			Fix:    "have the person consent at " + p.Title + " and store the refresh token in the vault",
+			Provider: p.Name, Op: refreshing, Kind: RequestRejected,
+			Detail: "there is no refresh token to spend; nothing was sent", Fix: hint(p, InvalidGrant, ""),
 		}
 	}
-	return c.ask(ctx, p, refreshing, merged(p.Dialect.tokenForm(), p.RefreshParams), func(ctx context.Context) error {
+	form := mergeForm(p.Dialect.tokenForm(), p.RefreshParams)
+	pair, failure := c.do(ctx, p, refreshing, form, func(ctx context.Context) error {
 		_, err := config(p, cl).TokenSource(ctx, &oauth2.Token{RefreshToken: rt.Reveal()}).Token()
 		return err
 	})
-}
-
-// ask has x/oauth2 make one token request, with form beside what it sends, and
-// judges the answer.
-func (c *Client) ask(ctx context.Context, p Provider, op string, form map[string]string, request func(context.Context) error) (token.Pair, error) {
-	once := &exchange{transport: c.transport, form: form}
-	err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: once}))
-	if once.answer == nil {
-		failure := noAnswer(p, err)
-		failure.Op = op
-		return token.Pair{}, failure
-	}
-	pair, failure := Classify(p, *once.answer)
 	if failure != nil {
-		failure.Op = op
 		return token.Pair{}, failure
 	}
 	return pair, nil
 }
 
-// merged is one map of all; later ones win.
-func merged(forms ...map[string]string) map[string]string {
+// do has x/oauth2 make one token request, with form added to its own, and
+// classifies the answer.
+func (c *Client) do(ctx context.Context, p Provider, op string, form map[string]string, request func(context.Context) error) (token.Pair, *Failure) {
+	once := &exchange{transport: c.transport, form: form}
+	err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: once}))
+	if once.answer == nil {
+		return token.Pair{}, transportError(p, op, err)
+	}
+	pair, failure := Classify(p, *once.answer)
+	if failure != nil {
+		failure.Op = op
+	}
+	return pair, failure
+}
+
+// mergeForm merges forms; later ones win.
+func mergeForm(forms ...map[string]string) map[string]string {
 	all := map[string]string{}
-	for _, m := range forms {
-		maps.Copy(all, m)
+	for _, form := range forms {
+		maps.Copy(all, form)
 	}
 	return all
 }
 
-// config states the style of client authentication always, because x/oauth2
-// would find it out by sending the refresh token twice. A client without a
-// secret is a public one and names itself in the body (RFC 6749 section 3.2.1).
+// config always states the style of client authentication, because x/oauth2
+// detects it by sending the refresh token twice. A client without a secret is a
+// public one and names itself in the body (RFC 6749 section 3.2.1).
 func config(p Provider, cl token.Client) *oauth2.Config {
 	style := oauth2.AuthStyleInHeader
 	if p.AuthStyle == AuthBody || cl.Secret.Empty() {
@@ -102,4 +107,72 @@ func config(p Provider, cl token.Client) *oauth2.Config {
 		ClientSecret: cl.Secret.Reveal(),
 		Endpoint:     oauth2.Endpoint{AuthURL: p.AuthURL, TokenURL: p.TokenURL, AuthStyle: style},
 	}
+}
+
+// exchange is a transport for one request, whose answer it keeps. It refuses a
+// second one (a redirect, a library that probes) and withholds from the inner
+// transport what it would need to send the first one again.
+type exchange struct {
+	transport http.RoundTripper
+	form      map[string]string // added to the request's form, for which x/oauth2 has no option
+	used      bool
+	answer    *Answer // nil until one has come
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	if x.used {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, errors.New("a token request is one request")
+	}
+	x.used = true
+	req, err := x.complete(req)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+
+	resp, err := x.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	_ = resp.Body.Close()
+	x.answer = &Answer{
+		Status: resp.StatusCode,
+		Header: resp.Header,
+		Body:   token.NewSecret(string(body)),
+		Cut:    err != nil,
+		ReadAt: time.Now(),
+	}
+	whole := *resp
+	whole.Body = io.NopCloser(strings.NewReader(string(body)))
+	return &whole, nil
+}
+
+// complete adds x.form to the request's. The body of the result can be read once,
+// so that no transport can send it again.
+func (x *exchange) complete(req *http.Request) (*http.Request, error) {
+	req = req.Clone(req.Context())
+	req.GetBody = nil
+	if len(x.form) == 0 {
+		return req, nil
+	}
+	body, err := io.ReadAll(req.Body)
+	_ = req.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errors.New("a token request's form is not one")
+	}
+	for key, value := range x.form {
+		form.Set(key, value)
+	}
+	encoded := form.Encode()
+	req.Body, req.ContentLength = io.NopCloser(strings.NewReader(encoded)), int64(len(encoded))
+	return req, nil
 }

@@ -106,7 +106,7 @@ func TestEachProvidersRefusalIsWhatItMeans(t *testing.T) {
 		{"too many calls", "withings", answer(200, withingsError(601, "Too many requests")), provider.RateLimited, "temporarily_unavailable"},
 		{"a timeout of its own", "withings", answer(200, withingsError(522, "Timeout")), provider.Unavailable, "temporarily_unavailable"},
 		{"a bad state of its own", "withings", answer(200, withingsError(524, "Bad state")), provider.Unavailable, "temporarily_unavailable"},
-		{"a number that nobody knows", "withings", answer(200, withingsError(293, "The callback URL is wrong "+echoed)), provider.Unexpected, "no known OAuth error code"},
+		{"an unknown number", "withings", answer(200, withingsError(293, "The callback URL is wrong "+echoed)), provider.Unexpected, "no known OAuth error code"},
 		{"503 that is HTTP's own", "withings", answer(503, withingsError(503, "Invalid Params: invalid refresh_token")), provider.Unavailable, ""},
 		{"an envelope cut short", "withings", answer(200, `{"status":503,"body":{},"error":"Invalid Params: invalid refr`), provider.Malformed, "broken or truncated JSON"},
 		{"a status that is a word", "withings", answer(200, `{"status":"503","error":"Invalid Params: invalid refresh_token"}`), provider.Malformed, "an error code in an answer of success"},

@@ -1,75 +1,75 @@
-// Package provider knows the OAuth 2.0 providers and how to refresh at them.
+// Package provider describes OAuth 2.0 providers and makes the requests to them.
 //
 // A provider is data: a [Provider] in a [Table], built in or read from a file by
-// [Table.Override]. Where its answers are not RFC 6749's, its [Dialect]
-// translates them. [Client.Refresh] spends a refresh token in exactly one POST,
-// and [Classify] decides what the answer means: a new pair, or a [Failure] whose
-// [Kind] says what to do next.
+// [Table.Override]. Its [Dialect] translates answers that are not RFC 6749's.
+// [Client.Refresh] spends a refresh token in exactly one POST, and [Classify]
+// decides what the answer means: a new pair, or a [Failure] whose [Kind] says
+// what to do next.
 //
 // Providers echo tokens in their error bodies, so nothing from a body ever
 // reaches an error: every word of a [Failure] is this package's own.
 package provider
 
 import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"tokenkeeper/internal/token"
 )
 
-// Provider is what there is to know of an OAuth 2.0 provider. Values come from a
-// [Table], which has checked them, and are not to be modified.
+// Provider describes an OAuth 2.0 provider. Values come from a [Table], which has
+// checked them, and are read-only.
 type Provider struct {
-	// Name is how accounts, flags and files call it, such as "google-health":
+	// Name stands in accounts, flags and files, such as "google-health":
 	// lower-case letters, digits and single hyphens.
 	Name string
-	// Title is how people call it, such as "Google Health".
+	// Title stands in messages, such as "Google Health".
 	Title string
 
-	// The endpoints: https, or http on loopback. Only TokenURL is always there;
-	// AuthURL and TokenURL are RFC 6749's, RevokeURL is RFC 7009's and
-	// IntrospectURL RFC 7662's.
-	AuthURL       string
-	TokenURL      string
-	RevokeURL     string
-	IntrospectURL string
+	// The endpoints: https, or http on loopback. Only TokenURL is always set;
+	// AuthURL and TokenURL are RFC 6749's, RevokeURL is RFC 7009's.
+	AuthURL   string
+	TokenURL  string
+	RevokeURL string
 
 	AuthStyle  AuthStyle
 	Revocation Revocation
 	Rotation   Rotation
 	// ReplayWindow is how long the provider repeats its answer to a refresh
-	// token that is already spent. Zero: it never does, and a lost answer is a
-	// lost grant.
+	// token that is already spent. Zero: never, and a lost answer is a lost grant.
 	ReplayWindow time.Duration
-	// AccessTokenLifetime is what the provider documents; an answer's own
-	// expires_in outranks it.
+	// AccessTokenLifetime is what the provider documents; an answer's expires_in
+	// outranks it.
 	AccessTokenLifetime time.Duration
-	// RenewsWithin is how near its end an access token must be for a refresh to
-	// give another one; before that the answer repeats it. Zero: any refresh does.
+	// RenewsWithin is the last part of an access token's life, in which a refresh
+	// gives another one; before that the answer repeats it. Zero: any refresh does.
 	RenewsWithin time.Duration
 
-	// GrantEnds says why a grant may be over although nobody revoked it, as a whole
-	// clause; empty where there is nothing special to know.
+	// GrantEnds is a clause that says why a grant may end without a revocation;
+	// empty where the provider documents no such rule.
 	GrantEnds string
 
-	// Scopes are what a consent asks for unless a person says otherwise.
+	// Scopes are requested unless the operator names others.
 	Scopes []string
-	// AuthParams go into the authorization URL beside the standard ones, and
-	// RefreshParams into the form of every refresh.
+	// AuthParams are added to the authorization URL, RefreshParams to the form of
+	// every refresh.
 	AuthParams    map[string]string
 	RefreshParams map[string]string
 
 	Dialect Dialect
-	// RateLimitResetHeader names the header with the seconds until the rate
-	// limit starts over, where it is not the usual RateLimit-Reset.
+	// RateLimitResetHeader holds the seconds until the rate limit starts over,
+	// where it is not the usual RateLimit-Reset.
 	RateLimitResetHeader string
 	Status               Status
 }
 
 // AuthStyle says where a confidential client puts its id and secret (RFC 6749
-// section 2.3.1). There is no automatic style: detecting one sends the refresh
-// token twice, and the second time it is spent.
+// section 2.3.1). There is no automatic style: detection sends the refresh token
+// twice, and the second time it is spent.
 type AuthStyle string
 
 const (
@@ -77,14 +77,14 @@ const (
 	AuthBody   AuthStyle = "body"   // client_id and client_secret in the form
 )
 
-// Revocation says how a provider is told that a grant is over, at RevokeURL.
-// The zero value is RFC 7009.
+// Revocation is the form of the request that ends a grant at RevokeURL. The zero
+// value is RFC 7009.
 type Revocation string
 
 const (
 	// RevokeToken sends the refresh token, as the client (RFC 7009 section 2.1).
 	RevokeToken Revocation = ""
-	// RevokeUnsigned sends the refresh token, and no word of who the client is.
+	// RevokeUnsigned sends the refresh token without client authentication.
 	RevokeUnsigned Revocation = "unsigned"
 	// RevokeByAccess sends the access token as access_token in the form.
 	RevokeByAccess Revocation = "access-token"
@@ -107,10 +107,10 @@ const (
 // Status says whether the provider still serves. The zero Status is active.
 type Status struct {
 	Retired bool
-	// Successor names the provider that took over; empty when none did.
-	// Grants do not move there: every person must consent anew.
+	// Successor names the provider that took over; empty when none did. Grants do
+	// not move there: every account owner must consent anew.
 	Successor string
-	// Since is when, in words as exact as the announcement.
+	// Since says when, as exactly as the announcement does.
 	Since string
 }
 
@@ -119,8 +119,7 @@ type Status struct {
 func (p Provider) ActivityType() string { return "Call" + p.camelName() }
 
 // VaultPrefix starts the names of the provider's tokens in the vault. It is
-// empty for the default provider, whose names are those of the article that
-// users come from.
+// empty for the default provider, which keeps the original article's names.
 func (p Provider) VaultPrefix() string {
 	if p.Name == token.DefaultProvider {
 		return ""
@@ -132,20 +131,80 @@ func (p Provider) VaultPrefix() string {
 // such as "FitbitCredentials".
 func (p Provider) CredentialsName() string { return p.camelName() + "Credentials" }
 
-// camelName is the name without hyphens, each word capitalised.
+// camelName is Name without hyphens, each word capitalised.
 func (p Provider) camelName() string {
 	var b strings.Builder
-	wordStarts := true
-	for _, r := range p.Name {
-		switch {
-		case r == '-':
-			wordStarts = true
-		case wordStarts:
-			b.WriteRune(unicode.ToUpper(r))
-			wordStarts = false
-		default:
-			b.WriteRune(r)
+	for word := range strings.SplitSeq(p.Name, "-") {
+		if word != "" {
+			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 		}
 	}
 	return b.String()
 }
+
+// Period is how often to refresh: after at most three quarters of the access
+// token's documented life, which leaves time for another try, and at least once a
+// day, because unused refresh tokens lapse. Where only the last part of that life
+// gets another token, it is three quarters of that part, which no longer period
+// could hit. It divides an hour or a day evenly and is at least a minute.
+func (p Provider) Period() time.Duration {
+	useful := p.AccessTokenLifetime
+	if p.RenewsWithin > 0 {
+		useful = min(useful, p.RenewsWithin)
+	}
+	for _, period := range periods {
+		if period <= useful*3/4 {
+			return period
+		}
+	}
+	return time.Minute
+}
+
+// periods divide an hour or a day evenly, so that a cron keeps them without a
+// jump; the longest first.
+var periods = []time.Duration{
+	24 * time.Hour, 12 * time.Hour, 8 * time.Hour, 6 * time.Hour, 4 * time.Hour, 3 * time.Hour, 2 * time.Hour, time.Hour,
+	30 * time.Minute, 20 * time.Minute, 15 * time.Minute, 12 * time.Minute, 10 * time.Minute, 6 * time.Minute, 5 * time.Minute,
+	4 * time.Minute, 3 * time.Minute, 2 * time.Minute,
+}
+
+// Table is an immutable set of providers with distinct names; [Table.Override]
+// makes another.
+type Table struct {
+	byName map[string]Provider
+}
+
+// Load is the built-in table with the changes of a YAML file; see
+// [Table.Override]. The empty name means no file.
+func Load(file string) (Table, error) {
+	if file == "" {
+		return Builtin(), nil
+	}
+	yaml, err := os.ReadFile(file)
+	if err != nil {
+		return Table{}, fmt.Errorf("TOKENKEEPER_PROVIDERS: %w", err)
+	}
+	return Builtin().Override(yaml, file)
+}
+
+// Lookup finds a provider by its name; the error for an unknown one lists the
+// known names.
+func (t Table) Lookup(name string) (Provider, error) {
+	p, ok := t.byName[name]
+	if !ok {
+		return Provider{}, fmt.Errorf("provider %.60q is not known; use one of %s, or describe it in the providers file",
+			name, strings.Join(t.names(), ", "))
+	}
+	return p, nil
+}
+
+// Providers lists them all, sorted by name.
+func (t Table) Providers() []Provider {
+	all := make([]Provider, 0, len(t.byName))
+	for _, name := range t.names() {
+		all = append(all, t.byName[name])
+	}
+	return all
+}
+
+func (t Table) names() []string { return slices.Sorted(maps.Keys(t.byName)) }

@@ -12,35 +12,31 @@ import (
 )
 
 // ErrNoRevocation: the provider documents no endpoint that ends a grant. The
-// person does it in their account there.
+// account owner removes the app's access there.
 var ErrNoRevocation = errors.New("has no endpoint to revoke a grant at")
 
-// Revoke tells p that a grant is over, in one request. That the grant was over
-// before is no error (RFC 7009 section 2.2). The error is [ErrNoRevocation] or a
-// [*Failure].
+// Revoke ends a grant at p, in one request. A grant that was over before is no
+// error (RFC 7009 section 2.2). The error is [ErrNoRevocation] or a [*Failure].
 func (c *Client) Revoke(ctx context.Context, p Provider, cl token.Client, pair token.Pair) error {
 	if p.RevokeURL == "" {
 		return ErrNoRevocation
 	}
-	request, err := revocation(ctx, p, cl, pair)
+	request, err := revocationRequest(ctx, p, cl, pair)
 	if err != nil {
 		return err
 	}
 	once := &exchange{transport: c.transport}
 	response, err := once.RoundTrip(request)
 	if err != nil {
-		failure := noAnswer(p, err)
-		failure.Op = revoking
-		return failure
+		return transportError(p, revoking, err)
 	}
 	_ = response.Body.Close()
-	return judgeRevocation(p, *once.answer)
+	return classifyRevocation(p, *once.answer)
 }
 
-// revocation is the request that p wants.
-func revocation(ctx context.Context, p Provider, cl token.Client, pair token.Pair) (*http.Request, error) {
-	form, secret := url.Values{}, pair.RefreshToken
-	method := http.MethodPost
+// revocationRequest makes the request that p.Revocation describes.
+func revocationRequest(ctx context.Context, p Provider, cl token.Client, pair token.Pair) (*http.Request, error) {
+	method, form, secret := http.MethodPost, url.Values{}, pair.RefreshToken
 	switch p.Revocation {
 	case RevokeByAccess:
 		secret = pair.AccessToken
@@ -54,8 +50,10 @@ func revocation(ctx context.Context, p Provider, cl token.Client, pair token.Pai
 		form.Set("token", secret.Reveal())
 	}
 	if secret.Empty() {
-		return nil, &Failure{Provider: p.Name, Op: revoking, Kind: RequestRejected, Detail: "there is no token to show; nothing was sent",
-			Fix: "have the person remove the app's access in their account at " + p.Title}
+		return nil, &Failure{
+			Provider: p.Name, Op: revoking, Kind: RequestRejected,
+			Detail: "there is no token to show; nothing was sent", Fix: removeAccessHint(p),
+		}
 	}
 	inBody := p.AuthStyle == AuthBody || cl.Secret.Empty()
 	if p.Revocation == RevokeToken && inBody {
@@ -72,10 +70,9 @@ func revocation(ctx context.Context, p Provider, cl token.Client, pair token.Pai
 	if err != nil {
 		return nil, &Failure{Provider: p.Name, Op: revoking, Kind: RequestRejected, Detail: "its revoke_url is not a URL"}
 	}
-	switch {
-	case method == http.MethodDelete:
+	if method == http.MethodDelete {
 		request.Header.Set("Authorization", "Bearer "+secret.Reveal())
-	default:
+	} else {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if p.Revocation == RevokeToken && !inBody {
@@ -85,24 +82,28 @@ func revocation(ctx context.Context, p Provider, cl token.Client, pair token.Pai
 	return request, nil
 }
 
-// judgeRevocation decides whether the grant is over. A token that the provider
-// does not know, or calls expired, is one that nobody can use.
-func judgeRevocation(p Provider, a Answer) error {
+// classifyRevocation decides whether the grant is over. It also is when the
+// provider does not know the token or calls it expired.
+func classifyRevocation(p Provider, a Answer) error {
 	a = p.Dialect.translate(a)
 	code, detail := readError(a)
-	kind := kindOf(a.Status, code)
+	kind := classifyStatus(a.Status, code)
 	if a.Status >= 200 && a.Status < 300 || kind == InvalidGrant || a.Status == http.StatusBadRequest && code == "invalid_token" {
 		return nil
 	}
 	if a.Status == http.StatusUnauthorized && (p.Revocation == RevokeByAccess || p.Revocation == RevokeByBearer) {
-		// The access token has lapsed, and no other try of it will do.
-		kind = RequestRejected
+		kind = RequestRejected // the access token has lapsed, so a retry cannot succeed
 	}
-	failure := &Failure{Provider: p.Name, Op: revoking, Kind: kind, Status: a.Status, Detail: detail, RetryAfter: retryAfter(p, kind, a)}
+	failure := &Failure{
+		Provider: p.Name, Op: revoking, Kind: kind, Status: a.Status, Detail: detail,
+		RetryAfter: retryAfter(p, kind, a), Fix: "or " + removeAccessHint(p),
+	}
 	if kind == InvalidClient {
-		failure.Fix = fix(p, kind, code)
-	} else {
-		failure.Fix = "or have the person remove the app's access in their account at " + p.Title
+		failure.Fix = hint(p, kind, code)
 	}
 	return failure
+}
+
+func removeAccessHint(p Provider) string {
+	return "have the account owner remove the app's access at " + p.Title
 }

@@ -95,11 +95,11 @@ func TestARevocationThatFailsSaysWhatElseToDo(t *testing.T) {
 		want   string
 	}{
 		{"an outage", 503, echoed,
-			"provider: revocation at fitbit: unavailable (503 Service Unavailable, something other than JSON); or have the person remove the app's access in their account at Fitbit"},
+			"provider: revocation at fitbit: unavailable (503 Service Unavailable, something other than JSON); or have the account owner remove the app's access at Fitbit"},
 		{"the client is refused", 401, fitbitError("invalid_client", basic),
 			"provider: revocation at fitbit: client refused (401 Unauthorized, invalid_client); check the client id and secret in the vault's FitbitCredentials (base64 of client_id:client_secret) against the app's registration at Fitbit"},
 		{"retired", 410, echoed,
-			"provider: revocation at fitbit: retired (410 Gone, something other than JSON); or have the person remove the app's access in their account at Fitbit"},
+			"provider: revocation at fitbit: retired (410 Gone, something other than JSON); or have the account owner remove the app's access at Fitbit"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := revokedAt(t, "fitbit", func(w http.ResponseWriter, _ *http.Request) {
@@ -117,7 +117,7 @@ func TestNothingIsSentWithoutATokenOrAnEndpoint(t *testing.T) {
 	}
 	p := revokedAt(t, "strava", func(http.ResponseWriter, *http.Request) { t.Error("something was sent") })
 	err := provider.NewClient(nil).Revoke(t.Context(), p, fakeClient, token.Pair{RefreshToken: fakeRefresh})
-	require.ErrorContains(t, err, "there is no token to show; nothing was sent); have the person remove the app's access in their account at Strava")
+	require.ErrorContains(t, err, "there is no token to show; nothing was sent); have the account owner remove the app's access at Strava")
 }
 
 func TestARevocationWithoutAnAnswerIsUnreachable(t *testing.T) {
@@ -136,6 +136,6 @@ func TestALapsedAccessTokenCannotEndAGrantAndIsNotTriedAgain(t *testing.T) {
 		var failure *provider.Failure
 		require.ErrorAs(t, provider.NewClient(nil).Revoke(t.Context(), p, fakeClient, grantInForce), &failure)
 		require.False(t, failure.Kind.Retryable(), name)
-		require.Contains(t, failure.Error(), "have the person remove the app's access")
+		require.Contains(t, failure.Error(), "have the account owner remove the app's access")
 	}
 }

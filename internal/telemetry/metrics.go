@@ -4,16 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/otlptranslator"
 	"go.opentelemetry.io/otel/attribute"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	"go.temporal.io/sdk/client"
+	sdktelemetry "go.temporal.io/sdk/contrib/opentelemetry"
 
 	"tokenkeeper/internal/token"
 )
 
-// Metrics measure the one promise: what became of each refresh, and how long a
-// new pair was in nobody's hands but ours.
+// Metrics count the outcomes of refreshes and measure how long a new pair was in
+// one worker's memory only.
 type Metrics struct {
 	refreshes metric.Int64Counter
 	answers   metric.Int64Counter
@@ -23,20 +32,20 @@ type Metrics struct {
 	expiries  *expiries
 }
 
-// firstCopyBounds are milliseconds. Temporal's word takes about 5; a minute and
-// more is an escrow while Temporal is cut off.
+// firstCopyBounds are milliseconds. Temporal's acknowledgement takes about 5; a
+// minute and more is an escrow while Temporal is cut off.
 var firstCopyBounds = []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000}
 
 func newMetrics(meter metric.Meter) (*Metrics, error) {
 	counter := func(name, description string) (metric.Int64Counter, error) {
 		return meter.Int64Counter("tokenkeeper."+name, metric.WithDescription(description))
 	}
-	m := &Metrics{expiries: newExpiries()}
+	m := &Metrics{expiries: &expiries{until: map[token.Account]time.Time{}}}
 	var errs [6]error
 	m.refreshes, errs[0] = counter("refreshes", "Refreshes whose pair is in the vault, by outcome.")
 	m.answers, errs[1] = counter("provider.answers", "Answers of providers to refreshes, by kind.")
-	m.escrows, errs[2] = counter("escrows", "Pairs that went into the vault because Temporal gave no word.")
-	m.alerts, errs[3] = counter("alerts", "What people were told, by reason.")
+	m.escrows, errs[2] = counter("escrows", "Pairs that went into the vault because Temporal did not acknowledge them.")
+	m.alerts, errs[3] = counter("alerts", "Alerts, by reason.")
 	m.firstCopy, errs[4] = meter.Float64Histogram("tokenkeeper.first_copy",
 		metric.WithDescription("From the provider's answer to the first durable copy of the pair, by where that is."),
 		metric.WithUnit("ms"), metric.WithExplicitBucketBoundaries(firstCopyBounds...))
@@ -46,11 +55,11 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 	return m, errors.Join(errs[:]...)
 }
 
-// Stored counts a refresh whose tokens are in the vault, and notes until when
-// the access token is good; zero where the provider does not say.
+// Stored counts a refresh whose tokens are in the vault, and records the expiry of
+// the access token; zero where the provider does not say.
 func (m *Metrics) Stored(ctx context.Context, account token.Account, outcome string, expiry time.Time) {
 	m.refreshes.Add(ctx, 1, labels("provider", account.Provider, "outcome", outcome))
-	m.expiries.note(account, expiry)
+	m.expiries.record(account, expiry)
 }
 
 // Answered counts a provider's answer by kind.
@@ -64,13 +73,14 @@ func (m *Metrics) Durable(ctx context.Context, where string, after time.Duration
 	m.firstCopy.Record(ctx, float64(after)/float64(time.Millisecond), labels("where", where))
 }
 
-// Escrowed counts a pair that went into the vault because Temporal gave no word.
+// Escrowed counts a pair that went into the vault because Temporal did not
+// acknowledge it.
 func (m *Metrics) Escrowed(ctx context.Context, provider string) {
 	m.escrows.Add(ctx, 1, labels("provider", provider))
 }
 
-// Alerted counts what people were told. The account is in the log and in
-// Temporal's search attributes; as a label it would have no bound.
+// Alerted counts an alert. The account is in the log and in Temporal's search
+// attributes; as a label it would have no bound.
 func (m *Metrics) Alerted(ctx context.Context, account token.Account, reason string) {
 	m.alerts.Add(ctx, 1, labels("provider", account.Provider, "reason", reason))
 }
@@ -81,4 +91,76 @@ func labels(pairs ...string) metric.MeasurementOption {
 		set = append(set, attribute.String(pairs[i], pairs[i+1]))
 	}
 	return metric.WithAttributeSet(attribute.NewSet(set...))
+}
+
+const (
+	// maxAccounts bounds the gauge: one time series for each account and worker.
+	// Beyond it a worker shows no account rather than some of them, because an
+	// account that one worker shows and another has refreshed since would look
+	// expired. Larger fleets have the counters, and TokenHealth in Temporal.
+	maxAccounts = 1000
+	// forgetAfter its expiry an account is no longer refreshed here.
+	forgetAfter = 7 * 24 * time.Hour
+)
+
+// expiries holds the expiry of each account's access token.
+type expiries struct {
+	mu        sync.Mutex
+	until     map[token.Account]time.Time
+	overLimit bool // there were more than maxAccounts
+}
+
+func (e *expiries) record(account token.Account, expiry time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.overLimit || expiry.IsZero() {
+		return
+	}
+	e.until[account] = expiry
+	if len(e.until) > maxAccounts {
+		e.overLimit, e.until = true, nil
+	}
+}
+
+func (e *expiries) observe(_ context.Context, o metric.Float64Observer) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for account, expiry := range e.until {
+		left := time.Until(expiry)
+		if left < -forgetAfter {
+			delete(e.until, account)
+			continue
+		}
+		o.Observe(left.Seconds(), labels("provider", account.Provider, "account", account.Name))
+	}
+	return nil
+}
+
+// sdkScope is the meter of the Temporal SDK's own metrics.
+const sdkScope = "temporal-sdk-go"
+
+// sdkBounds are seconds. OpenTelemetry's own bounds are for milliseconds and would
+// put every latency of the SDK into the first bucket.
+var sdkBounds = []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200}
+
+func newMeters(registry *prometheus.Registry, process *resource.Resource) (*sdkmetric.MeterProvider, error) {
+	exporter, err := otelprometheus.New(
+		otelprometheus.WithRegisterer(registry),
+		otelprometheus.WithoutScopeInfo(),
+		otelprometheus.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes))
+	if err != nil {
+		return nil, err
+	}
+	seconds := sdkmetric.NewView(
+		sdkmetric.Instrument{Kind: sdkmetric.InstrumentKindHistogram, Scope: instrumentation.Scope{Name: sdkScope}},
+		sdkmetric.Stream{Aggregation: sdkmetric.AggregationExplicitBucketHistogram{Boundaries: sdkBounds}})
+	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(process), sdkmetric.WithView(seconds)), nil
+}
+
+func (t *Telemetry) sdkMetrics() client.MetricsHandler {
+	return sdktelemetry.NewMetricsHandler(sdktelemetry.MetricsHandlerOptions{
+		Meter:                t.meters.Meter(sdkScope),
+		UseMonotonicCounters: true,
+		OnError:              func(err error) { t.Log.Warn("a metric of the Temporal SDK does not work", "error", err) },
+	})
 }

@@ -1,9 +1,8 @@
 // Package telemetry is what an operator sees of a running process: log lines,
-// metrics for Prometheus, and traces over OTLP where a collector is named.
+// metrics for Prometheus, and traces over OTLP if a collector is configured.
 //
-// Nothing in here takes a token, so nothing in here can give one away: metrics
-// are labelled with accounts, providers and kinds only, and traces carry the
-// names and ids that Temporal's Web UI shows.
+// No function here takes a token: metrics are labelled with accounts, providers
+// and kinds only, and traces carry the names and ids that Temporal's Web UI shows.
 package telemetry
 
 import (
@@ -13,14 +12,20 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/sdk/trace"
 	"go.temporal.io/sdk/client"
+	sdktelemetry "go.temporal.io/sdk/contrib/opentelemetry"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 )
 
@@ -43,47 +48,60 @@ type Telemetry struct {
 	*Metrics
 	registry *prometheus.Registry
 	meters   *metric.MeterProvider
-	tracing  *tracing // nil without a collector
+	traces   *trace.TracerProvider         // nil without a collector
+	spans    interceptor.ClientInterceptor // likewise
 }
 
-// New starts telemetry. A collector need not be there yet; its URL must be one.
+// New starts telemetry. The collector may be down; its URL must be valid.
 func New(ctx context.Context, o Options) (*Telemetry, error) {
-	who, err := identity(ctx)
+	// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES outrank the name here.
+	process, err := resource.New(ctx, resource.WithTelemetrySDK(),
+		resource.WithAttributes(attribute.String("service.name", "tokenkeeper")), resource.WithFromEnv())
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: describe this process: %w; check OTEL_RESOURCE_ATTRIBUTES", err)
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	meters, err := newMeters(registry, who)
-	if err != nil {
+	t := &Telemetry{Log: NewLogger(o.Output, o.LogFormat, o.LogLevel), registry: prometheus.NewRegistry()}
+	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if t.meters, err = newMeters(t.registry, process); err != nil {
 		return nil, fmt.Errorf("telemetry: metrics: %w", err)
 	}
-	measures, err := newMetrics(meters.Meter("tokenkeeper"))
-	if err != nil {
+	if t.Metrics, err = newMetrics(t.meters.Meter("tokenkeeper")); err != nil {
 		return nil, fmt.Errorf("telemetry: metrics: %w", err)
-	}
-	t := &Telemetry{
-		Log:      NewLogger(o.Output, o.LogFormat, o.LogLevel),
-		Metrics:  measures,
-		registry: registry,
-		meters:   meters,
 	}
 	if o.TracesEndpoint != "" {
-		if t.tracing, err = newTracing(ctx, o.TracesEndpoint, who, t.Log); err != nil {
+		if err = t.trace(ctx, o.TracesEndpoint, process); err != nil {
 			return nil, fmt.Errorf("telemetry: traces: %w; check OTEL_EXPORTER_OTLP_ENDPOINT", err)
 		}
 	}
 	return t, nil
 }
 
-// ClientOptions adds our logger, the SDK's metrics and, where there is a
-// collector, its tracing to the options of a Temporal client. A worker on that
-// client has them too.
+// trace makes spans of workflows, activities and client calls. They carry types
+// and ids, and no payloads.
+func (t *Telemetry) trace(ctx context.Context, endpoint string, process *resource.Resource) error {
+	// OpenTelemetry's specification of OTEL_EXPORTER_OTLP_ENDPOINT keeps the base
+	// URL's path.
+	full, err := url.JoinPath(endpoint, "v1", "traces")
+	if err != nil {
+		return err
+	}
+	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(full))
+	if err != nil {
+		return err
+	}
+	t.traces = trace.NewTracerProvider(trace.WithBatcher(loggingExporter{exporter, t.Log}), trace.WithResource(process))
+	t.spans, err = sdktelemetry.NewTracingInterceptor(sdktelemetry.TracerOptions{Tracer: t.traces.Tracer("tokenkeeper")})
+	return err
+}
+
+// ClientOptions adds the logger, the SDK's metrics and, if there is a collector,
+// its tracing to the options of a Temporal client. A worker on that client has
+// them too.
 func (t *Telemetry) ClientOptions(o client.Options) client.Options {
 	o.Logger = sdklog.NewStructuredLogger(t.Log)
 	o.MetricsHandler = t.sdkMetrics()
-	if t.tracing != nil {
-		o.Interceptors = append(o.Interceptors, t.tracing.interceptor)
+	if t.spans != nil {
+		o.Interceptors = append(o.Interceptors, t.spans)
 	}
 	return o
 }
@@ -93,22 +111,48 @@ func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry})
 }
 
-// Shutdown sends what is still waiting to be sent, for as long as ctx allows.
-// What cannot be sent is worth no more than a line in the log.
+// Shutdown sends the remaining telemetry, for as long as ctx allows, and logs
+// that some could not be sent.
 func (t *Telemetry) Shutdown(ctx context.Context) {
 	err := t.meters.Shutdown(ctx)
-	if t.tracing != nil {
-		err = errors.Join(err, t.tracing.provider.Shutdown(ctx))
+	if t.traces != nil {
+		err = errors.Join(err, t.traces.Shutdown(ctx))
 	}
 	if err != nil {
 		t.Log.WarnContext(ctx, "could not send the last telemetry", "error", err)
 	}
 }
 
-// identity lets OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word.
-func identity(ctx context.Context) (*resource.Resource, error) {
-	return resource.New(ctx,
-		resource.WithTelemetrySDK(),
-		resource.WithAttributes(attribute.String("service.name", "tokenkeeper")),
-		resource.WithFromEnv())
+// loggingExporter logs spans that cannot be sent. OpenTelemetry's own handler is
+// shared by the whole process.
+type loggingExporter struct {
+	trace.SpanExporter
+	log *slog.Logger
+}
+
+// ExportSpans never fails, because its callers could only log.
+func (e loggingExporter) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
+	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
+		e.log.WarnContext(ctx, "could not send traces; check OTEL_EXPORTER_OTLP_ENDPOINT and the collector", "spans", len(spans), "error", err)
+	}
+	return nil
+}
+
+// NewLogger writes lines in a format: json, text, or, for any other value, text on
+// a terminal and JSON elsewhere.
+func NewLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "text" || format != "json" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -104,7 +104,7 @@ func TestAFleetDoesNotFloodPrometheus(t *testing.T) {
 	require.Contains(t, page, `tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1100`)
 }
 
-func TestTheSDKLogsAndMeasuresThroughUs(t *testing.T) {
+func TestTheSDKLogsAndMeasuresThroughTelemetry(t *testing.T) {
 	var out bytes.Buffer
 	tel := start(t, telemetry.Options{Output: &out, LogFormat: "json", LogLevel: slog.LevelInfo})
 	options := tel.ClientOptions(client.Options{HostPort: "temporal.example:7233"})

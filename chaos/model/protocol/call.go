@@ -1,6 +1,6 @@
 package protocol
 
-// lookFirst mirrors Activities.mindEscrow, before every attempt but the first.
+// lookFirst mirrors Activities.checkEscrow, before every attempt but the first.
 func (v move) lookFirst() {
 	a := v.self()
 	beneath := v.s.Refresh.Versions.hasAfter(a.Token)

@@ -1,6 +1,6 @@
 package protocol
 
-// handOver mirrors Activities.handOver: Temporal's word, or the vault.
+// handOver mirrors Activities.deliver: Temporal's word, or the vault.
 func (v move) handOver() {
 	a := v.self()
 	recorded := func(n *State) {

@@ -144,7 +144,7 @@ func Catalogue() []Protection {
 		{
 			Name: "Rung of the histories",
 			Rule: "A run looks for a pair that was issued but not stored in the histories of earlier runs.",
-			File: "activities/search.go", Replay: Never,
+			File: "activities/recover.go", Replay: Never,
 			field: func(p *Protections) *bool { return &p.HistoryRung },
 		},
 	}

@@ -97,7 +97,7 @@ const (
 	readGrant   // LoadSecrets: Vault.Load
 	recordBegin // LoadSecrets: Vault.Begin
 
-	lookFirst // Call: mindEscrow
+	lookFirst // Call: checkEscrow
 	send      // Call: provider.Client.Refresh
 	complete  // Call: complete
 	confirm   // Call: complete, with the pair in escrow

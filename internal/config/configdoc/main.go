@@ -1,5 +1,5 @@
-// Configdoc writes the page that describes every variable, from the list that
-// the programs themselves read: configdoc docs/configuration.md.
+// Configdoc writes docs/configuration.md from the variables that the programs
+// read: configdoc FILE.
 package main
 
 import (
@@ -26,8 +26,8 @@ const top = `<!-- Made by: go generate ./internal/config -->
 # Configuration
 
 Both programs read their configuration from the environment, check all of it when they start, and
-name every mistake at once. A variable that is set to nothing counts as not set; an unknown
-variable that begins with TOKENKEEPER_ is a mistake.
+report every problem at once. An empty variable counts as not set; an unknown variable that begins
+with TOKENKEEPER_ is a problem.
 `
 
 func page() string {
@@ -44,15 +44,12 @@ func page() string {
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| Variable | Default | Meaning |\n|---|---|---|\n", section.title)
 		for _, v := range section.variables {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, code(v.Default), v.Meaning)
+			byDefault := ""
+			if v.Default != "" {
+				byDefault = "`" + v.Default + "`"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, byDefault, v.Meaning)
 		}
 	}
 	return b.String()
-}
-
-func code(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "`" + s + "`"
 }

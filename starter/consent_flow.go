@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pkg/browser"
+
+	"tokenkeeper/internal/consent"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+)
+
+const (
+	// exchangeTimeout bounds the exchange of a code. Ctrl-C does not interrupt it:
+	// the code may be spent, and the only tokens of the consent in the answer.
+	exchangeTimeout = 30 * time.Second
+	// slowStore is how long the browser waits for the vault before it shows that
+	// the consent is not in the vault yet.
+	slowStore = 3 * time.Second
+)
+
+// consentFlow brings one consent of an account into the vault. authorize and
+// migrate run it as a whole; import fills pending with tokens that it read.
+type consentFlow struct {
+	*vaultApp
+	target  target
+	options consentOptions
+	// resumeCommand stores a consent that was saved on this machine.
+	resumeCommand string
+	// beforeStore runs when the consent is saved, before the vault gets it; nil for
+	// nothing to do.
+	beforeStore func() error
+
+	existing consent.Existing
+	client   token.Client
+	request  provider.AuthorizationRequest
+	pending  consent.PendingConsent
+	saved    bool // pending is on disk
+	// superseded: the vault held something newer than pending, which stayed.
+	superseded bool
+}
+
+// run stores the consent that an earlier attempt saved or, where there is none,
+// a new one.
+func (f *consentFlow) run(ctx context.Context) error {
+	if err := f.preflight(ctx); err != nil {
+		return err
+	}
+	done, err := f.resumePending(ctx)
+	if err == nil && !done {
+		err = f.requestConsent(ctx)
+	}
+	if err == nil && f.superseded {
+		f.say("The vault holds something newer for %s, which was left as it is.", f.target)
+	}
+	return err
+}
+
+func (f *consentFlow) preflight(ctx context.Context) (err error) {
+	f.existing, err = f.Preflight(ctx, f.target.Location)
+	f.pending.Over = f.existing.RefreshToken.Consent
+	return err
+}
+
+// resumePending stores the consent that an earlier attempt saved. done is false
+// where a new consent is needed.
+func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) {
+	earlier, found, err := f.PendingStore.Load(ctx, f.target.Account)
+	if err != nil || !found {
+		return false, err
+	}
+	at := when(earlier.ObtainedAt, time.Now())
+	if earlier.IsOutdated(f.existing.RefreshToken.Consent) {
+		f.say("A consent of %s, %s, was kept here because the vault did not take it. Another one has come since, so it is dropped.", f.target, at)
+		return false, f.PendingStore.Delete(f.target.Account)
+	}
+	if f.existing.Client.ID != "" {
+		earlier.Client = token.Client{} // the vault's is at least as new
+	}
+	f.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", f.target, at)
+	f.pending, f.saved = earlier, true
+	return true, f.storePending(ctx)
+}
+
+func (f *consentFlow) requestConsent(ctx context.Context) error {
+	if err := f.chooseClient(ctx); err != nil {
+		return err
+	}
+	f.request = provider.NewAuthorizationRequest(f.options.redirectURL, strings.Fields(strings.Join(f.options.scopes, " ")))
+	request := f.requestByBrowser
+	if f.options.noBrowser {
+		request = f.requestByPaste
+	}
+	err := request(ctx)
+	if errors.Is(err, consent.ErrDenied) {
+		return fmt.Errorf("%w at %s; nothing was stored; run it again to ask once more", err, f.target.Provider.Title)
+	}
+	return err
+}
+
+// chooseClient takes the provider's app from the file that is named, from the
+// vault, or from the operator.
+func (f *consentFlow) chooseClient(ctx context.Context) (err error) {
+	switch {
+	case f.options.client != "":
+		f.client, err = f.readClient(ctx, f.options.client)
+	case f.existing.Client.ID != "":
+		f.client = f.existing.Client
+	default:
+		f.say("The vault has no %s. They are those of your app at %s.", f.target.Names.Credentials, f.target.Provider.Title)
+		if f.client.ID, err = f.prompter.readLine(ctx, "Client ID: "); err == nil {
+			f.client.Secret, err = f.prompter.readSecret(ctx, "Client secret (not shown; empty for an app without one): ")
+		}
+		if errors.Is(err, errNoInput) || err == nil && f.client.ID == "" {
+			err = errors.New("the app's client id and secret are missing; type them in, or use --client FILE")
+		}
+	}
+	if f.client != f.existing.Client {
+		f.pending.Client = f.client
+	}
+	return err
+}
+
+// requestByBrowser opens the consent page, waits for the redirect, and shows the
+// outcome in the browser.
+func (f *consentFlow) requestByBrowser(ctx context.Context) error {
+	callback, err := consent.Listen(f.request.RedirectURI, f.request.State, func(err error) {
+		f.warn("the browser came back with something else: %v; still waiting for the answer", err)
+	})
+	if err != nil {
+		return err
+	}
+	defer callback.Close()
+	f.request.RedirectURI = callback.RedirectURI
+	address, err := f.request.URL(f.target.Provider, f.client.ID)
+	if err != nil {
+		return err
+	}
+	f.say("Opening the consent page of %s for %s. If no browser opens, open this address yourself:\n\n  %s\n", f.target.Provider.Title, f.target, address)
+	go func() {
+		browser.Stdout, browser.Stderr = io.Discard, io.Discard
+		_ = browser.OpenURL(address) // may block until the browser ends; the address was printed
+	}()
+
+	redirect, err := callback.Wait(ctx)
+	if err != nil && ctx.Err() != nil {
+		f.say("Interrupted before the consent. Nothing was stored.")
+		return errInterrupted
+	}
+	if err == nil {
+		err = f.exchange(ctx, redirect)
+	}
+	if err == nil {
+		slow := time.AfterFunc(slowStore, func() {
+			callback.Finish(consent.Outcome{Good: true, Title: "Your consent has arrived", Text: "It is not in the vault yet. See the window of the program that asked for it, and leave that open."})
+		})
+		defer slow.Stop()
+		err = f.storePending(ctx)
+	}
+	callback.Finish(outcomeOf(f.target.Provider.Title, f.superseded, err))
+	return err
+}
+
+// outcomeOf is what the browser shows at the end.
+func outcomeOf(providerTitle string, superseded bool, err error) consent.Outcome {
+	var failure *provider.Failure
+	reason := "see there."
+	switch {
+	case err == nil && superseded:
+		return consent.Outcome{Good: true, Title: "Your consent has arrived", Text: "The vault holds a newer one already. You can close this page."}
+	case err == nil:
+		return consent.Outcome{Good: true, Title: "Thank you, that is all", Text: fmt.Sprintf("Your consent at %s is in the vault. You can close this page.", providerTitle)}
+	case errors.Is(err, consent.ErrDenied):
+		reason = "the consent was refused."
+	case errors.Is(err, consent.ErrOtherUser):
+		reason = "another user consented before."
+	case errors.As(err, &failure):
+		reason = "the provider did not take the code (" + string(failure.Kind) + ")."
+	}
+	return consent.Outcome{Title: "Nothing was stored", Text: "The window of the program that asked for your consent says why: " + reason}
+}
+
+// requestByPaste prints the consent page's address, and reads the redirect.
+func (f *consentFlow) requestByPaste(ctx context.Context) error {
+	address, err := f.request.URL(f.target.Provider, f.client.ID)
+	if err != nil {
+		return err
+	}
+	f.say("Open this address in a browser and consent at %s for %s:\n\n  %s\n", f.target.Provider.Title, f.target, address)
+	f.say("The browser then goes to %s, which need not load.", f.request.RedirectURI)
+	redirect, err := f.readPastedRedirect(ctx)
+	if err == nil {
+		err = f.exchange(ctx, redirect)
+	}
+	if err == nil {
+		err = f.storePending(ctx)
+	}
+	return err
+}
+
+// readPastedRedirect asks again until the address is right.
+func (f *consentFlow) readPastedRedirect(ctx context.Context) (consent.Redirect, error) {
+	for {
+		text, err := f.prompter.readLine(ctx, "Paste the whole address that it shows: ")
+		switch {
+		case ctx.Err() != nil:
+			f.say("\nInterrupted before the consent. Nothing was stored.")
+			return consent.Redirect{}, errInterrupted
+		case errors.Is(err, errNoInput):
+			return consent.Redirect{}, errors.New("no address was pasted; nothing was stored")
+		case err != nil:
+			return consent.Redirect{}, err
+		}
+		redirect, err := consent.ReadPasted(text, f.request.RedirectURI, f.request.State)
+		if err == nil || errors.Is(err, consent.ErrDenied) {
+			return redirect, err
+		}
+		f.warn("%v", err)
+	}
+}
+
+// exchange gets the tokens for the redirect's code, and saves them.
+func (f *consentFlow) exchange(ctx context.Context, redirect consent.Redirect) (err error) {
+	exchanging, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
+	defer cancel()
+	if f.pending.Pair, err = f.oauth.Exchange(exchanging, f.target.Provider, f.client, f.request, redirect.Code); err != nil {
+		return err
+	}
+	if len(f.pending.Scopes) == 0 {
+		f.pending.Scopes = f.target.Provider.SplitScopes(redirect.Scope)
+	}
+	if err := f.checkUser(); err != nil {
+		return err
+	}
+	f.savePending(ctx)
+	f.reportScopes()
+	return nil
+}
+
+func (f *consentFlow) checkUser() error {
+	return consent.CheckUser(f.target.Location, f.existing.RefreshToken.UserID, f.pending.UserID)
+}
+
+// savePending puts the consent on disk until the vault has it. A failure is only a
+// warning, because the vault takes most consents at once.
+func (f *consentFlow) savePending(ctx context.Context) {
+	err := f.PendingStore.Save(context.WithoutCancel(ctx), f.target.Account, f.pending)
+	if f.saved = err == nil; !f.saved {
+		f.warn("this consent cannot be kept on this machine until the vault has it: %v", err)
+	}
+}
+
+// reportScopes says what was granted, and what of the request was not.
+func (f *consentFlow) reportScopes() {
+	requested, granted := f.request.Scopes, f.pending.Scopes
+	if len(requested) == 0 {
+		requested = f.target.Provider.Scopes
+	}
+	if len(granted) > 0 {
+		f.say("Granted: %s.", strings.Join(granted, " "))
+	}
+	if missing := consent.MissingScopes(requested, granted); len(missing) > 0 {
+		f.warn("not granted: %s; what needs them will not work; run it again and leave nothing out at %s, or ask for less with --scopes", strings.Join(missing, " "), f.target.Provider.Title)
+	}
+}
+
+// storePending retries until the vault has the consent, and deletes the file. It
+// says, once for each reason, why that takes long.
+func (f *consentFlow) storePending(ctx context.Context) (err error) {
+	path := f.PendingStore.Path(f.target.Account)
+	whileStoring, unstored := "Do not end this program: the consent is nowhere else.", "The consent is lost with this program. Run it again."
+	if f.saved {
+		whileStoring = "Ctrl-C loses nothing: it is kept sealed in " + path + "."
+		unstored = fmt.Sprintf("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s", f.target, path, f.resumeCommand)
+	}
+	if f.beforeStore != nil {
+		err = f.beforeStore()
+	}
+	if err == nil {
+		last := ""
+		f.superseded, err = f.Store(ctx, f.target.Location, f.pending, func(failure error, _ time.Duration) {
+			if reason := failure.Error(); reason != last {
+				last = reason
+				f.say("The vault does not take it yet: %s\nIt is tried again until it does. %s", reason, whileStoring)
+			}
+		})
+	}
+	if err != nil {
+		f.say("%s", unstored)
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		return err
+	}
+	if !f.superseded {
+		f.reportStored()
+	}
+	if f.saved {
+		return f.PendingStore.Delete(f.target.Account)
+	}
+	return nil
+}
+
+func (f *consentFlow) reportStored() {
+	names, p := f.target.Names, f.pending
+	where, expiry := fmt.Sprintf("the tokens of %s are in %s and %s", f.target, names.RefreshToken, names.AccessToken), ""
+	if p.AccessToken.Empty() {
+		where = fmt.Sprintf("the refresh token of %s is in %s", f.target, names.RefreshToken)
+	} else if !p.Expiry.IsZero() {
+		expiry = " The access token expires " + when(p.Expiry, time.Now()) + "."
+	}
+	f.say("Stored: %s.%s", where, expiry)
+}

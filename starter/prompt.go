@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"tokenkeeper/internal/token"
+)
+
+// errNoInput answers a question where the input has ended.
+var errNoInput = errors.New("the input has ended")
+
+// prompter reads answers from a terminal or a pipe. Questions go to stderr, so
+// that stdout holds answers only. Every read ends with its context.
+type prompter struct {
+	in     io.Reader
+	lines  *bufio.Reader
+	prompt io.Writer
+}
+
+func newPrompter(cmd *cobra.Command) *prompter {
+	in := cmd.InOrStdin()
+	return &prompter{in: in, lines: bufio.NewReader(in), prompt: cmd.ErrOrStderr()}
+}
+
+// readLine asks for one line.
+func (p *prompter) readLine(ctx context.Context, question string) (string, error) {
+	_, _ = fmt.Fprint(p.prompt, question)
+	return readContext(ctx, func() (string, error) {
+		text, err := p.lines.ReadString('\n')
+		if text == "" && errors.Is(err, io.EOF) {
+			return "", errNoInput
+		}
+		return strings.TrimSpace(text), nil
+	})
+}
+
+// readSecret asks for one line that the terminal does not show.
+func (p *prompter) readSecret(ctx context.Context, question string) (token.Secret, error) {
+	fd, ok := p.terminal()
+	if !ok {
+		text, err := p.readLine(ctx, question)
+		return token.NewSecret(text), err
+	}
+	before, err := term.GetState(fd)
+	if err != nil {
+		return token.Secret{}, fmt.Errorf("ask without showing the answer: %w", err)
+	}
+	_, _ = fmt.Fprint(p.prompt, question)
+	text, err := readContext(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	_, _ = fmt.Fprintln(p.prompt)
+	if ctx.Err() != nil {
+		_ = term.Restore(fd, before) // the abandoned read has switched the echo off
+	}
+	return token.NewSecret(strings.TrimSpace(string(text))), err
+}
+
+// readAll reads what is piped in, at most limit bytes and one more. At a terminal
+// it reads one hidden line, or as many as the JSON takes that begins in it: the
+// shell would show and remember the lines left unread.
+func (p *prompter) readAll(ctx context.Context, question string, limit int64) (token.Secret, error) {
+	if _, ok := p.terminal(); ok {
+		text, err := readJSON(limit, func() (string, error) {
+			line, err := p.readSecret(ctx, question)
+			question = ""
+			return line.Reveal(), err
+		})
+		return token.NewSecret(text), err
+	}
+	text, err := readContext(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(p.lines, limit+1)) })
+	return token.NewSecret(string(text)), err
+}
+
+// terminal returns the terminal that is read from; not ok for pipes and files.
+func (p *prompter) terminal() (fd int, ok bool) {
+	f, isFile := p.in.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	return int(f.Fd()), true
+}
+
+// readJSON reads a line, and further ones until JSON that begins with it is whole.
+func readJSON(limit int64, line func() (string, error)) (string, error) {
+	text, err := line()
+	for err == nil && strings.HasPrefix(text, "{") && !json.Valid([]byte(text)) && int64(len(text)) <= limit {
+		var next string
+		if next, err = line(); err == nil {
+			text += "\n" + next
+		}
+	}
+	if errors.Is(err, io.EOF) && text != "" {
+		err = nil // the parser reports what is missing
+	}
+	return text, err
+}
+
+// readContext does a read that cannot be interrupted, and abandons it when ctx ends.
+func readContext[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	var value T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		value, err = read()
+	}()
+	select {
+	case <-done:
+		return value, err
+	case <-ctx.Done():
+		var none T
+		return none, errInterrupted
+	}
+}

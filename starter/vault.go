@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tokenkeeper/internal/consent"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/seal"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
+)
+
+// vaultApp carries out the commands that read or write secrets, at one vault and
+// with the operator's own identity.
+type vaultApp struct {
+	consent.Service
+	oauth    *provider.Client
+	prompter *prompter
+	printer
+	// withTemporal is that of the settings.
+	withTemporal func(do func(context.Context, *temporalApp) error) error
+}
+
+// withVault prepares a vaultApp, without contacting anything, and acts with it.
+func (s settings) withVault(cmd *cobra.Command, do func(context.Context, *vaultApp) error) error {
+	secrets, err := keyvault.New(s.Vault)
+	if err != nil {
+		return err
+	}
+	state, err := consent.StateDir(s.environ)
+	if err != nil {
+		return err
+	}
+	keysets := vault.NewKeysets(secrets)
+	keyring := seal.New(keysets)
+	id := sha256.Sum256([]byte(s.Vault.URL)) // a URL is no folder's name on every system
+	pending := consent.PendingStore{Dir: filepath.Join(state, "consents", hex.EncodeToString(id[:8])), Keyring: keyring}
+	err = do(cmd.Context(), &vaultApp{
+		Service:  consent.Service{Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring, PendingStore: pending},
+		oauth:    provider.NewClient(nil),
+		prompter: newPrompter(cmd),
+		printer:  newPrinter(cmd),
+
+		withTemporal: func(do func(context.Context, *temporalApp) error) error { return s.withTemporal(cmd, do) },
+	})
+	if errors.Is(err, context.Canceled) && cmd.Context().Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+// endRefreshes ends what refreshes the account, waits for a run at work, and
+// reports what there was.
+func (a *vaultApp) endRefreshes(t target) error {
+	return a.withTemporal(func(ctx context.Context, o *temporalApp) error {
+		ended, err := o.stopKeeping(ctx, t)
+		switch {
+		case err != nil:
+			return err
+		case len(ended) == 0:
+			o.say("Nothing keeps %s alive.", t)
+		default:
+			o.say("Ended: %s.", strings.Join(ended, " and "))
+		}
+		return nil
+	})
+}
+
+// isRefreshed reports whether a workflow or a Schedule refreshes the account.
+func (a *vaultApp) isRefreshed(t target) (is bool, err error) {
+	err = a.withTemporal(func(ctx context.Context, o *temporalApp) error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		is, err = o.isKept(ctx, t)
+		return err
+	})
+	return is, err
+}
+
+// sayNext names the command that follows a stored consent. That Temporal does not
+// answer is no failure of the consent.
+func (a *vaultApp) sayNext(ctx context.Context, t target) {
+	start, refresh := t.command("start"), t.command("refresh")
+	refreshed, err := a.isRefreshed(t)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		a.say("Next: start its cron with: %s (or, where it runs already, refresh at once with: %s)", start, refresh)
+	case refreshed:
+		a.say("Its workflow goes on with it. Refresh at once with: %s", refresh)
+	default:
+		a.say("Next: start its cron with: %s", start)
+	}
+}
+
+// confirm has the operator type the account's name. flag is the one that answers
+// in advance, for where no one can be asked.
+func (a *vaultApp) confirm(ctx context.Context, t target, operation, flag string) error {
+	name := t.Account.Provider + "/" + t.Account.Name
+	answer, err := a.prompter.readLine(ctx, fmt.Sprintf("Type %s to go on: ", name))
+	switch {
+	case errors.Is(err, errNoInput):
+		return usageError{fmt.Errorf("%s: not confirmed, nothing was touched; type the account's name when asked, or add %s", operation, flag)}
+	case err != nil:
+		return err
+	case answer != name:
+		return fmt.Errorf("%s: the answer is not %s; nothing was touched", operation, name)
+	}
+	return nil
+}
+
+// readClient reads client_id:client_secret, which may be on two lines.
+func (a *vaultApp) readClient(ctx context.Context, file string) (token.Client, error) {
+	text, err := a.readFile(ctx, file, "client_id:client_secret (not shown): ")
+	if err != nil {
+		return token.Client{}, fmt.Errorf("--client: %w", err)
+	}
+	id, secret, found := strings.Cut(strings.Join(strings.Fields(text.Reveal()), ":"), ":")
+	if !found || id == "" || strings.ContainsAny(id, `{}[]"'<>/=`) {
+		return token.Client{}, errors.New("--client: it holds no client_id:client_secret; write the two with a colon or on two lines")
+	}
+	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
+}
+
+// readFile reads a file that holds a secret; - means stdin.
+func (a *vaultApp) readFile(ctx context.Context, file, question string) (token.Secret, error) {
+	if file == "-" {
+		return a.prompter.readAll(ctx, question, consent.MaxTokens)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return token.Secret{}, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, consent.MaxTokens+1))
+	return token.NewSecret(string(text)), err
+}
