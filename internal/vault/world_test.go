@@ -38,7 +38,7 @@ type world struct {
 func newWorld(replay time.Duration) *world {
 	tokens := 0
 	w := &world{now: noon, secrets: &memvault.Vault{}, kept: map[token.Secret]bool{}}
-	w.book = grant.NewBook(grant.Rules{AccessTokenLifetime: 8 * time.Hour, ReplayWindow: replay}, func() token.Secret {
+	w.book = grant.NewStore(grant.Rules{AccessTokenLifetime: 8 * time.Hour, ReplayWindow: replay}, func() token.Secret {
 		tokens++
 		return token.NewSecret(fmt.Sprintf("fake-token-%d", tokens))
 	})

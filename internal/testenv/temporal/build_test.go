@@ -20,7 +20,7 @@ const (
 	old    = "temporal version 1.1.2 (Server 1.25.0, UI 2.30.3)"
 )
 
-// A "go" that says what the real one says and installs a recent CLI.
+// A "go" that prints what the real one prints and installs a recent CLI.
 const goodGo = `
 echo "go: downloading google.golang.org/grpc v1.72.0" >&2
 echo "google.golang.org/grpc" >&2
@@ -130,7 +130,7 @@ func TestAnInterruptedEnsureLeavesNothingBehind(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- temporal.Ensure(ctx, path, io.Discard) }()
 
-	require.Eventually(t, func() bool { _, err := os.Stat(started); return err == nil }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(started); return err == nil }, 2*time.Minute, 5*time.Millisecond)
 	cancel()
 
 	require.ErrorIs(t, <-ended, context.Canceled)

@@ -157,7 +157,8 @@ func TestListingsComeInPagesAndNotByTime(t *testing.T) {
 }
 
 func TestCreationsAreLimited(t *testing.T) {
-	server, vault := start(t, keyvault.Options{CreationLimit: 3})
+	clock := &clock{}
+	server, vault := start(t, keyvault.Options{CreationLimit: 3, Now: clock.now})
 	for range 3 {
 		require.Equal(t, 200, vault.set(name, value).status)
 	}
@@ -167,4 +168,6 @@ func TestCreationsAreLimited(t *testing.T) {
 	require.Equal(t, "10", got.header.Get("Retry-After"))
 	require.Len(t, server.Versions(name), 3)
 	require.Equal(t, 200, vault.call("GET", "/secrets/"+name, "").status, "reading is not creating")
+	clock.advance(10 * time.Second)
+	require.Equal(t, 200, vault.set(name, value).status)
 }

@@ -21,7 +21,7 @@ func TestAnyHistoryKeepsTheRotationRules(t *testing.T) {
 			Rotation:            rapid.SampledFrom([]grant.Rotation{grant.Always, grant.Sometimes, grant.Never}).Draw(t, "rotation"),
 			KeepsAccess:         rapid.SampledFrom([]time.Duration{0, time.Hour - 2*time.Minute}).Draw(t, "keeps access"),
 		}
-		h := history{book: grant.NewBook(rules, counter()), rules: rules, now: epoch, answered: map[token.Secret]grant.Pair{}}
+		h := history{store: grant.NewStore(rules, counter()), rules: rules, now: epoch, answered: map[token.Secret]grant.Pair{}}
 		h.consent(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"":        h.check,
@@ -37,7 +37,7 @@ func TestAnyHistoryKeepsTheRotationRules(t *testing.T) {
 }
 
 type history struct {
-	book   *grant.Store
+	store  *grant.Store
 	rules  grant.Rules
 	now    time.Time
 	issued []grant.Pair
@@ -47,7 +47,7 @@ type history struct {
 
 func (h *history) consent(t *rapid.T) {
 	user := rapid.SampledFrom([]string{"FAKE01", "FAKE02"}).Draw(t, "user")
-	pair := h.book.Consent(user, "sleep", h.now)
+	pair := h.store.Consent(user, "sleep", h.now)
 	if pair.Generation != 0 {
 		t.Fatalf("a consent begins at generation %d", pair.Generation)
 	}
@@ -56,8 +56,8 @@ func (h *history) consent(t *rapid.T) {
 
 func (h *history) refresh(t *rapid.T) {
 	spent := h.draw(t)
-	wasReplayable := h.book.Replayable(spent.RefreshToken, h.now)
-	pair, outcome := h.book.Refresh(spent.RefreshToken, h.now)
+	wasReplayable := h.store.Replayable(spent.RefreshToken, h.now)
+	pair, outcome := h.store.Refresh(spent.RefreshToken, h.now)
 	before, wasSpent := h.answered[spent.RefreshToken]
 	switch outcome {
 	case grant.Rotated:
@@ -97,14 +97,14 @@ func (h *history) refresh(t *rapid.T) {
 		if !wasReplayable || h.now.Sub(pair.IssuedAt) >= h.rules.ReplayWindow {
 			t.Fatal("a replay outside its window")
 		}
-		if !h.book.IsLive(pair.RefreshToken, h.now) {
+		if !h.store.IsLive(pair.RefreshToken, h.now) {
 			t.Fatal("a replay answered with a dead refresh token")
 		}
 	case grant.Reused:
 		if !wasSpent {
 			t.Fatal("a token that was never spent counts as reused")
 		}
-		if h.rules.ReuseRevokes && h.book.IsLive(before.RefreshToken, h.now) {
+		if h.rules.ReuseRevokes && h.store.IsLive(before.RefreshToken, h.now) {
 			t.Fatal("reuse did not end the grant")
 		}
 	}
@@ -112,11 +112,11 @@ func (h *history) refresh(t *rapid.T) {
 
 func (h *history) use(t *rapid.T) {
 	pair := h.draw(t)
-	if _, err := h.book.Use(pair.AccessToken, h.now); err != nil {
+	if _, err := h.store.Use(pair.AccessToken, h.now); err != nil {
 		return
 	}
 	for spent, next := range h.answered {
-		if next == pair && h.book.Replayable(spent, h.now) {
+		if next == pair && h.store.Replayable(spent, h.now) {
 			t.Fatal("a pair in use is still replayed")
 		}
 	}
@@ -124,8 +124,8 @@ func (h *history) use(t *rapid.T) {
 
 func (h *history) revoke(t *rapid.T) {
 	pair := h.draw(t)
-	h.book.Revoke(pair.RefreshToken)
-	if h.book.IsLive(pair.RefreshToken, h.now) {
+	h.store.Revoke(pair.RefreshToken)
+	if h.store.IsLive(pair.RefreshToken, h.now) {
 		t.Fatal("a revoked refresh token is live")
 	}
 }
@@ -135,7 +135,7 @@ func (h *history) revoke(t *rapid.T) {
 func (h *history) check(t *rapid.T) {
 	live := map[string]token.Secret{}
 	for _, pair := range h.issued {
-		if !h.book.IsLive(pair.RefreshToken, h.now) {
+		if !h.store.IsLive(pair.RefreshToken, h.now) {
 			continue
 		}
 		if one, second := live[pair.User]; second && one != pair.RefreshToken {
@@ -147,7 +147,7 @@ func (h *history) check(t *rapid.T) {
 		live[pair.User] = pair.RefreshToken
 	}
 	for _, user := range []string{"FAKE01", "FAKE02"} {
-		if pair, _ := h.book.Live(user); pair.RefreshToken != live[user] {
+		if pair, _ := h.store.Live(user); pair.RefreshToken != live[user] {
 			t.Fatalf("Live of %s names another refresh token than the one in force", user)
 		}
 	}

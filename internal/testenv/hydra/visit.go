@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Where Hydra sends people to log in and to consent. Nothing is served there.
+// Where Hydra sends users to log in and to consent. Nothing is served there.
 const (
 	loginPage   = "/the-login-page"
 	consentPage = "/the-consent-page"
@@ -20,10 +20,10 @@ const (
 // consent page, back, and to the client.
 const maxRedirects = 10
 
-// Visit has a person open an authorization URL in a browser, log in, and consent
+// Visit has a user open an authorization URL in a browser, log in, and consent
 // to all that is asked for. It returns the URL at the client that Hydra sends the
-// browser to in the end, and does not open that. The person logs in anew each time.
-func (s *Server) Visit(ctx context.Context, authorization, person string) (callback string, err error) {
+// browser to in the end, and does not open that. The user logs in anew each time.
+func (s *Server) Visit(ctx context.Context, authorization, user string) (callback string, err error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (s *Server) Visit(ctx context.Context, authorization, person string) (callb
 		case !strings.HasPrefix(at, s.Public+"/"):
 			return at, nil
 		case page.Path == loginPage:
-			at, err = s.accept(ctx, "login", page.Query().Get("login_challenge"), map[string]any{"subject": person})
+			at, err = s.accept(ctx, "login", page.Query().Get("login_challenge"), map[string]any{"subject": user})
 		case page.Path == consentPage:
 			at, err = s.consent(ctx, page.Query().Get("consent_challenge"))
 		default:
@@ -52,12 +52,12 @@ func (s *Server) Visit(ctx context.Context, authorization, person string) (callb
 	return "", fmt.Errorf("visit Hydra: no end after %d redirects", maxRedirects)
 }
 
-// consent grants whatever the client asks for.
+// consent grants everything that the client asks for.
 func (s *Server) consent(ctx context.Context, challenge string) (string, error) {
 	var asked struct {
 		Scope []string `json:"requested_scope"`
 	}
-	err := s.admin(ctx, http.MethodGet, "/admin/oauth2/auth/requests/consent?consent_challenge="+url.QueryEscape(challenge), nil, &asked)
+	err := s.callAdmin(ctx, http.MethodGet, "/admin/oauth2/auth/requests/consent?consent_challenge="+url.QueryEscape(challenge), nil, &asked)
 	if err != nil {
 		return "", err
 	}
@@ -70,11 +70,11 @@ func (s *Server) accept(ctx context.Context, kind, challenge string, answer any)
 		RedirectTo string `json:"redirect_to"`
 	}
 	path := fmt.Sprintf("/admin/oauth2/auth/requests/%s/accept?%[1]s_challenge=%s", kind, url.QueryEscape(challenge))
-	err := s.admin(ctx, http.MethodPut, path, answer, &next)
+	err := s.callAdmin(ctx, http.MethodPut, path, answer, &next)
 	return next.RedirectTo, err
 }
 
-// follow opens a page of Hydra's and returns where it redirects to.
+// follow opens one of Hydra's pages and returns where it redirects to.
 func follow(ctx context.Context, browser *http.Client, page string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
 	if err != nil {

@@ -22,21 +22,21 @@ func counter() func() token.Secret {
 	}
 }
 
-func newBook(r grant.Rules) *grant.Store {
+func newStore(r grant.Rules) *grant.Store {
 	if r.AccessTokenLifetime == 0 {
 		r.AccessTokenLifetime = 8 * time.Hour
 	}
-	return grant.NewBook(r, counter())
+	return grant.NewStore(r, counter())
 }
 
 func TestRefreshOutcomes(t *testing.T) {
 	const window = 2 * time.Minute
-	// Each case prepares a book in which first was the consent's pair, and
+	// Each case prepares a store in which first was the consent's pair, and
 	// presents a refresh token some time after the start.
 	cases := []struct {
 		name    string
 		rules   grant.Rules
-		prepare func(b *grant.Store, first grant.Pair) (present token.Secret)
+		prepare func(s *grant.Store, first grant.Pair) (present token.Secret)
 		after   time.Duration
 		want    grant.Outcome
 	}{
@@ -49,46 +49,46 @@ func TestRefreshOutcomes(t *testing.T) {
 		{"a spent token replays inside the window", grant.Rules{ReplayWindow: window}, spent, window - 1, grant.Replayed},
 		{"a spent token is refused when the window ends", grant.Rules{ReplayWindow: window}, spent, window, grant.Reused},
 		{"a spent token is refused without a window", grant.Rules{}, spent, 0, grant.Reused},
-		{"using the new access token ends the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
-			next, _ := b.Refresh(first.RefreshToken, epoch)
-			_, err := b.Use(next.AccessToken, epoch)
+		{"using the new access token ends the replay", grant.Rules{ReplayWindow: window}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			_, err := s.Use(next.AccessToken, epoch)
 			if err != nil {
 				panic(err)
 			}
 			return first.RefreshToken
 		}, 1, grant.Reused},
-		{"using the old access token does not end the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
-			b.Refresh(first.RefreshToken, epoch)
-			_, err := b.Use(first.AccessToken, epoch)
+		{"using the old access token does not end the replay", grant.Rules{ReplayWindow: window}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Refresh(first.RefreshToken, epoch)
+			_, err := s.Use(first.AccessToken, epoch)
 			if err != nil {
 				panic(err)
 			}
 			return first.RefreshToken
 		}, 1, grant.Replayed},
-		{"using the new refresh token ends the replay", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
-			next, _ := b.Refresh(first.RefreshToken, epoch)
-			b.Refresh(next.RefreshToken, epoch)
+		{"using the new refresh token ends the replay", grant.Rules{ReplayWindow: window}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			s.Refresh(next.RefreshToken, epoch)
 			return first.RefreshToken
 		}, 1, grant.Reused},
-		{"a new consent ends the old line", grant.Rules{ReplayWindow: window}, func(b *grant.Store, first grant.Pair) token.Secret {
-			b.Consent(first.User, "sleep", epoch)
+		{"a new consent ends the old line", grant.Rules{ReplayWindow: window}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Consent(first.User, "sleep", epoch)
 			return first.RefreshToken
 		}, 0, grant.Ended},
-		{"another user's consent does not", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
-			b.Consent("FAKE02", "sleep", epoch)
+		{"another user's consent does not", grant.Rules{}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Consent("FAKE02", "sleep", epoch)
 			return first.RefreshToken
 		}, 0, grant.Rotated},
-		{"revoking the access token ends the line", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
-			b.Revoke(first.AccessToken)
+		{"revoking the access token ends the line", grant.Rules{}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Revoke(first.AccessToken)
 			return first.RefreshToken
 		}, 0, grant.Ended},
-		{"revoking a spent refresh token ends the line", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
-			next, _ := b.Refresh(first.RefreshToken, epoch)
-			b.Revoke(first.RefreshToken)
+		{"revoking a spent refresh token ends the line", grant.Rules{}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			s.Revoke(first.RefreshToken)
 			return next.RefreshToken
 		}, 0, grant.Ended},
-		{"revoking an unknown token changes nothing", grant.Rules{}, func(b *grant.Store, first grant.Pair) token.Secret {
-			b.Revoke(token.NewSecret("fake-nobody"))
+		{"revoking an unknown token changes nothing", grant.Rules{}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Revoke(token.NewSecret("fake-unknown"))
 			return first.RefreshToken
 		}, 0, grant.Rotated},
 		{"reuse leaves the live token alone", grant.Rules{}, reused, 0, grant.Rotated},
@@ -103,12 +103,12 @@ func TestRefreshOutcomes(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBook(c.rules)
-			presented := c.prepare(b, b.Consent("FAKE01", "sleep", epoch))
+			s := newStore(c.rules)
+			presented := c.prepare(s, s.Consent("FAKE01", "sleep", epoch))
 			now := epoch.Add(c.after)
-			require.Equal(t, c.want == grant.Rotated, b.IsLive(presented, now))
-			require.Equal(t, c.want == grant.Replayed, b.Replayable(presented, now))
-			pair, got := b.Refresh(presented, now)
+			require.Equal(t, c.want == grant.Rotated, s.IsLive(presented, now))
+			require.Equal(t, c.want == grant.Replayed, s.Replayable(presented, now))
+			pair, got := s.Refresh(presented, now)
 			require.Equal(t, c.want, got)
 			require.Equal(t, got.Granted(), !pair.RefreshToken.Empty())
 		})
@@ -116,23 +116,23 @@ func TestRefreshOutcomes(t *testing.T) {
 }
 
 // spent rotates once and presents the token that was spent.
-func spent(b *grant.Store, first grant.Pair) token.Secret {
-	b.Refresh(first.RefreshToken, epoch)
+func spent(s *grant.Store, first grant.Pair) token.Secret {
+	s.Refresh(first.RefreshToken, epoch)
 	return first.RefreshToken
 }
 
 // reused presents the spent token, and then the live one.
-func reused(b *grant.Store, first grant.Pair) token.Secret {
-	next, _ := b.Refresh(first.RefreshToken, epoch)
-	b.Refresh(first.RefreshToken, epoch)
+func reused(s *grant.Store, first grant.Pair) token.Secret {
+	next, _ := s.Refresh(first.RefreshToken, epoch)
+	s.Refresh(first.RefreshToken, epoch)
 	return next.RefreshToken
 }
 
 func TestRotationCarriesTheGrantOn(t *testing.T) {
-	b := newBook(grant.Rules{AccessTokenLifetime: time.Hour})
-	first := b.Consent("FAKE01", "sleep", epoch)
+	s := newStore(grant.Rules{AccessTokenLifetime: time.Hour})
+	first := s.Consent("FAKE01", "sleep", epoch)
 	later := epoch.Add(time.Minute)
-	next, _ := b.Refresh(first.RefreshToken, later)
+	next, _ := s.Refresh(first.RefreshToken, later)
 
 	require.Equal(t, "FAKE01", next.User)
 	require.Equal(t, "sleep", next.Scope)
@@ -141,37 +141,37 @@ func TestRotationCarriesTheGrantOn(t *testing.T) {
 	require.Equal(t, later.Add(time.Hour), next.ExpiresAt)
 	require.NotEqual(t, first.RefreshToken, next.RefreshToken)
 	require.NotEqual(t, first.AccessToken, next.AccessToken)
-	live, ok := b.Live("FAKE01")
+	live, ok := s.Live("FAKE01")
 	require.True(t, ok)
 	require.Equal(t, next, live)
 }
 
 func TestAccessTokenWorksUntilItExpiresOrTheGrantEnds(t *testing.T) {
-	b := newBook(grant.Rules{AccessTokenLifetime: time.Hour})
-	pair := b.Consent("FAKE01", "sleep", epoch)
+	s := newStore(grant.Rules{AccessTokenLifetime: time.Hour})
+	pair := s.Consent("FAKE01", "sleep", epoch)
 
-	used, err := b.Use(pair.AccessToken, epoch.Add(time.Hour-1))
+	used, err := s.Use(pair.AccessToken, epoch.Add(time.Hour-1))
 	require.NoError(t, err)
 	require.Equal(t, "FAKE01", used.User)
-	_, err = b.Use(pair.AccessToken, epoch.Add(time.Hour))
+	_, err = s.Use(pair.AccessToken, epoch.Add(time.Hour))
 	require.ErrorIs(t, err, grant.ErrExpired)
-	_, err = b.Use(pair.RefreshToken, epoch)
+	_, err = s.Use(pair.RefreshToken, epoch)
 	require.ErrorIs(t, err, grant.ErrToken)
-	b.Revoke(pair.RefreshToken)
-	_, err = b.Use(pair.AccessToken, epoch)
+	s.Revoke(pair.RefreshToken)
+	_, err = s.Use(pair.AccessToken, epoch)
 	require.ErrorIs(t, err, grant.ErrToken)
 }
 
 func TestOwnerIsKnownEvenWhenTheGrantHasEnded(t *testing.T) {
-	b := newBook(grant.Rules{})
-	pair := b.Consent("FAKE01", "sleep", epoch)
-	b.Revoke(pair.AccessToken)
+	s := newStore(grant.Rules{})
+	pair := s.Consent("FAKE01", "sleep", epoch)
+	s.Revoke(pair.AccessToken)
 
-	require.Equal(t, "FAKE01", b.Owner(pair.RefreshToken))
-	require.Equal(t, "FAKE01", b.Owner(pair.AccessToken))
-	require.Empty(t, b.Owner(token.NewSecret("fake-nobody")))
-	_, ok := b.Live("FAKE01")
+	require.Equal(t, "FAKE01", s.Owner(pair.RefreshToken))
+	require.Equal(t, "FAKE01", s.Owner(pair.AccessToken))
+	require.Empty(t, s.Owner(token.NewSecret("fake-unknown")))
+	_, ok := s.Live("FAKE01")
 	require.False(t, ok)
-	_, ok = b.Live("FAKE02")
+	_, ok = s.Live("FAKE02")
 	require.False(t, ok)
 }
