@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -79,6 +80,38 @@ func TestRelativeLinksAreFound(t *testing.T) {
 		"[by name]: <deploy/my file.yaml>",
 	}, "\n")
 	require.Equal(t, []string{"docs/reliability.md", "docs/run.png", "deploy/my file.yaml"}, relativeLinks(text))
+}
+
+// TestTheMapOfTheCodeIsTrue holds docs/development.md to the code: each question in
+// a table is answered by a file that has what the row names.
+func TestTheMapOfTheCodeIsTrue(t *testing.T) {
+	page, err := os.ReadFile("docs/development.md")
+	require.NoError(t, err)
+	answers := mapRows(string(page))
+	require.GreaterOrEqual(t, len(answers), 20)
+	for _, a := range answers {
+		content, err := os.ReadFile(filepath.Join("docs", a.file))
+		if assert.NoError(t, err, a.question) {
+			assert.Regexp(t, `\b`+regexp.QuoteMeta(a.name)+`\b`, string(content), "%s: %s does not have %s", a.question, a.file, a.name)
+		}
+	}
+}
+
+func TestRowsOfTheMapAreRead(t *testing.T) {
+	require.Equal(t, []mapRow{{"… what a token is?", "../internal/token/value.go", "CheckValue"}}, mapRows(
+		"| Question | File |\n|---|---|\n| … what a token is? | [value.go](../internal/token/value.go) `CheckValue` |\n| `make test` | – | all |\n"))
+}
+
+// mapRow is a question with the file that answers it and a name in that file.
+type mapRow struct{ question, file, name string }
+
+var mapLine = regexp.MustCompile("(?m)^\\| (….*?) \\| \\[[^\\]]+\\]\\(([^)]+)\\) `([^`]+)` \\|$")
+
+func mapRows(page string) (rows []mapRow) {
+	for _, m := range mapLine.FindAllStringSubmatch(page, -1) {
+		rows = append(rows, mapRow{m[1], m[2], m[3]})
+	}
+	return rows
 }
 
 var (
