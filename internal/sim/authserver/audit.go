@@ -9,19 +9,6 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// defaultScope is what a grant without a browser covers.
-const defaultScope = "activity heartrate profile sleep"
-
-// scopeOfGrant is defaultScope as the provider writes it, with the scope that
-// entitles to a refresh token.
-func (s *Server) scopeOfGrant() string {
-	scope := strings.ReplaceAll(defaultScope, " ", s.options.Provider.wire.scopeSeparator())
-	if offline := s.options.Provider.OfflineScope; offline != "" {
-		scope += s.options.Provider.wire.scopeSeparator() + offline
-	}
-	return scope
-}
-
 // Audit is the state of a user's grant.
 type Audit struct {
 	User string `json:"user"`
@@ -36,6 +23,40 @@ type Audit struct {
 // Alive reports whether the grant has a live refresh token.
 func (a Audit) Alive() bool { return a.Live != "" }
 
+// Event is one refresh token presented at the token endpoint.
+type Event struct {
+	Time time.Time `json:"time"`
+	// User is empty when the token was never issued.
+	User      string            `json:"user,omitempty"`
+	Outcome   grant.Outcome     `json:"outcome"`
+	Presented token.Fingerprint `json:"presented"`
+	// Issued is the refresh token of the answer; empty when it was refused.
+	Issued token.Fingerprint `json:"issued,omitempty"`
+	// Generation of the issued token: rotations since the consent.
+	Generation int `json:"generation,omitempty"`
+}
+
+// Counts are since the start.
+type Counts struct {
+	// Refreshes that issued something, whether or not the answer arrived.
+	Refreshes int `json:"refreshes"`
+	// Replays are answers given once more.
+	Replays int `json:"replays"`
+	// Reuses are spent tokens refused.
+	Reuses int `json:"reuses"`
+	// Refusals are tokens refused for another reason: never issued, or of a
+	// grant that has ended.
+	Refusals int `json:"refusals"`
+	// Calls that arrived, by endpoint, answered or not.
+	Calls map[Endpoint]int `json:"calls"`
+}
+
+// Stats are the counts of all calls, and by user of those that named one.
+type Stats struct {
+	Total Counts            `json:"total"`
+	Users map[string]Counts `json:"users"`
+}
+
 // CreateGrant has the user consent without a browser and returns the first
 // pair. A grant that the user had before ends.
 func (s *Server) CreateGrant(user string) (refreshToken, accessToken string) {
@@ -43,6 +64,19 @@ func (s *Server) CreateGrant(user string) (refreshToken, accessToken string) {
 	defer s.mu.Unlock()
 	pair := s.grants.Consent(user, s.scopeOfGrant(), s.options.Now())
 	return pair.RefreshToken.Reveal(), pair.AccessToken.Reveal()
+}
+
+// defaultScope is what a grant without a browser covers.
+const defaultScope = "activity heartrate profile sleep"
+
+// scopeOfGrant is defaultScope as the provider writes it, with the scope that
+// entitles to a refresh token.
+func (s *Server) scopeOfGrant() string {
+	scope := strings.ReplaceAll(defaultScope, " ", s.options.Provider.wire.scopeSeparator())
+	if offline := s.options.Provider.OfflineScope; offline != "" {
+		scope += s.options.Provider.wire.scopeSeparator() + offline
+	}
+	return scope
 }
 
 // Audit returns the state of the user's grant.
@@ -84,40 +118,6 @@ func (s *Server) Events(user string) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.journal.eventsOf(user)
-}
-
-// Event is one refresh token presented at the token endpoint.
-type Event struct {
-	Time time.Time `json:"time"`
-	// User is empty when the token was never issued.
-	User      string            `json:"user,omitempty"`
-	Outcome   grant.Outcome     `json:"outcome"`
-	Presented token.Fingerprint `json:"presented"`
-	// Issued is the refresh token of the answer; empty when it was refused.
-	Issued token.Fingerprint `json:"issued,omitempty"`
-	// Generation of the issued token: rotations since the consent.
-	Generation int `json:"generation,omitempty"`
-}
-
-// Counts are since the start.
-type Counts struct {
-	// Refreshes that issued something, whether or not the answer arrived.
-	Refreshes int `json:"refreshes"`
-	// Replays are answers given once more.
-	Replays int `json:"replays"`
-	// Reuses are spent tokens refused.
-	Reuses int `json:"reuses"`
-	// Refusals are tokens refused for another reason: never issued, or of a
-	// grant that has ended.
-	Refusals int `json:"refusals"`
-	// Calls that arrived, by endpoint, answered or not.
-	Calls map[Endpoint]int `json:"calls"`
-}
-
-// Stats are the counts of all calls, and by user of those that named one.
-type Stats struct {
-	Total Counts            `json:"total"`
-	Users map[string]Counts `json:"users"`
 }
 
 type journal struct {

@@ -12,6 +12,13 @@ import (
 	"time"
 )
 
+// Counts are the calls of each operation, in all and by name. Names are in lower
+// case, and calls that a fault hit are counted too.
+type Counts struct {
+	ByOperation map[Operation]int            `json:"by_operation"`
+	ByName      map[string]map[Operation]int `json:"by_name"`
+}
+
 // faultJSON is a Fault for the control endpoint, with durations such as "1.5s".
 type faultJSON struct {
 	Kind        Kind      `json:"kind"`
@@ -127,13 +134,6 @@ func (s *Server) SetEnabled(name, version string, enabled bool) error {
 		return errors.New(err.message)
 	}
 	return nil
-}
-
-// Counts are the calls of each operation, in all and by name. Names are in lower
-// case, and calls that a fault hit are counted too.
-type Counts struct {
-	ByOperation map[Operation]int            `json:"by_operation"`
-	ByName      map[string]map[Operation]int `json:"by_name"`
 }
 
 // Counts returns the calls since Start.

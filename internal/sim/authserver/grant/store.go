@@ -65,6 +65,34 @@ type Pair struct {
 	Generation int
 }
 
+// Outcome is the result of presenting a refresh token.
+type Outcome string
+
+const (
+	// Rotated: it was in force; it is spent now and a new pair is issued.
+	Rotated Outcome = "rotated"
+	// Renewed: it was in force and stays so; a new access token is issued.
+	Renewed Outcome = "renewed"
+	// Unchanged: it is in force, and so is the access token beside it, which is
+	// answered once more.
+	Unchanged Outcome = "unchanged"
+	// Replayed: it was spent for the current pair, which is not used yet, and the
+	// window is open: the same pair again.
+	Replayed Outcome = "replayed"
+	// Reused: it was spent, and there is no replay for it (any more).
+	Reused Outcome = "reused"
+	// Ended: its grant was revoked or replaced by a new consent.
+	Ended Outcome = "ended"
+	// Unknown: it was never issued.
+	Unknown Outcome = "unknown"
+)
+
+// Granted reports whether the request is answered with a pair.
+func (o Outcome) Granted() bool { return o.inForce() || o == Replayed }
+
+// inForce reports whether it was in force when it was presented.
+func (o Outcome) inForce() bool { return o == Rotated || o == Renewed || o == Unchanged }
+
 // Store holds all grants. NewStore makes one.
 type Store struct {
 	rules    Rules
@@ -209,34 +237,6 @@ func (s *Store) find(t token.Secret) *issued {
 	}
 	return s.access[t]
 }
-
-// Outcome is the result of presenting a refresh token.
-type Outcome string
-
-const (
-	// Rotated: it was in force; it is spent now and a new pair is issued.
-	Rotated Outcome = "rotated"
-	// Renewed: it was in force and stays so; a new access token is issued.
-	Renewed Outcome = "renewed"
-	// Unchanged: it is in force, and so is the access token beside it, which is
-	// answered once more.
-	Unchanged Outcome = "unchanged"
-	// Replayed: it was spent for the current pair, which is not used yet, and the
-	// window is open: the same pair again.
-	Replayed Outcome = "replayed"
-	// Reused: it was spent, and there is no replay for it (any more).
-	Reused Outcome = "reused"
-	// Ended: its grant was revoked or replaced by a new consent.
-	Ended Outcome = "ended"
-	// Unknown: it was never issued.
-	Unknown Outcome = "unknown"
-)
-
-// Granted reports whether the request is answered with a pair.
-func (o Outcome) Granted() bool { return o.inForce() || o == Replayed }
-
-// inForce reports whether it was in force when it was presented.
-func (o Outcome) inForce() bool { return o == Rotated || o == Renewed || o == Unchanged }
 
 // outcomeOf decides the result of presenting a refresh token, and changes nothing.
 // Using the new refresh token needs no flag to end the replay: it makes another
