@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Targets: worker (the default), starter, and sim, which stands in for Fitbit.
+# Targets: worker (the default), starter, and sim, the simulator of Fitbit.
 # Each holds static binaries and the certificates of public authorities, and
 # runs without root, without a shell and without writing to its file system.
 #
@@ -20,24 +20,24 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath \
         -ldflags "-s -w -X main.revision=$REVISION" -o /out/ ./worker ./starter
 
-FROM source AS stand-ins
+FROM source AS simulators
 ARG TARGETOS TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath \
         -ldflags "-s -w" -o /out/ ./internal/sim/cmd/simprovider ./internal/sim/cmd/simseed
-# A named volume that is mounted here becomes the user's.
+# A named volume that is mounted on it takes over its owner.
 RUN mkdir /certificates
 
-FROM scratch AS nobody
+FROM scratch AS runtime
 COPY --from=source /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 USER 65532:65532
 
-FROM nobody AS sim
-COPY --from=stand-ins /out/simprovider /out/simseed /
-COPY --from=stand-ins --chown=65532:65532 /certificates /certificates
+FROM runtime AS sim
+COPY --from=simulators /out/simprovider /out/simseed /
+COPY --from=simulators --chown=65532:65532 /certificates /certificates
 ENTRYPOINT ["/simprovider"]
 
-FROM nobody AS starter
+FROM runtime AS starter
 ARG REVISION=
 LABEL org.opencontainers.image.title="Token Keeper starter" \
       org.opencontainers.image.revision=$REVISION \
@@ -45,7 +45,7 @@ LABEL org.opencontainers.image.title="Token Keeper starter" \
 COPY --from=product /out/starter /
 ENTRYPOINT ["/starter"]
 
-FROM nobody AS worker
+FROM runtime AS worker
 ARG REVISION=
 LABEL org.opencontainers.image.title="Token Keeper worker" \
       org.opencontainers.image.revision=$REVISION \

@@ -2,11 +2,11 @@
 
 TEMPORAL := $(CURDIR)/.bin/temporal
 LINTER   := go tool -modfile=tools/go.mod
-# The race detector wants a C compiler; see scripts/left-out.
+# The race detector needs a C compiler; see scripts/left-out.
 RACE     := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 REVISION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
-# Whoever changes what may happen to a token shows it in a test.
+# The packages that decide about tokens, and the least coverage of each in per cent.
 COVERED  := workflows activities internal/token internal/provider internal/vault internal/seal internal/consent
 FLOOR    := 85
 
@@ -23,11 +23,11 @@ demo-once: temporal ## Refresh twice without a terminal; ends with a line of JSO
 	@go run ./demo --once
 
 .PHONY: screenshot
-screenshot: temporal ## Take the README's picture of a run anew; needs Chromium
+screenshot: temporal ## Take the README's picture of a run again; needs Chromium
 	@go run ./demo/screenshot docs/images/run.png
 
 .PHONY: test
-test: temporal ## Run every test, and hold the coverage of what handles tokens
+test: temporal ## Run every test, and check the coverage of what handles tokens
 	@scripts/left-out
 	@echo 'go test $(RACE) ./... (on an empty cache it compiles for some minutes first)'
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
@@ -36,7 +36,7 @@ test: temporal ## Run every test, and hold the coverage of what handles tokens
 		-f scripts/coverage.awk .bin/coverage.out
 
 .PHONY: test-lowkey-vault
-test-lowkey-vault: temporal ## Test against Lowkey Vault as well, which others wrote
+test-lowkey-vault: temporal ## Test against Lowkey Vault, a third-party emulator of Key Vault
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 scripts/test-lowkey-vault
 
 .PHONY: test-cluster
@@ -57,7 +57,7 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 	$(LINTER) workflowcheck ./...
 
 .PHONY: shape
-shape: ## Print how the code is cut: files, lines, functions, and the words of its comments
+shape: ## Measure the code: files, lines, functions, and the words of its comments
 	@go run ./scripts/codeshape
 
 .PHONY: temporal
@@ -83,11 +83,11 @@ model: ## Visit every state of the protocol's model, with and without each prote
 SET ?= $(shell ls workflows/testdata/histories | sort -n | tail -1)
 
 .PHONY: histories
-histories: temporal ## Record the runs that "make test" replays anew: SET
+histories: temporal ## Record the runs that "make test" replays again: SET
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 scripts/record-histories '$(SET)'
 
 .PHONY: check-manifests
-check-manifests: ## Hold the compose file and the Kubernetes manifests to their readers' schemas
+check-manifests: ## Check the compose file and the Kubernetes manifests against their schemas
 	go vet -C deploy/check ./...
 	go test -C deploy/check ./...
 
@@ -99,5 +99,5 @@ docker: ## Build the images of worker, starter and simulators
 	done
 
 .PHONY: clean
-clean: ## Remove everything that make made, the Temporal CLI as well
+clean: ## Remove what make has built, including the Temporal CLI
 	rm -rf .bin .demo

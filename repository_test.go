@@ -11,13 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// machinePath finds an absolute path into somebody's home or workplace.
+// machinePath matches an absolute path into a home or work directory.
 var machinePath = regexp.MustCompile(`(?m)(?:^|[^\w./-])(/(?:home|Users|root|work|workspace)/[\w.-]+)`)
 
-// Homes inside container images, which are everybody's.
+// imageHomes are paths inside container images, the same on every machine.
 var imageHomes = []string{"/home/temporal", "/root/.cache"}
 
 func TestNoFileHoldsAMachinePath(t *testing.T) {
@@ -55,16 +56,17 @@ func TestMachinePathsAreRecognised(t *testing.T) {
 
 func TestRelativeLinksResolve(t *testing.T) {
 	for _, file := range trackedFiles(t) {
-		inDocs, err := filepath.Match("docs/*.md", file)
-		require.NoError(t, err)
-		if file != "README.md" && !inDocs {
+		if filepath.Ext(file) != ".md" {
 			continue
 		}
 		text, err := os.ReadFile(file)
+		if os.IsNotExist(err) {
+			continue // deleted and not yet committed
+		}
 		require.NoError(t, err)
 		for _, target := range relativeLinks(string(text)) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
-				t.Errorf("%s links to %s, which is not there", file, target)
+				t.Errorf("%s links to %s, which does not exist", file, target)
 			}
 		}
 	}
@@ -78,6 +80,38 @@ func TestRelativeLinksAreFound(t *testing.T) {
 		"[by name]: <deploy/my file.yaml>",
 	}, "\n")
 	require.Equal(t, []string{"docs/reliability.md", "docs/run.png", "deploy/my file.yaml"}, relativeLinks(text))
+}
+
+// TestTheMapOfTheCodeIsTrue holds docs/development.md to the code: each question in
+// a table is answered by a file that has what the row names.
+func TestTheMapOfTheCodeIsTrue(t *testing.T) {
+	page, err := os.ReadFile("docs/development.md")
+	require.NoError(t, err)
+	answers := mapRows(string(page))
+	require.GreaterOrEqual(t, len(answers), 20)
+	for _, a := range answers {
+		content, err := os.ReadFile(filepath.Join("docs", a.file))
+		if assert.NoError(t, err, a.question) {
+			assert.Regexp(t, `\b`+regexp.QuoteMeta(a.name)+`\b`, string(content), "%s: %s does not have %s", a.question, a.file, a.name)
+		}
+	}
+}
+
+func TestRowsOfTheMapAreRead(t *testing.T) {
+	require.Equal(t, []mapRow{{"… what a token is?", "../internal/token/value.go", "CheckValue"}}, mapRows(
+		"| Question | File |\n|---|---|\n| … what a token is? | [value.go](../internal/token/value.go) `CheckValue` |\n| `make test` | – | all |\n"))
+}
+
+// mapRow is a question with the file that answers it and a name in that file.
+type mapRow struct{ question, file, name string }
+
+var mapLine = regexp.MustCompile("(?m)^\\| (….*?) \\| \\[[^\\]]+\\]\\(([^)]+)\\) `([^`]+)` \\|$")
+
+func mapRows(page string) (rows []mapRow) {
+	for _, m := range mapLine.FindAllStringSubmatch(page, -1) {
+		rows = append(rows, mapRow{m[1], m[2], m[3]})
+	}
+	return rows
 }
 
 var (
@@ -102,16 +136,16 @@ func relativeLinks(markdown string) []string {
 	return files
 }
 
-// trackedFiles are the files that git knows, relative to the root.
+// trackedFiles are the files in git, relative to the root.
 func trackedFiles(t *testing.T) []string {
 	t.Helper()
 	if _, err := os.Stat(".git"); err != nil {
 		t.Skip("not a git checkout")
 	}
 	cmd := exec.CommandContext(t.Context(), "git", "ls-files", "-z")
-	var complaint bytes.Buffer
-	cmd.Stderr = &complaint
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	require.NoError(t, err, fmt.Sprintf("git ls-files: %s", complaint.String()))
+	require.NoError(t, err, fmt.Sprintf("git ls-files: %s", stderr.String()))
 	return strings.Split(strings.Trim(string(out), "\x00"), "\x00")
 }

@@ -3,11 +3,10 @@
 // leaves an activity unsealed.
 //
 // [Activities.LoadSecrets], [Activities.Call] and [Activities.StoreSecrets] are
-// the three steps of a refresh. Call is registered once per provider, as
-// "CallFitbit" and so on, so that a history reads as what happened.
-// [Activities.RecoverGrant] climbs the recovery ladder after a provider has
-// called a grant invalid, or, after [Activities.ReadGrant], because a person
-// asks. [Activities.Alert] tells a person.
+// the three steps of a refresh. [Activities.RecoverGrant] goes through the recovery
+// ladder: after a provider has called a grant invalid, or, after
+// [Activities.ReadGrant], because an operator asks. [Activities.Alert] logs and
+// counts an incident.
 package activities
 
 import (
@@ -24,8 +23,7 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// Dependencies are the edges that the activities act on. All are required but
-// Log, which defaults to slog's default logger.
+// Dependencies are the edges that the activities act on. Log may be nil.
 type Dependencies struct {
 	Vault     *vault.Vault
 	Keyring   *seal.Keyring
@@ -38,24 +36,23 @@ type Dependencies struct {
 
 // Metrics is what the activities measure; package telemetry implements it.
 type Metrics interface {
-	// Answered counts a provider's answer by kind, such as "ok" or "grant-dead".
+	// Answered counts a provider's answer: "ok" or a [provider.Kind].
 	Answered(ctx context.Context, provider, kind string)
-	// Durable records how long after the provider's answer the pair's first
-	// durable copy existed, and where: "history" or "vault".
+	// Durable records where a pair's first durable copy is, "history" or "vault",
+	// and how long after the provider's answer it existed.
 	Durable(ctx context.Context, where string, after time.Duration)
-	// Escrowed counts pairs that went into the vault because Temporal gave no word.
+	// Escrowed counts pairs that the vault took because Temporal had not.
 	Escrowed(ctx context.Context, provider string)
-	// StoreResult records that an account's tokens are in the vault and until when the
-	// access token is good.
+	// Stored records that an account's tokens are in the vault.
 	Stored(ctx context.Context, account token.Account, outcome string, expiry time.Time)
-	// Alerted counts what people were told, by reason.
+	// Alerted counts alerts by reason.
 	Alerted(ctx context.Context, account token.Account, reason string)
 }
 
 // Activities carries the dependencies of all activities.
 type Activities struct {
 	Dependencies
-	custody sync.WaitGroup // pairs that neither Temporal nor the vault has taken yet
+	inFlight sync.WaitGroup // pairs that neither Temporal nor the vault has taken yet
 }
 
 // New makes activities over the given edges.
@@ -71,30 +68,33 @@ type Registry interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }
 
-// Register makes the activities known to a worker under their names.
+// Register registers the activities under their names: Call once per provider, as
+// "CallFitbit" and so on, so that a history names the provider.
 func (a *Activities) Register(r Registry) {
-	r.RegisterActivityWithOptions(a.LoadSecrets, activity.RegisterOptions{Name: "LoadSecrets"})
-	for _, p := range a.Providers.Providers() {
-		r.RegisterActivityWithOptions(a.Call, activity.RegisterOptions{Name: p.ActivityType()})
+	register := func(name string, f any) {
+		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
-	r.RegisterActivityWithOptions(a.StoreSecrets, activity.RegisterOptions{Name: "StoreSecrets"})
-	r.RegisterActivityWithOptions(a.ReadGrant, activity.RegisterOptions{Name: "ReadGrant"})
-	r.RegisterActivityWithOptions(a.RecoverGrant, activity.RegisterOptions{Name: "RecoverGrant"})
-	r.RegisterActivityWithOptions(a.Alert, activity.RegisterOptions{Name: "Alert"})
+	register("LoadSecrets", a.LoadSecrets)
+	for _, p := range a.Providers.Providers() {
+		register(p.ActivityType(), a.Call)
+	}
+	register("StoreSecrets", a.StoreSecrets)
+	register("ReadGrant", a.ReadGrant)
+	register("RecoverGrant", a.RecoverGrant)
+	register("Alert", a.Alert)
 }
 
-// Drain waits until no activity holds a pair that neither Temporal nor the
-// vault has taken. Call it after the worker has stopped and before the
-// connections to Temporal and to the vault are closed.
-func (a *Activities) Drain() { a.custody.Wait() }
+// Drain waits until Temporal or the vault has every issued pair. Call it after the
+// worker has stopped and before the connections to either are closed.
+func (a *Activities) Drain() { a.inFlight.Wait() }
 
 // locate returns an account's provider and the names of its secrets.
 func (a *Activities) locate(account token.Account) (vault.Location, error) {
-	l, err := vault.Locate(a.Providers, account)
+	at, err := vault.Locate(a.Providers, account)
 	if err != nil {
 		return vault.Location{}, fail(InvalidInput, err)
 	}
-	return l, nil
+	return at, nil
 }
 
 // runOf names the workflow run that an activity works for.

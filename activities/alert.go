@@ -6,7 +6,8 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// AlertInput is what a person should know about an account. It holds no secret.
+// AlertInput is the beginning or the end of an account's incident. It holds no
+// secret.
 type AlertInput struct {
 	Account token.Account `json:"account"`
 	// Reason is a failure type such as "ReauthorizationRequired", or "StoreStuck".
@@ -16,14 +17,14 @@ type AlertInput struct {
 	Healed bool `json:"healed,omitempty"`
 }
 
-// Alert tells a person: an error in the log and a count in the metrics, once for
-// the beginning of an incident and once for its end.
-func (a *Activities) Alert(ctx context.Context, n AlertInput) error {
-	if n.Healed {
-		a.Log.InfoContext(ctx, "healed", "account", n.Account.String(), "reason", n.Reason, "message", n.Message)
+// Alert logs an incident as an error and counts it; its end is logged only.
+func (a *Activities) Alert(ctx context.Context, in AlertInput) error {
+	attributes := []any{"account", in.Account.String(), "reason", in.Reason, "message", in.Message}
+	if in.Healed {
+		a.Log.InfoContext(ctx, "healed", attributes...)
 		return nil
 	}
-	a.Metrics.Alerted(ctx, n.Account, n.Reason)
-	a.Log.ErrorContext(ctx, "needs a person", "account", n.Account.String(), "reason", n.Reason, "message", n.Message)
+	a.Metrics.Alerted(ctx, in.Account, in.Reason)
+	a.Log.ErrorContext(ctx, "needs a person", attributes...)
 	return nil
 }

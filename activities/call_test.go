@@ -18,7 +18,7 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-func TestARefusalIsFinalOnlyWhereOnlyAPersonCanHelp(t *testing.T) {
+func TestARefusalIsFinalOnlyWhereOnlyAnOperatorCanHelp(t *testing.T) {
 	status := func(code int) authserver.Fault { return authserver.Fault{Answer: authserver.Status, Status: code} }
 	for _, c := range []struct {
 		name  string
@@ -31,7 +31,7 @@ func TestARefusalIsFinalOnlyWhereOnlyAPersonCanHelp(t *testing.T) {
 		{"500", status(500), "ProviderNotReady", false},
 		{"503", status(503), "ProviderNotReady", false},
 		{"429", status(429), "ProviderNotReady", false},
-		{"a 403 of nobody knows whom", status(403), "ProviderNotReady", false},
+		{"a 403 of an unknown sender", status(403), "ProviderNotReady", false},
 		{"broken JSON", authserver.Fault{Answer: authserver.Malformed, Commit: true}, "ProviderNotReady", false},
 		{"HTML", authserver.Fault{Answer: authserver.HTML, Commit: true}, "ProviderNotReady", false},
 		{"truncated", authserver.Fault{Answer: authserver.Truncated}, "ProviderNotReady", false},
@@ -58,7 +58,7 @@ func TestARefusalIsFinalOnlyWhereOnlyAPersonCanHelp(t *testing.T) {
 	}
 }
 
-func TestAProviderThatHasEndedItsAPIIsToldWithItsSuccessor(t *testing.T) {
+func TestAProviderThatHasEndedItsAPIIsNamedWithItsSuccessor(t *testing.T) {
 	s := newSystem(t)
 	loaded := s.mustLoad()
 	s.provider.Retire()
@@ -97,7 +97,7 @@ func answering(t *testing.T, answer http.HandlerFunc) string {
 	return server.URL
 }
 
-func TestTheProvidersWishToBeLeftAloneIsObeyed(t *testing.T) {
+func TestTheWaitThatAProviderAsksForIsKept(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		fault authserver.Fault
@@ -134,13 +134,13 @@ func TestACancelledAttemptDoesNotAbandonItsRequest(t *testing.T) {
 	require.Equal(t, s.provider.Audit("USER-1").Live, s.temporal.last().Provenance.Fingerprint)
 }
 
-func TestAFurtherAttemptFirstLooksForAnEscrowedPair(t *testing.T) {
+func TestAFurtherAttemptFirstChecksForAnEscrowedPair(t *testing.T) {
 	escrowed := func(t *testing.T) (*system, activities.LoadResult) {
 		s := newSystem(t)
 		loaded := s.mustLoad()
-		s.temporal.word = says(gone)
+		s.temporal.answer = always(gone)
 		requireFailure(t, s.call(attempt{}, loaded), "NoWordFromTemporal", false)
-		s.temporal.word = nil
+		s.temporal.answer = nil
 		return s, loaded
 	}
 	t.Run("and does not present a spent token", func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestAFurtherAttemptFirstLooksForAnEscrowedPair(t *testing.T) {
 		require.ErrorIs(t, s.call(attempt{number: 2}, loaded), activity.ErrResultPending)
 		require.Equal(t, 1, s.provider.Stats().Total.Replays)
 	})
-	t.Run("and a first attempt does not look", func(t *testing.T) {
+	t.Run("and a first attempt does not check", func(t *testing.T) {
 		s := newSystem(t)
 		loaded := s.mustLoad()
 		s.refuse("get", "RefreshToken", vault.ErrUnavailable)
@@ -227,4 +227,70 @@ func TestAKeysetThatIsAwayIsWaitedForBeforeAnythingIsSpent(t *testing.T) {
 	s.coldKeyring()
 	requireFailure(t, s.call(attempt{}, loaded), "VaultNotReady", false)
 	require.Zero(t, s.provider.Stats().Total.Calls[authserver.Token])
+}
+
+func TestAnAttemptThatComesTooLateSendsNothing(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	requireFailure(t, s.call(attempt{deadline: time.Now()}, loaded), "AttemptTooLate", false)
+	require.Empty(t, s.provider.Events("USER-1"))
+}
+
+func TestACallThatWaitedForAWorkerFirstChecksForAnEscrowedPair(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	_, err := s.store(s.issued())
+	require.NoError(t, err)
+	requireFailure(t, s.call(attempt{asked: time.Minute}, loaded), activities.GrantAdvanced, true)
+}
+
+func TestAVaultThatCannotBeReadHoldsUpOnlyACallThatNoReplayCanSave(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		window time.Duration
+		asked  time.Duration
+		goesOn bool
+	}{
+		{"inside the replay window", 2 * time.Minute, 30 * time.Second, true},
+		{"after it", 2 * time.Minute, 3 * time.Minute, false},
+		{"at a provider without replay", 0, 30 * time.Second, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			loaded := s.mustLoad()
+			loaded.ReplayWindow = c.window
+			s.refuseWhile("get", "RefreshToken", vault.ErrUnavailable, func() bool { return true })
+			err := s.call(attempt{number: 2, asked: c.asked}, loaded)
+			if c.goesOn {
+				require.ErrorIs(t, err, activity.ErrResultPending)
+				return
+			}
+			requireFailure(t, err, "VaultNotReady", false)
+			require.Empty(t, s.provider.Events("USER-1"))
+		})
+	}
+}
+
+func TestAPassingRefusalInsideTheReplayWindowIsNotFinal(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		at    attempt
+		final bool
+	}{
+		{"the first attempt", attempt{}, true},
+		{"a further one inside the window", attempt{number: 2, asked: 30 * time.Second}, false},
+		{"a further one after it", attempt{number: 9, asked: 3 * time.Minute}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			loaded := s.mustLoad()
+			require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient}))
+			err := s.call(c.at, loaded)
+			if c.final {
+				requireFailure(t, err, activities.InvalidClient, true)
+				return
+			}
+			requireFailure(t, err, "ProviderNotReady", false)
+		})
+	}
 }

@@ -21,14 +21,14 @@ import (
 )
 
 var (
-	noWord = serviceerror.NewUnavailable("the server does not answer")
-	gone   = serviceerror.NewNotFound("no such activity execution")
+	noAnswer = serviceerror.NewUnavailable("the server does not answer")
+	gone     = serviceerror.NewNotFound("no such activity execution")
 )
 
-// temporalWord is a Temporal server's word on completions, and its histories.
-type temporalWord struct {
-	// word is what the nth completion is told; nil means that all are taken.
-	word func(n int) error
+// temporalServer answers completions and holds histories.
+type temporalServer struct {
+	// answer is the answer to the nth completion; nil means that all are taken.
+	answer func(n int) error
 
 	runs    []earlierRun // the latest first
 	listErr error
@@ -40,12 +40,12 @@ type temporalWord struct {
 	read      []string // the runs whose histories were read
 }
 
-func (w *temporalWord) CompleteActivity(_ context.Context, _ []byte, result any, _ error) error {
+func (w *temporalServer) CompleteActivity(_ context.Context, _ []byte, result any, _ error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
-	if w.word != nil {
-		if err := w.word(w.asked); err != nil {
+	if w.answer != nil {
+		if err := w.answer(w.asked); err != nil {
 			return err
 		}
 	}
@@ -53,16 +53,16 @@ func (w *temporalWord) CompleteActivity(_ context.Context, _ []byte, result any,
 	return nil
 }
 
-// says makes every completion be told the same.
-func says(err error) func(int) error { return func(int) error { return err } }
+// always gives every completion the same answer.
+func always(err error) func(int) error { return func(int) error { return err } }
 
-func (w *temporalWord) last() activities.RefreshResult {
+func (w *temporalServer) last() activities.RefreshResult {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.completed[len(w.completed)-1]
 }
 
-func (w *temporalWord) timesAsked() int {
+func (w *temporalServer) timesAsked() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.asked
@@ -80,7 +80,7 @@ type earlierRun struct {
 // onlyRun is the query for one run by its id.
 var onlyRun = regexp.MustCompile(`\(RunId = '(.*)'\)$`)
 
-func (w *temporalWord) ListWorkflow(_ context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (w *temporalServer) ListWorkflow(_ context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queries = append(w.queries, request.Query)
@@ -111,7 +111,7 @@ func (w *temporalWord) ListWorkflow(_ context.Context, request *workflowservice.
 	return answer, nil
 }
 
-func (w *temporalWord) GetWorkflowHistory(_ context.Context, _, runID string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+func (w *temporalServer) GetWorkflowHistory(_ context.Context, _, runID string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.read = append(w.read, runID)
@@ -169,13 +169,13 @@ type measured struct {
 	alerted  []string
 }
 
-func (m *measured) Answered(_ context.Context, _, kind string) { m.note(&m.answered, kind) }
+func (m *measured) Answered(_ context.Context, _, kind string) { m.add(&m.answered, kind) }
 
 func (m *measured) Durable(_ context.Context, where string, after time.Duration) {
 	if after < 0 || after > time.Minute {
 		where = "at an impossible time"
 	}
-	m.note(&m.durable, where)
+	m.add(&m.durable, where)
 }
 
 func (m *measured) Escrowed(context.Context, string) {
@@ -185,14 +185,14 @@ func (m *measured) Escrowed(context.Context, string) {
 }
 
 func (m *measured) Stored(_ context.Context, _ token.Account, outcome string, _ time.Time) {
-	m.note(&m.stored, outcome)
+	m.add(&m.stored, outcome)
 }
 
 func (m *measured) Alerted(_ context.Context, _ token.Account, reason string) {
-	m.note(&m.alerted, reason)
+	m.add(&m.alerted, reason)
 }
 
-func (m *measured) note(list *[]string, what string) {
+func (m *measured) add(list *[]string, what string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	*list = append(*list, what)

@@ -18,7 +18,7 @@ const (
 	MissingSecret      = "MissingSecret"      // a secret is absent, deleted or disabled
 	MalformedSecret    = "MalformedSecret"    // a secret is there and cannot be what it should
 	ForeignSecret      = "ForeignSecret"      // a refresh token is there, and of another provider
-	VaultRefused       = "VaultRefused"       // Key Vault or Microsoft Entra will not have us
+	VaultRefused       = "VaultRefused"       // Key Vault or Microsoft Entra refuses the worker
 	KeysetUnusable     = "KeysetUnusable"     // nothing can be sealed or opened
 	InvalidGrant       = "InvalidGrant"       // the provider calls the refresh token dead
 	GrantAdvanced      = "GrantAdvanced"      // the vault already holds what the refresh token was spent for
@@ -31,21 +31,21 @@ const (
 
 // Retryable failure types; Temporal tries again.
 const (
-	vaultNotReady    = "VaultNotReady"
-	providerNotReady = "ProviderNotReady"
-	historyNotReady  = "HistoryNotReady"
-	tooLate          = "AttemptTooLate"
-	noWord           = "NoWordFromTemporal"
+	vaultNotReady      = "VaultNotReady"
+	providerNotReady   = "ProviderNotReady"
+	historyNotReady    = "HistoryNotReady"
+	tooLate            = "AttemptTooLate"
+	noWordFromTemporal = "NoWordFromTemporal"
 )
 
 // fail ends the activity for good. The message goes into the history as it is,
-// without its causes, so that nothing can ride along.
+// without its causes, so that nothing secret can come with it.
 func fail(kind string, err error) error {
 	return temporal.NewNonRetryableApplicationError(err.Error(), kind, nil)
 }
 
 // vaultFailure turns an error of the vault into a failure: retried where waiting
-// may help, and for good where only a person can.
+// may help, and for good where only an operator can.
 func vaultFailure(err error) error {
 	switch {
 	case errors.Is(err, vault.ErrNotFound), errors.Is(err, vault.ErrDeleted), errors.Is(err, vault.ErrDisabled):
@@ -65,43 +65,48 @@ func vaultFailure(err error) error {
 
 // keyringFailure tells a keyset that will not work from a vault that is away.
 func keyringFailure(err error) error {
-	for _, hopeless := range []error{seal.ErrNoKeyset, seal.ErrCorrupt, seal.ErrUnknownKey, seal.ErrTampered} {
-		if errors.Is(err, hopeless) {
-			return fail(KeysetUnusable, err)
-		}
+	if errors.Is(err, seal.ErrNoKeyset) || errors.Is(err, seal.ErrCorrupt) || errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrTampered) {
+		return fail(KeysetUnusable, err)
 	}
 	return vaultFailure(err)
 }
 
-// providerFailure turns a provider's refusal into a failure: retried, after the
-// wait that the provider asked for, or for good.
-func providerFailure(f *provider.Failure) error {
-	if final := f.Kind.FailureType(); final != "" {
-		return fail(final, f)
+// refreshError turns a provider's refusal into a failure: for good, with the fix as
+// its detail, or retried after the wait that the provider asked for. While an earlier
+// attempt's answer may still be repeated, only a dead grant is final: a passing
+// "invalid client" would otherwise let the window close on an issued pair.
+func refreshError(f *provider.Failure, mayReplay bool) error {
+	failureType := f.Kind.FailureType()
+	if failureType == "" || mayReplay && failureType != InvalidGrant {
+		return temporal.NewApplicationErrorWithOptions(f.Error(), providerNotReady, temporal.ApplicationErrorOptions{
+			NextRetryDelay: max(0, f.RetryAfter).Round(time.Second),
+		})
 	}
-	return retryable(f)
+	return temporal.NewNonRetryableApplicationError(f.Error(), failureType, nil, f.Fix)
 }
 
-func retryable(f *provider.Failure) error {
-	return temporal.NewApplicationErrorWithOptions(f.Error(), providerNotReady, temporal.ApplicationErrorOptions{
-		NextRetryDelay: max(0, f.RetryAfter).Round(time.Second),
-	})
+// Fix returns the fix that a provider's refusal carries; empty for other errors
+// and for refusals in the histories of older versions.
+func Fix(err error) (fix string) {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || failure.Details(&fix) != nil {
+		return ""
+	}
+	return fix
 }
 
-// storing turns final failures of a store into retryable ones, except those that
-// time cannot heal: a pair in hand is not given up because a secret was deleted
-// or a role was lost, for a person may mend either.
-func storing(err error) error {
-	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) && failure.Type() != GenerationConflict && failure.Type() != MalformedSecret {
+// storeError turns final failures of a store into retryable ones: a pair in hand
+// is not given up because a secret was deleted or a role was lost, for an
+// operator may mend either. A conflict stays final, as no time mends it.
+func storeError(err error) error {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok && failure.Type() != GenerationConflict {
 		return temporal.NewApplicationError(failure.Message(), vaultNotReady)
 	}
 	return err
 }
 
-// unopenable reports whether a sealed pair cannot be opened, so that the search
-// may go on to an older one.
-func unopenable(err error) bool {
-	var failure *temporal.ApplicationError
-	return errors.As(err, &failure) && failure.Type() == KeysetUnusable
+// undecryptable reports whether a sealed pair cannot be opened.
+func undecryptable(err error) bool {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && failure.Type() == KeysetUnusable
 }

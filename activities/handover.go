@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -14,7 +15,7 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// Temporal is the server's word on a completion; client.Client implements it.
+// Temporal acknowledges completions; client.Client implements it.
 type Temporal interface {
 	Histories
 	// CompleteActivity returns nil once the result is in the history, and
@@ -28,80 +29,108 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// handOver returns only when the pair is in Temporal's history or in the vault.
-// It asks Temporal first. Without a word, or when Temporal no longer wants the
-// result, it escrows the pair; without the vault either, it goes on asking both
-// in turn for as long as the process lives.
-//
-// A pair that is not storable, because it is another person's, is never escrowed;
-// it is let go of when Temporal no longer waits for it.
-//
-// The error is activity.ErrResultPending when Temporal has the result. Any other
-// says where the pair is instead.
-func (a *Activities) handOver(ctx context.Context, info activity.Info, names vault.Names, called RefreshResult, pair token.Pair, storable bool) error {
-	log := a.Log.With("account", called.Account.String(), "generation", called.Provenance.Generation, "fingerprint", called.Provenance.Fingerprint)
-	sealed, err := a.sealPair(ctx, called.Account, called.Provenance.Generation, pair)
-	wanted := err == nil
-	if err != nil {
-		log.ErrorContext(ctx, "cannot seal the pair, so it goes straight to the vault", "error", err)
-	}
-	called.Pair = sealed
+// delivery is an issued pair on its way into Temporal's history or the vault.
+type delivery struct {
+	info   activity.Info
+	names  vault.Names
+	issued RefreshResult
+	pair   token.Pair
+	log    *slog.Logger
 
-	escrowed := false
+	wanted   bool // Temporal may still take the result
+	storable bool // the vault may take the pair, which is no other user's
+	escrowed bool // the vault has it
+}
+
+// needsEscrow reports whether the vault has to take the pair that Temporal has not.
+func (d *delivery) needsEscrow() bool { return d.storable && !d.escrowed }
+
+// done reports whether the worker may drop a pair that Temporal has not taken: it
+// needs no escrow, and Temporal no longer wants it or the attempt's time is over.
+func (d *delivery) done(pastDeadline bool) bool {
+	return !d.needsEscrow() && (!d.wanted || pastDeadline)
+}
+
+// deliver returns only when the pair is in Temporal's history or in the vault.
+// It asks Temporal first. Without an answer, or when Temporal no longer wants the
+// result, it escrows the pair in the vault; while neither takes it, it tries both
+// in turn for as long as the process lives. Another user's pair is never escrowed.
+// The error is activity.ErrResultPending when Temporal has the result; any other
+// says where the pair is instead.
+func (a *Activities) deliver(ctx context.Context, info activity.Info, names vault.Names, in LoadResult, pair token.Pair) error {
+	issued := refreshResult(in, pair)
+	d := &delivery{info: info, names: names, issued: issued, pair: pair, wanted: true, storable: !issued.ForOtherUser(in),
+		log: a.Log.With("account", issued.Account.String(), "generation", issued.Provenance.Generation, "fingerprint", issued.Provenance.Fingerprint)}
+	var err error
+	if d.issued.Pair, err = a.sealPair(ctx, issued, pair); err != nil {
+		d.log.ErrorContext(ctx, "cannot seal the pair, so it goes straight to the vault", "error", err)
+		d.wanted = false
+	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		if wanted {
-			err := a.complete(ctx, info, called)
-			if err == nil {
-				a.durable(ctx, "history", called, escrowed)
-				return activity.ErrResultPending
-			}
-			var gone *serviceerror.NotFound
-			wanted = !errors.As(err, &gone)
-			log.WarnContext(ctx, "no word from Temporal for the pair", "error", err)
+		if d.wanted && a.complete(ctx, d) {
+			return activity.ErrResultPending
 		}
-		if storable && !escrowed {
-			err := a.escrow(ctx, info, names, called, pair)
-			if err == nil {
-				a.durable(ctx, "vault", called, false)
-				a.Metrics.Escrowed(ctx, called.Account.Provider)
-				log.WarnContext(ctx, "pair is in the vault without Temporal's word")
-				escrowed = true
-			} else {
-				log.ErrorContext(ctx, "neither Temporal nor the vault takes the pair; trying on", "error", err)
-			}
+		if d.needsEscrow() {
+			a.escrow(ctx, d)
 		}
-		if (escrowed || !storable) && (!wanted || time.Now().After(info.Deadline)) {
-			return withoutWord(called, escrowed)
+		if d.done(time.Now().After(info.Deadline)) {
+			return unacknowledged(d.issued, d.escrowed)
 		}
 		time.Sleep(pause)
 	}
 }
 
-// withoutWord says where a pair is that Temporal has not taken.
-func withoutWord(called RefreshResult, escrowed bool) error {
+// complete reports whether Temporal has the result.
+func (a *Activities) complete(ctx context.Context, d *delivery) bool {
+	tryCtx, cancel := context.WithTimeout(ctx, completeTimeout)
+	defer cancel()
+	err := a.Temporal.CompleteActivity(tryCtx, d.info.TaskToken, d.issued, nil)
+	if err == nil {
+		a.recordDurable(ctx, "history", d)
+		return true
+	}
+	_, gone := errors.AsType[*serviceerror.NotFound](err)
+	d.wanted = !gone
+	d.log.WarnContext(ctx, "no word from Temporal for the pair", "error", err)
+	return false
+}
+
+// escrow puts the pair into the vault, where its run or the next one finds it.
+func (a *Activities) escrow(ctx context.Context, d *delivery) {
+	tryCtx, cancel := context.WithTimeout(ctx, escrowTimeout)
+	defer cancel()
+	if _, err := a.Vault.Store(tryCtx, d.names, entryOf(d.issued, d.pair), runOf(d.info)); err != nil {
+		d.log.ErrorContext(ctx, "neither Temporal nor the vault takes the pair; trying on", "error", err)
+		return
+	}
+	a.recordDurable(ctx, "vault", d)
+	a.Metrics.Escrowed(ctx, d.issued.Account.Provider)
+	d.log.WarnContext(ctx, "pair is in the vault without Temporal's word")
+	d.escrowed = true
+}
+
+// recordDurable measures the time to the first durable copy of a pair.
+func (a *Activities) recordDurable(ctx context.Context, where string, d *delivery) {
+	if !d.escrowed {
+		a.Metrics.Durable(ctx, where, time.Since(d.issued.ObtainedAt))
+	}
+}
+
+// unacknowledged says where the pair is instead of in the history.
+func unacknowledged(issued RefreshResult, escrowed bool) error {
 	where := "it is in the vault"
 	if !escrowed {
-		where = "it is for user " + called.UserID + ", who is not the one whose token was spent, and was not stored"
+		where = "it is for user " + issued.UserID + ", who is not the one whose token was spent, and was not stored"
 	}
-	return temporal.NewApplicationError(fmt.Sprintf("Temporal gave no word for generation %d of %s; %s", called.Provenance.Generation, called.Account, where), noWord)
+	return temporal.NewApplicationError(fmt.Sprintf("Temporal gave no word for generation %d of %s; %s", issued.Provenance.Generation, issued.Account, where), noWordFromTemporal)
 }
 
-func (a *Activities) complete(ctx context.Context, info activity.Info, called RefreshResult) error {
-	ctx, cancel := context.WithTimeout(ctx, completeTimeout)
-	defer cancel()
-	return a.Temporal.CompleteActivity(ctx, info.TaskToken, called, nil)
-}
-
-func (a *Activities) escrow(ctx context.Context, info activity.Info, names vault.Names, called RefreshResult, pair token.Pair) error {
-	ctx, cancel := context.WithTimeout(ctx, escrowTimeout)
-	defer cancel()
-	_, err := a.Vault.Store(ctx, names, entryOf(called, pair.AccessToken, pair.RefreshToken), runOf(info))
-	return err
-}
-
-// durable records the gap before the first durable copy; a second copy is none.
-func (a *Activities) durable(ctx context.Context, where string, called RefreshResult, already bool) {
-	if !already {
-		a.Metrics.Durable(ctx, where, time.Since(called.ObtainedAt))
+// refreshResult is what a history may show of a pair; its envelope is added later.
+func refreshResult(in LoadResult, pair token.Pair) RefreshResult {
+	issued := RefreshResult{Account: in.Account, Provenance: in.Provenance, Issue: pair.Issue}
+	if f := pair.RefreshToken.Fingerprint(); f != "" && f != in.Provenance.Fingerprint {
+		issued.Rotated = true
+		issued.Provenance = in.Provenance.Next(f)
 	}
+	return issued
 }

@@ -35,11 +35,11 @@ func TestAPairThatTemporalTookIsNotInTheVaultYet(t *testing.T) {
 }
 
 func TestAPairWithoutTemporalsWordIsEscrowed(t *testing.T) {
-	t.Run("and goes on asking, until it has the word", func(t *testing.T) {
+	t.Run("and goes on asking, until Temporal has answered", func(t *testing.T) {
 		s := newSystem(t)
-		s.temporal.word = func(n int) error {
+		s.temporal.answer = func(n int) error {
 			if n < 4 {
-				return noWord
+				return noAnswer
 			}
 			return nil
 		}
@@ -50,9 +50,9 @@ func TestAPairWithoutTemporalsWordIsEscrowed(t *testing.T) {
 		require.Equal(t, []string{"vault"}, s.metrics.durable, "the second copy is not the first durable one")
 		require.Equal(t, 1, s.metrics.escrowed)
 	})
-	t.Run("and is let go of when the attempt's time is over", func(t *testing.T) {
+	t.Run("and is dropped when the attempt's time is over", func(t *testing.T) {
 		s := newSystem(t)
-		s.temporal.word = says(noWord)
+		s.temporal.answer = always(noAnswer)
 		err := s.call(attempt{deadline: soon()}, s.mustLoad())
 		require.Equal(t, "Temporal gave no word for generation 1 of fitbit/default; it is in the vault",
 			requireFailure(t, err, "NoWordFromTemporal", false))
@@ -60,7 +60,7 @@ func TestAPairWithoutTemporalsWordIsEscrowed(t *testing.T) {
 	})
 	t.Run("and Temporal is not asked again once it no longer waits", func(t *testing.T) {
 		s := newSystem(t)
-		s.temporal.word = says(gone)
+		s.temporal.answer = always(gone)
 		requireFailure(t, s.call(attempt{}, s.mustLoad()), "NoWordFromTemporal", false)
 		s.requireHeldIsLive()
 		require.Equal(t, 1, s.temporal.timesAsked())
@@ -74,10 +74,10 @@ func (s *system) requireHeldIsLive() {
 	require.Len(s.t, s.vault.All("AccessToken"), 1)
 }
 
-func TestAPairThatNobodyTakesIsNeverLetGo(t *testing.T) {
+func TestAPairThatNeitherTakesIsNeverDropped(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		word func(n int) error
+		name   string
+		answer func(n int) error
 		// away is how many writes the vault refuses.
 		away     int32
 		err      error
@@ -85,19 +85,19 @@ func TestAPairThatNobodyTakesIsNeverLetGo(t *testing.T) {
 		durable  string
 		askedFor int
 	}{
-		{name: "Temporal takes it first", word: func(n int) error {
+		{name: "Temporal takes it first", answer: func(n int) error {
 			if n < 3 {
-				return noWord
+				return noAnswer
 			}
 			return nil
 		}, away: 1000, err: activity.ErrResultPending, durable: "history", askedFor: 3},
-		{name: "the vault takes it first", word: func(n int) error {
+		{name: "the vault takes it first", answer: func(n int) error {
 			if n < 5 {
-				return noWord
+				return noAnswer
 			}
 			return nil
 		}, away: 2, err: activity.ErrResultPending, inVault: true, durable: "vault", askedFor: 5},
-		{name: "Temporal no longer wants it, the vault takes it in the end", word: says(gone), away: 3, inVault: true, durable: "vault", askedFor: 1},
+		{name: "Temporal no longer wants it, the vault takes it in the end", answer: always(gone), away: 3, inVault: true, durable: "vault", askedFor: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
@@ -105,7 +105,7 @@ func TestAPairThatNobodyTakesIsNeverLetGo(t *testing.T) {
 			spent := s.held()
 			var refused atomic.Int32
 			s.refuseWhile("set", "RefreshToken", vault.ErrUnavailable, func() bool { return refused.Add(1) <= c.away })
-			s.temporal.word = c.word
+			s.temporal.answer = c.answer
 			err := s.call(attempt{}, loaded)
 			if c.err != nil {
 				require.ErrorIs(t, err, c.err)
@@ -120,12 +120,12 @@ func TestAPairThatNobodyTakesIsNeverLetGo(t *testing.T) {
 	}
 }
 
-func TestDrainWaitsForAPairThatNobodyHasTaken(t *testing.T) {
+func TestDrainWaitsForAPairThatNeitherHasTaken(t *testing.T) {
 	s := newSystem(t)
 	loaded := s.mustLoad()
 	var mended atomic.Bool
 	s.refuseWhile("set", "", vault.ErrUnavailable, func() bool { return !mended.Load() })
-	s.temporal.word = says(noWord)
+	s.temporal.answer = always(noAnswer)
 
 	called := make(chan error, 1)
 	go func() { called <- s.call(attempt{deadline: soon()}, loaded) }()
@@ -139,7 +139,7 @@ func TestDrainWaitsForAPairThatNobodyHasTaken(t *testing.T) {
 	eventually(t, func() bool { return s.temporal.timesAsked() >= rounds+2 })
 	select {
 	case <-drained:
-		t.Fatal("drained while a pair was in nobody's hands")
+		t.Fatal("drained while neither had the pair")
 	default:
 	}
 	mended.Store(true)
@@ -160,7 +160,7 @@ func TestDrainDoesNotWaitForNothing(t *testing.T) {
 	newSystem(t).Drain()
 }
 
-func TestAnotherPersonsTokensAreNeverEscrowed(t *testing.T) {
+func TestAnotherUsersTokensAreNeverEscrowed(t *testing.T) {
 	for name, at := range map[string]attempt{
 		"Temporal no longer waits":   {},
 		"the attempt's time is over": {deadline: soon()},
@@ -171,10 +171,10 @@ func TestAnotherPersonsTokensAreNeverEscrowed(t *testing.T) {
 			require.NoError(t, err)
 			loaded := s.mustLoad() // knows the user from here on
 			good := s.held()
-			loaded.UserID = "SOMEBODY-ELSE"
-			s.temporal.word = says(gone)
+			loaded.UserID = "USER-2"
+			s.temporal.answer = always(gone)
 			if !at.deadline.IsZero() {
-				s.temporal.word = says(noWord)
+				s.temporal.answer = always(noAnswer)
 			}
 			message := requireFailure(t, s.call(at, loaded), "NoWordFromTemporal", false)
 			require.Equal(t, "Temporal gave no word for generation 2 of fitbit/default; it is for user USER-1, who is not the one whose token was spent, and was not stored", message)
@@ -188,7 +188,7 @@ func TestAnEscrowDoesNotGoOverANewConsent(t *testing.T) {
 	s := newSystem(t)
 	loaded := s.mustLoad()
 	consented, _ := s.provider.CreateGrant("USER-2")
-	s.temporal.word = func(int) error {
+	s.temporal.answer = func(int) error {
 		s.vault.Put("RefreshToken", consented)
 		return gone
 	}

@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"encoding/base64"
+	"maps"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func TestLoadLeavesTheIntentRecord(t *testing.T) {
 
 	again, err := s.load(attempt{run: "run-1", number: 2})
 	require.NoError(t, err)
-	require.Equal(t, "run-1", again.EarlierIntentRunID, "its record may hide another run's")
+	require.Equal(t, "run-1", again.EarlierIntentRunID, "its record may lie on another run's")
 
 	next, err := s.load(attempt{run: "run-2"})
 	require.NoError(t, err)
@@ -79,7 +80,7 @@ func TestATokenThatIsNeverSpentWasNotSpentBefore(t *testing.T) {
 	}
 }
 
-func TestWhatAPersonMustMendEndsLoadForGood(t *testing.T) {
+func TestWhatAnOperatorMustMendEndsLoadForGood(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		breaks  func(*system)
@@ -169,4 +170,43 @@ func TestAnAccountThatCannotBeMeantEndsLoadForGood(t *testing.T) {
 			}
 		})
 	}
+}
+
+func (s *system) readGrant() (activities.LoadResult, error) {
+	return perform[activities.LoadResult](s, attempt{run: "run-now"}, "ReadGrant", account)
+}
+
+func TestReadingAGrantLeavesTheIntentRecordAlone(t *testing.T) {
+	s := newSystem(t)
+	for _, run := range []string{"run-1", "run-2"} {
+		_, err := s.load(attempt{run: run})
+		require.NoError(t, err)
+	}
+	before := maps.Clone(s.vault.All("RefreshToken")[0].Tags)
+	held, err := s.readGrant()
+	require.NoError(t, err)
+	require.Equal(t, "run-2", held.EarlierIntentRunID)
+	require.NotZero(t, held.EarlierIntentAt)
+	require.Equal(t, "run-1", held.OldestIntentRunID)
+	require.Equal(t, "CallFitbit", held.CallActivity)
+	require.Empty(t, held.Grant)
+	require.Equal(t, before, s.vault.All("RefreshToken")[0].Tags)
+}
+
+func TestAGrantIsReadWithoutWhatOnlyARefreshNeeds(t *testing.T) {
+	s := newSystem(t)
+	s.missing("FitbitCredentials")
+	s.missing(seal.SecretName)
+	s.refuse("tag", "RefreshToken", vault.ErrReadOnly)
+	s.coldKeyring()
+	held, err := s.readGrant()
+	require.NoError(t, err)
+	require.Empty(t, held.EarlierIntentRunID)
+}
+
+func TestAGrantThatCannotBeReadSaysWhy(t *testing.T) {
+	s := newSystem(t)
+	s.missing("RefreshToken")
+	_, err := s.readGrant()
+	require.Contains(t, requireFailure(t, err, activities.MissingSecret, true), "az keyvault secret set --vault-name VAULT --name RefreshToken")
 }

@@ -1,8 +1,12 @@
 package activities
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
+	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
 )
 
@@ -11,57 +15,110 @@ type LoadResult struct {
 	Account token.Account `json:"account"`
 	// RunID is the run that loaded it. Only that run may spend it: a run that was
 	// reset goes on under another id.
-	RunID      string           `json:"runId"`
-	Provenance token.Provenance `json:"provenance"`
-	// UserID is whose grant it is, as the provider said before; empty when unknown.
-	UserID string `json:"userId,omitempty"`
-	// RefreshTokenVersion is the secret's version that holds the refresh token.
-	RefreshTokenVersion string `json:"refreshTokenVersion"`
-	// AccessTokenExpiry is when the access token in the vault ends; zero when unknown.
-	AccessTokenExpiry time.Time `json:"accessTokenExpiry,omitzero"`
-	// EarlierIntentRunID names an earlier run that was about to spend this very refresh
-	// token and stored nothing for it; empty when there was none.
-	EarlierIntentRunID string `json:"spentBefore,omitempty"`
-	// EarlierIntentAt is when that run was about to; zero when unknown.
-	EarlierIntentAt time.Time `json:"spentSince,omitzero"`
-	// OldestIntentRunID names the run that was about to before that one, if any.
-	OldestIntentRunID string `json:"spentEarlier,omitempty"`
+	RunID               string           `json:"runId"`
+	Provenance          token.Provenance `json:"provenance"`
+	UserID              string           `json:"userId,omitempty"` // the provider's id of the account owner; empty when unknown
+	RefreshTokenVersion string           `json:"refreshTokenVersion"`
+	AccessTokenExpiry   time.Time        `json:"accessTokenExpiry,omitzero"` // zero when unknown
+	// EarlierIntentRunID is an earlier run that was about to spend this refresh token
+	// and has stored nothing for it, EarlierIntentAt when it was, and OldestIntentRunID
+	// the run that was about to before it; zero where there is none.
+	EarlierIntentRunID string    `json:"spentBefore,omitempty"`
+	EarlierIntentAt    time.Time `json:"spentSince,omitzero"`
+	OldestIntentRunID  string    `json:"spentEarlier,omitempty"`
 
-	// CallActivity is the activity that calls this account's provider.
-	CallActivity string `json:"callActivity"`
-	// ProviderTitle is the provider's name for people.
-	ProviderTitle string `json:"providerTitle"`
-	// ReplayWindow is how long the provider repeats a lost answer.
-	ReplayWindow time.Duration `json:"replayWindow"`
-	// NonRotating: the provider never rotates, so a refresh can always be asked for again.
-	NonRotating bool `json:"unspent,omitempty"`
-
-	// Grant is empty where the token was only looked at.
-	Grant token.Sealed `json:"grant,omitempty"`
+	CallActivity  string        `json:"callActivity"`      // calls this account's provider
+	ProviderTitle string        `json:"providerTitle"`     // as messages name it
+	ReplayWindow  time.Duration `json:"replayWindow"`      // how long it repeats a lost answer
+	NonRotating   bool          `json:"unspent,omitempty"` // a refresh spends nothing and may be repeated
+	Grant         token.Sealed  `json:"grant,omitempty"`   // empty in the result of ReadGrant
 }
 
 // RefreshResult is what the provider issued.
 type RefreshResult struct {
-	Account token.Account `json:"account"`
-	// Provenance of the refresh token that is now in force.
-	Provenance token.Provenance `json:"provenance"`
-	// Rotated says whether the provider issued a new refresh token.
-	Rotated bool `json:"rotated"`
+	Account    token.Account    `json:"account"`
+	Provenance token.Provenance `json:"provenance"` // of the refresh token that is now in force
+	Rotated    bool             `json:"rotated"`    // the provider issued a new refresh token
 	token.Issue
 
 	Pair token.Sealed `json:"pair"`
 }
 
-// ForOtherUser reports whether the provider issued the pair for another person
-// than the one whose refresh token was spent. Such a pair is never stored.
-func (c RefreshResult) ForOtherUser(in LoadResult) bool {
-	return in.UserID != "" && c.UserID != "" && c.UserID != in.UserID
+// ForOtherUser reports whether the pair is another user's than the one whose refresh
+// token was spent. Such a pair is never stored.
+func (r RefreshResult) ForOtherUser(in LoadResult) bool {
+	return in.UserID != "" && r.UserID != "" && r.UserID != in.UserID
 }
 
 // StoreResult says where the pair is now.
 type StoreResult struct {
-	// Superseded: the vault holds something newer, which was left as it is.
-	Superseded          bool   `json:"superseded,omitempty"`
+	Superseded          bool   `json:"superseded,omitempty"` // the vault holds something newer, which was left as it is
 	RefreshTokenVersion string `json:"refreshTokenVersion"`
 	AccessTokenVersion  string `json:"accessTokenVersion"`
+}
+
+// What lies inside an envelope. These two types are the only ones in which a
+// secret is ever encoded.
+type (
+	grantInside struct {
+		RefreshToken string `json:"refresh_token"`
+		ClientID     string `json:"client_id"`
+		ClientSecret string `json:"client_secret"`
+	}
+	pairInside struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token,omitempty"`
+	}
+)
+
+// An envelope opens only as what it was sealed as.
+const (
+	grantKind = "grant"
+	pairKind  = "pair"
+)
+
+func (a *Activities) sealGrant(ctx context.Context, l LoadResult, refresh token.Secret, client token.Client) (token.Sealed, error) {
+	return a.seal(ctx, binding(grantKind, l.Account, l.Provenance), grantInside{refresh.Reveal(), client.ID, client.Secret.Reveal()})
+}
+
+func (a *Activities) openGrant(ctx context.Context, l LoadResult) (token.Secret, token.Client, error) {
+	var in grantInside
+	err := a.open(ctx, binding(grantKind, l.Account, l.Provenance), l.Grant, &in)
+	return token.NewSecret(in.RefreshToken), token.Client{ID: in.ClientID, Secret: token.NewSecret(in.ClientSecret)}, err
+}
+
+func (a *Activities) sealPair(ctx context.Context, r RefreshResult, p token.Pair) (token.Sealed, error) {
+	return a.seal(ctx, binding(pairKind, r.Account, r.Provenance), pairInside{p.AccessToken.Reveal(), p.RefreshToken.Reveal()})
+}
+
+// openPair puts the two tokens back beside what r says of them in the clear.
+func (a *Activities) openPair(ctx context.Context, r RefreshResult) (token.Pair, error) {
+	var in pairInside
+	err := a.open(ctx, binding(pairKind, r.Account, r.Provenance), r.Pair, &in)
+	return token.Pair{AccessToken: token.NewSecret(in.AccessToken), RefreshToken: token.NewSecret(in.RefreshToken), Issue: r.Issue}, err
+}
+
+func binding(kind string, account token.Account, p token.Provenance) seal.Binding {
+	return seal.Binding{Kind: kind, Account: account, Generation: p.Generation}
+}
+
+func (a *Activities) seal(ctx context.Context, b seal.Binding, inside any) (token.Sealed, error) {
+	plaintext, err := json.Marshal(inside)
+	if err != nil {
+		return nil, fmt.Errorf("encode a %s for sealing: %w", b.Kind, err)
+	}
+	defer clear(plaintext)
+	return a.Keyring.Seal(ctx, b, plaintext)
+}
+
+func (a *Activities) open(ctx context.Context, b seal.Binding, s token.Sealed, inside any) error {
+	plaintext, err := a.Keyring.Open(ctx, b, s)
+	if err != nil {
+		return keyringFailure(err)
+	}
+	defer clear(plaintext)
+	if err := json.Unmarshal(plaintext, inside); err != nil {
+		return fail(KeysetUnusable, fmt.Errorf("the sealed %s of %s holds something else than a %s; it was sealed by another version of this program", b.Kind, b.Account, b.Kind))
+	}
+	return nil
 }

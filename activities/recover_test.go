@@ -4,26 +4,28 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/sim/memvault"
+	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
-func (s *system) climb(lost activities.RecoverInput) (activities.RecoverResult, error) {
+func (s *system) recover(lost activities.RecoverInput) (activities.RecoverResult, error) {
 	return perform[activities.RecoverResult](s, attempt{run: "run-now"}, "RecoverGrant", lost)
 }
 
-func TestTheVaultIsTheFirstRungOfTheLadder(t *testing.T) {
+func TestTheVaultIsTheFirstStepOfARecovery(t *testing.T) {
 	s := newSystem(t)
 	spent := s.mustLoad()
 	called := s.issued()
 	_, err := s.store(called)
 	require.NoError(t, err)
-	recovery, err := s.climb(activities.RecoverInput{LoadResult: spent})
+	recovery, err := s.recover(activities.RecoverInput{LoadResult: spent})
 	require.NoError(t, err)
 	require.Equal(t, activities.RecoverResult{Found: activities.FoundInVault}, recovery)
 	require.Empty(t, s.temporal.queries, "no history needs to be read")
@@ -35,7 +37,7 @@ func TestAPairInAnEarlierRunsHistoryIsStored(t *testing.T) {
 	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	called := s.issued()
 	s.temporal.runs = []earlierRun{{id: "run-now"}, {id: "run-3"}, {id: "run-2", called: []activities.RefreshResult{called}}, {id: "run-1"}}
-	recovery, err := s.climb(lost)
+	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Equal(t, activities.FoundInHistory, recovery.Found)
 	require.Equal(t, 3, recovery.Searched, "the run's own history is not one of them")
@@ -52,10 +54,19 @@ func TestOfSeveralPairsTheNewestIsStored(t *testing.T) {
 	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	older, newer := s.issuedTwice()
 	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.RefreshResult{older}}, {id: "run-1", called: []activities.RefreshResult{newer}}}
-	recovery, err := s.climb(lost)
+	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Equal(t, newer.Provenance, recovery.Called.Provenance)
 	s.requireNewestIs(newer)
+}
+
+func TestARecoveredAccessTokenThatIsTooLongIsNamed(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+	s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{s.issued()}}}
+	_, err := s.recover(lost)
+	require.Contains(t, requireFailure(t, err, activities.MalformedSecret, true), "has 30000 bytes and Key Vault takes 25600; the refresh token is stored")
+	require.Equal(t, canary+"next", s.held())
 }
 
 // issuedTwice is a pair and the one that its refresh token was spent for, in a
@@ -78,7 +89,7 @@ func TestOnlyDescendantsOfTheLostGrantAreStored(t *testing.T) {
 	for name, change := range map[string]func(*activities.RefreshResult){
 		"another account":            func(c *activities.RefreshResult) { c.Account.Name = "will" },
 		"another provider":           func(c *activities.RefreshResult) { c.Account.Provider = "google-health" },
-		"another person":             func(c *activities.RefreshResult) { c.UserID = "SOMEBODY-ELSE" },
+		"another user":               func(c *activities.RefreshResult) { c.UserID = "USER-2" },
 		"another consent":            func(c *activities.RefreshResult) { c.Provenance.Parent, c.Provenance.Consent = "f00d", "f00d" },
 		"an answer without rotation": func(c *activities.RefreshResult) { c.Rotated = false },
 	} {
@@ -89,7 +100,7 @@ func TestOnlyDescendantsOfTheLostGrantAreStored(t *testing.T) {
 			called := s.issued()
 			change(&called)
 			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{called}}}
-			recovery, err := s.climb(lost)
+			recovery, err := s.recover(lost)
 			require.NoError(t, err)
 			require.Equal(t, activities.RecoverResult{Searched: 1}, recovery)
 			require.Len(t, s.vault.All("RefreshToken"), 1)
@@ -104,7 +115,7 @@ func TestTheSearchEndsAtTheRunThatIssuedTheLostGrant(t *testing.T) {
 	require.NoError(t, err)
 	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	s.temporal.runs = []earlierRun{{id: "run-3"}, {id: "run-2", called: []activities.RefreshResult{first}}, {id: "run-1"}}
-	recovery, err := s.climb(lost)
+	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Equal(t, activities.RecoverResult{Searched: 2}, recovery)
 	require.Equal(t, []string{"run-3", "run-2"}, s.temporal.read)
@@ -117,7 +128,7 @@ func TestTheSearchIsBounded(t *testing.T) {
 		s.temporal.runs = append(s.temporal.runs, earlierRun{id: fmt.Sprintf("run-%d", i)})
 	}
 	s.temporal.runs[129].called = []activities.RefreshResult{s.issued()} // too long ago
-	recovery, err := s.climb(lost)
+	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Equal(t, activities.RecoverResult{Searched: 120}, recovery)
 	require.Len(t, s.temporal.read, 120)
@@ -130,7 +141,7 @@ func TestAPairThatNoKeyOpensIsPassedOver(t *testing.T) {
 	spoilt := good
 	spoilt.Provenance.Generation = 2
 	s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.RefreshResult{spoilt}}, {id: "run-1", called: []activities.RefreshResult{good}}}
-	recovery, err := s.climb(lost)
+	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Equal(t, good.Provenance, recovery.Called.Provenance)
 	s.requireHeldIsLive()
@@ -144,12 +155,12 @@ func TestARunWhoseRetentionEndedIsPassedOver(t *testing.T) {
 		{id: "run-2", err: serviceerror.NewNotFound("workflow execution history not found")},
 		{id: "run-1", called: []activities.RefreshResult{s.issued()}},
 	}
-	recovery, err := s.climb(lost)
+	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Equal(t, activities.FoundInHistory, recovery.Found)
 }
 
-func TestALadderThatCannotBeClimbedIsTriedAgain(t *testing.T) {
+func TestARecoveryThatCannotSearchIsTriedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		breaks func(*system)
 		kind   string
@@ -164,8 +175,87 @@ func TestALadderThatCannotBeClimbedIsTriedAgain(t *testing.T) {
 			lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{s.issued()}}}
 			c.breaks(s)
-			_, err := s.climb(lost)
+			_, err := s.recover(lost)
 			requireFailure(t, err, c.kind, false)
 		})
 	}
+}
+
+func TestTheQueryAsksForWhatTheNamespaceCanSearch(t *testing.T) {
+	const own = `WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh')`
+	will := token.Account{Provider: "fitbit", Name: "will"}
+	for _, c := range []struct {
+		name string
+		lost activities.RecoverInput
+		want []string
+	}{
+		{"nothing but the workflow ID", activities.RecoverInput{}, []string{own}},
+		{"other workflow IDs", activities.RecoverInput{WorkflowIDs: []string{"fitbit-token-refresh-will", "nightly"}},
+			[]string{`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh-will' OR WorkflowId = 'nightly')`}},
+		{"the runs of the intent record", activities.RecoverInput{LoadResult: activities.LoadResult{EarlierIntentRunID: "run-9", OldestIntentRunID: "run-8"}},
+			[]string{`WorkflowType = 'RefreshTokens' AND (RunId = 'run-9')`, `WorkflowType = 'RefreshTokens' AND (RunId = 'run-8')`, own}},
+		{"the account", activities.RecoverInput{Searchable: true},
+			[]string{`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR (TokenAccount = 'will' AND TokenProvider = 'fitbit'))`}},
+		{"a text that would end the literal", activities.RecoverInput{LoadResult: activities.LoadResult{EarlierIntentRunID: `a' OR '\`}},
+			[]string{`WorkflowType = 'RefreshTokens' AND (RunId = 'a'' OR ''\\')`, own}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			s.vault.Put("will-RefreshToken", canary+"will")
+			loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", will)
+			require.NoError(t, err)
+			loaded.EarlierIntentRunID, loaded.OldestIntentRunID = c.lost.EarlierIntentRunID, c.lost.OldestIntentRunID
+			_, err = s.recover(activities.RecoverInput{LoadResult: loaded, Searchable: c.lost.Searchable, WorkflowIDs: c.lost.WorkflowIDs})
+			require.NoError(t, err)
+			require.Equal(t, c.want, s.temporal.queries)
+		})
+	}
+}
+
+func TestTheRunsOfTheIntentRecordAreReadFirstAndOnce(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+	lost.EarlierIntentRunID, lost.OldestIntentRunID = "run-2", "run-elsewhere"
+	called := s.issued()
+	s.temporal.runs = []earlierRun{{id: "run-3"}, {id: "run-2"}, {id: "run-elsewhere", elsewhere: true, called: []activities.RefreshResult{called}}}
+	recovery, err := s.recover(lost)
+	require.NoError(t, err)
+	require.Equal(t, []string{"run-2", "run-elsewhere", "run-3"}, s.temporal.read)
+	require.Equal(t, "run-elsewhere", recovery.FoundIn)
+	require.Equal(t, 3, recovery.Searched)
+	require.Empty(t, recovery.Gone)
+}
+
+func TestEvidenceThatIsGoneIsNamed(t *testing.T) {
+	notFound := serviceerror.NewNotFound("workflow execution history not found")
+	for _, c := range []struct {
+		name string
+		runs []earlierRun
+		want activities.RecoverResult
+	}{
+		{"it is not listed any more", []earlierRun{{id: "run-3"}, {id: "run-1"}}, activities.RecoverResult{Searched: 2, Gone: []string{"run-2"}}},
+		{"it is listed, and its history is gone", []earlierRun{{id: "run-3"}, {id: "run-2", err: notFound}, {id: "run-1"}}, activities.RecoverResult{Searched: 2, Gone: []string{"run-2"}}},
+		{"that of both runs", nil, activities.RecoverResult{Gone: []string{"run-2", "run-1"}}},
+		{"it is there and holds nothing", []earlierRun{{id: "run-2"}, {id: "run-1"}}, activities.RecoverResult{Searched: 2}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+			lost.EarlierIntentRunID, lost.OldestIntentRunID = "run-2", "run-1"
+			s.temporal.runs = c.runs
+			recovery, err := s.recover(lost)
+			require.NoError(t, err)
+			recovery.MayEnd = time.Time{}
+			require.Equal(t, c.want, recovery)
+		})
+	}
+}
+
+func TestARunDoesNotSuspectItself(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+	lost.EarlierIntentRunID = "run-now" // recover's own
+	recovery, err := s.recover(lost)
+	require.NoError(t, err)
+	require.Empty(t, recovery)
 }

@@ -13,11 +13,11 @@ import (
 )
 
 // terminated is a run that ended before anything was done.
-func (c *cluster) terminated(id string, labels ...temporal.SearchAttributeUpdate) {
+func (c *cluster) terminated(id string, attributes ...temporal.SearchAttributeUpdate) {
 	c.t.Helper()
 	run, err := c.client.ExecuteWorkflow(c.t.Context(), client.StartWorkflowOptions{
 		ID: c.TaskQueue() + id, TaskQueue: c.TaskQueue() + "-nobody",
-		TypedSearchAttributes: temporal.NewSearchAttributes(labels...),
+		TypedSearchAttributes: temporal.NewSearchAttributes(attributes...),
 	}, "RefreshTokens")
 	require.NoError(c.t, err)
 	c.terminate(run)
@@ -33,7 +33,7 @@ func TestOfManyAccountsOnlyTheRunsOfOneAreRead(t *testing.T) {
 	c := newCluster(t)
 	for range runsOfEach {
 		for a := range accounts {
-			c.terminated(fmt.Sprintf("-of-%d", a), tokenAccount.ValueSet(fmt.Sprintf("somebody-%d", a)), tokenProvider.ValueSet(account.Provider))
+			c.terminated(fmt.Sprintf("-of-%d", a), tokenAccount.ValueSet(fmt.Sprintf("other-%d", a)), tokenProvider.ValueSet(account.Provider))
 		}
 	}
 	run := c.start("-elsewhere", nil)

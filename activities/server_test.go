@@ -70,7 +70,7 @@ func newCluster(t *testing.T) *cluster {
 }
 
 // interrupted is a refresh that stops before the pair is stored. With a lost
-// grant it climbs the ladder instead.
+// grant it searches for its successor instead.
 func interrupted(ctx workflow.Context, lost *activities.RecoverInput) (activities.RecoverResult, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: activities.CallTimeout})
 	var recovery activities.RecoverResult

@@ -10,40 +10,38 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// StoreSecrets puts an issued pair into the vault, the refresh token first. It
-// may run any number of times, on any worker, for the same pair.
-//
-// While the pair cannot be stored it fails retryably, also where a person has to
-// act first; the pair waits sealed in the history.
-func (a *Activities) StoreSecrets(ctx context.Context, called RefreshResult) (StoreResult, error) {
-	stored, err := a.store(ctx, called)
+// StoreSecrets puts an issued pair into the vault, the refresh token first. It may
+// run any number of times, on any worker, for the same pair. While the pair cannot
+// be stored, even where an operator has to act first, it fails retryably: the pair
+// waits sealed in the history.
+func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (StoreResult, error) {
+	stored, err := a.store(ctx, issued)
 	if err != nil {
-		return StoreResult{}, storing(err)
+		return StoreResult{}, storeError(err)
+	}
+	if err := a.checkAccessToken(issued, stored); err != nil {
+		return StoreResult{}, err
 	}
 	outcome := "refreshed"
 	if stored.Superseded {
 		outcome = "superseded"
 	}
-	a.Metrics.Stored(ctx, called.Account, outcome, called.Expiry)
+	a.Metrics.Stored(ctx, issued.Account, outcome, issued.Expiry)
 	return stored, nil
 }
 
-func (a *Activities) store(ctx context.Context, called RefreshResult) (StoreResult, error) {
-	at, err := a.locate(called.Account)
+func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResult, error) {
+	at, err := a.locate(issued.Account)
 	if err != nil {
 		return StoreResult{}, err
 	}
-	access, refresh, err := a.openPair(ctx, called.Account, called.Provenance.Generation, called.Pair)
+	pair, err := a.openPair(ctx, issued)
 	if err != nil {
 		return StoreResult{}, err
 	}
-	receipt, err := a.Vault.Store(ctx, at.Names, entryOf(called, access, refresh), runOf(activity.GetInfo(ctx)))
+	receipt, err := a.Vault.Store(ctx, at.Names, entryOf(issued, pair), runOf(activity.GetInfo(ctx)))
 	if err != nil {
 		return StoreResult{}, vaultFailure(err)
-	}
-	if called.Oversize > 0 && !receipt.Superseded {
-		return StoreResult{}, fail(MalformedSecret, fmt.Errorf("vault: set %s: the access token of generation %d has %d bytes and Key Vault takes %d; the refresh token is stored; ask %s for fewer scopes",
-			at.Names.AccessToken, called.Provenance.Generation, called.Oversize, token.MaxLength, at.Provider.Title))
 	}
 	return StoreResult{
 		Superseded:          receipt.Superseded,
@@ -52,15 +50,20 @@ func (a *Activities) store(ctx context.Context, called RefreshResult) (StoreResu
 	}, nil
 }
 
-// entryOf puts the tokens back beside what was said of them.
-func entryOf(c RefreshResult, access, refresh token.Secret) vault.Entry {
-	return vault.Entry{
-		Account:    c.Account,
-		Provenance: c.Provenance,
-		Pair: token.Pair{
-			AccessToken:  access,
-			RefreshToken: refresh,
-			Issue:        c.Issue,
-		},
+// checkAccessToken fails for good where a stored pair had an access token that Key
+// Vault does not take: the refresh token is stored, and nothing is left to retry.
+func (a *Activities) checkAccessToken(issued RefreshResult, stored StoreResult) error {
+	if issued.Oversize == 0 || stored.Superseded {
+		return nil
 	}
+	at, err := a.locate(issued.Account)
+	if err != nil {
+		return err
+	}
+	return fail(MalformedSecret, fmt.Errorf("vault: set %s: the access token of generation %d has %d bytes and Key Vault takes %d; the refresh token is stored; ask %s for fewer scopes",
+		at.Names.AccessToken, issued.Provenance.Generation, issued.Oversize, token.MaxLength, at.Provider.Title))
+}
+
+func entryOf(issued RefreshResult, pair token.Pair) vault.Entry {
+	return vault.Entry{Account: issued.Account, Provenance: issued.Provenance, Pair: pair}
 }

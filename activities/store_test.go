@@ -1,6 +1,9 @@
 package activities_test
 
 import (
+	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,7 +63,7 @@ func (s *system) requireNewestIs(c activities.RefreshResult) {
 	require.Equal(s.t, c.Provenance.Fingerprint, token.NewSecret(s.held()).Fingerprint())
 }
 
-func TestTwoTokensOfOneGenerationAreForAPersonToJudge(t *testing.T) {
+func TestTwoTokensOfOneGenerationAreAConflict(t *testing.T) {
 	s := newSystem(t)
 	called := s.issued()
 	_, err := s.store(called)
@@ -75,7 +78,7 @@ func TestTwoTokensOfOneGenerationAreForAPersonToJudge(t *testing.T) {
 
 func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 	for _, kind := range []error{
-		vault.ErrDenied, vault.ErrReadOnly, vault.ErrThrottled, vault.ErrUnavailable, vault.ErrCredential, vault.ErrRejected, vault.ErrNotFound,
+		vault.ErrDenied, vault.ErrReadOnly, vault.ErrThrottled, vault.ErrUnavailable, vault.ErrCredential, vault.ErrRejected, vault.ErrNotFound, vault.ErrMalformed,
 	} {
 		t.Run(kind.Error(), func(t *testing.T) {
 			s := newSystem(t)
@@ -88,7 +91,7 @@ func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*activities.RefreshResult){
 		"an envelope that does not open": func(c *activities.RefreshResult) { c.Pair[len(c.Pair)-1] ^= 1 },
-		"a provider that nobody knows":   func(c *activities.RefreshResult) { c.Account.Provider = "nobody" },
+		"an unknown provider":            func(c *activities.RefreshResult) { c.Account.Provider = "nobody" },
 		"an envelope of another account": func(c *activities.RefreshResult) { c.Account.Name = "will" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,4 +111,41 @@ func TestADeletedSecretIsRecoveredForThePair(t *testing.T) {
 	_, err := s.store(called)
 	require.NoError(t, err)
 	s.requireHeldIsLive()
+}
+
+// issuing is a token endpoint whose access tokens have a length.
+func issuing(t *testing.T, length int) setup {
+	return setup{tokenURL: answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"access_token":"%s","refresh_token":"%snext","expires_in":28800,"token_type":"Bearer","user_id":"USER-1"}`, strings.Repeat("a", length), canary)
+	})}
+}
+
+func TestAnAccessTokenThatIsTooLongIsNamedOnceTheRefreshTokenIsStored(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	issued := s.issued()
+	require.Equal(t, 30000, issued.Oversize)
+	_, err := s.store(issued)
+	require.Equal(t, "vault: set AccessToken: the access token of generation 1 has 30000 bytes and Key Vault takes 25600; the refresh token is stored; ask Fitbit for fewer scopes",
+		requireFailure(t, err, activities.MalformedSecret, true))
+	require.Equal(t, canary+"next", s.held())
+	require.Empty(t, s.vault.All("AccessToken"))
+	require.Empty(t, s.metrics.stored)
+	require.Equal(t, issued.Provenance, s.mustLoad().Provenance, "the next run goes on with it")
+}
+
+func TestAPairIsKeptWhileNotEvenTheRefreshTokenOfATooLongAccessTokenIsStored(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	issued := s.issued()
+	s.refuse("set", "RefreshToken", vault.ErrDenied)
+	_, err := s.store(issued)
+	requireFailure(t, err, "VaultNotReady", false)
+}
+
+func TestAnAccessTokenThatIsTooLongAndSupersededIsNoFailure(t *testing.T) {
+	s := newSystemWith(t, issuing(t, 30000))
+	issued := s.issued()
+	s.vault.Put("RefreshToken", canary+"of-a-new-consent")
+	stored, err := s.store(issued)
+	require.NoError(t, err)
+	require.True(t, stored.Superseded)
 }

@@ -36,14 +36,14 @@ var (
 )
 
 // system is the activities between a real provider simulator, a vault in memory
-// and a Temporal server that says what a test wants.
+// and a Temporal server that answers as a test wants.
 type system struct {
 	*activities.Activities
 	t        *testing.T
 	provider *authserver.Server
 	vault    *memvault.Vault // empty where secrets are elsewhere
 	secrets  vault.Secrets
-	temporal *temporalWord
+	temporal *temporalServer
 	metrics  *measured
 	said     *transcript
 }
@@ -56,8 +56,8 @@ type setup struct {
 	secrets vault.Secrets
 }
 
-// newSystem has one account whose grant is fresh. When the test ends, nothing
-// that was said or failed may hold a secret.
+// newSystem has one account whose grant is fresh. When the test ends, no
+// log line and no failure may hold a secret.
 func newSystem(t *testing.T) *system {
 	t.Helper()
 	return newSystemWith(t, setup{})
@@ -71,7 +71,7 @@ func newSystemWith(t *testing.T, o setup) *system {
 	})
 	require.NoError(t, err)
 	t.Cleanup(sim.Close)
-	s := &system{t: t, provider: sim, vault: &memvault.Vault{}, temporal: &temporalWord{}, metrics: &measured{}, said: &transcript{}}
+	s := &system{t: t, provider: sim, vault: &memvault.Vault{}, temporal: &temporalServer{}, metrics: &measured{}, said: &transcript{}}
 	if o.tokenURL == "" {
 		o.tokenURL = sim.URL() + "/oauth2/token"
 	}
@@ -160,7 +160,7 @@ func (s *system) call(at attempt, in activities.LoadResult) error {
 	return err
 }
 
-// issued is a pair that the provider has issued and that nobody has stored.
+// issued is a pair that the provider has issued and that is not stored.
 func (s *system) issued() activities.RefreshResult {
 	s.t.Helper()
 	require.ErrorIs(s.t, s.call(attempt{}, s.mustLoad()), activity.ErrResultPending)
@@ -177,7 +177,7 @@ func (s *system) held() string {
 	return all[len(all)-1].Value.Reveal()
 }
 
-// requireFailure demands a failure of one of our types, and returns its message.
+// requireFailure demands a failure of a type, and returns its message.
 func requireFailure(t *testing.T, err error, kind string, final bool) string {
 	t.Helper()
 	var failure *temporal.ApplicationError
@@ -188,31 +188,31 @@ func requireFailure(t *testing.T, err error, kind string, final bool) string {
 	return failure.Message()
 }
 
-// circumstances tells an activity which attempt it is.
+// circumstances makes an activity the attempt that a test wants.
 type circumstances struct {
 	sdkinterceptor.WorkerInterceptorBase
 	at attempt
 }
 
 func (c *circumstances) InterceptActivity(_ context.Context, next sdkinterceptor.ActivityInboundInterceptor) sdkinterceptor.ActivityInboundInterceptor {
-	return &told{ActivityInboundInterceptorBase: sdkinterceptor.ActivityInboundInterceptorBase{Next: next}, at: c.at}
+	return &inbound{ActivityInboundInterceptorBase: sdkinterceptor.ActivityInboundInterceptorBase{Next: next}, at: c.at}
 }
 
-type told struct {
+type inbound struct {
 	sdkinterceptor.ActivityInboundInterceptorBase
 	at attempt
 }
 
-func (i *told) Init(next sdkinterceptor.ActivityOutboundInterceptor) error {
-	return i.Next.Init(&teller{ActivityOutboundInterceptorBase: sdkinterceptor.ActivityOutboundInterceptorBase{Next: next}, at: i.at})
+func (i *inbound) Init(next sdkinterceptor.ActivityOutboundInterceptor) error {
+	return i.Next.Init(&outbound{ActivityOutboundInterceptorBase: sdkinterceptor.ActivityOutboundInterceptorBase{Next: next}, at: i.at})
 }
 
-type teller struct {
+type outbound struct {
 	sdkinterceptor.ActivityOutboundInterceptorBase
 	at attempt
 }
 
-func (o *teller) GetInfo(ctx context.Context) activity.Info {
+func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 	info := o.Next.GetInfo(ctx)
 	info.Attempt = max(1, o.at.number)
 	info.WorkflowExecution.ID = "fitbit-token-refresh"

@@ -31,9 +31,9 @@ type authorizing struct {
 
 func authorize(t *testing.T, starter string, p authserver.Provider, args ...string) *authorizing {
 	t.Helper()
-	port, err := process.FreePort()
+	ports, err := process.FreePorts(1)
 	require.NoError(t, err)
-	redirect := fmt.Sprintf("http://localhost:%d/callback", port)
+	redirect := fmt.Sprintf("http://localhost:%d/callback", ports[0])
 
 	a := &authorizing{dir: t.TempDir()}
 	a.vault, err = keyvault.Start(keyvault.Options{})

@@ -1,7 +1,7 @@
-# Reads a coverage profile and fails, naming them, when packages cover less than
-# "floor" percent of their statements. "covered" lists the folders that count,
-# with all below them, in the module "module". Silent when all is well, so that
-# go test has the last word.
+# Reads a coverage profile and fails with the names of the packages that cover
+# less than "floor" percent of their statements. "covered" lists the folders that
+# count, with their subfolders, in the module "module". Silent on success, so that
+# the output ends with that of go test.
 
 # tokenkeeper/internal/token/account.go:38.77,39.20 2 1
 #                 statements in the block, times it ran --^ ^

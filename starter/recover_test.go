@@ -121,7 +121,7 @@ func TestRecoverBringsBackWhatARunHasLost(t *testing.T) {
 			s.untilForgotten("bo", forgotten)
 			said := s.starter(3, "recover", "--account", "bo")
 			require.Contains(t, said, "But run "+forgotten+" was about to spend it, and its history is gone or cannot be found: this namespace keeps histories for 1 day after a run has ended.")
-			require.Contains(t, s.starter(1, "refresh", "--account", "bo"), "the history of run "+forgotten+", which was about to spend it, is gone or cannot be found; have the person consent again")
+			require.Contains(t, s.starter(1, "refresh", "--account", "bo"), "the history of run "+forgotten+", which was about to spend it, is gone or cannot be found; have the account owner consent again")
 		})
 	})
 }

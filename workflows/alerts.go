@@ -1,7 +1,8 @@
 package workflows
 
 import (
-	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -10,37 +11,62 @@ import (
 	"tokenkeeper/activities"
 )
 
-// alert tells a person, and never fails the run. Incidents are told once: the
-// caller knows from the run before whether this one goes on.
-func (r *run) alert(ctx workflow.Context, n activities.AlertInput) {
-	n.Account = r.account
+// OverdueAfter is how long a run waits before it alerts. It goes on trying then.
+const OverdueAfter = 10 * time.Minute
+
+// The reasons of the alert that a run is overdue: what it waits for.
+const (
+	LoadStuck  = "LoadStuck"  // the vault, and nothing is spent
+	CallStuck  = "CallStuck"  // the provider
+	StoreStuck = "StoreStuck" // the vault, with a pair sealed in the history
+)
+
+// step is what a run is at, as the alert says that it is overdue.
+type step struct{ reason, words string }
+
+// alertWhenOverdue alerts that the run is overdue, once for each reason, until the
+// returned function stops it. That waits for an alert that has begun, so that
+// r.overdue is complete afterwards.
+func (r *run) alertWhenOverdue(ctx workflow.Context) (stop func()) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	timerCtx, stopTimer := workflow.WithCancel(ctx)
+	over, settle := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer settle.SetValue(nil)
+		// The store is the last step, so its alert is the last one.
+		for !slices.Contains(r.overdue, StoreStuck) {
+			if workflow.NewTimer(timerCtx, OverdueAfter).Get(ctx, nil) != nil {
+				return // stopped
+			}
+			if !slices.Contains(r.overdue, r.at.reason) {
+				r.alertOverdue(ctx)
+			}
+		}
+	})
+	return func() {
+		stopTimer()
+		_ = over.Get(ctx, nil)
+	}
+}
+
+func (r *run) alertOverdue(ctx workflow.Context) {
+	r.overdue = append(r.overdue, r.at.reason)
+	r.setHealth(ctx, HealthStuck)
+	r.setDetails(ctx, "%s For some %s now. Still trying.", r.at.words, OverdueAfter)
+	r.alert(ctx, activities.AlertInput{Reason: r.at.reason, Message: fmt.Sprintf("%s Run %s goes on trying.",
+		r.at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)})
+}
+
+// alert raises an alert, and never fails the run.
+func (r *run) alert(ctx workflow.Context, in activities.AlertInput) {
+	in.Account = r.account
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,
 		ScheduleToCloseTimeout: time.Minute,
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 5},
-		Summary:                "tell a person: " + n.Reason,
+		Summary:                "alert: " + in.Reason,
 	})
-	if err := workflow.ExecuteActivity(ctx, acts.Alert, n).Get(ctx, nil); err != nil {
-		workflow.GetLogger(ctx).Error("cannot raise an alert", "reason", n.Reason, "error", err)
-	}
-}
-
-// lastFailure is the type that the cron's run before this one failed with; empty
-// where it did not fail.
-func lastFailure(ctx workflow.Context) string { return failureType(workflow.GetLastError(ctx)) }
-
-// message is a failure in its own words, without what the SDK puts around it.
-func message(err error) string {
-	var failure *temporal.ApplicationError
-	if errors.As(err, &failure) {
-		return failure.Message()
-	}
-	return err.Error()
-}
-
-// drain takes the refresh-now signals that came meanwhile: this run was the
-// refresh that they asked for.
-func drain(signals workflow.ReceiveChannel) {
-	for signals.ReceiveAsync(nil) {
+	if err := workflow.ExecuteActivity(ctx, acts.Alert, in).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("cannot raise an alert", "reason", in.Reason, "error", err)
 	}
 }

@@ -30,7 +30,7 @@ func TestCancelledDuringLoadCallsNothing(t *testing.T) {
 	require.Equal(t, []string{"LoadSecrets"}, s.order())
 	require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
 	require.Equal(t, []string{"refreshing", "cancelled"}, s.health)
-	require.Empty(t, s.notices, "a person did it")
+	require.Empty(t, s.notices, "an operator did it")
 }
 
 func TestCancelledBetweenLoadAndCallCallsNothing(t *testing.T) {
@@ -45,7 +45,7 @@ func TestCancelledBetweenLoadAndCallCallsNothing(t *testing.T) {
 	}
 	_, err := s.refresh()
 	requireCanceled(t, err)
-	require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order(), "the ladder is climbed to its end")
+	require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order(), "the search is brought to its end")
 }
 
 func TestCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
@@ -70,7 +70,7 @@ func TestCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
 	require.Equal(t, "Cancelled. Bringing the call to Fitbit to its end first, for up to 2m0s.", grace.details)
 }
 
-func TestARunThatFailsAlthoughCancelledEndsItsCronAndStillTells(t *testing.T) {
+func TestARunThatFailsAlthoughCancelledEndsItsCronAndStillAlerts(t *testing.T) {
 	s := newScenario(t)
 	s.call = func(n int, _ activities.LoadResult) (activities.RefreshResult, error) {
 		if n == 1 {
@@ -86,18 +86,18 @@ func TestARunThatFailsAlthoughCancelledEndsItsCronAndStillTells(t *testing.T) {
 	require.Contains(t, s.closing, "Failed: ")
 }
 
-const mayBeSpent = "Cancelled while the provider gave no answer. The refresh token of fitbit/default may be spent; the next run looks for what came of it."
+const mayBeSpent = "Cancelled while the provider gave no answer. The refresh token of fitbit/default may be spent; the next run searches for its successor."
 
 func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		window, grace time.Duration
 		unspent       bool
-		told          string
+		details       string
 	}{
 		{"the provider repeats lost answers", 2 * time.Minute, 2 * time.Minute, false, mayBeSpent},
 		{"it does not, so one attempt is waited for", 0, 30 * time.Second, false, mayBeSpent},
-		{"it does for longer than a person waits", 8 * time.Hour, 5 * time.Minute, false, mayBeSpent},
+		{"it does for longer than a cancellation may take", 8 * time.Hour, 5 * time.Minute, false, mayBeSpent},
 		{"the refresh token never rotates", 8 * time.Hour, 30 * time.Second, true, "Cancelled before fitbit/default was refreshed. Nothing was lost."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,13 +119,13 @@ func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testin
 			requireCanceled(t, err)
 			require.WithinRange(t, s.Now(), cancelled.Add(c.grace), cancelled.Add(c.grace+5*time.Second))
 			require.Equal(t, []string{"LoadSecrets", "CallFitbit"}, s.order())
-			require.Equal(t, c.told, s.closing)
+			require.Equal(t, c.details, s.closing)
 		})
 	}
 }
 
-// A server does not retry an activity whose cancellation was requested; it hands
-// over what the attempt in flight failed with.
+// A server does not retry an activity whose cancellation was requested; it
+// returns what the attempt in flight failed with.
 func TestACancelledRunEndsCanceledWhateverTheLastAttemptMet(t *testing.T) {
 	for name, met := range map[string]error{
 		"refused for now": forNow("ProviderNotReady"),
@@ -168,7 +168,7 @@ func TestCancelledDuringTheStoreIsStoredThenCanceled(t *testing.T) {
 	requireCanceled(t, err)
 	require.Greater(t, s.calls["StoreSecrets"], 10)
 	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
-	require.Len(t, s.notices, 2, "a cancelled run still tells that it is stuck, and that it is over")
+	require.Len(t, s.notices, 2, "a cancelled run still alerts that it is stuck, and that it is over")
 }
 
 // failing answers one activity with an error that the environment cannot make.

@@ -86,7 +86,7 @@ func (c *cluster) activities() *activities.Activities {
 	})
 }
 
-// unmeasured is for tests that look at what happened and not at its measures.
+// unmeasured is for tests without measures.
 type unmeasured struct{}
 
 func (unmeasured) Answered(context.Context, string, string)                 {}
@@ -95,7 +95,7 @@ func (unmeasured) Escrowed(context.Context, string)                         {}
 func (unmeasured) Stored(context.Context, token.Account, string, time.Time) {}
 func (unmeasured) Alerted(context.Context, token.Account, string)           {}
 
-// createNamespace makes a namespace that knows none of our search attributes.
+// createNamespace makes a namespace that has none of the search attributes.
 func createNamespace(t *testing.T, server *temporal.Server, name string) {
 	t.Helper()
 	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})

@@ -72,13 +72,13 @@ func TestLoadIsRetriedForAsLongAsItTakes(t *testing.T) {
 	result, err := s.refresh()
 	require.NoError(t, err)
 	require.Equal(t, workflows.Refreshed, result.Outcome)
-	require.Len(t, s.notices, 2, "a person hears of it once, and once that it is over")
+	require.Len(t, s.notices, 2, "one alert when it begins, one when it is over")
 	require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
 	require.Contains(t, s.notices[0].Message, "nothing is spent")
 	require.True(t, s.notices[1].Healed)
 }
 
-func TestAProviderThatStaysAwayIsTold(t *testing.T) {
+func TestAProviderThatStaysAwayIsAlerted(t *testing.T) {
 	s := newScenario(t)
 	began := s.Now()
 	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
@@ -94,11 +94,11 @@ func TestAProviderThatStaysAwayIsTold(t *testing.T) {
 	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
 }
 
-func TestAnIncidentIsToldOnce(t *testing.T) {
+func TestAnIncidentIsAlertedOnce(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		before error
-		told   int
+		alerts int
 	}{
 		{"the run before was green", nil, 1},
 		{"the run before failed alike", forGood(activities.InvalidClient), 0},
@@ -112,7 +112,7 @@ func TestAnIncidentIsToldOnce(t *testing.T) {
 			s.failAt("call", forGood(activities.InvalidClient))
 			_, err := s.refreshWith(workflows.Input{Account: "will"})
 			requireFailure(t, err, activities.InvalidClient)
-			require.Len(t, s.notices, c.told)
+			require.Len(t, s.notices, c.alerts)
 		})
 	}
 }
@@ -126,7 +126,7 @@ func TestAGreenRunAfterAFailedOneSaysHealed(t *testing.T) {
 	require.Equal(t, activities.AlertInput{Account: will, Reason: workflows.ReauthorizationRequired, Healed: true, Message: s.closing}, s.notices[0])
 }
 
-func TestAFailureWithoutATypeOfOursIsToldToo(t *testing.T) {
+func TestAFailureWithoutATypeIsAlertedToo(t *testing.T) {
 	s := newScenario(t)
 	s.failAt("call", forGood(activities.InvalidGrant))
 	s.instead = failing("RecoverGrant", temporal.NewTimeoutError(1, errors.New("it took too long")))
@@ -139,7 +139,7 @@ func TestAFailureWithoutATypeOfOursIsToldToo(t *testing.T) {
 
 func TestAnAlertThatCannotBeRaisedChangesNothing(t *testing.T) {
 	s := newScenario(t)
-	s.alert = func(int, activities.AlertInput) error { return forNow("nobody listens") }
+	s.alert = func(int, activities.AlertInput) error { return forNow("nothing listens") }
 	s.failAt("call", forGood(activities.InvalidClient))
 	_, err := s.refresh()
 	requireFailure(t, err, activities.InvalidClient)

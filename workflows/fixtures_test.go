@@ -61,8 +61,8 @@ func forGood(kind string) error {
 
 func forNow(kind string) error { return temporal.NewApplicationError("what "+kind+" says", kind) }
 
-// requireFailure demands that a run failed with one of our types and returns
-// its message.
+// requireFailure demands that a run failed for good with a type, and returns its
+// message.
 func requireFailure(t *testing.T, err error, kind string) string {
 	t.Helper()
 	var failure *temporal.ApplicationError

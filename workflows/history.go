@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"cmp"
-	"errors"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -13,9 +11,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// State is a RefreshTokens workflow as the first events of one of its runs tell
-// it. One call to Temporal is enough for all of it: a cron's run begins with how
-// the run before it ended.
+// State is what the first events of a run show of its workflow, in one call to
+// Temporal: a cron's run begins with how the run before it ended.
 type State struct {
 	WorkflowID string
 	RunID      string
@@ -32,7 +29,7 @@ type State struct {
 const FirstEvents = 20
 
 // StateFrom reads a run's first events, FirstEvents or fewer. What cannot be
-// decoded counts as absent: Input.Check names an input that is not ours.
+// decoded counts as absent: Input.Check refuses an input of another kind.
 func StateFrom(workflowID string, events []*historypb.HistoryEvent) State {
 	s := State{WorkflowID: workflowID}
 	for _, event := range events {
@@ -64,22 +61,13 @@ type RunResult struct {
 	Failure *Failure  // nil where the last run succeeded
 }
 
-// Failure is a run's failure as its history has it. It holds no secret; see
-// package activities.
+// Failure is a run's failure as its history has it. It holds no secret.
 type Failure struct {
 	Type    string `json:"type"`
 	Message string `json:"message"`
 }
 
-// The failure types of runs that did not end by themselves.
-const (
-	TimedOut   = "TimedOut"
-	Cancelled  = "Cancelled"
-	Terminated = "Terminated"
-)
-
-// RunResultFrom reads the event that closes a run with no run after it; it is
-// zero for any other event.
+// RunResultFrom reads the event that closes the last run; any other gives zero.
 func RunResultFrom(event *historypb.HistoryEvent) RunResult {
 	r := RunResult{At: event.GetEventTime().AsTime()}
 	switch event.GetEventType() {
@@ -88,11 +76,11 @@ func RunResultFrom(event *historypb.HistoryEvent) RunResult {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
 		r.Failure = failureFrom(event.GetWorkflowExecutionFailedEventAttributes().GetFailure())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
-		r.Failure = &Failure{TimedOut, "the run went over a time limit; start it without any, for a run may hold a pair"}
+		r.Failure = &Failure{"TimedOut", "the run went over a time limit; start it without any, for a run may hold a pair"}
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
-		r.Failure = &Failure{Cancelled, "the run was cancelled, and no cron goes on after it"}
+		r.Failure = &Failure{"Cancelled", "the run was cancelled, and no cron goes on after it"}
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
-		r.Failure = &Failure{Terminated, "the run was terminated, and no cron goes on after it"}
+		r.Failure = &Failure{"Terminated", "the run was terminated, and no cron goes on after it"}
 	default:
 		return RunResult{}
 	}
@@ -107,16 +95,11 @@ func resultFrom(payloads *commonpb.Payloads) *Result {
 	return &result
 }
 
-// failureFrom finds the application failure within what the SDK puts around it;
-// nil for none.
+// failureFrom finds the application failure inside the SDK's; nil for none.
 func failureFrom(f *failurepb.Failure) *Failure {
 	if f == nil {
 		return nil
 	}
 	err := temporal.GetDefaultFailureConverter().FailureToError(f)
-	var own *temporal.ApplicationError
-	if errors.As(err, &own) {
-		return &Failure{Type: cmp.Or(own.Type(), Unexplained), Message: own.Message()}
-	}
-	return &Failure{Type: Unexplained, Message: err.Error()}
+	return &Failure{Type: failureType(err), Message: message(err)}
 }

@@ -20,12 +20,12 @@ import (
 )
 
 // steps are what the newest recordings must show besides the words of the code:
-// where runs fail and are cancelled, and what happens to them from outside.
+// where runs fail and are cancelled, and what is done to them from outside.
 var steps = []string{
 	"LoadSecrets fails for good", "CallFitbit fails for good", "StoreSecrets fails for good", "RecoverGrant fails for good", "ReadGrant fails for good",
 	"cancelled at LoadSecrets", "cancelled at CallFitbit", "cancelled at StoreSecrets", "cancelled at RecoverGrant", "cancelled at ReadGrant",
-	"tells LoadStuck", "tells CallStuck", "tells StoreStuck", "heals LoadStuck", "heals CallStuck", "heals StoreStuck",
-	"tells ReauthorizationRequired", "heals ReauthorizationRequired",
+	"alerts LoadStuck", "alerts CallStuck", "alerts StoreStuck", "heals LoadStuck", "heals CallStuck", "heals StoreStuck",
+	"alerts ReauthorizationRequired", "heals ReauthorizationRequired",
 	"waits", "stops waiting", "signalled", "reset", "retried",
 	"follows a success", "follows a failure", "pinned to a version", "without search attributes",
 }
@@ -148,13 +148,13 @@ func (s *sight) activity(e *historypb.HistoryEvent) {
 			s.last = name
 			return
 		}
-		var told activities.AlertInput
-		_ = converter.GetDefaultDataConverter().FromPayloads(a.GetInput(), &told)
-		verb := "tells "
-		if told.Healed {
+		var in activities.AlertInput
+		_ = converter.GetDefaultDataConverter().FromPayloads(a.GetInput(), &in)
+		verb := "alerts "
+		if in.Healed {
 			verb = "heals "
 		}
-		s.add(verb+told.Reason, told.Reason)
+		s.add(verb+in.Reason, in.Reason)
 	}
 	if e.GetActivityTaskStartedEventAttributes().GetAttempt() > 1 {
 		s.add("retried")
@@ -169,8 +169,8 @@ func (s *sight) activity(e *historypb.HistoryEvent) {
 	}
 }
 
-// timer sees what a run waits for itself, not the watch over it, which is its
-// first timer.
+// timer sees what a run waits for itself, not the timer of the alert that it
+// is overdue, which is its first.
 func (s *sight) timer(e *historypb.HistoryEvent) {
 	overdue := workflows.OverdueAfter
 	if e.GetTimerStartedEventAttributes().GetStartToFireTimeout().AsDuration() != 0 {

@@ -12,15 +12,15 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// lookedAt is a vault whose token an earlier run was about to spend long ago, as
-// a run sees it that spends nothing.
-func lookedAt(_ int, a token.Account) (activities.LoadResult, error) {
+// readOnly is a vault whose token an earlier run was about to spend long ago, as
+// ReadGrant returns it.
+func readOnly(_ int, a token.Account) (activities.LoadResult, error) {
 	l := loaded(a, 4)
 	l.Grant, l.EarlierIntentRunID = nil, "earlier-run"
 	return l, nil
 }
 
-func (s *scenario) recoverLost(from ...string) (workflows.Result, error) {
+func (s *scenario) runRecovery(from ...string) (workflows.Result, error) {
 	s.t.Helper()
 	return s.refreshWith(workflows.Input{Account: "will", Recover: true, From: from})
 }
@@ -28,7 +28,7 @@ func (s *scenario) recoverLost(from ...string) (workflows.Result, error) {
 func TestARecoveryStoresWhatAnEarlierRunHasLost(t *testing.T) {
 	s := newScenario(t)
 	s.recover = foundInHistory
-	result, err := s.recoverLost()
+	result, err := s.runRecovery()
 	require.NoError(t, err)
 	require.Equal(t, []string{"ReadGrant", "RecoverGrant"}, s.order(), "nothing is spent and no intent is recorded")
 	require.Equal(t, workflows.Recovered, result.Outcome)
@@ -39,9 +39,9 @@ func TestARecoveryStoresWhatAnEarlierRunHasLost(t *testing.T) {
 	require.Empty(t, s.notices)
 }
 
-func TestARecoveryReadsTheRunsOfTheCronAndOfWhereverItIsTold(t *testing.T) {
+func TestARecoveryReadsTheRunsOfTheCronAndOfTheGivenWorkflows(t *testing.T) {
 	s := newScenario(t)
-	_, err := s.recoverLost("nightly-refresh")
+	_, err := s.runRecovery("nightly-refresh")
 	require.NoError(t, err)
 	lost := first[activities.RecoverInput](s, "RecoverGrant")
 	require.Equal(t, []string{"fitbit-token-refresh-will", "nightly-refresh"}, lost.WorkflowIDs)
@@ -60,7 +60,7 @@ func TestARefreshReadsTheRunsOfItsOwnID(t *testing.T) {
 func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		begun   string   // the run on the intent record
+		intent  string   // the run on the intent record
 		gone    []string // what cannot be read
 		outcome workflows.Outcome
 		says    string
@@ -76,27 +76,27 @@ func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
 			s.read = func(n int, a token.Account) (activities.LoadResult, error) {
-				l, err := lookedAt(n, a)
-				l.EarlierIntentRunID = c.begun
+				l, err := readOnly(n, a)
+				l.EarlierIntentRunID = c.intent
 				return l, err
 			}
 			s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
 				return activities.RecoverResult{Searched: 3, Gone: c.gone}, nil
 			}
-			result, err := s.recoverLost()
+			result, err := s.runRecovery()
 			require.NoError(t, err)
 			require.Equal(t, workflows.Result{
 				Account: "will", Provider: "fitbit", Outcome: c.outcome, Generation: 4, Fingerprint: fingerprint(4),
 				UserID: "USER-1", RefreshTokenVersion: "refresh-version-" + string(fingerprint(4)), RunsRead: 3, RunsGone: c.gone,
 			}, result)
 			require.Equal(t, c.says, s.closing)
-			require.Empty(t, s.notices, "the operator is told by the result")
+			require.Empty(t, s.notices, "the operator has the result")
 			require.Empty(t, s.health, "the account is as healthy as before")
 		})
 	}
 }
 
-func TestARecoveryLooksBehindWhatItFindsInTheVault(t *testing.T) {
+func TestARecoverySearchesOnBehindWhatItFindsInTheVault(t *testing.T) {
 	later := func(n int, a token.Account) (activities.LoadResult, error) { return growing(n, a) }
 	t.Run("and there is nothing", func(t *testing.T) {
 		s := newScenario(t)
@@ -107,7 +107,7 @@ func TestARecoveryLooksBehindWhatItFindsInTheVault(t *testing.T) {
 			}
 			return activities.RecoverResult{Searched: 3}, nil
 		}
-		result, err := s.recoverLost()
+		result, err := s.runRecovery()
 		require.NoError(t, err)
 		require.Equal(t, []string{"ReadGrant", "RecoverGrant", "ReadGrant", "RecoverGrant"}, s.order())
 		require.Equal(t, workflows.Recovered, result.Outcome)
@@ -117,7 +117,7 @@ func TestARecoveryLooksBehindWhatItFindsInTheVault(t *testing.T) {
 	t.Run("and there is always more", func(t *testing.T) {
 		s := newScenario(t)
 		s.read, s.recover = later, foundInVault
-		_, err := s.recoverLost()
+		_, err := s.runRecovery()
 		require.Contains(t, requireFailure(t, err, activities.GenerationConflict), "changed 5 times during one run")
 		require.Empty(t, s.notices)
 	})
@@ -126,7 +126,7 @@ func TestARecoveryLooksBehindWhatItFindsInTheVault(t *testing.T) {
 func TestARecoveryWaitsForACallThatMayBeInFlight(t *testing.T) {
 	s := newScenario(t)
 	s.read = func(n int, a token.Account) (activities.LoadResult, error) {
-		l, err := lookedAt(n, a)
+		l, err := readOnly(n, a)
 		l.EarlierIntentAt = s.Now().Add(-10 * time.Second)
 		return l, err
 	}
@@ -136,13 +136,13 @@ func TestARecoveryWaitsForACallThatMayBeInFlight(t *testing.T) {
 		}
 		return foundInHistory(n, lost)
 	}
-	result, err := s.recoverLost()
+	result, err := s.runRecovery()
 	require.NoError(t, err)
 	require.Equal(t, []string{"ReadGrant", "RecoverGrant", "RecoverGrant"}, s.order())
 	require.Equal(t, workflows.Recovered, result.Outcome)
 }
 
-func TestARecoveryThatFailsSaysWhyAndAlertsNobody(t *testing.T) {
+func TestARecoveryThatFailsSaysWhyAndRaisesNoAlert(t *testing.T) {
 	for name, breaks := range map[string]func(*scenario){
 		"read": func(s *scenario) {
 			s.read = func(int, token.Account) (activities.LoadResult, error) {
@@ -158,7 +158,7 @@ func TestARecoveryThatFailsSaysWhyAndAlertsNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newScenario(t)
 			breaks(s)
-			_, err := s.recoverLost()
+			_, err := s.runRecovery()
 			require.Equal(t, "what MissingSecret says", requireFailure(t, err, activities.MissingSecret))
 			require.Equal(t, "Failed: what MissingSecret says", s.closing)
 			require.Empty(t, s.notices)
@@ -172,16 +172,16 @@ func TestACancelledRecoveryChangesNothing(t *testing.T) {
 		return activities.LoadResult{}, forNow("VaultNotReady")
 	}
 	s.RegisterDelayedCallback(s.CancelWorkflow, time.Hour)
-	_, err := s.recoverLost()
+	_, err := s.runRecovery()
 	require.True(t, temporal.IsCanceledError(err))
 	require.Equal(t, "Cancelled before it was found out whether fitbit/will has lost a pair. Nothing was changed.", s.closing)
 }
 
 func TestRecoveriesAreFoundByAccountAndProvider(t *testing.T) {
 	s := newScenario(t)
-	_, err := s.recoverLost()
+	_, err := s.runRecovery()
 	require.NoError(t, err)
 	require.Equal(t, []temporal.SearchAttributes{
 		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit")),
-	}, s.labels)
+	}, s.attributes)
 }

@@ -8,9 +8,9 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -29,18 +29,12 @@ const (
 
 // The failure types that a run ends with beside those of package activities.
 const (
-	// ReauthorizationRequired: no refresh token that the provider takes is left,
-	// and a person must consent again.
-	ReauthorizationRequired = "ReauthorizationRequired"
-	// WrongUser: the provider answered with another person's tokens.
-	WrongUser = "WrongUser"
-	// Unexplained is an alert's reason where the failure has no type of ours, such
-	// as an activity that timed out too often.
-	Unexplained = "Unexplained"
+	ReauthorizationRequired = "ReauthorizationRequired" // the provider takes no refresh token that is left
+	WrongUser               = "WrongUser"               // the provider answered with another user's tokens
+	Unexplained             = "Unexplained"             // the failure has no type: Temporal gave an activity up
 )
 
-// maxReloads bounds how often one run starts over with a newer grant that it
-// found in the vault. Each needs another writer at work on the same account.
+// maxReloads bounds how often a run starts over; each needs another writer at work.
 const maxReloads = 5
 
 // Workflows carries what the worker knows and the workflow code may not look up.
@@ -53,10 +47,10 @@ type Workflows struct {
 // acts is only ever used to name activities, so that the compiler checks them.
 var acts *activities.Activities
 
-// RefreshTokens refreshes one account's tokens once. It is meant to be started
-// with a cron schedule or by a Schedule, and has no time limit of its own: a run
-// that holds a pair keeps it until it is stored. Where the input asks for a
-// recovery, it refreshes nothing and looks for what an earlier run has lost.
+// RefreshTokens refreshes one account's tokens once. Start it with a cron schedule
+// or by a Schedule, and without a time limit: a run that holds a pair keeps it until
+// it is stored. Where the input asks for a recovery, it refreshes nothing and
+// searches for what an earlier run has lost.
 func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
 	account, err := in.Check()
 	if err != nil {
@@ -64,18 +58,20 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	}
 	r := &run{account: account, searchable: w.recordSearchable(ctx)}
 	if in.Recover {
-		return r.recoverLost(ctx, in.From)
+		return r.runRecovery(ctx, in.From)
 	}
-	r.label(ctx)
+	r.setSearchAttributes(ctx, TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider), TokenHealth.ValueSet(string(HealthRefreshing)))
 
-	end := r.watch(ctx)
+	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
-	end()
-	drain(workflow.GetSignalChannel(ctx, RefreshNow))
-	r.conclude(ctx, result, err)
+	stop()
+	for workflow.GetSignalChannel(ctx, RefreshNow).ReceiveAsync(nil) {
+		// This run was the refresh that the signals asked for.
+	}
+	r.finish(ctx, result, err)
 	if ctx.Err() != nil {
-		// Cancelled meanwhile. A pair was stored all the same and a failure was
-		// told; but only a run that ends as cancelled ends its cron.
+		// Cancelled meanwhile. The pair is stored and a failure is alerted all the
+		// same; but only a run that ends as cancelled ends its cron.
 		return result, ctx.Err()
 	}
 	return result, err
@@ -85,113 +81,113 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 type run struct {
 	account    token.Account
 	searchable bool
-	recovered  bool // a better grant than the first one was found on the way
-	// sources are the workflow ids whose runs the ladder reads; none means the
-	// run's own.
-	sources    []string
-	unanswered bool // a cancelled call was given up before the provider answered
+	recovered  bool     // a better grant than the first one was found on the way
+	sources    []string // the workflow ids whose runs a recovery reads; none means the run's own
+	unanswered bool     // a cancelled call was given up before the provider answered
 
-	at      waiting  // what the run is at
-	overdue []string // the reasons that a person was told of
+	at      step     // what the run is at
+	overdue []string // the reasons of the alerts that the run is overdue
 }
 
-// refresh goes from a grant to a stored pair, starting over where a newer grant
-// turns up.
+// refresh starts over for as long as newer grants turn up.
 func (r *run) refresh(ctx workflow.Context) (Result, error) {
 	for range maxReloads {
-		loaded, err := r.load(ctx)
-		if err != nil {
-			return Result{}, err
-		}
-		if loaded.EarlierIntentRunID != "" {
-			// An earlier run was about to spend this very token. Its history may
-			// hold what came of it, and presenting the token again may cost it.
-			recovery, err := r.retrace(ctx, loaded)
-			if err != nil || enough(recovery, workflow.Now(ctx)) {
-				return recoveredFrom(recovery), err
-			}
-			if recovery.Found != "" {
-				continue
-			}
-		}
-		called, err := r.call(ctx, loaded)
-		if err == nil {
-			return r.store(ctx, loaded, called)
-		}
-		switch failureType(err) {
-		case activities.GrantAdvanced:
-			r.recovered = true
-		case activities.GrantOutdated:
-			// Another load says what may have become of it.
-		case activities.InvalidGrant:
-			recovery, recoverErr := r.lastLook(ctx, loaded)
-			if recoverErr != nil || enough(recovery, workflow.Now(ctx)) {
-				return recoveredFrom(recovery), recoverErr
-			}
-			if recovery.Found == "" {
-				return Result{}, reauthorize(loaded, recovery)
-			}
-		default:
-			return Result{}, err
+		if done, result, err := r.attempt(ctx); done {
+			return result, err
 		}
 	}
-	return Result{}, r.unsettled()
+	return Result{}, r.errTooManyReloads()
 }
 
-// unsettled is the end of a run that has started over too often.
-func (r *run) unsettled() error {
+// attempt goes from a grant to a stored pair. It is not done where a newer grant
+// has turned up, which the next attempt loads.
+func (r *run) attempt(ctx workflow.Context) (done bool, _ Result, _ error) {
+	loaded, err := r.load(ctx)
+	if err != nil {
+		return true, Result{}, err
+	}
+	if loaded.EarlierIntentRunID != "" {
+		// Presenting a token that an earlier run has spent may cost its pair.
+		recovery, err := r.searchEarlierRuns(ctx, loaded)
+		if err != nil || recovery.Found != "" {
+			return afterRecovery(ctx, recovery, err)
+		}
+	}
+	issued, err := r.call(ctx, loaded)
+	if err != nil {
+		return r.afterRefusal(ctx, loaded, err)
+	}
+	result, err := r.store(ctx, loaded, issued)
+	return true, result, err
+}
+
+// afterRefusal decides whether a failed call ends the run.
+func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, refusal error) (done bool, _ Result, _ error) {
+	switch failureType(refusal) {
+	case activities.GrantAdvanced:
+		r.recovered = true
+		return false, Result{}, nil
+	case activities.GrantOutdated:
+		return false, Result{}, nil // the run was reset since it loaded the grant
+	case activities.InvalidGrant:
+		recovery, err := r.recheck(ctx, loaded)
+		if err != nil || recovery.Found != "" {
+			return afterRecovery(ctx, recovery, err)
+		}
+		return true, Result{}, reauthorize(loaded, recovery, refusal)
+	}
+	return true, Result{}, refusal
+}
+
+// errTooManyReloads ends a run that has started over too often.
+func (r *run) errTooManyReloads() error {
 	return temporal.NewNonRetryableApplicationError(
 		fmt.Sprintf("the refresh token of %s changed %d times during one run; see that only one workflow refreshes this account", r.account, maxReloads),
 		activities.GenerationConflict, nil)
 }
 
-// enough reports whether a recovery ends the run: a pair was found that is still
-// fresh. One whose access token has less than half of its life left would not
-// last until the next run, so this run goes on and refreshes with it.
-func enough(r activities.RecoverResult, now time.Time) bool {
-	if r.Found != activities.FoundInHistory {
-		return false
-	}
-	life := r.Called.Expiry.Sub(r.Called.ObtainedAt)
-	return r.Called.Expiry.IsZero() || r.Called.Expiry.Sub(now) >= life/2
-}
-
-// reauthorize is the end of the ladder: a person must consent again.
-func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult) error {
-	why := "it was revoked, replaced by another consent, spent by somebody else, or spent by a call whose answer was lost"
+// reauthorize is the end of the recovery ladder. Its message is what the search
+// found, and the provider's fix as the refusal carries it.
+func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult, refusal error) error {
+	why := "it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost"
 	if loaded.NonRotating {
 		why = "it was revoked, it has lapsed, or newer consents have pushed it out"
 	}
 	if loaded.EarlierIntentRunID != "" {
 		why += fmt.Sprintf(" (run %s may have made one)", loaded.EarlierIntentRunID)
 	}
-	gone := ""
+	found := fmt.Sprintf("the vault and %d earlier runs hold nothing newer", recovery.Searched)
 	if len(recovery.Gone) > 0 {
-		gone = "; " + goneInWords(recovery.Gone)
+		found += "; " + goneInWords(recovery.Gone)
 	}
+	fix := cmp.Or(activities.Fix(refusal), "have the account owner consent again")
 	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; the vault and %d earlier runs hold nothing newer%s; have the person consent again and store the new refresh token",
-			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, recovery.Searched, gone),
+		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; %s; %s",
+			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, found, fix),
 		ReauthorizationRequired, nil)
 }
 
-// failureType is the type of an activity's final failure, Unexplained for other
-// errors, and empty for none.
+// failureType is a failure's type, Unexplained where it has none, and empty for nil.
 func failureType(err error) string {
-	var failure *temporal.ApplicationError
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.As(err, &failure):
-		return failure.Type()
-	default:
-		return Unexplained
 	}
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return cmp.Or(failure.Type(), Unexplained)
+	}
+	return Unexplained
 }
 
-// final reports whether an activity failed for a reason that another attempt
-// would not have changed.
-func final(err error) bool {
-	var failure *temporal.ApplicationError
-	return errors.As(err, &failure) && failure.NonRetryable()
+// message is a failure's own message, without what the SDK puts around it.
+func message(err error) string {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok {
+		return failure.Message()
+	}
+	return err.Error()
+}
+
+// nonRetryable reports whether another attempt would not have changed the failure.
+func nonRetryable(err error) bool {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && failure.NonRetryable()
 }

@@ -29,7 +29,7 @@ func TestSealedPartsArePassedOnUntouched(t *testing.T) {
 	require.Equal(t, token.Sealed(sealedPair), first[activities.RefreshResult](s, "StoreSecrets").Pair)
 }
 
-func TestTheResultTellsWhatIsInForceAndHoldsNoSecret(t *testing.T) {
+func TestTheResultShowsWhatIsInForceAndHoldsNoSecret(t *testing.T) {
 	s := newScenario(t)
 	result, err := s.refreshWith(workflows.Input{Account: "will", Provider: "fitbit"})
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestEveryStepIsTriedAsOftenAsItMay(t *testing.T) {
 	s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
 		return activities.RecoverResult{Found: activities.FoundInVault}, nil
 	}
-	s.SetLastError(forGood(activities.InvalidClient)) // so that there is something to tell
+	s.SetLastError(forGood(activities.InvalidClient)) // so that there is an alert
 	_, err := s.refresh()
 	require.NoError(t, err)
 
@@ -118,7 +118,7 @@ func TestRefreshNowSignalsAreTakenByTheRunThatIsAtWork(t *testing.T) {
 	for range 3 {
 		s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.RefreshNow, nil) }, 0)
 	}
-	s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.RefreshNow, "a payload that nobody reads") }, 0)
+	s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.RefreshNow, "a payload that is not read") }, 0)
 	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
 		if n < 3 {
 			return activities.RefreshResult{}, forNow("ProviderNotReady")

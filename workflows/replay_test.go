@@ -19,7 +19,7 @@ import (
 // a higher number for each that was recorded later. See the README in it.
 const recordings = "testdata/histories"
 
-// howToGoOn is what whoever has changed the workflow needs to know.
+// howToGoOn says what to do about a change that breaks a replay.
 const howToGoOn = `
 
 This recorded run no longer replays: at some point it decides otherwise than it did. A run that is

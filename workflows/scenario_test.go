@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"math"
 	"slices"
@@ -26,7 +25,7 @@ import (
 )
 
 // scenario is one run of RefreshTokens, with stand-ins for the activities and
-// skipped time. A stand-in is told how often it has been called, from 1.
+// skipped time. A stand-in is given the number of its call, from 1.
 type scenario struct {
 	*testsuite.TestWorkflowEnvironment
 	recorder
@@ -48,37 +47,42 @@ type scenario struct {
 
 // newScenario is a run in which everything goes well, until a test says otherwise.
 func newScenario(t *testing.T) *scenario {
+	s := withoutActivities(t)
+	s.load = func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil }
+	s.read = readOnly
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) { return issuedFor(in), nil }
+	s.store = func(int, activities.RefreshResult) (activities.StoreResult, error) { return stored(), nil }
+	s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+		return activities.RecoverResult{Searched: 3}, nil
+	}
+	s.alert = func(int, activities.AlertInput) error { return nil }
+	standIn(s, "LoadSecrets", &s.load)
+	standIn(s, "ReadGrant", &s.read)
+	standIn(s, "CallFitbit", &s.call)
+	standIn(s, "StoreSecrets", &s.store)
+	standIn(s, "RecoverGrant", &s.recover)
+	alert := func(n int, notice activities.AlertInput) (struct{}, error) {
+		s.mu.Lock()
+		s.notices = append(s.notices, notice)
+		s.mu.Unlock()
+		return struct{}{}, s.alert(n, notice)
+	}
+	standIn(s, "Alert", &alert)
+	return s
+}
+
+func withoutActivities(t *testing.T) *scenario {
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	s := &scenario{
 		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(),
 		t:                       t,
 		searchable:              true,
 		calls:                   map[string]int{},
 		inputs:                  map[string][]any{},
-		load:                    func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil },
-		read:                    lookedAt,
-		call:                    func(_ int, in activities.LoadResult) (activities.RefreshResult, error) { return issuedFor(in), nil },
-		store:                   func(int, activities.RefreshResult) (activities.StoreResult, error) { return stored(), nil },
-		recover: func(int, activities.RecoverInput) (activities.RecoverResult, error) {
-			return activities.RecoverResult{Searched: 3}, nil
-		},
-		alert: func(int, activities.AlertInput) error { return nil },
 	}
 	s.SetTestTimeout(30 * time.Second)
 	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
-	standIn(s, "LoadSecrets", &s.load)
-	standIn(s, "ReadGrant", &s.read)
-	standIn(s, "CallFitbit", &s.call)
-	standIn(s, "StoreSecrets", &s.store)
-	standIn(s, "RecoverGrant", &s.recover)
-	tell := func(n int, notice activities.AlertInput) (struct{}, error) {
-		s.mu.Lock()
-		s.notices = append(s.notices, notice)
-		s.mu.Unlock()
-		return struct{}{}, s.alert(n, notice)
-	}
-	standIn(s, "Alert", &tell)
 	return s
 }
 
@@ -119,19 +123,20 @@ func first[In any](s *scenario, name string) In {
 // step is an activity or a timer that a run has asked for.
 type step struct {
 	name    string
+	input   any
 	options workflow.ActivityOptions
 	timer   time.Duration
-	details string // what the run said of itself at the time
+	details string // the run's details at the time
 }
 
 // recorder writes down what a run asks for.
 type recorder struct {
 	sdkinterceptor.WorkerInterceptorBase
-	steps   []step
-	health  []string
-	labels  []temporal.SearchAttributes
-	closing string // the last word that the run said of itself
-	unread  int    // signals that the run left in its channel
+	steps      []step
+	health     []string
+	attributes []temporal.SearchAttributes
+	closing    string // the details that the run ended with
+	unread     int    // signals that the run left in its channel
 	// instead, where set, answers an activity in place of the environment.
 	instead func(ctx workflow.Context, name string) workflow.Future
 }
@@ -185,7 +190,7 @@ type outbound struct {
 
 func (out *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
 	r := out.recorder
-	r.steps = append(r.steps, step{name: name, options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx)})
+	r.steps = append(r.steps, step{name: name, input: args[0], options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx)})
 	if r.instead != nil {
 		if future := r.instead(ctx, name); future != nil {
 			return future
@@ -208,7 +213,7 @@ func (out *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Fu
 	r := out.recorder
 	name := "timer"
 	if d == 10*time.Minute {
-		name = "watch" // every run has one
+		name = "overdue" // every run has one
 	}
 	r.steps = append(r.steps, step{name: name, timer: d, details: workflow.GetCurrentDetails(ctx)})
 	return out.Next.NewTimer(ctx, d)
@@ -216,7 +221,7 @@ func (out *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Fu
 
 func (out *outbound) UpsertTypedSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) error {
 	attributes := temporal.NewSearchAttributes(updates...)
-	out.recorder.labels = append(out.recorder.labels, attributes)
+	out.recorder.attributes = append(out.recorder.attributes, attributes)
 	if health, ok := attributes.GetKeyword(workflows.TokenHealth); ok {
 		out.recorder.health = append(out.recorder.health, health)
 	}

@@ -45,7 +45,7 @@ func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
 		s.step(t, "Alert").details)
 }
 
-func TestEachThingThatARunIsOverdueForIsTold(t *testing.T) {
+func TestEachStepThatIsOverdueIsAlerted(t *testing.T) {
 	s := newScenario(t)
 	began := s.Now()
 	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
@@ -57,33 +57,33 @@ func TestEachThingThatARunIsOverdueForIsTold(t *testing.T) {
 	s.awayFor(24 * time.Hour)
 	_, err := s.refresh()
 	require.NoError(t, err)
-	var told []string
+	var reasons []string
 	for _, n := range s.notices {
 		if !n.Healed {
-			told = append(told, n.Reason)
+			reasons = append(reasons, n.Reason)
 		}
 	}
-	require.Equal(t, []string{workflows.CallStuck, workflows.StoreStuck}, told)
+	require.Equal(t, []string{workflows.CallStuck, workflows.StoreStuck}, reasons)
 	require.Len(t, s.notices, 4, "and that each is over")
 }
 
-func TestNobodyIsToldOfAVaultThatIsBackInTenMinutes(t *testing.T) {
+func TestAVaultThatIsBackInTenMinutesRaisesNoAlert(t *testing.T) {
 	s := newScenario(t)
 	s.awayFor(9 * time.Minute)
 	_, err := s.refresh()
 	require.NoError(t, err)
 	require.Empty(t, s.notices)
 	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
-	require.Equal(t, 10*time.Minute, s.step(t, "watch").timer)
+	require.Equal(t, 10*time.Minute, s.step(t, "overdue").timer)
 }
 
-func TestAnotherPersonsTokensAreNeverStored(t *testing.T) {
+func TestAnotherUsersTokensAreNeverStored(t *testing.T) {
 	for _, c := range []struct {
 		name, known, answered string
 		stored                bool
 	}{
-		{"the same person", "USER-1", "USER-1", true},
-		{"another person", "USER-1", "USER-2", false},
+		{"the same user", "USER-1", "USER-1", true},
+		{"another user", "USER-1", "USER-2", false},
 		{"the first refresh of a grant", "", "USER-2", true},
 		{"an answer without a user", "USER-1", "", true},
 	} {

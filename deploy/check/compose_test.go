@@ -13,26 +13,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestComposeKeepsItsRulesInBothProfiles(t *testing.T) {
+func TestEveryServiceKeepsTheRulesInBothProfiles(t *testing.T) {
 	for _, profile := range []string{"dev", "cluster"} {
 		t.Run(profile, func(t *testing.T) {
-			project := load(t, profile)
+			project := loadProject(t, profile)
 			var found []string
 			for _, s := range project.Services {
-				found = append(found, faults(s, variables(t))...)
+				found = append(found, brokenRules(s, documentedVariables(t))...)
 			}
 			require.Empty(t, strings.Join(found, "\n"))
 		})
 	}
 }
 
-func TestAProfileSwapsTemporalAndNothingElse(t *testing.T) {
-	require.Equal(t, []string{"current", "fitbit", "seed", "starter", "temporal", "vault", "worker", "worker-2"}, names(load(t, "dev")))
-	require.Equal(t, []string{"current", "fitbit", "namespace", "postgresql", "schema", "seed", "server", "starter", "ui", "vault", "worker", "worker-2"}, names(load(t, "cluster")))
+func TestAProfileExchangesOnlyTemporal(t *testing.T) {
+	require.Equal(t, []string{"current", "fitbit", "seed", "starter", "temporal", "vault", "worker", "worker-2"}, serviceNames(loadProject(t, "dev")))
+	require.Equal(t, []string{"current", "fitbit", "namespace", "postgresql", "schema", "seed", "server", "starter", "ui", "vault", "worker", "worker-2"}, serviceNames(loadProject(t, "cluster")))
 }
 
 func TestTheTwoWorkersAreOneVersionThatIsMadeCurrent(t *testing.T) {
-	project := load(t, "dev")
+	project := loadProject(t, "dev")
 	one, two := project.Services["worker"], project.Services["worker-2"]
 	for _, name := range []string{"TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID"} {
 		require.Equal(t, *one.Environment[name], *two.Environment[name])
@@ -44,38 +44,39 @@ func TestTheTwoWorkersAreOneVersionThatIsMadeCurrent(t *testing.T) {
 }
 
 func TestABrokenRuleIsNamed(t *testing.T) {
-	for says, breaks := range map[string]func(*types.ServiceConfig){
-		"is not pinned":                    func(s *types.ServiceConfig) { s.Image = "tokenkeeper-worker" },
-		"is pinned to latest":              func(s *types.ServiceConfig) { s.Image = "tokenkeeper-worker:latest" },
-		"has no health check":              func(s *types.ServiceConfig) { s.HealthCheck = nil },
-		"runs as root":                     func(s *types.ServiceConfig) { s.User = "" },
-		"keeps capabilities":               func(s *types.ServiceConfig) { s.CapDrop = nil },
-		"may gain privileges":              func(s *types.ServiceConfig) { s.SecurityOpt = nil },
-		"may write to its image":           func(s *types.ServiceConfig) { s.ReadOnly = false },
-		"is reached from other machines":   func(s *types.ServiceConfig) { s.Ports = []types.ServicePortConfig{{HostIP: "0.0.0.0", Published: "1"}} },
-		"is killed 40s after SIGTERM":      func(s *types.ServiceConfig) { d := types.Duration(40 * time.Second); s.StopGracePeriod = &d },
-		"sets KEY_VAULT_ADDRESS, which no": func(s *types.ServiceConfig) { s.Environment["KEY_VAULT_ADDRESS"] = nil },
+	for fault, breaks := range map[string]func(*types.ServiceConfig){
+		"is not pinned":                  func(s *types.ServiceConfig) { s.Image = "tokenkeeper-worker" },
+		"is pinned to latest":            func(s *types.ServiceConfig) { s.Image = "tokenkeeper-worker:latest" },
+		"has no health check":            func(s *types.ServiceConfig) { s.HealthCheck = nil },
+		"runs as root":                   func(s *types.ServiceConfig) { s.User = "" },
+		"keeps capabilities":             func(s *types.ServiceConfig) { s.CapDrop = nil },
+		"may gain privileges":            func(s *types.ServiceConfig) { s.SecurityOpt = nil },
+		"may write to its image":         func(s *types.ServiceConfig) { s.ReadOnly = false },
+		"is reached from other machines": func(s *types.ServiceConfig) { s.Ports = []types.ServicePortConfig{{HostIP: "0.0.0.0", Published: "1"}} },
+		"is killed 40s after SIGTERM":    func(s *types.ServiceConfig) { d := types.Duration(40 * time.Second); s.StopGracePeriod = &d },
+		"sets KEY_VAULT_ADDRESS, which":  func(s *types.ServiceConfig) { s.Environment["KEY_VAULT_ADDRESS"] = nil },
 	} {
-		t.Run(says, func(t *testing.T) {
-			worker := load(t, "dev").Services["worker"]
+		t.Run(fault, func(t *testing.T) {
+			worker := loadProject(t, "dev").Services["worker"]
 			breaks(&worker)
-			found := faults(worker, variables(t))
+			found := brokenRules(worker, documentedVariables(t))
 			require.Len(t, found, 1, found)
-			require.Contains(t, found[0], says)
+			require.Contains(t, found[0], fault)
 		})
 	}
 }
 
-// The exceptions, which docker-compose.yml explains.
+// The services with exceptions, which docker-compose.yml explains, and those of the
+// product's programs.
 var (
-	oneShot   = []string{"seed", "current", "starter", "schema", "namespace"}
-	unasked   = []string{"vault"}
-	writeable = []string{"vault", "ui"}
-	ours      = []string{"worker", "worker-2", "starter"}
+	runOnce       = []string{"seed", "current", "starter", "schema", "namespace"}
+	noHealthCheck = []string{"vault"}
+	writeable     = []string{"vault", "ui"}
+	product       = []string{"worker", "worker-2", "starter"}
 )
 
-// faults says which rules a service breaks.
-func faults(s types.ServiceConfig, variables []string) (found []string) {
+// brokenRules lists the rules that a service breaks.
+func brokenRules(s types.ServiceConfig, variables []string) (found []string) {
 	fault := func(broken bool, format string, args ...any) {
 		if broken {
 			found = append(found, s.Name+" "+fmt.Sprintf(format, args...))
@@ -84,7 +85,7 @@ func faults(s types.ServiceConfig, variables []string) (found []string) {
 	name, tag, _ := strings.Cut(s.Image, ":")
 	fault(tag == "", "is not pinned: image %q has no tag", name)
 	fault(tag == "latest", "is pinned to latest")
-	fault(s.HealthCheck == nil && !slices.Contains(oneShot, s.Name) && !slices.Contains(unasked, s.Name), "has no health check")
+	fault(s.HealthCheck == nil && !slices.Contains(runOnce, s.Name) && !slices.Contains(noHealthCheck, s.Name), "has no health check")
 	fault(s.User == "" || strings.HasPrefix(s.User, "0") || s.User == "root", "runs as root")
 	fault(!slices.Contains(s.CapDrop, "ALL"), "keeps capabilities")
 	fault(!slices.Contains(s.SecurityOpt, "no-new-privileges:true"), "may gain privileges")
@@ -101,12 +102,12 @@ func faults(s types.ServiceConfig, variables []string) (found []string) {
 		fault(grace < time.Minute, "is killed %s after SIGTERM, before its calls have ended", grace)
 	}
 	for variable := range s.Environment {
-		fault(slices.Contains(ours, s.Name) && !slices.Contains(variables, variable), "sets %s, which no program of ours reads", variable)
+		fault(slices.Contains(product, s.Name) && !slices.Contains(variables, variable), "sets %s, which neither worker nor starter reads", variable)
 	}
 	return found
 }
 
-func load(t *testing.T, profile string) *types.Project {
+func loadProject(t *testing.T, profile string) *types.Project {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithProfiles([]string{profile}))
 	require.NoError(t, err)
@@ -115,8 +116,6 @@ func load(t *testing.T, profile string) *types.Project {
 	return project
 }
 
-func names(p *types.Project) []string {
-	list := p.ServiceNames()
-	slices.Sort(list)
-	return list
+func serviceNames(p *types.Project) []string {
+	return slices.Sorted(slices.Values(p.ServiceNames()))
 }

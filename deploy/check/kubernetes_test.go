@@ -14,21 +14,21 @@ import (
 
 const kubernetes = "../kubernetes"
 
-// builds are the overlays, and the components that fit each.
+// builds are the overlays, and the components for each.
 var builds = map[string][]string{
 	"base":        nil,
 	"azure":       {"keda", "pod-monitor"},
 	"azure-plain": {"keda-plain", "pod-monitor"},
 }
 
-func TestEveryBuildKeepsToItsSchemasAndAgreesWithItself(t *testing.T) {
-	keda, err := LoadKEDA()
+func TestEveryBuildIsValidAndConsistent(t *testing.T) {
+	schemas, err := LoadSchemas()
 	require.NoError(t, err)
 	for overlay, components := range builds {
 		for _, component := range append([]string{""}, components...) {
 			t.Run(overlay+" "+component, func(t *testing.T) {
-				objects := decode(t, keda, build(t, overlay, component))
-				require.Empty(t, strings.Join(Disagreements(objects, variables(t)), "\n"))
+				objects := decodeAll(t, schemas, buildOverlay(t, overlay, component))
+				require.Empty(t, strings.Join(Disagreements(objects, documentedVariables(t)), "\n"))
 			})
 		}
 	}
@@ -48,39 +48,39 @@ func TestEveryComponentIsBuilt(t *testing.T) {
 	}
 }
 
-func TestWhatASchemaDoesNotAllowIsNamed(t *testing.T) {
-	keda, err := LoadKEDA()
+func TestSchemaErrorsAreNamed(t *testing.T) {
+	schemas, err := LoadSchemas()
 	require.NoError(t, err)
-	for name, tc := range map[string]struct{ overlay, component, old, broken, says string }{
-		"a misspelt field of Kubernetes":       {"base", "", "maxUnavailable: 1", "maxUnavailabel: 1", `unknown field "maxUnavailabel"`},
-		"a misspelt field of the controller":   {"base", "", "scaledownDelay:", "scaleDownDelays:", "scaleDownDelays"},
-		"a strategy that there is not":         {"base", "", "strategy: Progressive", "strategy: Slowly", `strategy is "Slowly"`},
-		"steps that go down":                   {"base", "", "rampPercentage: 50", "rampPercentage: 5", "steps go up"},
-		"an address that is a URL":             {"base", "", "hostPort: temporal", "hostPort: https://temporal", "is not host:port"},
-		"a misspelt field of KEDA":             {"azure-plain", "keda-plain", "maxReplicaCount:", "maxReplicas:", `unknown field "spec.maxReplicas"`},
-		"a wrong type in a template":           {"azure", "keda", "minReplicaCount: 2", "minReplicaCount: two", "minReplicaCount"},
-		"a setting that KEDA's scaler has not": {"azure", "keda", "taskQueue:", "taskQeue:", `no setting "taskQeue"`},
-		"a misspelt field of Prometheus":       {"azure", "pod-monitor", "podMetricsEndpoints:", "podMetricEndpoints:", "podMetricEndpoints"},
-		"a kind that nothing knows":            {"base", "", "kind: NetworkPolicy", "kind: NetworkPolice", "nothing here knows the schema"},
+	for name, tc := range map[string]struct{ overlay, component, old, broken, fault string }{
+		"a misspelt field of Kubernetes":     {"base", "", "maxUnavailable: 1", "maxUnavailabel: 1", `unknown field "maxUnavailabel"`},
+		"a misspelt field of the controller": {"base", "", "scaledownDelay:", "scaleDownDelays:", "scaleDownDelays"},
+		"an unknown strategy":                {"base", "", "strategy: Progressive", "strategy: Slowly", `strategy is "Slowly"`},
+		"steps that go down":                 {"base", "", "rampPercentage: 50", "rampPercentage: 5", "steps go up"},
+		"an address that is a URL":           {"base", "", "hostPort: temporal", "hostPort: https://temporal", "is not host:port"},
+		"a misspelt field of KEDA":           {"azure-plain", "keda-plain", "maxReplicaCount:", "maxReplicas:", `unknown field "spec.maxReplicas"`},
+		"a wrong type in a template":         {"azure", "keda", "minReplicaCount: 2", "minReplicaCount: two", "minReplicaCount"},
+		"a setting that KEDA's scaler lacks": {"azure", "keda", "taskQueue:", "taskQeue:", `no setting "taskQeue"`},
+		"a misspelt field of Prometheus":     {"azure", "pod-monitor", "podMetricsEndpoints:", "podMetricEndpoints:", "podMetricEndpoints"},
+		"an unknown kind":                    {"base", "", "kind: NetworkPolicy", "kind: NetworkPolice", "nothing here knows the schema"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found []string
-			for _, text := range build(t, tc.overlay, tc.component) {
-				if _, err := keda.Decode([]byte(strings.Replace(text, tc.old, tc.broken, 1))); err != nil {
+			for _, text := range buildOverlay(t, tc.overlay, tc.component) {
+				if _, err := schemas.Decode([]byte(strings.Replace(text, tc.old, tc.broken, 1))); err != nil {
 					found = append(found, err.Error())
 				}
 			}
 			require.Len(t, found, 1)
-			require.Contains(t, found[0], tc.says)
+			require.Contains(t, found[0], tc.fault)
 		})
 	}
 }
 
-func TestWhatDoesNotFitTogetherIsNamed(t *testing.T) {
-	keda, err := LoadKEDA()
+func TestDisagreementsAreNamed(t *testing.T) {
+	schemas, err := LoadSchemas()
 	require.NoError(t, err)
 	const app = "app.kubernetes.io/name: tokenkeeper-worker"
-	for name, tc := range map[string]struct{ kind, old, broken, says string }{
+	for name, tc := range map[string]struct{ kind, old, broken, fault string }{
 		"pods without the label of their identity":   {"WorkerDeployment", `azure.workload.identity/use: "true"`, "other: label", "the pods lack the label"},
 		"an account without an identity":             {"ServiceAccount", identityAnnotation, "other", "lacks the annotation"},
 		"an account of another name":                 {"ServiceAccount", "name: tokenkeeper-worker", "name: other", "is not there"},
@@ -93,23 +93,23 @@ func TestWhatDoesNotFitTogetherIsNamed(t *testing.T) {
 		"a misspelt variable":                        {"WorkerDeployment", "TOKENKEEPER_AZURE_CREDENTIAL", "TOKENKEEPER_AZURE_CREDENTAIL", "a meaning for its variable TOKENKEEPER_AZURE_CREDENTAIL"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			texts := build(t, "azure", "")
+			texts := buildOverlay(t, "azure", "")
 			for i, text := range texts {
 				if strings.Contains(text, "\nkind: "+tc.kind+"\n") {
 					texts[i] = strings.Replace(text, tc.old, tc.broken, 1)
 					require.NotEqual(t, text, texts[i])
 				}
 			}
-			found := Disagreements(decode(t, keda, texts), variables(t))
+			found := Disagreements(decodeAll(t, schemas, texts), documentedVariables(t))
 			require.Len(t, found, 1, found)
-			require.Contains(t, found[0], tc.says)
+			require.Contains(t, found[0], tc.fault)
 		})
 	}
 }
 
 // build builds an overlay as kubectl apply -k does, with one more component where
 // one is named, and returns its objects.
-func build(t *testing.T, overlay, component string) []string {
+func buildOverlay(t *testing.T, overlay, component string) []string {
 	t.Helper()
 	folder := filepath.Join(kubernetes, overlay)
 	if component != "" {
@@ -135,10 +135,10 @@ func build(t *testing.T, overlay, component string) []string {
 	return texts
 }
 
-func decode(t *testing.T, keda *KEDA, texts []string) (objects []Object) {
+func decodeAll(t *testing.T, schemas *Schemas, texts []string) (objects []Object) {
 	t.Helper()
 	for _, text := range texts {
-		o, err := keda.Decode([]byte(text))
+		o, err := schemas.Decode([]byte(text))
 		require.NoError(t, err)
 		objects = append(objects, o)
 	}
@@ -147,8 +147,9 @@ func decode(t *testing.T, keda *KEDA, texts []string) (objects []Object) {
 
 var documented = regexp.MustCompile("(?m)^\\| `(\\w+)` \\|")
 
-// variables are those that docs/configuration.md lists, which is made from the code.
-func variables(t *testing.T) (names []string) {
+// documentedVariables are those of docs/configuration.md, which is generated from the
+// code.
+func documentedVariables(t *testing.T) (names []string) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/configuration.md")
 	require.NoError(t, err)

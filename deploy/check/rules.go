@@ -16,32 +16,32 @@ import (
 
 const identityLabel, identityAnnotation = "azure.workload.identity/use", "azure.workload.identity/client-id"
 
-// Disagreements says what does not fit together in the objects of one build.
-// variables are the names that Token Keeper's environment may have.
+// Disagreements lists what contradicts in the objects of one build, and what the
+// worker's pod lacks. variables are the environment variables that a worker reads.
 func Disagreements(objects []Object, variables []string) (found []string) {
-	pod := podOf(objects)
+	pod := workerPod(objects)
 	if pod == nil {
 		return []string{"there is no worker"}
 	}
 	for _, o := range objects {
-		if s := selectorOf(o); s != nil {
+		if s := podSelector(o); s != nil {
 			selector, err := metav1.LabelSelectorAsSelector(s)
 			if err != nil || selector.Empty() || !selector.Matches(labels.Set(pod.Labels)) {
 				found = append(found, fmt.Sprintf("%s does not select the worker's pods, which have %v", o, pod.Labels))
 			}
 		}
 		if account, ok := o.Typed.(*corev1.ServiceAccount); ok {
-			found = append(found, identity(account, pod)...)
+			found = append(found, checkIdentity(account, pod)...)
 		}
 	}
 	if !slices.ContainsFunc(objects, func(o Object) bool { return o.Kind == "ServiceAccount" && o.Name == pod.Spec.ServiceAccountName }) {
 		found = append(found, fmt.Sprintf("the pods' service account %q is not there", pod.Spec.ServiceAccountName))
 	}
-	return append(found, unsafe(pod, variables)...)
+	return append(found, checkPod(pod, variables)...)
 }
 
-// podOf is the worker's pod template.
-func podOf(objects []Object) *corev1.PodTemplateSpec {
+// workerPod is the worker's pod template; nil where there is none.
+func workerPod(objects []Object) *corev1.PodTemplateSpec {
 	for _, o := range objects {
 		switch d := o.Typed.(type) {
 		case *WorkerDeployment:
@@ -53,7 +53,8 @@ func podOf(objects []Object) *corev1.PodTemplateSpec {
 	return nil
 }
 
-func selectorOf(o Object) *metav1.LabelSelector {
+// podSelector is how an object selects pods; nil for kinds that select none.
+func podSelector(o Object) *metav1.LabelSelector {
 	switch s := o.Typed.(type) {
 	case *appsv1.Deployment:
 		return s.Spec.Selector
@@ -67,33 +68,33 @@ func selectorOf(o Object) *metav1.LabelSelector {
 	return nil
 }
 
-// identity checks that account and pod both ask for a workload identity, or neither.
-func identity(account *corev1.ServiceAccount, pod *corev1.PodTemplateSpec) []string {
-	asks := pod.Labels[identityLabel] == "true"
-	switch _, given := account.Annotations[identityAnnotation]; {
-	case given && !asks:
+// checkIdentity requires a workload identity of both account and pod, or of neither.
+func checkIdentity(account *corev1.ServiceAccount, pod *corev1.PodTemplateSpec) []string {
+	labelled := pod.Labels[identityLabel] == "true"
+	switch _, annotated := account.Annotations[identityAnnotation]; {
+	case annotated && !labelled:
 		return []string{fmt.Sprintf("the service account has an identity, but the pods lack the label %s: \"true\"", identityLabel)}
-	case asks && !given:
-		return []string{fmt.Sprintf("the pods ask for an identity, but the service account lacks the annotation %s", identityAnnotation)}
+	case labelled && !annotated:
+		return []string{fmt.Sprintf("the pods have the label of an identity, but the service account lacks the annotation %s", identityAnnotation)}
 	}
 	return nil
 }
 
-// unsafe says what a worker's pod lacks of what every one of them has.
-func unsafe(pod *corev1.PodTemplateSpec, variables []string) (found []string) {
+// checkPod lists what a worker's pod lacks of what every worker's pod must have.
+func checkPod(pod *corev1.PodTemplateSpec, variables []string) (found []string) {
 	lacks := func(ok bool, what string) {
 		if !ok {
 			found = append(found, "the worker's pod lacks "+what)
 		}
 	}
 	c := pod.Spec.Containers[0]
-	all, own := pod.Spec.SecurityContext, c.SecurityContext
+	podContext, ownContext := pod.Spec.SecurityContext, c.SecurityContext
 	lacks(c.Image != "", "an image")
-	lacks(all != nil && all.RunAsNonRoot != nil && *all.RunAsNonRoot, "runAsNonRoot")
-	lacks(all != nil && all.SeccompProfile != nil && all.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault, "the seccomp profile RuntimeDefault")
-	lacks(own != nil && own.ReadOnlyRootFilesystem != nil && *own.ReadOnlyRootFilesystem, "readOnlyRootFilesystem")
-	lacks(own != nil && own.AllowPrivilegeEscalation != nil && !*own.AllowPrivilegeEscalation, "allowPrivilegeEscalation: false")
-	lacks(own != nil && own.Capabilities != nil && slices.Contains(own.Capabilities.Drop, "ALL"), "dropped capabilities")
+	lacks(podContext != nil && podContext.RunAsNonRoot != nil && *podContext.RunAsNonRoot, "runAsNonRoot")
+	lacks(podContext != nil && podContext.SeccompProfile != nil && podContext.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault, "the seccomp profile RuntimeDefault")
+	lacks(ownContext != nil && ownContext.ReadOnlyRootFilesystem != nil && *ownContext.ReadOnlyRootFilesystem, "readOnlyRootFilesystem")
+	lacks(ownContext != nil && ownContext.AllowPrivilegeEscalation != nil && !*ownContext.AllowPrivilegeEscalation, "allowPrivilegeEscalation: false")
+	lacks(ownContext != nil && ownContext.Capabilities != nil && slices.Contains(ownContext.Capabilities.Drop, "ALL"), "dropped capabilities")
 	lacks(c.StartupProbe != nil && c.ReadinessProbe != nil && c.LivenessProbe != nil, "one of its three probes")
 	lacks(c.LivenessProbe == nil || c.LivenessProbe.HTTPGet != nil && c.LivenessProbe.HTTPGet.Path == "/healthz",
 		"a liveness probe on /healthz; on /readyz it would kill a worker that finishes its calls")

@@ -10,47 +10,41 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// The kinds of temporal.io/v1alpha1, as api/v1alpha1 of the Temporal Worker
-// Controller 1.4 has them. What is not here is not used.
+// The kinds of temporal.io/v1alpha1 after api/v1alpha1 of the Temporal Worker
+// Controller 1.4, with the fields that the manifests and docs/deploy.md use.
 
-// Connection says how Temporal is reached.
+// Connection is the address of a Temporal server and how to log in there.
 type Connection struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
-		HostPort string `json:"hostPort"`
-		TLS      *struct {
-			ServerName      string     `json:"serverName"`
-			CACertSecretRef *reference `json:"caCertSecretRef"`
-		} `json:"tls"`
+		HostPort           string                    `json:"hostPort"`
 		MutualTLSSecretRef *reference                `json:"mutualTLSSecretRef"`
 		APIKeySecretRef    *corev1.SecretKeySelector `json:"apiKeySecretRef"`
 	} `json:"spec"`
 }
 
-// WorkerDeployment is a Deployment for every version of a worker.
+// WorkerDeployment has one Deployment for every version of a worker.
 type WorkerDeployment struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
 	Spec              struct {
-		Replicas                *int32                 `json:"replicas"`
-		Template                corev1.PodTemplateSpec `json:"template"`
-		MinReadySeconds         int32                  `json:"minReadySeconds"`
-		ProgressDeadlineSeconds *int32                 `json:"progressDeadlineSeconds"`
-		Rollout                 *rollout               `json:"rollout"`
-		Sunset                  *struct {
+		Replicas        *int32                 `json:"replicas"`
+		Template        corev1.PodTemplateSpec `json:"template"`
+		MinReadySeconds int32                  `json:"minReadySeconds"`
+		Rollout         *rollout               `json:"rollout"`
+		Sunset          *struct {
 			ScaledownDelay metav1.Duration `json:"scaledownDelay"`
 			DeleteDelay    metav1.Duration `json:"deleteDelay"`
 		} `json:"sunset"`
 		WorkerOptions struct {
-			ConnectionRef       reference `json:"connectionRef"`
-			TemporalNamespace   string    `json:"temporalNamespace"`
-			UnsafeCustomBuildID string    `json:"unsafeCustomBuildID"`
+			ConnectionRef     reference `json:"connectionRef"`
+			TemporalNamespace string    `json:"temporalNamespace"`
 		} `json:"workerOptions"`
 	} `json:"spec"`
 }
 
-// WorkerResourceTemplate is an object that every version gets its own copy of.
+// WorkerResourceTemplate is an object of which every version gets a copy.
 type WorkerResourceTemplate struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -77,7 +71,7 @@ var (
 	label    = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 )
 
-func (c *Connection) problems() error {
+func (c *Connection) validate() error {
 	var found []error
 	if !hostPort.MatchString(c.Spec.HostPort) {
 		found = append(found, fmt.Errorf("spec.hostPort %q is not host:port", c.Spec.HostPort))
@@ -88,8 +82,8 @@ func (c *Connection) problems() error {
 	return errors.Join(found...)
 }
 
-func (d *WorkerDeployment) problems() error {
-	found := []error{d.Spec.WorkerOptions.ConnectionRef.problems("spec.workerOptions.connectionRef")}
+func (d *WorkerDeployment) validate() error {
+	found := []error{d.Spec.WorkerOptions.ConnectionRef.checkName("spec.workerOptions.connectionRef")}
 	if d.Spec.WorkerOptions.TemporalNamespace == "" {
 		found = append(found, errors.New("spec.workerOptions.temporalNamespace is missing"))
 	}
@@ -99,10 +93,10 @@ func (d *WorkerDeployment) problems() error {
 	if d.Spec.Rollout == nil {
 		return errors.Join(append(found, errors.New("spec.rollout is missing"))...)
 	}
-	return errors.Join(append(found, d.Spec.Rollout.problems())...)
+	return errors.Join(append(found, d.Spec.Rollout.checkSteps())...)
 }
 
-func (r *rollout) problems() error {
+func (r *rollout) checkSteps() error {
 	var found []error
 	switch r.Strategy {
 	case "Manual", "AllAtOnce":
@@ -126,11 +120,11 @@ func (r *rollout) problems() error {
 	return errors.Join(found...)
 }
 
-func (t *WorkerResourceTemplate) problems() error {
-	return t.Spec.WorkerDeploymentRef.problems("spec.workerDeploymentRef")
+func (t *WorkerResourceTemplate) validate() error {
+	return t.Spec.WorkerDeploymentRef.checkName("spec.workerDeploymentRef")
 }
 
-func (r reference) problems(field string) error {
+func (r reference) checkName(field string) error {
 	if !label.MatchString(r.Name) {
 		return fmt.Errorf("%s.name %q is no name", field, r.Name)
 	}

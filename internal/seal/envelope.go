@@ -2,6 +2,7 @@ package seal
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
@@ -9,6 +10,35 @@ import (
 
 	"tokenkeeper/internal/token"
 )
+
+// Binding names an envelope's content and its owner. The same binding opens it: an
+// envelope that was moved to another account, or to another generation of the same
+// one, does not open.
+type Binding struct {
+	// Kind names the content's shape, such as "pair".
+	Kind       string
+	Account    token.Account
+	Generation token.Generation
+}
+
+// String reads as in "pair of fitbit/will, generation 3", for messages.
+func (b Binding) String() string {
+	return fmt.Sprintf("%s of %s, generation %d", b.Kind, b.Account, b.Generation)
+}
+
+// bindingVersion tells this encoding from any later one.
+const bindingVersion = "tokenkeeper/binding/1"
+
+// associatedData encodes the binding so that no two bindings look the same:
+// every string is preceded by its length.
+func (b Binding) associatedData() []byte {
+	var data []byte
+	for _, s := range []string{bindingVersion, b.Kind, b.Account.Provider, b.Account.Name} {
+		data = binary.BigEndian.AppendUint32(data, uint32(len(s)))
+		data = append(data, s...)
+	}
+	return binary.BigEndian.AppendUint64(data, uint64(b.Generation))
+}
 
 // An envelope is Tink's: this byte, the key's number in four (big endian), the
 // IV, the ciphertext, the tag.

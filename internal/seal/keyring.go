@@ -1,7 +1,19 @@
+// Package seal encrypts the secrets that leave an activity, so that a workflow's
+// history never holds one in the clear.
+//
+// A [Keyring] seals with AES-256-GCM under keysets in Tink's JSON form, the versions of
+// the vault's secret [SecretName]. An envelope opens only under the [Binding] it was
+// sealed for.
+//
+// Key Vault has neither create-only nor compare-and-swap, and never deletes a single
+// version. So the keyring opens with the keys of all versions and seals only with a key
+// that a version holds: what any worker sealed stays openable, in whatever order keysets
+// were overwritten, as long as their versions stay enabled.
 package seal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -9,41 +21,60 @@ import (
 	"tokenkeeper/internal/token"
 )
 
+// SecretName is the name of the secret in the vault that holds the keyset.
+const SecretName = "TokenKeeperKeyset"
+
+// Why sealing or opening fails. ErrNoKeyset, ErrCorrupt and ErrUnknownKey come
+// from the state of the vault and end when it is mended; ErrTampered is final.
+var (
+	ErrNoKeyset   = errors.New("the vault has no " + SecretName + "; start a worker, which makes one, or recover the secret if it was deleted")
+	ErrCorrupt    = errors.New("no version of " + SecretName + " is a keyset of AES-256-GCM keys in Tink's JSON form; enable an intact older version, or set its value again")
+	ErrUnknownKey = errors.New("no enabled version of " + SecretName + " holds this key; enable all of its versions, or recover the secret if it was deleted")
+	ErrTampered   = errors.New("the envelope does not open with its key from " + SecretName + ": it was altered, cut short, or sealed for another account, provider or generation; take it from the run that made it")
+)
+
 const (
-	// CacheLife is how old the keyring's copy of the keyset may be for [Keyring.Ready].
-	// Between [Keyring.AddKey] and [Keyring.Promote] a person waits at least this long.
+	// CacheLife is how old the keyring's copy of the keyset may be for [Keyring.Ready],
+	// and the least pause between [Keyring.AddKey] and [Keyring.Promote].
 	CacheLife = time.Minute
-	// ReloadPause is how long, after a reload that did not bring the key of an
-	// envelope, further unknown keys are refused without asking the vault.
+	// ReloadPause is how long, after a reload that lacked an envelope's key, unknown
+	// keys are refused without another.
 	ReloadPause = 5 * time.Second
 )
+
+// Source holds the keysets: the versions of one secret.
+type Source interface {
+	// Keysets returns every enabled version's value, the current one first and the
+	// others from new to old; none when the secret was never written.
+	Keysets(ctx context.Context) ([][]byte, error)
+	// Put writes a version, which becomes the current one.
+	Put(ctx context.Context, keyset []byte) error
+}
 
 // Keyring seals and opens with the vault's keyset, of which it keeps a copy in
 // memory. It is safe for concurrent use.
 type Keyring struct {
-	source Source
-	cached atomic.Pointer[primitives]
-	// reading lets one read at a time ask the source. It is a channel so that
-	// waiting for it obeys the context.
-	reading chan struct{}
-	missed  time.Time // when a reload last did not bring a wanted key; held by reading
+	source  Source
+	cached  atomic.Pointer[primitives]
+	reading chan struct{} // admits one reader of the source; a channel obeys a context
+	missed  time.Time     // when a reload last lacked a wanted key; guarded by reading
 }
 
-// New makes a keyring that reads its keyset when it is first needed.
+// New returns a keyring that reads its keyset when it is first needed.
 func New(source Source) *Keyring {
 	return &Keyring{source: source, reading: make(chan struct{}, 1)}
 }
 
-// Ready proves that the keyset is in the vault and opens, as of at most
-// [CacheLife] ago. Whoever is about to spend a refresh token calls it first: a
-// pair that cannot be sealed, or not be opened later, is lost.
+// Ready proves that the keyset is in the vault and opens, as of at most [CacheLife] ago.
+// It comes before a refresh token is spent: a pair that cannot be sealed, or not be
+// opened later, is lost.
 func (k *Keyring) Ready(ctx context.Context) error {
 	_, err := k.current(ctx, func(p *primitives) bool { return time.Since(p.readAt) < CacheLife })
-	return prefixed("check the keyset", err)
+	return wrap("check the keyset", err)
 }
 
-// Seal encrypts with the primary key. Once the keyring has read a keyset, Seal
-// never asks the vault again: a pair that waits to be sealed is held by nobody else.
+// Seal encrypts with the primary key. Once the keyring has read a keyset, Seal never
+// reads the vault again: the pair to be sealed exists nowhere else yet.
 func (k *Keyring) Seal(ctx context.Context, b Binding, plaintext []byte) (token.Sealed, error) {
 	p, err := k.current(ctx, func(*primitives) bool { return true })
 	if err != nil {
@@ -64,7 +95,7 @@ func (k *Keyring) Open(ctx context.Context, b Binding, envelope token.Sealed) ([
 	if !ok {
 		return nil, fmt.Errorf("seal: open %s: %w", b, ErrTampered)
 	}
-	p, err := k.holding(ctx, id)
+	p, err := k.keysWith(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("seal: open %s with key %d: %w", b, id, err)
 	}
@@ -75,26 +106,24 @@ func (k *Keyring) Open(ctx context.Context, b Binding, envelope token.Sealed) ([
 	return plaintext, nil
 }
 
-// current returns the cached keys if they are good enough, and reads otherwise.
-func (k *Keyring) current(ctx context.Context, enough func(*primitives) bool) (*primitives, error) {
-	if p := k.cached.Load(); p != nil && enough(p) {
+// current returns the cached keys where they are fresh, and reads otherwise.
+func (k *Keyring) current(ctx context.Context, isFresh func(*primitives) bool) (*primitives, error) {
+	if p := k.cached.Load(); p != nil && isFresh(p) {
 		return p, nil
 	}
 	if err := k.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer k.unlock()
-	if p := k.cached.Load(); p != nil && enough(p) {
-		return p, nil // another caller has read meanwhile
+	if p := k.cached.Load(); p != nil && isFresh(p) {
+		return p, nil // read by another caller meanwhile
 	}
-	if _, err := k.readLocked(ctx); err != nil {
-		return nil, err
-	}
-	return k.cached.Load(), nil
+	_, err := k.readLocked(ctx)
+	return k.cached.Load(), err
 }
 
-// holding returns keys among which is the wanted one, or ErrUnknownKey.
-func (k *Keyring) holding(ctx context.Context, id KeyID) (*primitives, error) {
+// keysWith returns keys that include the wanted one, or ErrUnknownKey.
+func (k *Keyring) keysWith(ctx context.Context, id KeyID) (*primitives, error) {
 	if p := k.cached.Load(); p.has(id) {
 		return p, nil
 	}
@@ -103,7 +132,7 @@ func (k *Keyring) holding(ctx context.Context, id KeyID) (*primitives, error) {
 	}
 	defer k.unlock()
 	if p := k.cached.Load(); p.has(id) {
-		return p, nil // another caller's read brought it
+		return p, nil // read by another caller meanwhile
 	}
 	if time.Since(k.missed) < ReloadPause {
 		return nil, ErrUnknownKey
@@ -119,9 +148,9 @@ func (k *Keyring) holding(ctx context.Context, id KeyID) (*primitives, error) {
 	return p, nil
 }
 
-// read replaces the cache by what the source holds now and returns its usable
-// versions, the current one first. A failure leaves the cache as it was, so
-// that pairs on their way can still be sealed and opened.
+// read replaces the cache by the source's content and returns the usable versions,
+// the current one first. A failure leaves the cache as it was, so that pairs in
+// flight can still be sealed and opened.
 func (k *Keyring) read(ctx context.Context) ([]keys, error) {
 	if err := k.lock(ctx); err != nil {
 		return nil, err
@@ -157,3 +186,10 @@ func (k *Keyring) lock(ctx context.Context) error {
 }
 
 func (k *Keyring) unlock() { <-k.reading }
+
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("seal: %s: %w", doing, err)
+}

@@ -159,8 +159,8 @@ func TestReadyAsksTheVaultAgainWhenItsCopyIsOld(t *testing.T) {
 
 func TestAnUnknownKeyReloadsOnceAndThenRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stranger, _ := newKeyring(t)
-		hopeless := mustSeal(t, stranger)
+		other, _ := newKeyring(t)
+		hopeless := mustSeal(t, other)
 		ring, vault := newKeyring(t)
 		before := vault.readCount()
 
@@ -178,10 +178,10 @@ func TestAnUnknownKeyReloadsOnceAndThenRests(t *testing.T) {
 }
 
 func TestAnUnknownKeyThatTheVaultDoesNotGetToShowIsTheVaultsError(t *testing.T) {
-	stranger, _ := newKeyring(t)
+	other, _ := newKeyring(t)
 	ring, vault := newKeyring(t)
 	vault.setDown(true)
-	_, err := ring.Open(t.Context(), will, mustSeal(t, stranger))
+	_, err := ring.Open(t.Context(), will, mustSeal(t, other))
 	require.ErrorIs(t, err, errVaultDown)
 	require.NotErrorIs(t, err, seal.ErrUnknownKey)
 }
@@ -199,8 +199,8 @@ func TestWaitingForAnothersReadEndsWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, stop)
 		defer cancel()
 		require.ErrorIs(t, ring.Ready(ctx), stop)
-		stranger, _ := newKeyring(t)
-		_, err := ring.Open(ctx, will, mustSeal(t, stranger))
+		other, _ := newKeyring(t)
+		_, err := ring.Open(ctx, will, mustSeal(t, other))
 		require.ErrorIs(t, err, stop)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/secretdata"
 )
 
 // KeyID is Tink's number of a key in a keyset. It is no secret.
@@ -27,8 +28,8 @@ const (
 	tagSize = 16
 )
 
-// parse reads one version. It reports only whether the version is usable: the
-// parser's own message may quote key material, so it goes no further.
+// parse reads one version. It drops the parser's own error, which may quote key
+// material.
 func parse(version []byte) (k keys, ok bool) {
 	h, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(version)))
 	if err != nil {
@@ -44,7 +45,7 @@ func parse(version []byte) (k keys, ok bool) {
 			continue
 		}
 		key, ok := entry.Key().(*aesgcm.Key)
-		if !ok || !fits(key) {
+		if !ok || !supported(key) {
 			return keys{}, false
 		}
 		k.byID[KeyID(entry.KeyID())] = key
@@ -55,15 +56,15 @@ func parse(version []byte) (k keys, ok bool) {
 	return k, true
 }
 
-// fits holds for the keys that this package makes. Tink's own variant matters:
-// it writes the key's number into the head of each envelope.
-func fits(key *aesgcm.Key) bool {
+// supported reports whether a key is of the kind that this package makes. Tink's own
+// variant matters: it writes the key's number into the head of each envelope.
+func supported(key *aesgcm.Key) bool {
 	params, ok := key.Parameters().(*aesgcm.Parameters)
 	return ok && params.KeySizeInBytes() == aes256 && params.Variant() == aesgcm.VariantTink
 }
 
-// parseAll reads all versions in their order and leaves out those that are
-// corrupt. It fails with ErrNoKeyset or ErrCorrupt when nothing remains.
+// parseAll reads all versions in their order and leaves out the corrupt ones. It
+// fails with ErrNoKeyset or ErrCorrupt when nothing remains.
 func parseAll(versions [][]byte) ([]keys, error) {
 	if len(versions) == 0 {
 		return nil, ErrNoKeyset
@@ -80,8 +81,8 @@ func parseAll(versions [][]byte) ([]keys, error) {
 	return usable, nil
 }
 
-// encode gives Tink's JSON form, in the clear: for the vault and nothing else.
-// The keys are ordered by number, so that equal keysets encode alike.
+// encode returns Tink's JSON form, in the clear: for the vault alone. The keys are
+// ordered by number, so that equal keysets encode alike.
 func (k keys) encode() ([]byte, error) {
 	m := keyset.NewManager()
 	for _, id := range slices.Sorted(maps.Keys(k.byID)) {
@@ -101,4 +102,21 @@ func (k keys) encode() ([]byte, error) {
 		return nil, fmt.Errorf("seal: encode %s: %w", SecretName, err)
 	}
 	return b.Bytes(), nil
+}
+
+func freshKey(id KeyID) (*aesgcm.Key, error) {
+	params, err := aesgcm.NewParameters(aesgcm.ParametersOpts{
+		KeySizeInBytes: aes256,
+		IVSizeInBytes:  ivSize,
+		TagSizeInBytes: tagSize,
+		Variant:        aesgcm.VariantTink,
+	})
+	if err != nil {
+		return nil, err
+	}
+	material, err := secretdata.NewBytesFromRand(aes256)
+	if err != nil {
+		return nil, err
+	}
+	return aesgcm.NewKey(material, uint32(id), params)
 }

@@ -19,21 +19,23 @@ type runner func() int
 func (r runner) Run() int { return r() }
 
 func TestTestsShareOneServerThatEndsWithThem(t *testing.T) {
+	temporal.ForTest(t)
 	var shared testenv.Shared
 	var server *temporal.Server
 	code := shared.Around(runner(func() int {
 		server = shared.Temporal(t)
 		require.Same(t, server, shared.Temporal(t))
-		answers(t, server)
+		requireAnswers(t, server)
 		return 0
 	})).Run()
 
 	require.Zero(t, code)
-	gone(t, server)
+	requireGone(t, server)
 	require.NoDirExists(t, filepath.Dir(server.Database()))
 }
 
 func TestLogsStayWhereATestFailed(t *testing.T) {
+	temporal.ForTest(t)
 	var shared testenv.Shared
 	var server *temporal.Server
 	code := shared.Around(runner(func() int {
@@ -42,7 +44,7 @@ func TestLogsStayWhereATestFailed(t *testing.T) {
 	})).Run()
 
 	require.Equal(t, 1, code)
-	gone(t, server)
+	requireGone(t, server)
 	dir := filepath.Dir(server.Database())
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	left, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -51,6 +53,7 @@ func TestLogsStayWhereATestFailed(t *testing.T) {
 }
 
 func TestInterruptedTestsLeaveNothingBehind(t *testing.T) {
+	temporal.ForTest(t)
 	var shared testenv.Shared
 	var server *temporal.Server
 	code := shared.Around(runner(func() int {
@@ -61,11 +64,11 @@ func TestInterruptedTestsLeaveNothingBehind(t *testing.T) {
 	})).Run()
 
 	require.Equal(t, 1, code)
-	gone(t, server)
+	requireGone(t, server)
 	require.NoDirExists(t, filepath.Dir(server.Database()))
 }
 
-func answers(t *testing.T, server *temporal.Server) {
+func requireAnswers(t *testing.T, server *temporal.Server) {
 	t.Helper()
 	c, err := server.Dial()
 	require.NoError(t, err)
@@ -74,7 +77,7 @@ func answers(t *testing.T, server *temporal.Server) {
 	require.NoError(t, err)
 }
 
-func gone(t *testing.T, server *temporal.Server) {
+func requireGone(t *testing.T, server *temporal.Server) {
 	t.Helper()
 	_, err := server.Dial()
 	require.Error(t, err)

@@ -1,17 +1,21 @@
-// Package stack runs the whole system on one machine: a Temporal development
-// server with its Web UI, a vault, a provider, and as many workers as wanted.
-// The server and the workers are processes of their own that can be killed; the
-// vault and the provider are served by this process, over the network, and can
-// be stopped and made to fail.
+// Package testenv runs the whole system on one machine for the demo, the fault
+// campaign and the tests: a Temporal server with its Web UI, a vault, a provider,
+// and as many workers as wanted ([System]). The server and the workers are processes
+// of their own that can be killed; the vault and the provider are served by this
+// process, over the network, and can be stopped and made to fail.
 //
-// The demo, the fault campaign and the integration tests stand on it.
+// [Shared] holds what all tests of a package share, and [OwnTemporal] is for a test
+// that harms its server.
 package testenv
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +23,10 @@ import (
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv/process"
 	"tokenkeeper/internal/testenv/temporal"
+	"tokenkeeper/internal/vault"
+	vaultclient "tokenkeeper/internal/vault/keyvault"
 )
 
 // Options say what to run. The zero value, but for the required fields, is a
@@ -29,11 +36,11 @@ type Options struct {
 	Dir string
 	// CLI is the Temporal CLI that serves, used where Temporal is nil.
 	CLI string
-	// Temporal is a server that runs already and that the stack does not stop.
+	// Temporal is a server that runs already and that the system does not stop.
 	Temporal *temporal.Server
 	// WorkerBinary is the program to run as a worker. Required; see BuildWorker.
 	WorkerBinary string
-	// TaskQueue separates stacks that share a server. Default "token-refresh".
+	// TaskQueue separates systems that share a server. Default "token-refresh".
 	TaskQueue string
 
 	Port, UIPort int // of the Temporal server; 0 means a free one
@@ -48,8 +55,8 @@ type System struct {
 	Vault    *keyvault.Server
 
 	options Options
-	entry   provider.Provider // the product's, which the simulator stands in for
-	owns    bool              // the Temporal server is ours to stop
+	entry   provider.Provider // the product's, which the simulator simulates
+	owns    bool              // Stop ends the Temporal server as well
 	workers []*Worker
 }
 
@@ -82,7 +89,7 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	if err = os.WriteFile(s.certificateFile(), s.Vault.CertificatePEM(), 0o600); err != nil {
 		return s, err
 	}
-	if err = os.WriteFile(s.providersFile(), []byte(s.providers()), 0o600); err != nil {
+	if err = os.WriteFile(s.providersFile(), []byte(s.providersYAML()), 0o600); err != nil {
 		return s, err
 	}
 	if s.owns {
@@ -91,9 +98,9 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	return s, err
 }
 
-// providers points the built-in provider at the simulator and says how long that
-// repeats an answer. All else is as the product's table has it.
-func (s *System) providers() string {
+// providersYAML points the built-in provider at the simulator and gives it the
+// simulator's replay window. All else is as the product's table has it.
+func (s *System) providersYAML() string {
 	base, p := s.Provider.URL(), s.Provider.Imitates()
 	lines := []string{
 		"providers:",
@@ -111,9 +118,9 @@ func (s *System) providers() string {
 func (s *System) certificateFile() string { return filepath.Join(s.options.Dir, "vault.pem") }
 func (s *System) providersFile() string   { return filepath.Join(s.options.Dir, "providers.yaml") }
 
-// CreateAccount has a person consent at the provider and puts the refresh token
-// into the vault by hand, as the article's users did. The empty name is the
-// default account. The provider knows the person by UserOf.
+// CreateAccount has a user consent at the provider and puts the refresh token
+// into the vault by hand, as the article's readers did. The empty name is the
+// default account. The provider's name of the user is UserOf.
 func (s *System) CreateAccount(name string) error {
 	refresh, _ := s.Provider.CreateGrant(UserOf(name))
 	_, err := s.Vault.Put(s.SecretName(name, "RefreshToken"), refresh)
@@ -129,7 +136,7 @@ func UserOf(account string) string {
 }
 
 // SecretName is the vault's name for an account's secret of the given kind, at
-// the stack's provider.
+// the system's provider.
 func (s *System) SecretName(account, kind string) string {
 	if prefix := s.entry.VaultPrefix(); prefix != "" {
 		return prefix + "-" + SecretName(account, kind)
@@ -162,14 +169,54 @@ func (s *System) Lost(account string) bool {
 	return !s.Provider.IsLive(held) && !s.Provider.Replayable(held)
 }
 
-// TaskQueue is where the stack's workers listen.
+// Revoke ends the consent of an account at the provider, as its owner can. The
+// vault keeps its tokens, which are worth nothing then.
+func (s *System) Revoke(ctx context.Context, account string) error {
+	form := url.Values{"token": {s.Held(account)}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Provider.URL()+"/oauth2/revoke", strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	client := s.Provider.Client()
+	request.SetBasicAuth(client.ID, client.Secret.Reveal())
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("revoke the consent: %w", err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("revoke the consent: the provider answers %s", answer.Status)
+	}
+	return nil
+}
+
+// Secrets is a client of the vault, made as a worker makes its own.
+func (s *System) Secrets() (vault.Secrets, error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(s.Vault.CertificatePEM()) {
+		return nil, fmt.Errorf("the vault at %s has no certificate to trust", s.Vault.URL())
+	}
+	return vaultclient.New(vaultclient.Options{URL: s.Vault.URL(), Credential: vaultclient.CredentialEmulator, RootCAs: roots})
+}
+
+// Providers is the table that a worker reads from its providers file.
+func (s *System) Providers() (provider.Table, error) {
+	yaml, err := os.ReadFile(s.providersFile())
+	if err != nil {
+		return provider.Table{}, err
+	}
+	return provider.Builtin().Override(yaml, s.providersFile())
+}
+
+// TaskQueue is where the system's workers listen.
 func (s *System) TaskQueue() string { return s.options.TaskQueue }
 
-// Stop ends the workers, then everything else that the stack started.
+// Stop ends the workers, then everything else that the system started.
 func (s *System) Stop() error {
 	var problems []error
 	for _, w := range s.workers {
-		problems = append(problems, w.Stop(stopWithin))
+		problems = append(problems, w.Stop(process.StopWithin))
 	}
 	if s.owns && s.Temporal != nil {
 		problems = append(problems, s.Temporal.Stop())

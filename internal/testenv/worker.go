@@ -11,14 +11,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"tokenkeeper/internal/testenv/process"
 )
-
-// stopWithin is how long a worker gets to end after SIGTERM: above its own stop
-// timeout.
-const stopWithin = 50 * time.Second
 
 // Worker is a worker process.
 type Worker struct {
@@ -30,25 +25,16 @@ type Worker struct {
 // BuildWorker compiles the worker into dir and returns the program's path.
 // Further flags, such as "-race", go to go build.
 func BuildWorker(ctx context.Context, dir string, flags ...string) (string, error) {
-	return build(ctx, dir, "worker", flags)
-}
-
-// BuildStarter compiles the starter likewise.
-func BuildStarter(ctx context.Context, dir string, flags ...string) (string, error) {
-	return build(ctx, dir, "starter", flags)
-}
-
-func build(ctx context.Context, dir, room string, flags []string) (string, error) {
-	path := filepath.Join(dir, room)
+	path := filepath.Join(dir, "worker")
 	args := append([]string{"build", "-o", path}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, "tokenkeeper/"+room)...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "tokenkeeper/worker")...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the %s: %w\n%s", room, err, out)
+		return "", fmt.Errorf("build the worker: %w\n%s", err, out)
 	}
 	return path, nil
 }
 
-// Environment is what a worker of this stack is configured with; further
+// Environment is what a worker of this system is configured with; further
 // variables override it.
 func (s *System) Environment(further ...string) []string {
 	var env []string
@@ -71,7 +57,7 @@ func (s *System) Environment(further ...string) []string {
 	return append(env, further...)
 }
 
-// StartWorker runs one more worker and waits until it says that it is ready.
+// StartWorker runs one more worker and waits until it is ready.
 // What it prints is copied to tee where that is not nil.
 func (s *System) StartWorker(ctx context.Context, tee io.Writer, further ...string) (*Worker, error) {
 	w, err := s.LaunchWorker(tee, further...)
@@ -83,13 +69,13 @@ func (s *System) StartWorker(ctx context.Context, tee io.Writer, further ...stri
 
 // LaunchWorker runs one more worker and does not wait for it.
 func (s *System) LaunchWorker(tee io.Writer, further ...string) (*Worker, error) {
-	port, err := process.FreePort()
+	ports, err := process.FreePorts(1)
 	if err != nil {
 		return nil, err
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
 	env := s.Environment(append([]string{"TOKENKEEPER_HTTP_ADDRESS=" + address}, further...)...)
-	p, err := process.Run("worker", s.options.WorkerBinary, nil, env, tee)
+	p, err := process.Run("the worker", s.options.WorkerBinary, nil, env, tee)
 	if err != nil {
 		return nil, err
 	}
@@ -98,23 +84,21 @@ func (s *System) LaunchWorker(tee io.Writer, further ...string) (*Worker, error)
 	return w, nil
 }
 
-// Ready waits until the worker says that it is ready to work.
+// Ready waits until the worker reports that it is ready to work.
 func (w *Worker) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for {
-		if answer, err := http.Get(w.HTTP + "/readyz"); err == nil {
-			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
+	return w.Await(ctx, func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.HTTP+"/readyz", nil)
+		if err != nil {
+			return err
 		}
-		select {
-		case <-w.Ended():
-			return fmt.Errorf("the worker ended at once:\n%s", w.Output())
-		case <-ctx.Done():
-			return fmt.Errorf("the worker does not get ready: %w\n%s", ctx.Err(), w.Output())
-		case <-time.After(50 * time.Millisecond):
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
 		}
-	}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			return fmt.Errorf("/readyz answers %s", answer.Status)
+		}
+		return nil
+	})
 }

@@ -1,57 +1,51 @@
 package token
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
 )
 
 const (
-	// DefaultProvider is refreshed when nobody names a provider.
+	// DefaultProvider is used where no provider is named.
 	DefaultProvider = "fitbit"
-	// DefaultAccount is refreshed when nobody names an account. Its secrets
-	// carry no account in their names, as in the article that users come from.
+	// DefaultAccount is used where no account is named. Its secrets carry no account
+	// in their names, as in the article that the project began from.
 	DefaultAccount = "default"
+	// MaxName bounds the names of accounts and providers, in characters, so that every
+	// secret's name made from them fits into Key Vault's 127.
+	MaxName = 50
 )
 
-// MaxName bounds the names of accounts and providers, in characters, so that
-// every name made from them fits into Key Vault's 127.
-const MaxName = 50
-
-// Lower case only: Key Vault takes "Will" and "will" for one secret, so they
-// must not be two accounts.
+// Lower case only: Key Vault takes "Will" and "will" for one secret.
 var name = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
-// Account names one grant in our care: whose it is and at which provider.
-// The zero value is not valid; NewAccount gives checked ones.
+// Account names one grant: its owner and its provider. The zero value is not
+// valid; NewAccount returns checked ones.
 type Account struct {
 	Provider string `json:"provider"`
 	Name     string `json:"account"`
-	// SecretsOf is another provider, under whose names for this account the
-	// secrets are kept; empty for the provider's own. So an account can move from
-	// one provider to another while its readers keep to the names they know.
+	// SecretsOf is another provider, whose names for this account the secrets have;
+	// empty for the provider's own. So an account can move from one provider to
+	// another while its readers keep the secret names that they know.
 	SecretsOf string `json:"secretsOf,omitempty"`
 }
 
 // NewAccount checks the two names. An empty one means the default.
 func NewAccount(provider, account string) (Account, error) {
-	if provider == "" {
-		provider = DefaultProvider
-	}
-	if account == "" {
-		account = DefaultAccount
-	}
-	if err := checkName("provider", provider); err != nil {
+	a := Account{Provider: cmp.Or(provider, DefaultProvider), Name: cmp.Or(account, DefaultAccount)}
+	if err := checkName("provider", a.Provider); err != nil {
 		return Account{}, err
 	}
-	if err := checkName("account", account); err != nil {
+	if err := checkName("account", a.Name); err != nil {
 		return Account{}, err
 	}
-	return Account{Provider: provider, Name: account}, nil
+	return a, nil
 }
 
-// KeptUnder is the account with its secrets under another provider's names for
-// it. An empty provider, or its own, means its own names.
+// KeptUnder returns the account with its secrets under another provider's names.
+// An empty provider, or its own, means its own names.
 func (a Account) KeptUnder(provider string) (Account, error) {
 	if provider == "" || provider == a.Provider {
 		a.SecretsOf = ""

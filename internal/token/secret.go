@@ -12,10 +12,9 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a string that does not let itself be printed: not by fmt, not by
-// slog, not by encoding/json, and not from within a struct's unexported field,
-// where fmt finds a pointer. Only Reveal gives it away, so a search for Reveal
-// finds every place where a secret leaves our hands.
+// Secret is a string that fmt, slog and encoding/json cannot print, not even from
+// a struct's unexported field, where fmt finds a pointer. Only Reveal returns the
+// value, so a search for Reveal finds every place where a secret leaves the program.
 //
 // Secrets are equal when their values are.
 type Secret struct{ value unique.Handle[string] }
@@ -28,8 +27,7 @@ func NewSecret(value string) Secret {
 	return Secret{unique.Make(value)}
 }
 
-// Reveal returns the value. Call it only where the value goes to the vault, to
-// the provider or into an envelope.
+// Reveal returns the value, for the vault, the provider or an envelope alone.
 func (s Secret) Reveal() string {
 	if s.Empty() {
 		return ""
@@ -40,8 +38,7 @@ func (s Secret) Reveal() string {
 // Empty reports whether there is no value at all.
 func (s Secret) Empty() bool { return s == Secret{} }
 
-// Fingerprint identifies the secret without giving it away.
-// The fingerprint of an empty secret is empty.
+// Fingerprint identifies the secret without revealing it; empty for an empty secret.
 func (s Secret) Fingerprint() Fingerprint {
 	if s.Empty() {
 		return ""
@@ -50,8 +47,8 @@ func (s Secret) Fingerprint() Fingerprint {
 	return Fingerprint(hex.EncodeToString(sum[:8]))
 }
 
-// Format answers every verb alike, for fmt shows a struct's fields to the verbs
-// that a Stringer does not cover, such as %d.
+// Format writes the same for every verb: a Stringer does not cover those, such as
+// %d, to which fmt shows a struct's fields.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 func (s Secret) String() string               { return redacted }
@@ -59,7 +56,6 @@ func (s Secret) LogValue() slog.Value         { return slog.StringValue(redacted
 func (s Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Fingerprint is the first 16 hex digits of the SHA-256 of a token: enough to
-// tell tokens apart in a log, a tag or a workflow's history, and useless to
-// anyone who wants the token.
+// Fingerprint is the first 16 hex digits of a token's SHA-256: enough to tell tokens
+// apart in a log, a tag or a history, and too little to recover one.
 type Fingerprint string

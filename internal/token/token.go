@@ -1,28 +1,27 @@
-// Package token is the domain: what an account, a grant and a pair of tokens
-// are, and how one refresh token descends from another. It imports none of the
-// project's other packages and does nothing but describe.
+// Package token describes the domain: an [Account], a [Pair] of tokens, and how
+// one refresh token descends from another. It imports none of the project's other
+// packages.
 //
-// Terms are those of RFC 6749 and RFC 9700. Ours are three: the [Generation] of
-// a refresh token, its [Fingerprint], and [Sealed] secrets.
+// Terms are those of RFC 6749 and RFC 9700. Three are the project's own: the
+// [Generation] of a refresh token, its [Fingerprint], and [Sealed] secrets.
 package token
 
 import "time"
 
-// Generation counts how many times an account's refresh token has rotated in
-// our care. It only grows; 0 is a token that a person put into the vault.
+// Generation counts how often an account's refresh token has rotated since it
+// came into the vault. It only grows; 0 is the first consent's token.
 type Generation int
 
-// Provenance says where a refresh token stands among the others of its
-// account. It holds no secret and travels in the vault's tags and in workflow
-// histories, so that two tokens can be ordered without knowing either.
+// Provenance places a refresh token among the others of its account. It holds no
+// secret and travels in the vault's tags and in workflow histories, so that two
+// tokens can be ordered without reading either.
 type Provenance struct {
 	Generation  Generation  `json:"generation"`
 	Fingerprint Fingerprint `json:"fingerprint"`
-	// Parent is the token that was spent to get this one; empty for the one
-	// that a consent gave.
+	// Parent is the token that was spent to get this one; empty for a consent's.
 	Parent Fingerprint `json:"parent,omitempty"`
-	// Consent is the first token of the line, the one that a person's consent
-	// gave. Tokens of different consents are never parent and child.
+	// Consent is the first token of the lineage, the one that a consent gave. Tokens
+	// of different consents are never parent and child.
 	Consent Fingerprint `json:"consent"`
 }
 
@@ -42,7 +41,7 @@ type Client struct {
 	Secret Secret
 }
 
-// Pair is what a provider answers to one refresh.
+// Pair is what a provider issues for one refresh or consent.
 type Pair struct {
 	AccessToken Secret
 	// RefreshToken is empty where the provider keeps the old one in force.
@@ -65,5 +64,5 @@ type Issue struct {
 	Oversize int `json:"oversize,omitempty"`
 }
 
-// Sealed is a secret inside the keyset's envelope: safe in a workflow's history.
+// Sealed is a secret encrypted by package seal: safe in a workflow's history.
 type Sealed []byte

@@ -1,163 +1,322 @@
 package vault_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/sim/memvault"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
-func TestTheFirstTokenIsAConsentOfGenerationZero(t *testing.T) {
-	r := open(t)
-	r.secrets.Put(names.RefreshToken, "fake-refresh-old-0\n") // as from a file
-	held, access := r.load()
-	require.Equal(t, old.provenance(0), held.Provenance)
-	require.Equal(t, old.refresh(0), held.Value)
-	require.Empty(t, held.IntentRunID)
-	require.Zero(t, access)
+// given is what a provider answers to the code of a consent.
+var given = token.Pair{
+	AccessToken: token.NewSecret("fake-access-new"), RefreshToken: token.NewSecret("fake-refresh-new"),
+	Issue: token.Issue{ObtainedAt: noon.Add(time.Hour), Expiry: noon.Add(9 * time.Hour).Truncate(time.Second), UserID: "FAKE02"},
 }
 
-func TestANewConsentGoesOnFromTheAccountsGenerations(t *testing.T) {
-	const fresh = "fake-refresh-new-6"
-	for _, tc := range []struct {
-		name  string
-		given func(*room)
-		want  token.Generation
+func (r *fixture) consent(pair token.Pair) vault.Receipt {
+	r.t.Helper()
+	receipt, err := r.vault.StoreConsent(r.t.Context(), names, account, pair)
+	require.NoError(r.t, err)
+	return receipt
+}
+
+func TestAConsentGoesOnFromWhateverTheVaultHolds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		before func(*fixture)
+		want   token.Generation
 	}{
-		{"after the stored ones", func(r *room) { r.upTo(old, 5) }, 6},
-		{"after a disabled one", func(r *room) {
+		"an empty vault":             {func(*fixture) {}, 0},
+		"what rotated before":        {func(r *fixture) { r.upTo(old, 5) }, 6},
+		"what was put there by hand": {func(r *fixture) { r.secrets.Put(names.RefreshToken, "fake-refresh-by-hand") }, 0},
+		"what was disabled": {func(r *fixture) {
 			r.upTo(old, 5)
 			r.secrets.Disable(names.RefreshToken)
+			r.secrets.Disable(names.AccessToken)
 		}, 6},
-		{"after the access token, where the refresh tokens were purged", func(r *room) {
+		"what was deleted": {func(r *fixture) {
 			r.upTo(old, 5)
-			access := r.top(names.AccessToken)
-			r.secrets = open(t).secrets
-			_, err := r.secrets.Set(t.Context(), names.AccessToken, access.Value, access.Properties)
-			require.NoError(t, err)
-			r.vault = vault.New(r.secrets)
+			r.secrets.Delete(names.RefreshToken)
+			r.secrets.Delete(names.AccessToken)
 		}, 6},
-		{"after another program's", func(r *room) {
-			r.secrets.Put(names.RefreshToken, "fake-refresh-article-1")
-			r.secrets.Put(names.RefreshToken, "fake-refresh-article-2")
-		}, 0},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			r := open(t)
-			tc.given(r)
-			r.secrets.Put(names.RefreshToken, fresh)
-			held, _ := r.load()
-			require.Equal(t, fresh, held.Value.Reveal())
-			require.Equal(t, token.Provenance{Generation: tc.want, Fingerprint: held.Fingerprint, Consent: held.Fingerprint}, held.Provenance)
-
-			// Its pair is stored like any other, the access token too.
-			r.begin(held)
-			receipt := r.store(issuedFor(held, "new-7"))
+			tc.before(r)
+			receipt := r.consent(given)
 			require.False(t, receipt.Superseded)
-			_, access := r.load()
-			require.Equal(t, tc.want+1, access.Generation)
+			require.Equal(t, given.RefreshToken, r.top(names.RefreshToken).Value)
+			require.Equal(t, receipt.RefreshTokenVersion, r.top(names.RefreshToken).Version)
+			require.Equal(t, given.AccessToken, r.top(names.AccessToken).Value)
+			require.Equal(t, receipt.AccessTokenVersion, r.top(names.AccessToken).Version)
+			require.Equal(t, given.Expiry, r.top(names.AccessToken).Expires)
+
+			current, access := r.load()
+			f := given.RefreshToken.Fingerprint()
+			require.Equal(t, token.Provenance{Generation: tc.want, Fingerprint: f, Consent: f}, current.Provenance)
+			require.Equal(t, "FAKE02", current.UserID, "whose consent it is must be known at the first refresh")
+			require.True(t, given.ObtainedAt.Equal(current.ObtainedAt))
+			require.Equal(t, given.Expiry, access.Expires)
+
+			r.recordIntent(current)
+			again, _ := r.load()
+			require.Equal(t, current.Provenance, again.Provenance)
+			require.Equal(t, "FAKE02", again.UserID)
+			require.False(t, r.store(issuedFor(current, "new-1")).Superseded)
+			require.Equal(t, "fake-access-new-1", r.top(names.AccessToken).Value.Reveal())
 		})
 	}
 }
 
-func TestASpentTokenThatAPersonPutBackDoesNotCount(t *testing.T) {
-	for _, g := range []token.Generation{0, 3, 4} {
+func TestAConsentOutranksWhatIsInFlightWheneverItComes(t *testing.T) {
+	for call, came := 1, true; came; call++ {
 		r := open(t)
-		r.upTo(old, 5)
-		r.secrets.Put(names.RefreshToken, old.refresh(g).Reveal())
-		held, _ := r.load()
-		require.Equal(t, old.provenance(5), held.Provenance)
-
-		// And what comes of the newest goes on top of it.
-		r.begin(held)
-		require.False(t, r.store(old.entry(6)).Superseded)
-		require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value)
-		held, _ = r.load()
-		require.Equal(t, old.provenance(6), held.Provenance)
+		r.secrets.Now = seconds()
+		r.upTo(old, 4)
+		came = false
+		r.at(call, func() {
+			came = true
+			r.secrets.Before = nil
+			r.consent(given)
+		})
+		r.store(old.entry(5))
+		r.secrets.Before = nil
+		if !came {
+			break
+		}
+		if r.top(names.RefreshToken).Value != given.RefreshToken {
+			// The store had read before that: its token is dead, as a run will find.
+			advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, old.provenance(5), run)
+			require.NoError(t, err)
+			require.True(t, advanced, "put there before call %d", call)
+		}
+		current, _ := r.load()
+		require.Equal(t, given.RefreshToken, current.Value, "put there before call %d", call)
 	}
 }
 
-func TestTheNewestTokenPutThereAgainByHandIsStillGood(t *testing.T) {
-	r := open(t)
-	r.upTo(old, 5)
-	r.secrets.Put(names.RefreshToken, old.refresh(5).Reveal())
-	held, _ := r.load()
-	require.Equal(t, old.refresh(5), held.Value)
-	require.Equal(t, token.Generation(6), held.Generation)
+func TestAStoreThatComesBetweenIsWrittenOver(t *testing.T) {
+	for call, came := 1, true; came; call++ {
+		r := open(t)
+		r.secrets.Now = seconds()
+		r.upTo(old, 4)
+		came = false
+		r.at(call, func() {
+			came = true
+			r.secrets.Before = nil
+			r.again(names.RefreshToken, old.refresh(4)) // a writer that read long ago
+		})
+		receipt := r.consent(given)
+		require.False(t, receipt.Superseded, "before call %d", call)
+		r.secrets.Before = nil
+		if call <= 4 {
+			require.Equal(t, given.RefreshToken, r.top(names.RefreshToken).Value, "before call %d", call)
+		}
+	}
 }
 
-func TestAValueBesideAnotherOnesTagsWasPutThereByHand(t *testing.T) {
+func TestAConsentMayBePutThereAgain(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 5)
-	held, _ := r.load()
-	r.begin(held)
-	copied := r.top(names.RefreshToken).Properties
-	_, err := r.secrets.Set(t.Context(), names.RefreshToken, token.NewSecret("fake-refresh-new-6"), copied)
-	require.NoError(t, err)
+	first := r.consent(given)
+	require.Equal(t, first, r.consent(given))
 
-	held, _ = r.load()
-	require.Equal(t, "fake-refresh-new-6", held.Value.Reveal())
-	require.Equal(t, token.Provenance{Generation: 6, Fingerprint: held.Fingerprint, Consent: held.Fingerprint}, held.Provenance)
-	require.Empty(t, held.UserID, "whose consent it is nobody knows yet")
-	require.Empty(t, held.IntentRunID, "no run has begun with it")
-
-	r.begin(held)
-	again, _ := r.load()
-	require.Equal(t, held.Provenance, again.Provenance)
-	require.Empty(t, again.UserID)
-	require.Zero(t, again.ObtainedAt)
+	// Also when a run has found it meanwhile, and when it has spent it.
+	current, _ := r.load()
+	r.recordIntent(current)
+	require.Equal(t, first, r.consent(given))
+	require.Equal(t, current.Generation, func() token.Generation { h, _ := r.load(); return h.Generation }())
+	r.store(issuedFor(current, "new-1"))
+	require.True(t, r.consent(given).Superseded)
+	require.Equal(t, "fake-refresh-new-1", r.top(names.RefreshToken).Value.Reveal())
+	require.Equal(t, "fake-access-new-1", r.top(names.AccessToken).Value.Reveal())
 }
 
-func TestASpentValueBesideTheNewestOnesTagsDoesNotCount(t *testing.T) {
+func TestAnotherConsentThatComesWhileOneIsStoredStays(t *testing.T) {
 	r := open(t)
 	r.secrets.Now = seconds()
 	r.upTo(old, 5)
-	_, err := r.secrets.Set(t.Context(), names.RefreshToken, old.refresh(3), r.top(names.RefreshToken).Properties)
-	require.NoError(t, err)
-	held, _ := r.load()
-	require.Equal(t, old.provenance(5), held.Provenance)
+	r.at(4, func() { r.secrets.Put(names.RefreshToken, "fake-refresh-later") }) // once the first one is written
+	receipt := r.consent(given)
+	require.True(t, receipt.Superseded)
+	require.Equal(t, "fake-refresh-later", r.top(names.RefreshToken).Value.Reveal())
+	require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
 }
 
-func TestTwoRunsAgreeOnTheGenerationOfANewConsent(t *testing.T) {
+func TestARunBetweenTheTwoWritesOfAConsentKeepsItsAccessToken(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 5)
-	r.secrets.Put(names.RefreshToken, "fake-refresh-new-6")
-	other, _ := r.load()
-	r.at(3, func() { r.begin(other) }) // between this run's read and its listing
-	held, _ := r.load()
-	require.Equal(t, other.Provenance, held.Provenance)
-	require.Equal(t, run.RunID, held.IntentRunID)
+	r.at(5, func() { // before the access token is read
+		r.secrets.Before = nil
+		current, _ := r.load()
+		r.recordIntent(current)
+		r.store(issuedFor(current, "new-1"))
+	})
+	receipt := r.consent(given)
+	require.False(t, receipt.Superseded)
+	require.Equal(t, "fake-access-new-1", r.top(names.AccessToken).Value.Reveal())
+	require.Equal(t, r.top(names.AccessToken).Version, receipt.AccessTokenVersion)
 }
 
-func TestAConsentCountsMoreThanWhatWasInFlightWhenItWasGiven(t *testing.T) {
+func TestASpentConsentInADeletedNameIsNotPutThereAgain(t *testing.T) {
+	r := open(t)
+	r.consent(given)
+	current, _ := r.load()
+	r.recordIntent(current)
+	r.store(issuedFor(current, "new-1"))
+	r.secrets.Delete(names.RefreshToken)
+	require.True(t, r.consent(given).Superseded)
+	require.Equal(t, "fake-refresh-new-1", r.top(names.RefreshToken).Value.Reveal())
+}
+
+func TestAConsentWhoseNameIsDeletedAgainAndAgainIsNamed(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 4)
-	r.at(2, func() { // between the store's look and its write
-		r.secrets.Before = nil
-		r.secrets.Put(names.RefreshToken, fresh)
-		held, _ := r.load()
-		r.begin(held)
-	})
-	r.store(old.entry(5))
-	r.secrets.Disable(names.AccessToken) // so that all versions are looked at
-	held, _ := r.load()
-	require.Equal(t, fresh, held.Value.Reveal())
-	require.Equal(t, token.Generation(5), held.Generation)
+	r.secrets.Before = func(op, name string) error {
+		if op == "set" {
+			r.secrets.Delete(name)
+		}
+		return nil
+	}
+	_, err := r.vault.StoreConsent(t.Context(), names, account, given)
+	require.EqualError(t, err, "vault: set will-RefreshToken: unavailable (it is deleted as often as it is recovered); find out who deletes it")
 }
 
-func TestAConsentIsNumberedByAListOfAllThatCameBeforeIt(t *testing.T) {
+func TestAConsentWhoseFateIsUnknownIsPutThereOnce(t *testing.T) {
 	r := open(t)
-	r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
-	r.at(4, func() { // between this run's listing and its last look
-		r.secrets.Before = nil
-		held, _ := r.load()
-		r.begin(held)
-		r.store(old.entry(1))
-		r.secrets.Put(names.RefreshToken, fresh)
-	})
-	held, _ := r.load()
-	require.Equal(t, fresh, held.Value.Reveal())
-	require.Equal(t, token.Generation(2), held.Generation)
+	r.secrets.Now = seconds()
+	r.upTo(old, 5)
+	lost := 0
+	r.secrets.After = func(op, name string) error {
+		if op == "set" && lost < 2 {
+			lost++
+			return &vault.Error{Op: op, Name: name, Kind: vault.ErrUnavailable}
+		}
+		return nil
+	}
+	for range 2 {
+		_, err := r.vault.StoreConsent(t.Context(), names, account, given)
+		require.ErrorIs(t, err, vault.ErrUnavailable)
+	}
+	require.False(t, r.consent(given).Superseded)
+	require.Len(t, r.values(names.RefreshToken), 7)
+	require.Len(t, r.values(names.AccessToken), 7)
+}
+
+func TestALaterConsentIsNotWrittenOverByARepeatedOne(t *testing.T) {
+	t.Run("of another second", func(t *testing.T) { repeatUnderALaterConsent(t, seconds()) })
+	t.Run("of the same second", func(t *testing.T) { repeatUnderALaterConsent(t, func() time.Time { return noon }) })
+}
+
+func repeatUnderALaterConsent(t *testing.T, clock func() time.Time) {
+	r := open(t)
+	r.secrets.Now = clock
+	r.upTo(old, 5)
+	r.consent(given)
+	r.secrets.Put(names.RefreshToken, "fake-refresh-later")
+	require.True(t, r.consent(given).Superseded)
+	current, _ := r.load()
+	require.Equal(t, "fake-refresh-later", current.Value.Reveal())
+	if clock().Equal(clock()) {
+		return // once a run has numbered it, the vault's clock would have to tell
+	}
+
+	r.recordIntent(current)
+	r.store(issuedFor(current, "later-1"))
+	require.True(t, r.consent(given).Superseded)
+	require.Equal(t, "fake-refresh-later-1", r.top(names.RefreshToken).Value.Reveal())
+}
+
+func TestARefreshTokenAloneLeavesTheAccessTokenAsItIs(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	receipt := r.consent(token.Pair{RefreshToken: given.RefreshToken})
+	require.Empty(t, receipt.AccessTokenVersion)
+	require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
+	current, _ := r.load()
+	require.Equal(t, given.RefreshToken, current.Value)
+	require.Equal(t, token.Generation(6), current.Generation)
+}
+
+func TestWhatIsNoTokenIsNotPutThere(t *testing.T) {
+	r := open(t)
+	r.secrets = &memvault.Vault{}
+	for _, value := range []string{"", "  ", "line\nbreak", strings.Repeat("a", token.MaxLength+1)} {
+		_, err := r.vault.StoreConsent(t.Context(), names, account, token.Pair{RefreshToken: token.NewSecret(value)})
+		require.ErrorIs(t, err, vault.ErrMalformed)
+	}
+}
+
+func TestAConsentElsewhereIsNotForTheRunsOfTheProviderBefore(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 3)
+	_, err := r.vault.StoreConsent(t.Context(), moved, token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}, given)
+	require.NoError(t, err)
+	_, _, err = r.vault.Load(t.Context(), names)
+	require.ErrorIs(t, err, vault.ErrOtherProvider, "before any run of the new provider has numbered it")
+	current, _, err := r.vault.Load(t.Context(), moved)
+	require.NoError(t, err)
+	require.Equal(t, token.Generation(4), current.Generation)
+}
+
+// Consents that are given shortly after each other, while runs are at work:
+// the provider takes the last one alone.
+const (
+	first  = "fake-refresh-new-first"
+	second = "fake-refresh-new-second"
+	third  = "fake-refresh-new-third"
+)
+
+func TestOfTwoConsentsWithOneNumberTheLaterCounts(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	r.upTo(old, 4)
+	r.secrets.Put(names.RefreshToken, first)
+	slow, _ := r.load()
+	r.secrets.Put(names.RefreshToken, second)
+	r.secrets.Put(names.RefreshToken, third)
+	quick, _ := r.load()
+	r.recordIntent(quick)
+	r.recordIntent(slow)
+	require.Equal(t, quick.Generation, slow.Generation)
+
+	advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, slow.Provenance, run)
+	require.NoError(t, err)
+	require.True(t, advanced)
+	current, _ := r.load()
+	require.Equal(t, third, current.Value.Reveal(), "the second was never tried, and is dead all the same")
+	require.False(t, r.store(issuedFor(quick, "new-6")).Superseded)
+
+	advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, issuedFor(quick, "new-6").Provenance, run)
+	require.NoError(t, err)
+	require.False(t, advanced, "nothing came after that")
+}
+
+func TestAConsentThatComesWhileAnEarlierOneIsPromotedIsFound(t *testing.T) {
+	for call, came := 1, true; came; call++ {
+		r := open(t)
+		r.secrets.Now = seconds()
+		r.upTo(old, 4)
+		hiding(r, first)
+		came = false
+		r.at(call, func() {
+			came = true
+			r.secrets.Put(names.RefreshToken, second)
+		})
+		for dead := old.provenance(5); came || dead == old.provenance(5); {
+			advanced, err := r.vault.PromoteSuccessor(t.Context(), names, account, dead, run)
+			require.NoError(t, err)
+			require.True(t, advanced, "put there before call %d", call)
+			current, _ := r.load()
+			if current.Value.Reveal() == second {
+				break
+			}
+			require.Equal(t, first, current.Value.Reveal())
+			dead = current.Provenance
+		}
+	}
 }

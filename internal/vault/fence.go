@@ -6,67 +6,87 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Decision is what to do with a token that wants to be stored.
+// Decision is what a fence decides for a token that is to be stored.
 type Decision int
 
 const (
-	// Write: the vault holds the token that was spent, or something older.
-	Write Decision = iota
-	// Skip: the vault already holds this very token.
-	Skip
-	// Superseded: the vault holds a newer generation or a newer consent. What
-	// arrives late must not be written over it.
-	Superseded
-	// Conflict: the vault holds another token of the same generation and
-	// consent. Neither may silently win; a person must be told.
-	Conflict
+	Write      Decision = iota // the vault has the token that was spent, or something older
+	Skip                       // the vault has this very token, or one that it was spent for
+	Superseded                 // the vault has a newer generation or consent, which stays
+	Conflict                   // the vault has another token of the same generation and consent
 )
 
-func (v Decision) String() string {
-	return [...]string{"write", "skip", "superseded", "conflict"}[v]
-}
-
 // FenceRefresh decides whether an issued refresh token may become the current
-// version. held is what the vault's current version says of itself; tagged is
-// false for a token that a person put there.
-//
-// It trusts lineage, never clocks: generations of one account only grow, over
-// all of its consents, and a token's parent is the token that was spent for it.
-func FenceRefresh(held token.Provenance, tagged bool, issued token.Provenance) Decision {
+// version. tagged is false where that was written by hand. It relies on lineage, never
+// on clocks: an account's generations only grow, over all of its consents, and a
+// token's parent is the token that was spent for it.
+func FenceRefresh(current token.Provenance, tagged bool, issued token.Provenance) Decision {
 	switch {
-	case held.Fingerprint == issued.Fingerprint:
+	case current.Fingerprint == issued.Fingerprint:
 		return Skip
-	case held.Fingerprint == issued.Parent:
+	case current.Fingerprint == issued.Parent:
 		return Write
-	case held.Parent == issued.Fingerprint:
-		return Superseded // it is spent: the vault holds what it was spent for
+	case current.Parent == issued.Fingerprint:
+		return Superseded // the issued token is spent: the vault has its successor
 	case !tagged:
-		return Superseded // a person's new consent outranks what is in flight
-	case held.Generation < issued.Generation:
+		return Superseded // a new consent outranks what is in flight
+	case current.Generation < issued.Generation:
 		return Write // a late writer put an old token over a newer one
-	case held.Generation > issued.Generation:
+	case current.Generation > issued.Generation:
 		return Superseded
-	case held.Consent != issued.Consent:
+	case current.Consent != issued.Consent:
 		return Superseded // a consent that was given while this refresh was in flight
 	default:
 		return Conflict
 	}
 }
 
-// FenceAccess decides the same for an access token, once the refresh token of
-// its pair is known to be in the vault. Where the refresh token does not
-// rotate, several access tokens share a generation and the later one counts.
-func FenceAccess(held AccessTokenInfo, issued token.Provenance, access token.Fingerprint, obtained time.Time) Decision {
+// FenceAccess decides the same for an access token whose refresh token is in the
+// vault. Where the refresh token does not rotate, several access tokens share a
+// generation and the one obtained last wins.
+func FenceAccess(current AccessTokenInfo, issued token.Provenance, access token.Fingerprint, obtained time.Time) Decision {
 	switch {
-	case !held.Tagged:
+	case !current.Tagged:
 		return Write
-	case held.Fingerprint == access:
+	case current.Fingerprint == access:
 		return Skip
-	case held.Generation > issued.Generation:
+	case current.Generation > issued.Generation:
 		return Superseded
-	case held.Generation == issued.Generation && !obtained.After(held.ObtainedAt):
+	case current.Generation == issued.Generation && !obtained.After(current.ObtainedAt):
 		return Superseded
 	default:
 		return Write
+	}
+}
+
+// ConsentView is the state of the vault for a consent's refresh token that is to be
+// stored.
+type ConsentView struct {
+	Spent   bool             // some version was issued for the consent's token
+	Written bool             // some version has the consent's token
+	Empty   bool             // no current version can be read
+	Current token.Provenance // of the current version
+	// Earlier: the current version was there before the consent's token, or is of the
+	// lineage of one that was. It counts only where that token is written.
+	Earlier bool
+}
+
+// FenceConsent decides whether a consent's refresh token may become the current
+// version. It goes over all that was there before it and over what a late store writes
+// on top of it, but never over another consent that came later.
+func FenceConsent(consent token.Fingerprint, view ConsentView) Decision {
+	switch {
+	case view.Spent:
+		return Superseded // a run has found and spent it
+	case view.Empty:
+		return Write
+	case view.Current.Fingerprint == consent, view.Current.Consent == consent:
+		return Skip
+	case !view.Written:
+		return Write // the current version came before the consent
+	case view.Earlier:
+		return Write // a late store put an old token over the consent
+	default:
+		return Superseded // another consent came while this one was being stored
 	}
 }

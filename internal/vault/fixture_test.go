@@ -74,31 +74,31 @@ func issuedFor(h vault.RefreshToken, name string) vault.Entry {
 	return e
 }
 
-// room is a vault in memory with the code under test before it.
-type room struct {
+// fixture is a vault in memory with the code under test over it.
+type fixture struct {
 	t       testing.TB
 	secrets *memvault.Vault
 	vault   *vault.Vault
 }
 
-func open(t testing.TB) *room {
+func open(t testing.TB) *fixture {
 	secrets := &memvault.Vault{}
-	return &room{t: t, secrets: secrets, vault: vault.New(secrets)}
+	return &fixture{t: t, secrets: secrets, vault: vault.New(secrets)}
 }
 
-func (r *room) load() (vault.RefreshToken, vault.AccessTokenInfo) {
+func (r *fixture) load() (vault.RefreshToken, vault.AccessTokenInfo) {
 	r.t.Helper()
-	held, access, err := r.vault.Load(r.t.Context(), names)
+	current, access, err := r.vault.Load(r.t.Context(), names)
 	require.NoError(r.t, err)
-	return held, access
+	return current, access
 }
 
-func (r *room) begin(h vault.RefreshToken) {
+func (r *fixture) recordIntent(h vault.RefreshToken) {
 	r.t.Helper()
 	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), names, account, h, run))
 }
 
-func (r *room) store(e vault.Entry) vault.Receipt {
+func (r *fixture) store(e vault.Entry) vault.Receipt {
 	r.t.Helper()
 	receipt, err := r.vault.Store(r.t.Context(), names, e, run)
 	require.NoError(r.t, err)
@@ -106,15 +106,15 @@ func (r *room) store(e vault.Entry) vault.Receipt {
 }
 
 // upTo stores the generations of a line one after the other, as runs do.
-func (r *room) upTo(l line, g token.Generation) {
+func (r *fixture) upTo(l line, g token.Generation) {
 	r.t.Helper()
 	for i := l.begins; i <= g; i++ {
 		r.store(l.entry(i))
 	}
 }
 
-// again writes a version anew, as a late writer does that looked long ago.
-func (r *room) again(name string, value token.Secret) {
+// again writes a version anew, as a late writer does that read long ago.
+func (r *fixture) again(name string, value token.Secret) {
 	r.t.Helper()
 	for _, s := range r.secrets.All(name) {
 		if s.Value == value {
@@ -127,7 +127,7 @@ func (r *room) again(name string, value token.Secret) {
 }
 
 // values lists the versions of a name in the order in which they were set.
-func (r *room) values(name string) (values []string) {
+func (r *fixture) values(name string) (values []string) {
 	for _, s := range r.secrets.All(name) {
 		values = append(values, s.Value.Reveal())
 	}
@@ -135,7 +135,7 @@ func (r *room) values(name string) (values []string) {
 }
 
 // top is the current version of a name.
-func (r *room) top(name string) vault.Secret {
+func (r *fixture) top(name string) vault.Secret {
 	all := r.secrets.All(name)
 	require.NotEmpty(r.t, all)
 	top := all[len(all)-1]
@@ -144,7 +144,7 @@ func (r *room) top(name string) vault.Secret {
 }
 
 // counts returns how often each operation is done from now on.
-func (r *room) counts() map[string]int {
+func (r *fixture) counts() map[string]int {
 	calls := map[string]int{}
 	r.secrets.Before = func(op, name string) error {
 		calls[op+" "+name]++
@@ -154,7 +154,7 @@ func (r *room) counts() map[string]int {
 }
 
 // at runs a step of another program just before the n-th call, from 1.
-func (r *room) at(n int, step func()) {
+func (r *fixture) at(n int, step func()) {
 	calls := 0
 	r.secrets.Before = func(string, string) error {
 		if calls++; calls == n {

@@ -18,8 +18,8 @@ func TestNoInterleavingOfALateStoreHidesTheNewestGeneration(t *testing.T) {
 		r := open(t)
 		r.upTo(old, 4)
 		order = drive(r, order)
-		held, _ := r.load()
-		require.Equal(t, old.provenance(6), held.Provenance, "order %v", order)
+		current, _ := r.load()
+		require.Equal(t, old.provenance(6), current.Provenance, "order %v", order)
 		require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value, "order %v", order)
 		require.Equal(t, old.access(6), r.top(names.AccessToken).Value, "order %v", order)
 		orders++
@@ -27,9 +27,9 @@ func TestNoInterleavingOfALateStoreHidesTheNewestGeneration(t *testing.T) {
 	require.Greater(t, orders, 300)
 }
 
-// drive runs the two writers to their ends. order says whose turn it is for as
-// long as both have one, true for the newer one's; drive returns the whole.
-func drive(r *room, order []bool) []bool {
+// drive runs the two writers to their ends. order has their turns as long as both are
+// at work, true for the newer one's; drive returns all turns.
+func drive(r *fixture, order []bool) []bool {
 	var s turnstile
 	r.secrets.Before, r.secrets.After = s.before, s.after
 	store := func(g token.Generation) func() {
@@ -101,8 +101,8 @@ func TestALateStoreThatDiesHidesNothing(t *testing.T) {
 			if !finished {
 				s.step(late, crash)
 			}
-			held, _ := r.load()
-			require.Equal(t, old.provenance(6), held.Provenance, "interrupted after %d calls, killed after %d more", interrupted, survived)
+			current, _ := r.load()
+			require.Equal(t, old.provenance(6), current.Provenance, "interrupted after %d calls, killed after %d more", interrupted, survived)
 			if finished {
 				if survived == 0 {
 					return

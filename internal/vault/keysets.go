@@ -2,36 +2,33 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
 )
 
-// Keysets is where the sealing keyset lives: every version of the secret that
-// seal.SecretName names. Versions cannot be deleted one by one, so whatever was
-// ever sealed stays openable.
+// Keysets implements seal.Source over the versions of the secret seal.SecretName.
+// Versions cannot be deleted one by one, so what was ever sealed stays openable.
 type Keysets struct{ secrets Secrets }
 
-// NewKeysets finds the keysets in the given secrets.
+// NewKeysets returns the keysets in the given secrets.
 func NewKeysets(secrets Secrets) *Keysets { return &Keysets{secrets} }
 
-// Keysets reads every enabled version, the current one first and the others
-// from new to old; none where the secret does not exist. A soft-deleted keyset
-// is an error and not an absence: a new one would open nothing that the old one
-// sealed.
+// Keysets reads every enabled version, the current one first and the others from new
+// to old; none where the secret does not exist. A soft-deleted keyset is an error:
+// a new one would open nothing that the old one sealed.
 func (k *Keysets) Keysets(ctx context.Context) ([][]byte, error) {
 	current, err := k.secrets.Get(ctx, seal.SecretName, "")
 	switch {
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleted):
+	case absent(err):
 		deleted, err := k.secrets.IsDeleted(ctx, seal.SecretName)
 		if err != nil {
 			return nil, err
 		}
 		if deleted {
 			return nil, &Error{Op: "get", Name: seal.SecretName, Kind: ErrDeleted,
-				Fix: "bring it back with: az keyvault secret recover --vault-name VAULT --name " + seal.SecretName}
+				Fix: recoverFix(seal.SecretName)}
 		}
 		return nil, nil
 	case err != nil:
@@ -62,8 +59,8 @@ func (k *Keysets) Put(ctx context.Context, keyset []byte) error {
 	return err
 }
 
-// Touch proves that the vault takes writes: it gives the keyset's current version
-// the tags that it has.
+// Touch proves that the vault takes writes: it writes the tags of the keyset's current
+// version again.
 func (k *Keysets) Touch(ctx context.Context) error {
 	current, err := k.secrets.Get(ctx, seal.SecretName, "")
 	if err != nil {

@@ -4,82 +4,128 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"tokenkeeper/internal/token"
 )
 
-// Load finds the refresh token to spend, which is the current version unless a
-// newer generation lies under it, and what the access token says of itself.
-// A token that another provider issued is never handed out: what was moved to
-// another provider is not for whoever still keeps the old one.
-// Errors are [*Error]s; those that only a person can mend say how.
+// Load finds the refresh token to spend, which is the current version unless a newer one
+// lies under it, and reads the access token's tags. It returns no token of another
+// provider: after a move, the old provider's workflow must not spend it.
 func (v *Vault) Load(ctx context.Context, n Names) (RefreshToken, AccessTokenInfo, error) {
 	for range maxRounds {
-		held, access, settled, err := v.loadOnce(ctx, n)
-		if err == nil && settled && held.foreign(n) {
-			return RefreshToken{}, AccessTokenInfo{}, foreign(n, held)
+		current, err := v.readRefresh(ctx, n)
+		if err != nil {
+			return RefreshToken{}, AccessTokenInfo{}, err
 		}
-		if err != nil || settled {
-			return held, access, err
+		access, err := v.readAccess(ctx, n)
+		settled := err == nil
+		if settled && needsScan(current, access, n) {
+			current, settled, err = v.scan(ctx, n, current.Version, access)
+		}
+		switch {
+		case err != nil:
+			return RefreshToken{}, AccessTokenInfo{}, err
+		case settled && n.otherProvider(current.Provider):
+			return RefreshToken{}, AccessTokenInfo{}, otherProviderError(n, current)
+		case settled:
+			return current, access, nil
 		}
 	}
 	return RefreshToken{}, AccessTokenInfo{}, &Error{Op: "get", Name: n.RefreshToken, Kind: ErrUnavailable, Detail: "other writers change it as fast as it is read"}
 }
 
-// loadOnce is settled unless the refresh token changed while the versions were
-// listed: a consent must not be numbered by a list that lacks what came before
-// it, nor by one that has what came after.
-func (v *Vault) loadOnce(ctx context.Context, n Names) (held RefreshToken, access AccessTokenInfo, settled bool, err error) {
-	first, err := v.current(ctx, n.RefreshToken)
-	if err != nil {
-		return RefreshToken{}, AccessTokenInfo{}, false, err
-	}
-	access, err = v.access(ctx, n)
-	if err != nil {
-		return RefreshToken{}, AccessTokenInfo{}, false, err
-	}
-	if !suspicious(first, access) && !first.foreign(n) {
-		return first, access, true, nil
-	}
+// needsScan reports whether all versions must be listed to find the newest: the current
+// one was written by hand, the access token does not vouch for it, or another provider
+// issued it.
+func needsScan(current RefreshToken, access AccessTokenInfo, n Names) bool {
+	return !current.tagged || !access.vouchesFor(current.Generation) || n.otherProvider(current.Provider)
+}
+
+// scan finds the newest of all versions, and numbers a new consent. It is not settled
+// where the current version changed since it was read: what numbers a consent must be a
+// list of all that came before it, and of nothing that came after.
+func (v *Vault) scan(ctx context.Context, n Names, version string, access AccessTokenInfo) (t RefreshToken, settled bool, err error) {
 	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
 	if err != nil {
-		return RefreshToken{}, AccessTokenInfo{}, false, err
+		return RefreshToken{}, false, err
 	}
-	current, err := v.current(ctx, n.RefreshToken)
-	if err != nil || current.Version != first.Version {
-		return RefreshToken{}, AccessTokenInfo{}, false, err
+	current, err := v.readRefresh(ctx, n)
+	if err != nil || current.Version != version {
+		return RefreshToken{}, false, err
 	}
-	if overtaken(current, versions) {
-		newest, found, err := v.newest(ctx, n.RefreshToken, versions)
-		if err != nil || found {
-			return newest, access, true, err
+	o := newOrder(versions)
+	if o.isStale(current) {
+		newest, err := v.readNewest(ctx, n.RefreshToken, o)
+		if err != nil || newest.usable() {
+			return newest, true, err
 		}
 	}
 	if !current.tagged {
-		current.Generation = nextGeneration(access, versions)
+		current.Generation = o.nextGeneration(access)
 	}
-	return current, access, true, nil
+	return current, true, nil
 }
 
-// newest reads the version of the highest generation, passing over those whose
-// tags belong to another value. One that is disabled is an error, and not
-// absent: what lies under it is spent.
-func (v *Vault) newest(ctx context.Context, name string, versions []Properties) (h RefreshToken, found bool, err error) {
-	for _, p := range newestFirst(versions) {
-		h, err := v.read(ctx, name, p.Version)
-		if errors.Is(err, ErrMalformed) || err == nil && !h.tagged {
-			continue
-		}
-		return h, err == nil, err
+// RecordIntent writes the intent record, the run and the time, onto the refresh token
+// that run is about to spend. That also proves that the vault takes writes.
+func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t RefreshToken, run Run) error {
+	return v.tag(ctx, n.RefreshToken, t.Version, withIntent(t, a, run, time.Now()))
+}
+
+// tag replaces a version's tags.
+func (v *Vault) tag(ctx context.Context, name, version string, tags map[string]string) error {
+	if len(tags) > maxTags {
+		return &Error{Op: "tag", Name: name, Kind: ErrRejected, Detail: fmt.Sprintf("it carries %d tags and Key Vault takes %d", len(tags), maxTags),
+			Fix: "remove some of your own tags from it"}
 	}
-	return RefreshToken{}, false, nil
+	return v.secrets.SetTags(ctx, name, version, tags)
 }
 
-// foreign reports whether the token is another provider's than the names are for.
-func (h RefreshToken) foreign(n Names) bool {
-	return h.Provider != "" && n.Provider != "" && h.Provider != n.Provider
+// readRefresh reads the current refresh token, and adds the fix to an error.
+func (v *Vault) readRefresh(ctx context.Context, n Names) (RefreshToken, error) {
+	t, err := v.read(ctx, n.RefreshToken, "")
+	if err != nil {
+		return RefreshToken{}, v.withFix(ctx, err, n.RefreshToken, "the refresh token from the provider's consent")
+	}
+	return t, nil
 }
 
-func foreign(n Names, held RefreshToken) error {
+// read reads one version of a token.
+func (v *Vault) read(ctx context.Context, name, version string) (RefreshToken, error) {
+	s, err := v.secrets.Get(ctx, name, version)
+	if err != nil {
+		return RefreshToken{}, err
+	}
+	t := refreshTokenOf(s)
+	if !t.usable() {
+		return RefreshToken{}, &Error{Op: "read", Name: name, Kind: ErrMalformed, Detail: "it " + t.problem.Error(),
+			Fix: "store the refresh token from the provider's consent in it, and nothing else"}
+	}
+	return t, nil
+}
+
+// readAccess reads the access token's tags. An access token that is absent, deleted
+// or disabled states nothing, and that is no error.
+func (v *Vault) readAccess(ctx context.Context, n Names) (AccessTokenInfo, error) {
+	s, err := v.secrets.Get(ctx, n.AccessToken, "")
+	switch {
+	case unreadable(err):
+		return AccessTokenInfo{}, nil
+	case err != nil:
+		return AccessTokenInfo{}, err
+	}
+	return accessTokenOf(s), nil
+}
+
+func otherProviderError(n Names, current RefreshToken) error {
 	return &Error{Op: "read", Name: n.RefreshToken, Kind: ErrOtherProvider,
-		Detail: fmt.Sprintf("generation %d there is of %s, and this is for %s", held.Generation, held.Provider, n.Provider),
-		Fix:    fmt.Sprintf("if the account has moved to %s, end the workflow that refreshes it at %s; if not, store its refresh token of %[2]s there again", held.Provider, n.Provider)}
+		Detail: fmt.Sprintf("generation %d there is of %s, and this is for %s", current.Generation, current.Provider, n.Provider),
+		Fix:    fmt.Sprintf("if the account has moved to %s, end the workflow that refreshes it at %s; if not, store its refresh token of %[2]s there again", current.Provider, n.Provider)}
 }
+
+// absent reports whether a name or version is missing or soft-deleted.
+func absent(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDeleted) }
+
+// unreadable reports whether a version is absent or disabled.
+func unreadable(err error) bool { return absent(err) || errors.Is(err, ErrDisabled) }

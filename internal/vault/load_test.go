@@ -14,29 +14,29 @@ func TestLoadReadsTheTokenThatWasStored(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 5)
 	calls := r.counts()
-	held, access := r.load()
-	require.Equal(t, old.provenance(5), held.Provenance)
-	require.Equal(t, old.refresh(5), held.Value)
-	require.Equal(t, r.top(names.RefreshToken).Version, held.Version)
-	require.Equal(t, "FAKE01", held.UserID)
-	require.True(t, old.entry(5).ObtainedAt.Equal(held.ObtainedAt))
+	current, access := r.load()
+	require.Equal(t, old.provenance(5), current.Provenance)
+	require.Equal(t, old.refresh(5), current.Value)
+	require.Equal(t, r.top(names.RefreshToken).Version, current.Version)
+	require.Equal(t, "FAKE01", current.UserID)
+	require.True(t, old.entry(5).ObtainedAt.Equal(current.ObtainedAt))
 	require.Equal(t, old.access(5).Fingerprint(), access.Fingerprint)
 	require.Equal(t, token.Generation(5), access.Generation)
 	require.Equal(t, old.entry(5).Expiry, access.Expires)
-	// A year of versions is 60 pages: they are listed only on suspicion.
+	// A year of versions is 60 pages: they are listed only where there is a doubt.
 	require.Equal(t, map[string]int{"get " + names.RefreshToken: 1, "get " + names.AccessToken: 1}, calls)
 }
 
 func TestALateWriteDoesNotHideTheNewestGeneration(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		given func(*room)
+		given func(*fixture)
 	}{
-		{"the access token is newer", func(*room) {}},
-		{"the access token is disabled", func(r *room) { r.secrets.Disable(names.AccessToken) }},
-		{"the access token is deleted", func(r *room) { r.secrets.Delete(names.AccessToken) }},
-		{"the access token was put there by hand", func(r *room) { r.secrets.Put(names.AccessToken, "fake-access-by-hand") }},
-		{"the access token carries another one's tags", func(r *room) {
+		{"the access token is newer", func(*fixture) {}},
+		{"the access token is disabled", func(r *fixture) { r.secrets.Disable(names.AccessToken) }},
+		{"the access token is deleted", func(r *fixture) { r.secrets.Delete(names.AccessToken) }},
+		{"the access token was put there by hand", func(r *fixture) { r.secrets.Put(names.AccessToken, "fake-access-by-hand") }},
+		{"the access token carries another token's tags", func(r *fixture) {
 			stale := r.secrets.All(names.AccessToken)[5]
 			_, err := r.secrets.Set(r.t.Context(), names.AccessToken, token.NewSecret("fake-access-by-hand"), stale.Properties)
 			require.NoError(r.t, err)
@@ -47,8 +47,8 @@ func TestALateWriteDoesNotHideTheNewestGeneration(t *testing.T) {
 			r.upTo(old, 6)
 			r.again(names.RefreshToken, old.refresh(5))
 			tc.given(r)
-			held, _ := r.load()
-			require.Equal(t, old.provenance(6), held.Provenance)
+			current, _ := r.load()
+			require.Equal(t, old.provenance(6), current.Provenance)
 		})
 	}
 }
@@ -65,20 +65,20 @@ func TestADisabledNewestGenerationIsAnErrorAndNoReasonToSpendAnOlderOne(t *testi
 func TestATokenThatCannotBeReadIsExplained(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		given func(*room)
+		given func(*fixture)
 		kind  error
 		want  string
 	}{
-		{"missing", func(*room) {}, vault.ErrNotFound,
+		{"missing", func(*fixture) {}, vault.ErrNotFound,
 			"vault: get will-RefreshToken: not found (in memory); store the refresh token from the provider's consent in it: az keyvault secret set --vault-name VAULT --name will-RefreshToken --file FILE"},
-		{"soft-deleted", func(r *room) { r.upTo(old, 1); r.secrets.Delete(names.RefreshToken) }, vault.ErrDeleted,
+		{"soft-deleted", func(r *fixture) { r.upTo(old, 1); r.secrets.Delete(names.RefreshToken) }, vault.ErrDeleted,
 			"vault: get will-RefreshToken: soft-deleted (in memory); bring it back with: az keyvault secret recover --vault-name VAULT --name will-RefreshToken"},
-		{"disabled", func(r *room) { r.upTo(old, 1); r.secrets.Disable(names.RefreshToken) }, vault.ErrDisabled,
+		{"disabled", func(r *fixture) { r.upTo(old, 1); r.secrets.Disable(names.RefreshToken) }, vault.ErrDisabled,
 			"vault: get will-RefreshToken: disabled"},
-		{"empty", func(r *room) { r.secrets.Put(names.RefreshToken, " \n") }, vault.ErrMalformed,
+		{"empty", func(r *fixture) { r.secrets.Put(names.RefreshToken, " \n") }, vault.ErrMalformed,
 			"vault: read will-RefreshToken: malformed (it is empty); store the refresh token from the provider's consent in it, and nothing else"},
-		{"two words", func(r *room) { r.secrets.Put(names.RefreshToken, "Bearer fake-refresh-old-0") }, vault.ErrMalformed, "malformed"},
-		{"control characters", func(r *room) { r.secrets.Put(names.RefreshToken, "fake-refresh-old-0\x00") }, vault.ErrMalformed, "malformed"},
+		{"two words", func(r *fixture) { r.secrets.Put(names.RefreshToken, "Bearer fake-refresh-old-0") }, vault.ErrMalformed, "malformed"},
+		{"control characters", func(r *fixture) { r.secrets.Put(names.RefreshToken, "fake-refresh-old-0\x00") }, vault.ErrMalformed, "malformed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := open(t)
@@ -128,11 +128,11 @@ func TestASpentTokenDoesNotCountWhateverItsNumber(t *testing.T) {
 	tags := r.top(names.RefreshToken).Tags
 	tags["generation"] = "2"
 	require.NoError(t, r.secrets.SetTags(t.Context(), names.RefreshToken, r.top(names.RefreshToken).Version, tags))
-	held, _ := r.load()
-	require.Equal(t, old.refresh(6), held.Value)
+	current, _ := r.load()
+	require.Equal(t, old.refresh(6), current.Value)
 	r.again(names.RefreshToken, old.refresh(4))
-	held, _ = r.load()
-	require.Equal(t, old.refresh(6), held.Value)
+	current, _ = r.load()
+	require.Equal(t, old.refresh(6), current.Value)
 }
 
 func TestARefreshTokenThatNeverStopsChangingIsNamed(t *testing.T) {
@@ -147,4 +147,157 @@ func TestARefreshTokenThatNeverStopsChangingIsNamed(t *testing.T) {
 	_, _, err := r.vault.Load(t.Context(), names)
 	require.EqualError(t, err, "vault: get will-RefreshToken: unavailable (other writers change it as fast as it is read)")
 	require.True(t, vault.Retryable(err))
+}
+
+func TestTheFirstTokenIsAConsentOfGenerationZero(t *testing.T) {
+	r := open(t)
+	r.secrets.Put(names.RefreshToken, "fake-refresh-old-0\n") // as from a file
+	current, access := r.load()
+	require.Equal(t, old.provenance(0), current.Provenance)
+	require.Equal(t, old.refresh(0), current.Value)
+	require.Empty(t, current.IntentRunID)
+	require.Zero(t, access)
+}
+
+func TestANewConsentGoesOnFromTheAccountsGenerations(t *testing.T) {
+	const fresh = "fake-refresh-new-6"
+	for _, tc := range []struct {
+		name  string
+		given func(*fixture)
+		want  token.Generation
+	}{
+		{"after the stored ones", func(r *fixture) { r.upTo(old, 5) }, 6},
+		{"after a disabled one", func(r *fixture) {
+			r.upTo(old, 5)
+			r.secrets.Disable(names.RefreshToken)
+		}, 6},
+		{"after the access token, where the refresh tokens were purged", func(r *fixture) {
+			r.upTo(old, 5)
+			access := r.top(names.AccessToken)
+			r.secrets = open(t).secrets
+			_, err := r.secrets.Set(t.Context(), names.AccessToken, access.Value, access.Properties)
+			require.NoError(t, err)
+			r.vault = vault.New(r.secrets)
+		}, 6},
+		{"after another program's", func(r *fixture) {
+			r.secrets.Put(names.RefreshToken, "fake-refresh-article-1")
+			r.secrets.Put(names.RefreshToken, "fake-refresh-article-2")
+		}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := open(t)
+			tc.given(r)
+			r.secrets.Put(names.RefreshToken, fresh)
+			current, _ := r.load()
+			require.Equal(t, fresh, current.Value.Reveal())
+			require.Equal(t, token.Provenance{Generation: tc.want, Fingerprint: current.Fingerprint, Consent: current.Fingerprint}, current.Provenance)
+
+			// Its pair is stored like any other, the access token too.
+			r.recordIntent(current)
+			receipt := r.store(issuedFor(current, "new-7"))
+			require.False(t, receipt.Superseded)
+			_, access := r.load()
+			require.Equal(t, tc.want+1, access.Generation)
+		})
+	}
+}
+
+func TestASpentTokenThatWasPutBackByHandDoesNotCount(t *testing.T) {
+	for _, g := range []token.Generation{0, 3, 4} {
+		r := open(t)
+		r.upTo(old, 5)
+		r.secrets.Put(names.RefreshToken, old.refresh(g).Reveal())
+		current, _ := r.load()
+		require.Equal(t, old.provenance(5), current.Provenance)
+
+		// And the newest one's successor goes on top of it.
+		r.recordIntent(current)
+		require.False(t, r.store(old.entry(6)).Superseded)
+		require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value)
+		current, _ = r.load()
+		require.Equal(t, old.provenance(6), current.Provenance)
+	}
+}
+
+func TestTheNewestTokenPutThereAgainByHandIsStillGood(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	r.secrets.Put(names.RefreshToken, old.refresh(5).Reveal())
+	current, _ := r.load()
+	require.Equal(t, old.refresh(5), current.Value)
+	require.Equal(t, token.Generation(6), current.Generation)
+}
+
+func TestAValueBesideAnotherOnesTagsWasPutThereByHand(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	current, _ := r.load()
+	r.recordIntent(current)
+	copied := r.top(names.RefreshToken).Properties
+	_, err := r.secrets.Set(t.Context(), names.RefreshToken, token.NewSecret("fake-refresh-new-6"), copied)
+	require.NoError(t, err)
+
+	current, _ = r.load()
+	require.Equal(t, "fake-refresh-new-6", current.Value.Reveal())
+	require.Equal(t, token.Provenance{Generation: 6, Fingerprint: current.Fingerprint, Consent: current.Fingerprint}, current.Provenance)
+	require.Empty(t, current.UserID, "the user of the consent is not known yet")
+	require.Empty(t, current.IntentRunID, "no run has recorded an intent")
+
+	r.recordIntent(current)
+	again, _ := r.load()
+	require.Equal(t, current.Provenance, again.Provenance)
+	require.Empty(t, again.UserID)
+	require.Zero(t, again.ObtainedAt)
+}
+
+func TestASpentValueBesideTheNewestOnesTagsDoesNotCount(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	r.upTo(old, 5)
+	_, err := r.secrets.Set(t.Context(), names.RefreshToken, old.refresh(3), r.top(names.RefreshToken).Properties)
+	require.NoError(t, err)
+	current, _ := r.load()
+	require.Equal(t, old.provenance(5), current.Provenance)
+}
+
+func TestTwoRunsAgreeOnTheGenerationOfANewConsent(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	r.secrets.Put(names.RefreshToken, "fake-refresh-new-6")
+	other, _ := r.load()
+	r.at(3, func() { r.recordIntent(other) }) // between this run's read and its listing
+	current, _ := r.load()
+	require.Equal(t, other.Provenance, current.Provenance)
+	require.Equal(t, run.RunID, current.IntentRunID)
+}
+
+func TestAConsentCountsMoreThanWhatWasInFlightWhenItWasGiven(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	r.at(2, func() { // between the store's read and its write
+		r.secrets.Before = nil
+		r.secrets.Put(names.RefreshToken, fresh)
+		current, _ := r.load()
+		r.recordIntent(current)
+	})
+	r.store(old.entry(5))
+	r.secrets.Disable(names.AccessToken) // so that all versions are listed
+	current, _ := r.load()
+	require.Equal(t, fresh, current.Value.Reveal())
+	require.Equal(t, token.Generation(5), current.Generation)
+}
+
+func TestAConsentIsNumberedByAListOfAllThatCameBeforeIt(t *testing.T) {
+	r := open(t)
+	r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
+	r.at(4, func() { // between this run's listing and its last read
+		r.secrets.Before = nil
+		current, _ := r.load()
+		r.recordIntent(current)
+		r.store(old.entry(1))
+		r.secrets.Put(names.RefreshToken, fresh)
+	})
+	current, _ := r.load()
+	require.Equal(t, fresh, current.Value.Reveal())
+	require.Equal(t, token.Generation(2), current.Generation)
 }

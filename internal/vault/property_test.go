@@ -14,7 +14,7 @@ import (
 
 // TestNothingThatWasStoredIsEverLost drives up to three writers at once, call by
 // call: runs, late stores of whatever was issued before, deaths, lost answers,
-// delays, and persons who consent anew. When all have come to rest and one more
+// delays, and new consents. When all have come to rest and one more
 // run has gone through, the provider's live refresh token is on top, if ever it
 // was in a store that returned or put there by hand.
 func TestNothingThatWasStoredIsEverLost(t *testing.T) {
@@ -43,22 +43,21 @@ func TestNothingThatWasStoredIsEverLost(t *testing.T) {
 			t.Repeat(actions)
 
 			w.rest(t)
-			live, _ := w.book.Live(person)
+			live, _ := w.book.Live(userID)
 			w.refresh(0, alone)
 			w.checkProblems(t)
 			if !w.kept[live.RefreshToken] {
-				return // nobody could know it
+				return // it was in no store that returned
 			}
 			w.checkOnTop(t)
 		}))
 	}
 }
 
-// TestOneLateWriterNeverMakesLoadPresentASpentToken is stronger, for providers
-// that take a spent token for theft: beside runs that come one after the other
-// there is one late writer at a time, which may die once. No run ever meets a
-// refusal, so Load needed nobody's help; and where nobody died, nothing older is
-// left on top.
+// TestOneLateWriterNeverMakesLoadPresentASpentToken is stronger, for providers that
+// take a spent token for theft: beside runs that come one after the other there is one
+// late writer at a time, which may die once. No run ever meets a refusal; and where no
+// writer died, nothing older is left on top.
 func TestOneLateWriterNeverMakesLoadPresentASpentToken(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(0)
@@ -90,7 +89,7 @@ func TestOneLateWriterNeverMakesLoadPresentASpentToken(t *testing.T) {
 		}
 		actions["die"] = func(t *rapid.T) {
 			if died || late == nil || late.ended {
-				t.Skip("nobody may die")
+				t.Skip("no writer may die")
 			}
 			w.step(late, crash)
 			died = true
@@ -128,15 +127,15 @@ func (w *world) lateStore(t *rapid.T) *writer {
 	return w.begin(t, func() { w.store(e) })
 }
 
-// authorize is a person's consent that the program puts into the vault, at the
+// authorize is a consent that the program puts into the vault, at the
 // pace of its calls, again and again until the vault has taken it.
 func (w *world) authorize(t *rapid.T) {
 	w.alone(t)
 	w.mayBegin(t)
 	w.now = w.now.Add(time.Second)
-	given := w.book.Consent(person, "", w.now)
+	given := w.book.Consent(userID, "", w.now)
 	w.given = nil
-	pair := token.Pair{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, Issue: token.Issue{ObtainedAt: w.now, UserID: person}}
+	pair := token.Pair{AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, Issue: token.Issue{ObtainedAt: w.now, UserID: userID}}
 	w.authorizing = w.begin(t, func() {
 		for {
 			_, err := w.vault.StoreConsent(context.Background(), names, account, pair)
@@ -149,16 +148,16 @@ func (w *world) authorize(t *rapid.T) {
 	})
 }
 
-// alone holds persons back while one of them is about to put a consent there: of
-// two at one time the one that is put there last counts, the dead one perhaps.
+// alone allows one consent at a time: of two at one time the one that is stored last
+// counts, the dead one perhaps.
 func (w *world) alone(t *rapid.T) {
 	if w.authorizing != nil && !w.authorizing.ended {
-		t.Skip("a person is at it")
+		t.Skip("a consent is being stored")
 	}
 }
 
-// doubledRun is a whole run whose pair somebody else stores as well, and began
-// to before the run did.
+// doubledRun is a whole run whose pair another writer stores as well, and began to
+// before the run did.
 func (w *world) doubledRun(t *rapid.T) (other *writer) {
 	w.mayBegin(t)
 	w.refresh(0, func(e vault.Entry) {
@@ -201,11 +200,11 @@ func generationOf(tags map[string]string) (g token.Generation, numbered bool) {
 
 // checkFound holds that Load finds the provider's live token.
 func (w *world) checkFound(t *rapid.T) token.Secret {
-	held, _, err := w.vault.Load(t.Context(), names)
-	if err != nil || !w.book.IsLive(held.Value, w.now) {
-		t.Fatalf("Load finds generation %d (%v), which is not the live one", held.Generation, err)
+	current, _, err := w.vault.Load(t.Context(), names)
+	if err != nil || !w.book.IsLive(current.Value, w.now) {
+		t.Fatalf("Load finds generation %d (%v), which is not the live one", current.Generation, err)
 	}
-	return held.Value
+	return current.Value
 }
 
 // checkOnTop holds that no older generation covers the live token.

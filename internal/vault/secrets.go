@@ -9,31 +9,27 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Secrets is the part of Azure Key Vault that the vault room needs. Every
-// method returns an error that wraps one of the kinds below ([ErrNotFound], …)
-// in an [*Error], and none of them puts a secret's value into it.
-//
-// Package keyvault implements it over azsecrets.
+// Secrets is the part of Azure Key Vault that this package needs. Every method
+// returns an [*Error] of one of the kinds below ([ErrNotFound], …), without a
+// secret's value in it. Package keyvault implements it over azsecrets.
 type Secrets interface {
 	// Get reads one version, or the current one when version is empty.
 	Get(ctx context.Context, name, version string) (Secret, error)
-	// Set writes a new version, which becomes the current one, and returns its
-	// properties. Key Vault has no compare-and-swap: the last Set wins.
+	// Set writes a new version, which becomes the current one: the last Set wins.
 	Set(ctx context.Context, name string, value token.Secret, p Properties) (Properties, error)
-	// SetTags replaces all tags of one version, and leaves value, expiry and the
-	// current version as they are.
+	// SetTags replaces all tags of one version and leaves its value and expiry, and
+	// which version is current, as they are.
 	SetTags(ctx context.Context, name, version string, tags map[string]string) error
-	// DisableVersion keeps one version from being read, and its value, tags and
+	// DisableVersion keeps one version from being read and leaves its value, tags and
 	// expiry as they are.
 	DisableVersion(ctx context.Context, name, version string) error
-	// Versions lists the properties of every version in no particular order,
-	// following all pages. A name that was never written has none.
+	// Versions lists every version, in no order; none for a name never written.
 	Versions(ctx context.Context, name string) ([]Properties, error)
-	// IsDeleted reports whether the name is soft-deleted: gone for readers, kept
-	// by the vault, and not writable until recovered.
+	// IsDeleted reports whether the name is soft-deleted: kept by the vault, but
+	// neither readable nor writable until recovered.
 	IsDeleted(ctx context.Context, name string) (bool, error)
-	// Recover brings a soft-deleted name back with all its versions and returns
-	// when it can be written again.
+	// Recover brings a soft-deleted name back with all its versions and returns once
+	// it can be written again.
 	Recover(ctx context.Context, name string) error
 }
 
@@ -43,55 +39,40 @@ type Secret struct {
 	Value token.Secret
 }
 
-// Properties are what Key Vault shows of a version without its value.
+// Properties are a version's attributes, which Key Vault lists without its value.
 type Properties struct {
 	Version     string
 	ContentType string
 	Tags        map[string]string
-	// Expires is the secret's exp attribute; zero when there is none. Key Vault
-	// keeps it as information only and goes on serving the value.
-	Expires time.Time
-	// Created is the vault's clock, in whole seconds. Ignored by Set.
-	Created time.Time
-	// Enabled is false for a disabled version. Ignored by Set, which enables.
-	Enabled bool
+	Expires     time.Time // the exp attribute; zero for none. Key Vault serves the value all the same
+	Created     time.Time // by the vault's clock, in whole seconds; ignored by Set
+	Enabled     bool      // ignored by Set, which enables
 }
 
 // The kinds of failure that callers tell apart.
 var (
-	// ErrNotFound: no secret has this name, or none has this version.
-	ErrNotFound = errors.New("not found")
-	// ErrDeleted: the name is soft-deleted and must be recovered first.
-	ErrDeleted = errors.New("soft-deleted")
-	// ErrDisabled: the version exists and is disabled.
-	ErrDisabled = errors.New("disabled")
-	// ErrDenied: the vault refuses this identity. Retryable: a role that was
-	// just assigned takes minutes to reach the vault.
-	ErrDenied = errors.New("access denied")
-	// ErrReadOnly: the vault takes no writes, as in a regional failover. Retryable.
-	ErrReadOnly = errors.New("read-only")
-	// ErrThrottled: too many calls in ten seconds. Retryable.
-	ErrThrottled = errors.New("throttled")
-	// ErrUnavailable: no answer, or a 5xx. Retryable.
-	ErrUnavailable = errors.New("unavailable")
-	// ErrCredential: Microsoft Entra refuses the credential for good, or there
-	// is none. A person must mend it.
-	ErrCredential = errors.New("credential refused")
-	// ErrRejected: the vault calls the request itself wrong.
-	ErrRejected = errors.New("request rejected")
+	ErrNotFound    = errors.New("not found")          // no secret has this name, or none has this version
+	ErrDeleted     = errors.New("soft-deleted")       // the name must be recovered first
+	ErrDisabled    = errors.New("disabled")           // the version exists and cannot be read
+	ErrDenied      = errors.New("access denied")      // retryable: a new role takes minutes to count
+	ErrReadOnly    = errors.New("read-only")          // retryable: a regional failover
+	ErrThrottled   = errors.New("throttled")          // retryable: too many calls in ten seconds
+	ErrUnavailable = errors.New("unavailable")        // retryable: no answer, or a 5xx
+	ErrCredential  = errors.New("credential refused") // by Microsoft Entra for good, or there is none
+	ErrRejected    = errors.New("request rejected")   // the request itself is wrong
+
+	ErrMalformed     = errors.New("malformed")                // the value cannot be what it should be
+	ErrOtherProvider = errors.New("another provider's token") // another provider issued the refresh token
+	ErrConflict      = errors.New("conflict")                 // two refresh tokens of one consent and generation
 )
 
-// Error says what was asked of the vault, of which secret, why it failed and
-// what mends it.
+// Error is a failed call of the vault.
 type Error struct {
-	Op   string // what was being done: "get", "set", "tag", "disable", "list", "recover"
-	Name string // the secret's name
-	Kind error  // one of the sentinels above
-	// Detail is the vault's status and inner code, such as "403 Forbidden,
-	// SecretDisabled", or the network error; never a value.
-	Detail string
-	// Fix tells a person what to do; empty where waiting is all there is to do.
-	Fix string
+	Op     string // "get", "set", "tag", "disable", "list", "recover"
+	Name   string // the secret's name
+	Kind   error  // one of the kinds above
+	Detail string // "403 Forbidden, SecretDisabled", or the network error; never a value
+	Fix    string // what mends it; empty where only waiting does
 }
 
 func (e *Error) Error() string {
@@ -107,8 +88,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Kind }
 
-// Retryable reports whether the same call may go through later without anyone
-// mending anything first.
+// Retryable reports whether waiting alone may make the same call succeed.
 func Retryable(err error) bool {
 	for _, permanent := range []error{ErrNotFound, ErrDeleted, ErrDisabled, ErrCredential, ErrRejected, ErrMalformed, ErrConflict, ErrOtherProvider} {
 		if errors.Is(err, permanent) {

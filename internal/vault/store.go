@@ -8,155 +8,152 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// ErrConflict: two refresh tokens of one consent claim the same generation.
-var ErrConflict = errors.New("conflict")
-
-// Entry is an issued pair on its way into the vault.
+// Entry is an issued pair that is to be stored.
 type Entry struct {
 	Account token.Account
 	token.Pair
-	// Provenance of the refresh token that is in force with this pair: of the
-	// one in it, or of the old one where the provider did not rotate.
+	// Provenance of the refresh token that is in force with this pair: of the one in
+	// it, or of the old one where the provider did not rotate.
 	Provenance token.Provenance
 }
 
-// Receipt says what became of an entry.
+// Receipt is the outcome of a store.
 type Receipt struct {
-	// Superseded: the vault holds something newer and was left as it is.
-	Superseded          bool
+	Superseded          bool // the vault has something newer and was left as it is
 	RefreshTokenVersion string
 	AccessTokenVersion  string
 }
 
-// How often a store looks again after writers that it races with. Each round
-// needs another writer at the same moment; more than a few are a defect.
+// maxRounds bounds how often a write is tried again because of other writers. Each round
+// needs one at the same moment; more than a few are a defect.
 const maxRounds = 5
 
-// Store writes the refresh token, then the access token. Each write is skipped
-// where the vault already holds that token and refused where it holds a newer
-// one, so that Store may be repeated, by anyone, at any time.
+// Store writes the refresh token, then the access token. It skips what the vault has and
+// refuses what is older, so that any process may repeat it at any time. An entry may lack
+// its access token, which was then too long to store.
 //
-// Another writer may come between a look and a write. Whoever writes last finds
-// out: the newer one because it looks at the refresh token again at the end, the
-// older one because it meets the newer access token. Where the older one dies
-// before it can mend what it did, Load sees the same difference.
+// Concurrent stores converge: the newer one rereads the refresh token after it has
+// written the access token, and the older one meets the newer access token. Where the
+// older one dies before it has mended its write, Load sees the same difference.
 func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, error) {
-	refresh, superseded, err := v.storeRefresh(ctx, n, e, run)
-	if err == nil && superseded {
-		// An earlier attempt may have written its access token over the newer one.
-		_, _, err = v.restore(ctx, n.AccessToken, e.Provenance.Generation)
+	refresh, err := v.storeRefresh(ctx, n, e, run)
+	switch {
+	case err != nil:
+		return Receipt{}, err
+	case refresh.superseded:
+		// An earlier try may have written its access token over the newer one.
+		_, err = v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation)
+		return Receipt{Superseded: true, RefreshTokenVersion: refresh.version}, err
+	case e.AccessToken.Empty():
+		return Receipt{RefreshTokenVersion: refresh.version}, nil
 	}
-	if err != nil || superseded {
-		return Receipt{Superseded: superseded, RefreshTokenVersion: refresh}, err
-	}
-	if e.AccessToken.Empty() {
-		return Receipt{RefreshTokenVersion: refresh}, nil // the answer's was too long to store
-	}
-	access, newer, err := v.storeAccess(ctx, n, e, run)
+	access, err := v.storeAccess(ctx, n, e, run)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if newer != "" {
-		return Receipt{Superseded: true, RefreshTokenVersion: newer, AccessTokenVersion: access}, nil
+	if access.superseded {
+		return Receipt{Superseded: true, RefreshTokenVersion: access.refreshVersion, AccessTokenVersion: access.version}, nil
 	}
-	again, superseded, err := v.storeRefresh(ctx, n, e, run)
+	last, err := v.storeRefresh(ctx, n, e, run)
+	if err == nil && last.superseded {
+		// A newer store came between, whose access token this one may have covered.
+		last = refresh
+		_, err = v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation)
+	}
 	if err != nil {
 		return Receipt{}, err
 	}
-	if !superseded {
-		refresh = again
-	} else if _, _, err := v.restore(ctx, n.AccessToken, e.Provenance.Generation); err != nil {
-		// A newer writer came between, and ours may lie on its access token.
-		return Receipt{}, err
-	}
-	return Receipt{RefreshTokenVersion: refresh, AccessTokenVersion: access}, nil
+	return Receipt{RefreshTokenVersion: last.version, AccessTokenVersion: access.version}, nil
 }
 
-// storeRefresh makes the entry's refresh token the current one, unless a newer
-// one is, and returns the version that is current now.
-func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run) (version string, superseded bool, err error) {
+// stored is the outcome of one step of Store.
+type stored struct {
+	version    string // the current one now
+	superseded bool   // the vault has a newer refresh token
+	// refreshVersion is that of the newer refresh token, where storeAccess found it.
+	refreshVersion string
+}
+
+// storeRefresh makes the entry's refresh token the current version, unless a newer
+// one is.
+func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run) (stored, error) {
 	for range maxRounds {
-		version, verdict, err := v.fence(ctx, n.RefreshToken, e.Provenance)
+		current, decision, err := v.decideRefresh(ctx, n.RefreshToken, e.Provenance)
 		switch {
 		case err != nil:
-			return "", false, err
-		case verdict == Conflict:
-			return "", false, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrConflict,
-				Detail: fmt.Sprintf("version %s and the token with fingerprint %s both are generation %d of one consent", version, e.Provenance.Fingerprint, e.Provenance.Generation),
+			return stored{}, err
+		case decision == Conflict:
+			return stored{}, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrConflict,
+				Detail: fmt.Sprintf("version %s and the token with fingerprint %s both are generation %d of one consent", current.Version, e.Provenance.Fingerprint, e.Provenance.Generation),
 				Fix:    "find out which one the provider still takes"}
-		case verdict != Write:
-			return version, verdict == Superseded, nil
-		case e.RefreshToken.Empty():
-			// Not rotated, and the vault lost the token that is in force: there
-			// is nothing to write, and the access token is still worth keeping.
-			return version, false, nil
+		case decision != Write, e.RefreshToken.Empty():
+			// An empty one did not rotate: where the vault has lost the token in force
+			// there is nothing to write, and the access token is still worth keeping.
+			return stored{version: current.Version, superseded: decision == Superseded}, nil
 		}
-		p, again, err := v.set(ctx, n.RefreshToken, e.RefreshToken, Properties{
+		written, recovered, err := v.set(ctx, n.RefreshToken, e.RefreshToken, Properties{
 			Tags: tagsOf(e.Account, e.Provenance, e.UserID, e.ObtainedAt, run),
 		})
-		if err != nil || !again {
-			return p.Version, false, err
+		if err != nil || !recovered {
+			return stored{version: written.Version}, err
 		}
 	}
-	return "", false, deletedAgain(n.RefreshToken)
+	return stored{}, deletedAgain(n.RefreshToken)
 }
 
-// fence is FenceRefresh for what the vault holds now, of which it returns the
-// version. A spent token that a person put back supersedes nothing.
-func (v *Vault) fence(ctx context.Context, name string, issued token.Provenance) (version string, verdict Decision, err error) {
-	held, version, exists, err := v.look(ctx, name)
-	if err != nil || !exists {
-		return version, Write, err
+// decideRefresh is FenceRefresh for the current version, except that a spent token
+// that was written again by hand supersedes nothing.
+func (v *Vault) decideRefresh(ctx context.Context, name string, issued token.Provenance) (RefreshToken, Decision, error) {
+	current, err := v.readCurrent(ctx, name)
+	if err != nil || !current.usable() {
+		return current, Write, err
 	}
-	verdict = FenceRefresh(held.Provenance, held.tagged, issued)
-	if held.tagged || verdict != Superseded {
-		return version, verdict, nil
+	decision := FenceRefresh(current.Provenance, current.tagged, issued)
+	if current.tagged || decision != Superseded {
+		return current, decision, nil
 	}
 	versions, err := v.secrets.Versions(ctx, name)
-	if spent(held.Fingerprint, versions) {
-		verdict = Write
+	if newOrder(versions).spent[current.Fingerprint] {
+		decision = Write
 	}
-	return version, verdict, err
+	return current, decision, err
 }
 
-// storeAccess makes the entry's access token the current one, unless a newer one
-// is, and returns the version that is current now. newer is the version of a
-// newer refresh token, which is on top again; empty where there is none.
-func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (version, newer string, err error) {
+// storeAccess makes the entry's access token the current version, unless a newer one is
+// or there is a newer refresh token, which it puts on top.
+func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (stored, error) {
 	own := e.Provenance
 	own.Fingerprint = e.AccessToken.Fingerprint()
 	for range maxRounds {
-		held, err := v.access(ctx, n)
+		current, err := v.readAccess(ctx, n)
 		if err != nil {
-			return "", "", err
+			return stored{}, err
 		}
-		verdict := FenceAccess(held, e.Provenance, own.Fingerprint, e.ObtainedAt)
-		if !held.Tagged || held.Generation > e.Provenance.Generation {
-			// It does not vouch for our refresh token: ask all versions. If none
-			// is newer, it belongs to a line that is gone.
-			version, outranked, err := v.restore(ctx, n.RefreshToken, e.Provenance.Generation)
-			if err != nil || outranked {
-				return held.Version, version, err
+		decision := FenceAccess(current, e.Provenance, own.Fingerprint, e.ObtainedAt)
+		if !current.vouchesFor(e.Provenance.Generation) {
+			newest, err := v.promoteNewest(ctx, n.RefreshToken, e.Provenance.Generation)
+			if err != nil || newest.later {
+				return stored{version: current.Version, superseded: true, refreshVersion: newest.version}, err
 			}
-			verdict = Write
+			decision = Write // the access token is of a lineage that is gone
 		}
-		if verdict != Write {
-			return held.Version, "", nil
+		if decision != Write {
+			return stored{version: current.Version}, nil
 		}
-		p, again, err := v.set(ctx, n.AccessToken, e.AccessToken, Properties{
+		written, recovered, err := v.set(ctx, n.AccessToken, e.AccessToken, Properties{
 			Tags:    tagsOf(e.Account, own, e.UserID, e.ObtainedAt, run),
 			Expires: e.Expiry,
 		})
-		if err != nil || !again {
-			return p.Version, "", err
+		if err != nil || !recovered {
+			return stored{version: written.Version}, err
 		}
 	}
-	return "", "", deletedAgain(n.AccessToken)
+	return stored{}, deletedAgain(n.AccessToken)
 }
 
-// set writes a version. A soft-deleted name is recovered instead, and again says
-// that the caller must look at what came back before it writes.
-func (v *Vault) set(ctx context.Context, name string, value token.Secret, p Properties) (written Properties, again bool, err error) {
+// set writes a version. A soft-deleted name is recovered instead; the caller then
+// rereads what came back before it writes.
+func (v *Vault) set(ctx context.Context, name string, value token.Secret, p Properties) (written Properties, recovered bool, err error) {
 	written, err = v.secrets.Set(ctx, name, value, p)
 	if errors.Is(err, ErrDeleted) {
 		return Properties{}, true, v.secrets.Recover(ctx, name)
@@ -166,4 +163,8 @@ func (v *Vault) set(ctx context.Context, name string, value token.Secret, p Prop
 
 func deletedAgain(name string) error {
 	return &Error{Op: "set", Name: name, Kind: ErrUnavailable, Detail: "it is deleted as often as it is recovered", Fix: "find out who deletes it"}
+}
+
+func staleOnTop(name string) error {
+	return &Error{Op: "set", Name: name, Kind: ErrUnavailable, Detail: "other writers keep putting older tokens on top"}
 }

@@ -99,7 +99,7 @@ func TestWritersThatNeverStopAreNamed(t *testing.T) {
 func TestALateStoreLeavesADisabledNewerGenerationToItsOwner(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 4)
-	r.at(2, func() { // between the late store's look and its write
+	r.at(2, func() { // between the late store's read and its write
 		r.secrets.Before = nil
 		r.upTo(old, 6)
 		r.secrets.Disable(names.RefreshToken)
@@ -120,7 +120,7 @@ func TestAnotherAttemptMendsALateStoreThatFailedAnywhere(t *testing.T) {
 		r.secrets.Before = func(op, name string) error {
 			calls++
 			switch calls {
-			case 2: // between the late store's look and its write
+			case 2: // between the late store's read and its write
 				before := r.secrets.Before
 				r.secrets.Before = nil
 				r.upTo(old, 6)
@@ -135,8 +135,8 @@ func TestAnotherAttemptMendsALateStoreThatFailedAnywhere(t *testing.T) {
 		r.secrets.Before = nil
 		if refused {
 			require.ErrorIs(t, err, vault.ErrUnavailable)
-			held, _ := r.load()
-			require.Equal(t, old.refresh(6), held.Value, "call %d", n+1)
+			current, _ := r.load()
+			require.Equal(t, old.refresh(6), current.Value, "call %d", n+1)
 		}
 		require.True(t, r.store(old.entry(5)).Superseded)
 		require.Equal(t, old.refresh(6), r.top(names.RefreshToken).Value)
@@ -150,7 +150,7 @@ func TestAnotherAttemptMendsALateStoreThatFailedAnywhere(t *testing.T) {
 func TestALateAccessTokenDoesNotStayOnTop(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 4)
-	r.at(4, func() { // between the late store's look at the access token and its write
+	r.at(4, func() { // between the late store's read of the access token and its write
 		r.secrets.Before = nil
 		r.store(old.entry(6))
 	})
@@ -169,4 +169,15 @@ func TestOfTwoDisabledVersionsTheLaterOneCounts(t *testing.T) {
 		r.secrets.Disable(names.RefreshToken)
 	}
 	require.True(t, r.store(old.entry(5)).Superseded)
+}
+
+func TestLaterTagsBesideAnotherValueDoNotKeepAStoreWriting(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	_, err := r.secrets.Set(t.Context(), names.AccessToken, token.NewSecret("fake-access-by-hand"), vault.Properties{Tags: tagsOfAccess(t, 9)})
+	require.NoError(t, err)
+	r.again(names.AccessToken, old.access(4))
+	before := r.values(names.AccessToken)
+	require.True(t, r.store(old.entry(3)).Superseded)
+	require.Equal(t, before, r.values(names.AccessToken))
 }

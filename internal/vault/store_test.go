@@ -48,29 +48,29 @@ func (l line) values(from, to token.Generation) (values []string) {
 func TestStoreNeverOverwritesANewerToken(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		given func(*room)
+		given func(*fixture)
 		top   string
 	}{
-		{"a newer generation", func(r *room) { r.upTo(old, 6) }, "fake-refresh-old-6"},
-		{"a generation much newer", func(r *room) { r.upTo(old, 9) }, "fake-refresh-old-9"},
-		{"a new consent", func(r *room) {
+		{"a newer generation", func(r *fixture) { r.upTo(old, 6) }, "fake-refresh-old-6"},
+		{"a generation much newer", func(r *fixture) { r.upTo(old, 9) }, "fake-refresh-old-9"},
+		{"a new consent", func(r *fixture) {
 			r.upTo(old, 4)
 			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
 		}, "fake-refresh-new-5"},
-		{"a new consent that a run has begun with", func(r *room) {
+		{"a new consent that a run has numbered", func(r *fixture) {
 			r.upTo(old, 4)
 			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
-			held, _ := r.load()
-			r.begin(held)
+			current, _ := r.load()
+			r.recordIntent(current)
 		}, "fake-refresh-new-5"},
-		{"what a new consent rotated into", func(r *room) {
+		{"what a new consent rotated into", func(r *fixture) {
 			r.upTo(old, 4)
 			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
-			held, _ := r.load()
-			r.begin(held)
-			r.store(issuedFor(held, "new-6"))
+			current, _ := r.load()
+			r.recordIntent(current)
+			r.store(issuedFor(current, "new-6"))
 		}, "fake-refresh-new-6"},
-		{"a newer generation that is disabled", func(r *room) {
+		{"a newer generation that is disabled", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Disable(names.RefreshToken)
 		}, "fake-refresh-old-6"},
@@ -91,29 +91,29 @@ func TestStoreNeverOverwritesANewerToken(t *testing.T) {
 func TestStoreWritesOverWhatIsOlderOrNothing(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		given func(*room)
+		given func(*fixture)
 	}{
-		{"an empty vault", func(*room) {}},
-		{"its parent", func(r *room) { r.upTo(old, 4) }},
-		{"a late write of an older generation", func(r *room) { r.upTo(old, 4); r.again(names.RefreshToken, old.refresh(2)) }},
-		{"its parent put back by hand", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, old.refresh(4).Reveal()) }},
-		{"a spent token put back by hand", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, old.refresh(2).Reveal()) }},
-		{"an empty value", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, "") }},
-		{"a value that can be no token", func(r *room) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, "{ \"token\": 1 }") }},
-		{"a disabled parent", func(r *room) { r.upTo(old, 4); r.secrets.Disable(names.RefreshToken) }},
-		{"a disabled value without tags", func(r *room) {
+		{"an empty vault", func(*fixture) {}},
+		{"its parent", func(r *fixture) { r.upTo(old, 4) }},
+		{"a late write of an older generation", func(r *fixture) { r.upTo(old, 4); r.again(names.RefreshToken, old.refresh(2)) }},
+		{"its parent put back by hand", func(r *fixture) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, old.refresh(4).Reveal()) }},
+		{"a spent token put back by hand", func(r *fixture) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, old.refresh(2).Reveal()) }},
+		{"an empty value", func(r *fixture) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, "") }},
+		{"a value that can be no token", func(r *fixture) { r.upTo(old, 4); r.secrets.Put(names.RefreshToken, "{ \"token\": 1 }") }},
+		{"a disabled parent", func(r *fixture) { r.upTo(old, 4); r.secrets.Disable(names.RefreshToken) }},
+		{"a disabled value without tags", func(r *fixture) {
 			r.secrets.Put(names.RefreshToken, "fake-refresh-by-hand")
 			r.secrets.Disable(names.RefreshToken)
 		}},
-		{"a soft-deleted parent", func(r *room) { r.upTo(old, 4); r.secrets.Delete(names.RefreshToken) }},
-		{"a soft-deleted access token", func(r *room) { r.upTo(old, 4); r.secrets.Delete(names.AccessToken) }},
-		{"a disabled access token", func(r *room) { r.upTo(old, 4); r.secrets.Disable(names.AccessToken) }},
-		{"both soft-deleted", func(r *room) {
+		{"a soft-deleted parent", func(r *fixture) { r.upTo(old, 4); r.secrets.Delete(names.RefreshToken) }},
+		{"a soft-deleted access token", func(r *fixture) { r.upTo(old, 4); r.secrets.Delete(names.AccessToken) }},
+		{"a disabled access token", func(r *fixture) { r.upTo(old, 4); r.secrets.Disable(names.AccessToken) }},
+		{"both soft-deleted", func(r *fixture) {
 			r.upTo(old, 4)
 			r.secrets.Delete(names.RefreshToken)
 			r.secrets.Delete(names.AccessToken)
 		}},
-		{"the access token of a line that is gone", func(r *room) {
+		{"the access token of a line that is gone", func(r *fixture) {
 			_, err := r.secrets.Set(r.t.Context(), names.AccessToken, old.access(9), vault.Properties{Tags: tagsOfAccess(r.t, 9)})
 			require.NoError(r.t, err)
 		}},
@@ -128,8 +128,8 @@ func TestStoreWritesOverWhatIsOlderOrNothing(t *testing.T) {
 			}, receipt)
 			require.Equal(t, old.refresh(5), r.top(names.RefreshToken).Value)
 			require.Equal(t, old.access(5), r.top(names.AccessToken).Value)
-			held, _ := r.load()
-			require.Equal(t, old.provenance(5), held.Provenance)
+			current, _ := r.load()
+			require.Equal(t, old.provenance(5), current.Provenance)
 		})
 	}
 }
@@ -157,7 +157,7 @@ func TestADeletedNameThatHoldsSomethingNewerIsRecoveredAndLeftAsItIs(t *testing.
 	}
 }
 
-func TestTwoTokensOfOneGenerationAreForAPerson(t *testing.T) {
+func TestTwoTokensOfOneGenerationConflict(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 5)
 	e := old.entry(5)
@@ -174,11 +174,11 @@ func TestTwoTokensOfOneGenerationAreForAPerson(t *testing.T) {
 func TestAProviderThatDoesNotRotateGetsNewAccessTokensOnly(t *testing.T) {
 	r := open(t)
 	r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
-	held, _ := r.load()
-	r.begin(held)
+	current, _ := r.load()
+	r.recordIntent(current)
 	unrotated := func(hour token.Generation) vault.Entry {
 		e := old.entry(hour)
-		e.Provenance, e.RefreshToken = held.Provenance, token.Secret{}
+		e.Provenance, e.RefreshToken = current.Provenance, token.Secret{}
 		return e
 	}
 	r.store(unrotated(1))
@@ -190,7 +190,7 @@ func TestAProviderThatDoesNotRotateGetsNewAccessTokensOnly(t *testing.T) {
 	require.Equal(t, []string{old.refresh(0).Reveal()}, r.values(names.RefreshToken))
 
 	repeated := unrotated(4)
-	repeated.RefreshToken = held.Value // the answer may also repeat the old one
+	repeated.RefreshToken = current.Value // the answer may also repeat the old one
 	r.store(repeated)
 	require.Equal(t, old.access(4), r.top(names.AccessToken).Value)
 	require.Len(t, r.secrets.All(names.RefreshToken), 1)
@@ -208,10 +208,10 @@ func TestAnAccessTokenIsKeptWhereTheRefreshTokenInForceIsGone(t *testing.T) {
 func TestAClockThatIsAheadDoesNotHoldUpLaterAccessTokens(t *testing.T) {
 	r := open(t)
 	r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
-	held, _ := r.load()
-	r.begin(held)
+	current, _ := r.load()
+	r.recordIntent(current)
 	e := old.entry(1)
-	e.Provenance, e.RefreshToken = held.Provenance, token.Secret{}
+	e.Provenance, e.RefreshToken = current.Provenance, token.Secret{}
 	e.ObtainedAt = time.Now().Add(48 * time.Hour)
 	r.store(e)
 
@@ -219,4 +219,18 @@ func TestAClockThatIsAheadDoesNotHoldUpLaterAccessTokens(t *testing.T) {
 	later.AccessToken, later.ObtainedAt = old.access(2), time.Now().Add(time.Minute)
 	r.store(later)
 	require.Equal(t, old.access(2), r.top(names.AccessToken).Value)
+}
+
+func TestAConsentBetweenTheTwoWritesKeepsTheAccessTokenAsItIs(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 4)
+	r.secrets.Disable(names.AccessToken) // so that it does not vouch for any generation
+	r.at(3, func() {                     // between the two writes
+		r.secrets.Before = nil
+		r.secrets.Put(names.RefreshToken, fresh)
+	})
+	receipt := r.store(old.entry(5))
+	require.True(t, receipt.Superseded)
+	require.Equal(t, r.top(names.RefreshToken).Version, receipt.RefreshTokenVersion)
+	require.Equal(t, old.access(4), r.top(names.AccessToken).Value)
 }

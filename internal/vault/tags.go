@@ -1,7 +1,9 @@
 package vault
 
 import (
+	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,8 +11,8 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// The tags that every token version carries. Key Vault takes 15 tags of up to
-// 512 characters each on a version; these leave room for two of the owner's.
+// The tags of every token version. Key Vault takes 15 tags of up to 512 characters
+// each on a version; these leave room for two of the owner's.
 const (
 	tagGeneration  = "generation"
 	tagFingerprint = "fingerprint"
@@ -33,41 +35,44 @@ const (
 	maxTagLength = 512
 )
 
-// Run names the workflow run that acts, for the tags of what it writes.
+// Run names the workflow run that writes, for the tags of what it writes.
 type Run struct {
 	WorkflowID string
 	RunID      string
 }
 
-// tagsOf describes one token version.
+// tagsOf describes a token version: its provenance, its origin and its writer.
 func tagsOf(a token.Account, p token.Provenance, userID string, obtained time.Time, run Run) map[string]string {
-	tags := map[string]string{
-		tagGeneration:  strconv.Itoa(int(p.Generation)),
-		tagFingerprint: string(p.Fingerprint),
-		tagConsent:     string(p.Consent),
-		tagProvider:    a.Provider,
-		tagAccount:     a.Name,
-		tagWorkflowID:  run.WorkflowID,
-		tagRunID:       run.RunID,
-	}
+	tags := originTags(a, p.Fingerprint, userID, obtained)
+	tags[tagGeneration] = strconv.Itoa(int(p.Generation))
+	tags[tagConsent] = string(p.Consent)
+	tags[tagWorkflowID] = truncate(run.WorkflowID)
+	tags[tagRunID] = truncate(run.RunID)
 	if p.Parent != "" {
 		tags[tagParent] = string(p.Parent)
 	}
+	return tags
+}
+
+// originTags describe a token that has no generation yet: a new consent's.
+func originTags(a token.Account, f token.Fingerprint, userID string, obtained time.Time) map[string]string {
+	tags := map[string]string{
+		tagFingerprint: string(f),
+		tagProvider:    a.Provider,
+		tagAccount:     a.Name,
+	}
 	if userID != "" {
-		tags[tagUserID] = userID
+		tags[tagUserID] = truncate(userID)
 	}
 	if !obtained.IsZero() {
 		tags[tagObtainedAt] = obtained.UTC().Format(time.RFC3339Nano)
-	}
-	for k, v := range tags {
-		tags[k] = truncate(v)
 	}
 	return tags
 }
 
 // withIntent returns the tags of a refresh token that run is about to spend.
-func withIntent(h RefreshToken, a token.Account, run Run, now time.Time) map[string]string {
-	tags := numbered(h, a, run)
+func withIntent(t RefreshToken, a token.Account, run Run, now time.Time) map[string]string {
+	tags := withGeneration(t, a, run)
 	if earlier := tags[tagStartedRun]; earlier != "" && earlier != run.RunID {
 		tags[tagEarlierRun] = truncate(earlier + " " + tags[tagStartedAt])
 	}
@@ -76,13 +81,12 @@ func withIntent(h RefreshToken, a token.Account, run Run, now time.Time) map[str
 	return tags
 }
 
-// numbered returns the tags of a refresh token with those that say which one it
-// is. It keeps whatever its owner put there and, where it is one of ours, the
-// intent record. Tags of ours that describe another value go: they would make a
-// person's new consent look like the old one.
-func numbered(h RefreshToken, a token.Account, run Run) map[string]string {
-	tags := maps.Clone(h.properties.Tags)
-	if h.tagged {
+// withGeneration returns a refresh token's tags with its provenance. It keeps the owner's
+// own tags and, where the tags describe this value, the intent record. Those of another
+// value go: they would make a new consent look like the old one.
+func withGeneration(t RefreshToken, a token.Account, run Run) map[string]string {
+	tags := maps.Clone(t.properties.Tags)
+	if t.tagged {
 		return tags
 	}
 	if tags == nil {
@@ -91,11 +95,11 @@ func numbered(h RefreshToken, a token.Account, run Run) map[string]string {
 	for _, stale := range []string{tagParent, tagUserID, tagObtainedAt, tagStartedAt, tagStartedRun, tagEarlierRun} {
 		delete(tags, stale)
 	}
-	maps.Copy(tags, tagsOf(a, h.Provenance, h.UserID, h.ObtainedAt, run))
+	maps.Copy(tags, tagsOf(a, t.Provenance, t.UserID, t.ObtainedAt, run))
 	return tags
 }
 
-// provenanceOf reads a version's tags. ok is false where they are not ours.
+// provenanceOf reads a version's tags. ok is false where they state no provenance.
 func provenanceOf(tags map[string]string) (p token.Provenance, ok bool) {
 	generation, err := strconv.Atoi(tags[tagGeneration])
 	if err != nil || generation < 0 || tags[tagFingerprint] == "" || tags[tagConsent] == "" {
@@ -111,10 +115,7 @@ func provenanceOf(tags map[string]string) (p token.Provenance, ok bool) {
 
 // timeOf reads one of a version's time tags; zero where there is none.
 func timeOf(tags map[string]string, tag string) time.Time {
-	t, err := time.Parse(time.RFC3339Nano, tags[tag])
-	if err != nil {
-		return time.Time{}
-	}
+	t, _ := time.Parse(time.RFC3339Nano, tags[tag])
 	return t
 }
 
@@ -124,3 +125,113 @@ func truncate(s string) string {
 	}
 	return s
 }
+
+// RefreshToken is a refresh token in the vault.
+type RefreshToken struct {
+	token.Provenance
+	Value      token.Secret
+	Version    string
+	Provider   string    // its issuer; empty when unknown
+	UserID     string    // the provider's id of the user; empty when unknown
+	ObtainedAt time.Time // zero when unknown
+
+	IntentRunID string    // the run that last was about to spend it; empty for none
+	IntentAt    time.Time // when that was, by its worker's clock; zero when unknown
+
+	tagged     bool // its tags state its provenance
+	properties Properties
+	problem    error // why there is no refresh token here; nil where there is one
+}
+
+// noToken is what is read where a name has no token that can be read.
+func noToken(version string) RefreshToken {
+	return RefreshToken{Version: version, problem: errors.New("is absent")}
+}
+
+// usable reports whether there is a token at all.
+func (t RefreshToken) usable() bool { return t.problem == nil }
+
+// refreshTokenOf reads a version. Where the fingerprint tag is not the value's, the value
+// was written by hand: it counts as untagged, and white space around it is not part of
+// it.
+func refreshTokenOf(s Secret) RefreshToken {
+	value, check := s.Value, token.CheckValue
+	if s.Tags[tagFingerprint] != string(value.Fingerprint()) {
+		value, check = token.NewSecret(strings.TrimSpace(value.Reveal())), token.CheckPasted
+	}
+	f := value.Fingerprint()
+	t := RefreshToken{Value: value, Version: s.Version, properties: s.Properties, problem: check(value.Reveal())}
+	t.Provenance, t.tagged = provenanceOf(s.Tags)
+	if !t.tagged || t.Fingerprint != f {
+		t.Provenance, t.tagged = token.Provenance{Fingerprint: f, Consent: f}, false
+	}
+	if t.tagged {
+		t.IntentRunID = s.Tags[tagStartedRun]
+		t.IntentAt = timeOf(s.Tags, tagStartedAt)
+	}
+	if t.tagged || s.Tags[tagFingerprint] == string(f) && s.Tags[tagGeneration] == "" { // see StoreConsent
+		t.Provider = s.Tags[tagProvider]
+		t.UserID = s.Tags[tagUserID]
+		t.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
+	}
+	return t
+}
+
+// relisted is the same version with a later listing's tags: another run may have
+// recorded its intent since it was read.
+func (t RefreshToken) relisted(versions []Properties) RefreshToken {
+	i := slices.IndexFunc(versions, func(p Properties) bool { return p.Version == t.Version })
+	if i < 0 || t.Value.Empty() { // a disabled version's tags are the listing's already
+		return t
+	}
+	return refreshTokenOf(Secret{Properties: versions[i], Value: t.Value})
+}
+
+// Intent is an entry of the intent record: a run that was about to spend a token.
+type Intent struct {
+	RunID string
+	At    time.Time // by that run's worker's clock; zero when unknown
+}
+
+// IntentsExcept lists the runs on the intent record other than the given one, the last
+// first. The record keeps two, so that a run that loads twice still finds the one before.
+func (t RefreshToken) IntentsExcept(runID string) []Intent {
+	if !t.tagged {
+		return nil // the record is another value's
+	}
+	earlier, since, _ := strings.Cut(t.properties.Tags[tagEarlierRun], " ")
+	at, _ := time.Parse(time.RFC3339Nano, since)
+	return slices.DeleteFunc([]Intent{{t.IntentRunID, t.IntentAt}, {earlier, at}}, func(i Intent) bool {
+		return i.RunID == "" || i.RunID == runID
+	})
+}
+
+// AccessTokenInfo is what the vault's access token's tags state.
+type AccessTokenInfo struct {
+	Generation  token.Generation
+	Fingerprint token.Fingerprint
+	ObtainedAt  time.Time
+	Expires     time.Time
+	Version     string
+	Tagged      bool // false where it was written by hand, and where there is none
+}
+
+// accessTokenOf reads a version, by the same rule as refreshTokenOf. The vault's clock
+// bounds the writer's, which may be ahead: no other worker's access token would count
+// until that time has come.
+func accessTokenOf(s Secret) AccessTokenInfo {
+	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version}
+	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == t.Fingerprint {
+		t.Generation, t.Tagged = p.Generation, true
+		t.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
+		if taken := s.Created.Add(time.Second); taken.Before(t.ObtainedAt) {
+			t.ObtainedAt = taken
+		}
+	}
+	return t
+}
+
+// vouchesFor reports whether the access token shows that a refresh token of the given
+// generation is the newest. One of a later generation shows that a late writer has put
+// an old refresh token on top; an absent, disabled or untagged one shows nothing.
+func (t AccessTokenInfo) vouchesFor(g token.Generation) bool { return t.Tagged && t.Generation <= g }

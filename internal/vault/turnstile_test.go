@@ -52,7 +52,7 @@ func (s *turnstile) await(w *writer) {
 	s.running = nil
 }
 
-// before holds up whichever writer is running; the test's own calls pass.
+// before stops the running writer until it gets permission; the test's own calls pass.
 func (s *turnstile) before(op, name string) error {
 	w := s.running
 	if w == nil {

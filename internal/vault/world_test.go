@@ -14,11 +14,10 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-const person = "FAKE01"
+const userID = "FAKE01"
 
-// world is a vault, a provider with strictly single-use refresh tokens, and
-// whoever writes at the same time. One goroutine runs at a time, so nothing in
-// it is locked.
+// world is a vault, a provider with strictly single-use refresh tokens, and writers at
+// the same time. One goroutine runs at a time, so nothing in it is locked.
 type world struct {
 	turnstile
 	now     time.Time
@@ -27,11 +26,11 @@ type world struct {
 	vault   *vault.Vault
 
 	writers []*writer
-	// authorizing puts a consent there, or has; nil where nobody ever did.
+	// authorizing stores a consent, or has; nil where none ever did.
 	authorizing *writer
 	issued      []vault.Entry // what histories hold: a late writer may come with any of it
 	kept        map[token.Secret]bool
-	given       []token.Secret // consents that a person has not put into the vault yet
+	given       []token.Secret // consents that were not put into the vault yet
 	refused     int            // how often the provider was presented a token that it does not take
 	problems    []string
 }
@@ -39,7 +38,7 @@ type world struct {
 func newWorld(replay time.Duration) *world {
 	tokens := 0
 	w := &world{now: noon, secrets: &memvault.Vault{}, kept: map[token.Secret]bool{}}
-	w.book = grant.NewBook(grant.Rules{AccessTokenLifetime: 8 * time.Hour, ReplayWindow: replay}, func() token.Secret {
+	w.book = grant.NewStore(grant.Rules{AccessTokenLifetime: 8 * time.Hour, ReplayWindow: replay}, func() token.Secret {
 		tokens++
 		return token.NewSecret(fmt.Sprintf("fake-token-%d", tokens))
 	})
@@ -50,14 +49,13 @@ func newWorld(replay time.Duration) *world {
 	return w
 }
 
-// consent makes a person consent anew: whatever was issued before is dead.
+// consent gives a new consent: all that was issued before is dead.
 func (w *world) consent() {
-	w.given = append(w.given, w.book.Consent(person, "", w.now).RefreshToken)
+	w.given = append(w.given, w.book.Consent(userID, "", w.now).RefreshToken)
 }
 
-// put makes the person put the latest consent's token into the vault, who gives
-// one if there is none. Nobody does that twice within a second, which is all that
-// the vault's clock can tell.
+// put puts the latest consent's token into the vault by hand, or that of a new one. It
+// happens at most once a second, which is the resolution of the vault's clock.
 func (w *world) put() {
 	if len(w.given) == 0 {
 		w.consent()
@@ -70,26 +68,26 @@ func (w *world) put() {
 }
 
 // refresh is one run of the workflow by a worker whose clock is off by skew.
-// issued is told of the pair before it is stored.
+// issued gets the pair before it is stored.
 func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 	ctx := context.Background()
 	for range 5 {
-		held, _, err := w.vault.Load(ctx, names)
-		if err != nil || w.vault.RecordIntent(ctx, names, account, held, run) != nil {
+		current, _, err := w.vault.Load(ctx, names)
+		if err != nil || w.vault.RecordIntent(ctx, names, account, current, run) != nil {
 			w.unexpected(err)
 			return // nothing is spent; a run's next attempt is another run
 		}
 		w.pause("request")
-		pair, outcome := w.book.Refresh(held.Value, w.now)
+		pair, outcome := w.book.Refresh(current.Value, w.now)
 		if outcome.Granted() {
 			w.pause("answer")
-			e := w.record(held, pair, skew)
+			e := w.record(current, pair, skew)
 			issued(e)
 			w.store(e)
 			return
 		}
 		w.refused++
-		advanced, err := w.vault.PromoteSuccessor(ctx, names, account, held.Provenance, run)
+		advanced, err := w.vault.PromoteSuccessor(ctx, names, account, current.Provenance, run)
 		w.unexpected(err)
 		if err != nil || !advanced {
 			return
@@ -98,11 +96,11 @@ func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 }
 
 // record is what Temporal's history keeps of a pair.
-func (w *world) record(held vault.RefreshToken, pair grant.Pair, skew time.Duration) vault.Entry {
+func (w *world) record(current vault.RefreshToken, pair grant.Pair, skew time.Duration) vault.Entry {
 	e := vault.Entry{
 		Account:    account,
-		Provenance: held.Next(pair.RefreshToken.Fingerprint()),
-		Pair:       token.Pair{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, Issue: token.Issue{ObtainedAt: w.now.Add(skew), UserID: person}},
+		Provenance: current.Next(pair.RefreshToken.Fingerprint()),
+		Pair:       token.Pair{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, Issue: token.Issue{ObtainedAt: w.now.Add(skew), UserID: userID}},
 	}
 	w.issued = append(w.issued, e)
 	return e
@@ -123,7 +121,7 @@ func (w *world) store(e vault.Entry) {
 	}
 }
 
-// alone is an issued of which nobody else hears.
+// alone is an issued that does nothing.
 func alone(vault.Entry) {}
 
 // pause is a step of a writer that does not touch the vault.
@@ -146,7 +144,7 @@ func (w *world) alive() (alive []*writer) {
 	return alive
 }
 
-// begin sets somebody to work, and lets them do the first few calls.
+// begin starts a writer and lets it do its first few calls.
 func (w *world) begin(t *rapid.T, work func()) *writer {
 	w.mayBegin(t)
 	a := w.start(work)
@@ -161,7 +159,7 @@ func (w *world) mayBegin(t *rapid.T) {
 	}
 }
 
-// steps lets somebody do a few calls.
+// steps lets a writer do a few calls.
 func (w *world) steps(t *rapid.T, a *writer) {
 	for range rapid.IntRange(0, 8).Draw(t, "calls") {
 		if !a.ended {
@@ -173,12 +171,12 @@ func (w *world) steps(t *rapid.T, a *writer) {
 func (w *world) pick(t *rapid.T) *writer {
 	alive := w.alive()
 	if len(alive) == 0 {
-		t.Skip("nobody is at work")
+		t.Skip("no writer is at work")
 	}
 	return alive[rapid.IntRange(0, len(alive)-1).Draw(t, "writer")]
 }
 
-// rest brings everybody to an end, one call of somebody's after the other.
+// rest brings all writers to an end, one call after the other.
 func (w *world) rest(t *rapid.T) {
 	for len(w.alive()) > 0 {
 		w.step(w.pick(t), proceed)

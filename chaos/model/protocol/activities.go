@@ -41,7 +41,7 @@ func (v move) read(n *State) {
 	r.Attempt.Known = n.Refresh.Versions.hasAfter(t) || n.Issued.hasAfter(t)
 }
 
-// checkEscrow mirrors what the call does before every attempt but the first.
+// checkEscrow mirrors Activities.checkEscrow, before every attempt but the first.
 func (v move) checkEscrow() {
 	a := v.self()
 	known := v.s.Refresh.Versions.hasAfter(a.Token)
@@ -96,8 +96,7 @@ func (v move) send() {
 	}
 }
 
-// deliver mirrors how the call gets its pair into Temporal's history, or into the
-// vault.
+// deliver mirrors Activities.deliver: Temporal's acknowledgement, or the vault.
 func (v move) deliver() {
 	a := v.self()
 	recorded := func(n *State) {
@@ -134,7 +133,7 @@ func (v move) deliver() {
 	}
 }
 
-// searchVault mirrors the first step of Activities.RecoverGrant.
+// searchVault mirrors Vault.PromoteSuccessor, the first step of RecoverGrant.
 func (v move) searchVault() {
 	a, newest := v.self(), v.s.Refresh.Versions.newest()
 	switch {
@@ -156,8 +155,8 @@ func (v move) foundInVault(t Token) {
 	v.report("finds refresh token %d in the vault", t, nothing, func(n *State) { v.enter(n, load) })
 }
 
-// searchHistories mirrors the second step of Activities.RecoverGrant, and what the
-// workflow does when that finds nothing.
+// searchHistories mirrors the second step of RecoverGrant, and what the workflow
+// does when that finds nothing.
 func (v move) searchHistories() {
 	a := v.self()
 	if v.has(historySearch) && v.s.Issued.hasAfter(a.Token) {

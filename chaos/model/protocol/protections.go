@@ -79,9 +79,9 @@ func Catalogue() []Protection {
 			"a writer reads all versions only where the current refresh token or the access token shows that a newer one was there"},
 		{disconnectedStore, Never, "Disconnected store", "workflows/steps.go",
 			"Cancelling a run does not stop it from storing its pair.", ""},
-		{vaultSearch, Never, "Vault search", "internal/vault/advance.go",
+		{vaultSearch, Never, "Vault search", "internal/vault/promote.go",
 			"After invalid_grant a run searches the vault's versions for a newer refresh token.", ""},
-		{historySearch, Never, "History search", "activities/search.go",
+		{historySearch, Never, "History search", "activities/recover.go",
 			"A run searches the histories of earlier runs for a pair that was issued and not stored.", ""},
 	}
 }

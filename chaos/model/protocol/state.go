@@ -95,14 +95,14 @@ const (
 	nowhere Place = iota // no attempt
 
 	readGrant    // LoadSecrets: Vault.Load
-	recordIntent // LoadSecrets: the intent record
+	recordIntent // LoadSecrets: Vault.RecordIntent
 
 	checkEscrow // Call: what an earlier attempt put into the vault
 	send        // Call: provider.Client.Refresh
 	complete    // Call: complete
 	confirm     // Call: complete, with the pair in escrow
 
-	searchVault     // RecoverGrant: the vault's versions
+	searchVault     // RecoverGrant: Vault.PromoteSuccessor
 	searchHistories // RecoverGrant: the histories of earlier runs
 
 	readRefresh  // Vault.Store: read the refresh token

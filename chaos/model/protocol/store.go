@@ -145,7 +145,7 @@ func (v move) stored(what string, t Token, effect func(*State)) {
 	}
 }
 
-// promoteNewest mirrors the end of Vault.Store: a writer goes on until the newest
+// promoteNewest mirrors Vault.promoteNewest: a writer goes on until the newest
 // refresh token is on top and, where another writer's is newer, its access token.
 func (v move) promoteNewest(a Attempt) {
 	refresh, access := v.s.Refresh.Versions.newest(), v.s.Access.Versions.newest()

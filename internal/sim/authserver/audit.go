@@ -1,24 +1,13 @@
 package authserver
 
 import (
+	"maps"
 	"strings"
 	"time"
 
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/token"
 )
-
-// defaultScope is what a grant without a browser covers.
-const defaultScope = "activity heartrate profile sleep"
-
-// scopeOfGrant is that, in the provider's way, with what entitles to a refresh
-// token.
-func (s *Server) scopeOfGrant() string {
-	scope := strings.ReplaceAll(defaultScope, " ", s.options.Provider.wire.scopeSeparator())
-	if offline := s.options.Provider.OfflineScope; offline != "" {
-		scope += s.options.Provider.wire.scopeSeparator() + offline
-	}
-	return scope
-}
 
 // Audit is the state of a user's grant.
 type Audit struct {
@@ -31,23 +20,70 @@ type Audit struct {
 	IssuedAt   time.Time `json:"issued_at,omitzero"`
 }
 
-// Alive reports whether anyone could still refresh, if they had the token.
+// Alive reports whether the grant has a live refresh token.
 func (a Audit) Alive() bool { return a.Live != "" }
+
+// Event is one refresh token presented at the token endpoint.
+type Event struct {
+	Time time.Time `json:"time"`
+	// User is empty when the token was never issued.
+	User      string            `json:"user,omitempty"`
+	Outcome   grant.Outcome     `json:"outcome"`
+	Presented token.Fingerprint `json:"presented"`
+	// Issued is the refresh token of the answer; empty when it was refused.
+	Issued token.Fingerprint `json:"issued,omitempty"`
+	// Generation of the issued token: rotations since the consent.
+	Generation int `json:"generation,omitempty"`
+}
+
+// Counts are since the start.
+type Counts struct {
+	// Refreshes that issued something, whether or not the answer arrived.
+	Refreshes int `json:"refreshes"`
+	// Replays are answers given once more.
+	Replays int `json:"replays"`
+	// Reuses are spent tokens refused.
+	Reuses int `json:"reuses"`
+	// Refusals are tokens refused for another reason: never issued, or of a
+	// grant that has ended.
+	Refusals int `json:"refusals"`
+	// Calls that arrived, by endpoint, answered or not.
+	Calls map[Endpoint]int `json:"calls"`
+}
+
+// Stats are the counts of all calls, and by user of those that named one.
+type Stats struct {
+	Total Counts            `json:"total"`
+	Users map[string]Counts `json:"users"`
+}
 
 // CreateGrant has the user consent without a browser and returns the first
 // pair. A grant that the user had before ends.
 func (s *Server) CreateGrant(user string) (refreshToken, accessToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pair := s.book.Consent(user, s.scopeOfGrant(), s.options.Now())
+	pair := s.grants.Consent(user, s.scopeOfGrant(), s.options.Now())
 	return pair.RefreshToken.Reveal(), pair.AccessToken.Reveal()
 }
 
-// Audit tells the state of the user's grant.
+// defaultScope is what a grant without a browser covers.
+const defaultScope = "activity heartrate profile sleep"
+
+// scopeOfGrant is defaultScope as the provider writes it, with the scope that
+// entitles to a refresh token.
+func (s *Server) scopeOfGrant() string {
+	scope := strings.ReplaceAll(defaultScope, " ", s.options.Provider.wire.scopeSeparator())
+	if offline := s.options.Provider.OfflineScope; offline != "" {
+		scope += s.options.Provider.wire.scopeSeparator() + offline
+	}
+	return scope
+}
+
+// Audit returns the state of the user's grant.
 func (s *Server) Audit(user string) Audit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pair, ok := s.book.Live(user)
+	pair, ok := s.grants.Live(user)
 	if !ok {
 		return Audit{User: user}
 	}
@@ -58,7 +94,7 @@ func (s *Server) Audit(user string) Audit {
 func (s *Server) IsLive(refreshToken string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.book.IsLive(token.NewSecret(refreshToken), s.options.Now())
+	return s.grants.IsLive(token.NewSecret(refreshToken), s.options.Now())
 }
 
 // Replayable reports whether the refresh token is spent and presenting it now
@@ -66,10 +102,10 @@ func (s *Server) IsLive(refreshToken string) bool {
 func (s *Server) Replayable(refreshToken string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.book.Replayable(token.NewSecret(refreshToken), s.options.Now())
+	return s.grants.Replayable(token.NewSecret(refreshToken), s.options.Now())
 }
 
-// Stats tells what has been counted so far.
+// Stats returns the counts since the start.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,37 +113,78 @@ func (s *Server) Stats() Stats {
 }
 
 // Events lists the refresh tokens presented for the user, oldest first; those
-// of everybody when user is empty.
+// of all users when user is empty.
 func (s *Server) Events(user string) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.journal.of(user)
+	return s.journal.eventsOf(user)
 }
 
-// Inject adds a fault behind those that are still to come. It fails on a fault
-// that makes no sense.
-func (s *Server) Inject(f Fault) error {
-	if err := f.check(); err != nil {
-		return err
+type journal struct {
+	events []Event
+	total  *Counts
+	users  map[string]*Counts
+}
+
+func newJournal() journal {
+	return journal{total: newCounts(), users: map[string]*Counts{}}
+}
+
+func newCounts() *Counts { return &Counts{Calls: map[Endpoint]int{}} }
+
+func (j *journal) addCall(e Endpoint, user string) {
+	for _, c := range j.countsOf(user) {
+		c.Calls[e]++
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.script.add(f)
-	return nil
 }
 
-// ClearFaults drops all faults that are still to come. Requests that are
-// delayed or held already stay so.
-func (s *Server) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.script.clear()
+func (j *journal) addRefresh(e Event) {
+	j.events = append(j.events, e)
+	for _, c := range j.countsOf(e.User) {
+		switch e.Outcome {
+		case grant.Rotated, grant.Renewed:
+			c.Refreshes++
+		case grant.Replayed, grant.Unchanged:
+			c.Replays++
+		case grant.Reused:
+			c.Reuses++
+		default:
+			c.Refusals++
+		}
+	}
 }
 
-// Retire makes every endpoint answer 410 Gone from now on, as Fitbit's do after
-// their end.
-func (s *Server) Retire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.retired = true
+// countsOf are the counts that a call about the user adds to.
+func (j *journal) countsOf(user string) []*Counts {
+	if user == "" {
+		return []*Counts{j.total}
+	}
+	if j.users[user] == nil {
+		j.users[user] = newCounts()
+	}
+	return []*Counts{j.total, j.users[user]}
+}
+
+func (j *journal) stats() Stats {
+	stats := Stats{Total: j.total.clone(), Users: map[string]Counts{}}
+	for user, c := range j.users {
+		stats.Users[user] = c.clone()
+	}
+	return stats
+}
+
+func (j *journal) eventsOf(user string) []Event {
+	events := []Event{}
+	for _, e := range j.events {
+		if user == "" || user == e.User {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+func (c *Counts) clone() Counts {
+	copied := *c
+	copied.Calls = maps.Clone(c.Calls)
+	return copied
 }

@@ -1,6 +1,8 @@
 package authserver
 
 import (
+	_ "embed"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,36 +22,36 @@ type authorization struct {
 
 // askConsent shows the consent page. Its form posts to the same URL.
 func (s *Server) askConsent(r *http.Request) reply {
-	asked, refusal, ok := s.readAuthorization(r.URL.Query())
+	a, refusal, ok := s.readAuthorization(r.URL.Query())
 	if !ok {
 		return refusal
 	}
-	if asked.prompt == "none" {
-		// Nobody is ever logged in here (OpenID Connect Core section 3.1.2.6).
-		return asked.refuse("login_required")
+	if a.prompt == "none" {
+		// No user is ever logged in here (OpenID Connect Core section 3.1.2.6).
+		return a.refuse("login_required")
 	}
-	return consentPage(s.options.Client.ID, s.options.Provider.scopes(asked.approval.Scope))
+	return consentPage(s.options.Client.ID, s.options.Provider.scopes(a.approval.Scope))
 }
 
 // takeConsent is the posted form: user, and decision=allow or deny.
 func (s *Server) takeConsent(r *http.Request) reply {
-	asked, refusal, ok := s.readAuthorization(r.URL.Query())
+	a, refusal, ok := s.readAuthorization(r.URL.Query())
 	if !ok {
 		return refusal
 	}
 	if r.PostForm.Get("decision") != "allow" {
-		return asked.refuse("access_denied")
+		return a.refuse("access_denied")
 	}
-	asked.approval.User = r.PostForm.Get("user")
-	if asked.approval.User == "" {
+	a.approval.User = r.PostForm.Get("user")
+	if a.approval.User == "" {
 		return errorPage("invalid_request", "The form lacks a user")
 	}
-	code := s.codes.Issue(asked.approval, s.options.Now())
+	code := s.codes.Issue(a.approval, s.options.Now())
 	answer := url.Values{"code": {code.Reveal()}}
-	if asked.provider.ScopeInRedirect {
-		answer.Set("scope", asked.approval.Scope)
+	if a.provider.ScopeInRedirect {
+		answer.Set("scope", a.approval.Scope)
 	}
-	return asked.answer(answer)
+	return a.answer(answer)
 }
 
 // readAuthorization checks the request. Without a client and a redirect_uri to
@@ -108,8 +110,8 @@ func (a authorization) problem(responseType, challengeMethod string) string {
 
 func (a authorization) refuse(code string) reply { return a.answer(url.Values{"error": {code}}) }
 
-// answer sends the browser back. Fitbit's URL ends in #_=_, which a careless
-// client takes for a part of the state.
+// answer sends the browser back. Fitbit's URL ends in #_=_, which is no part of the
+// state.
 func (a authorization) answer(parameters url.Values) reply {
 	if a.state != "" {
 		parameters.Set("state", a.state)
@@ -121,4 +123,30 @@ func (a authorization) answer(parameters url.Values) reply {
 	r := textReply(http.StatusFound, "text/html", "")
 	r.header.Set("Location", a.redirect+separator+parameters.Encode()+a.provider.RedirectEnd)
 	return r
+}
+
+//go:embed consent.html
+var consentHTML string
+
+type page struct {
+	Client string
+	Scopes []string
+	// Error and Message make it a page that refuses.
+	Error, Message string
+}
+
+func consentPage(client string, scopes []string) reply {
+	return page{Client: client, Scopes: scopes}.render(http.StatusOK)
+}
+
+func errorPage(code, message string) reply {
+	return page{Error: code, Message: message}.render(http.StatusBadRequest)
+}
+
+func (p page) render(status int) reply {
+	var html strings.Builder
+	if err := template.Must(template.New("consent").Parse(consentHTML)).Execute(&html, p); err != nil {
+		return textReply(http.StatusInternalServerError, "text/plain", err.Error())
+	}
+	return textReply(status, "text/html; charset=utf-8", html.String())
 }

@@ -148,7 +148,7 @@ func TestRefusedAuthorizationsGoBackToTheClient(t *testing.T) {
 			require.Equal(t, "fake-state", location.Query().Get("state"))
 		})
 	}
-	t.Run("prompt none, as nobody is logged in", func(t *testing.T) {
+	t.Run("prompt none, as no user is logged in", func(t *testing.T) {
 		a := get(t, config.AuthCodeURL("fake-state", param("prompt", "none")...))
 		require.Contains(t, a.header.Get("Location"), "error=login_required")
 	})

@@ -10,6 +10,90 @@ import (
 	"net/url"
 )
 
+// Bodies of the control endpoint, shared with Control.
+type (
+	userBody struct {
+		User string `json:"user"`
+	}
+	refreshBody struct {
+		RefreshToken string `json:"refresh_token"`
+	}
+	grantBody struct {
+		RefreshToken string `json:"refresh_token"`
+		AccessToken  string `json:"access_token"`
+	}
+	checkBody struct {
+		Live       bool `json:"live"`
+		Replayable bool `json:"replayable"`
+	}
+	countBody struct {
+		Count int `json:"count"`
+	}
+	errorBody struct {
+		Error string `json:"error"`
+	}
+)
+
+// routeControl serves the Server's methods of the same names to other processes:
+//
+//	POST   /_sim/grants   {"user":"…"}; answers {"refresh_token":"…","access_token":"…"}
+//	POST   /_sim/check    {"refresh_token":"…"}; answers {"live":…,"replayable":…}
+//	GET    /_sim/audit    Audit of ?user=
+//	GET    /_sim/events   list of Event, of ?user= or of all
+//	GET    /_sim/stats    Stats
+//	POST   /_sim/faults   a Fault, such as {"endpoint":"token","answer":"reset"}
+//	DELETE /_sim/faults   drops all faults
+//	GET    /_sim/held     {"count":…} of ?user= or of all
+//	POST   /_sim/release  {"user":"…"}, or {} for all; answers {"count":…}
+//	POST   /_sim/retire   ends the provider's API
+//
+// It is outside faults, counts and retirement, and gives no token away except in the
+// answer to POST /_sim/grants.
+func (s *Server) routeControl(mux *http.ServeMux) {
+	mux.HandleFunc("POST /_sim/grants", withBody(func(in userBody) (any, error) {
+		refresh, access := s.CreateGrant(in.User)
+		return grantBody{refresh, access}, nil
+	}))
+	mux.HandleFunc("POST /_sim/check", withBody(func(in refreshBody) (any, error) { // no GET, whose URL would hold the token
+		return checkBody{s.IsLive(in.RefreshToken), s.Replayable(in.RefreshToken)}, nil
+	}))
+	mux.HandleFunc("GET /_sim/audit", withUser(func(user string) any { return s.Audit(user) }))
+	mux.HandleFunc("GET /_sim/events", withUser(func(user string) any { return s.Events(user) }))
+	mux.HandleFunc("GET /_sim/stats", withUser(func(string) any { return s.Stats() }))
+	mux.HandleFunc("POST /_sim/faults", withBody(func(f Fault) (any, error) { return struct{}{}, s.Inject(f) }))
+	mux.HandleFunc("DELETE /_sim/faults", withUser(func(string) any { s.ClearFaults(); return struct{}{} }))
+	mux.HandleFunc("GET /_sim/held", withUser(func(user string) any { return countBody{s.Held(user)} }))
+	mux.HandleFunc("POST /_sim/release", withBody(func(in userBody) (any, error) { return countBody{s.Release(in.User)}, nil }))
+	mux.HandleFunc("POST /_sim/retire", withUser(func(string) any { s.Retire(); return struct{}{} }))
+}
+
+// withUser answers a request that has no body, only perhaps a user in its query.
+func withUser(answer func(user string) any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		jsonReply(http.StatusOK, answer(r.URL.Query().Get("user"))).write(w)
+	}
+}
+
+// withBody answers a request with a JSON body. An unknown field is refused: a
+// misspelt fault would strike nothing, and a test would pass without it.
+func withBody[In any](answer func(In) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in In
+		decoder := json.NewDecoder(r.Body)
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&in)
+		var out any
+		if err == nil {
+			out, err = answer(in)
+		}
+		if err != nil {
+			jsonReply(http.StatusBadRequest, errorBody{err.Error()}).write(w)
+			return
+		}
+		jsonReply(http.StatusOK, out).write(w)
+	}
+}
+
 // Control drives a simulator in another process over its control endpoint.
 // Each method is the Server's method of the same name.
 type Control struct {
@@ -24,10 +108,10 @@ func (c Control) CreateGrant(ctx context.Context, user string) (refreshToken, ac
 	return out.RefreshToken, out.AccessToken, err
 }
 
-// Audit tells the state of the user's grant.
+// Audit returns the state of the user's grant.
 func (c Control) Audit(ctx context.Context, user string) (Audit, error) {
 	var out Audit
-	err := c.do(ctx, http.MethodGet, about("audit", user), nil, &out)
+	err := c.do(ctx, http.MethodGet, "audit?"+url.Values{"user": {user}}.Encode(), nil, &out)
 	return out, err
 }
 
@@ -44,59 +128,20 @@ func (c Control) Replayable(ctx context.Context, refreshToken string) (bool, err
 	return out.Replayable, err
 }
 
-// Stats tells what has been counted so far.
-func (c Control) Stats(ctx context.Context) (Stats, error) {
-	var out Stats
-	err := c.do(ctx, http.MethodGet, "stats", nil, &out)
-	return out, err
-}
-
-// Events lists the refresh tokens presented for the user; everybody's when
-// user is empty.
-func (c Control) Events(ctx context.Context, user string) ([]Event, error) {
-	var out []Event
-	err := c.do(ctx, http.MethodGet, about("events", user), nil, &out)
-	return out, err
-}
-
-// Inject adds a fault behind those that are still to come.
-func (c Control) Inject(ctx context.Context, f Fault) error {
-	return c.do(ctx, http.MethodPost, "faults", f, nil)
-}
-
-// ClearFaults drops all faults that are still to come.
-func (c Control) ClearFaults(ctx context.Context) error {
-	return c.do(ctx, http.MethodDelete, "faults", nil, nil)
-}
-
-// Held counts the requests about the user that a fault holds right now.
-func (c Control) Held(ctx context.Context, user string) (int, error) {
-	var out countBody
-	err := c.do(ctx, http.MethodGet, about("held", user), nil, &out)
-	return out.Count, err
-}
-
-// Release answers the requests that Held counts, and returns their number.
-func (c Control) Release(ctx context.Context, user string) (int, error) {
-	var out countBody
-	err := c.do(ctx, http.MethodPost, "release", userBody{user}, &out)
-	return out.Count, err
-}
-
-// Retire makes every endpoint answer 410 Gone from now on.
-func (c Control) Retire(ctx context.Context) error {
-	return c.do(ctx, http.MethodPost, "retire", nil, nil)
-}
-
 func (c Control) check(ctx context.Context, refreshToken string) (checkBody, error) {
 	var out checkBody
 	err := c.do(ctx, http.MethodPost, "check", refreshBody{refreshToken}, &out)
 	return out, err
 }
 
-func about(what, user string) string { return what + "?" + url.Values{"user": {user}}.Encode() }
+// Stats returns the counts since the start.
+func (c Control) Stats(ctx context.Context) (Stats, error) {
+	var out Stats
+	err := c.do(ctx, http.MethodGet, "stats", nil, &out)
+	return out, err
+}
 
-// do sends in as JSON, unless it is nil, and reads the answer into out, likewise.
+// do sends in as JSON, unless it is nil, and reads the answer into out.
 func (c Control) do(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader = http.NoBody
 	if in != nil {
@@ -116,12 +161,7 @@ func (c Control) do(ctx context.Context, method, path string, in, out any) error
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		var refusal errorBody
-		_ = json.NewDecoder(answer.Body).Decode(&refusal) // the status says enough
-		return fmt.Errorf("provider simulator: %s %s: %s: %s", method, path, answer.Status, refusal.Error)
-	}
-	if out == nil {
-		return nil
+		return fmt.Errorf("provider simulator: %s %s: %s", method, path, answer.Status)
 	}
 	if err := json.NewDecoder(answer.Body).Decode(out); err != nil {
 		return fmt.Errorf("provider simulator: %s %s: %w", method, path, err)

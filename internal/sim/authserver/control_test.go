@@ -1,6 +1,7 @@
 package authserver_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,10 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 )
+
+// patience is how long a condition may take to hold on a machine whose cores are
+// all loaded.
+const patience = 2 * time.Minute
 
 func TestControlDoesWhatTheServersMethodsDo(t *testing.T) {
 	s := start(t, authserver.Options{})
@@ -35,67 +40,68 @@ func TestControlDoesWhatTheServersMethodsDo(t *testing.T) {
 	stats, err := control.Stats(ctx)
 	require.NoError(t, err)
 	require.Equal(t, s.Stats(), stats)
-	events, err := control.Events(ctx, user)
-	require.NoError(t, err)
-	require.Len(t, events, 1)
-	require.Equal(t, fingerprint(old), events[0].Presented)
 }
 
-func TestControlScriptsFaults(t *testing.T) {
+// control sends a request to the control endpoint as a client without Go does.
+func control(t *testing.T, s *authserver.Server, method, path, body string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.URL()+"/_sim/"+path, strings.NewReader(body))
+	require.NoError(t, err)
+	a, err := send(r)
+	require.NoError(t, err)
+	return a
+}
+
+func TestTheControlEndpointScriptsFaults(t *testing.T) {
 	s := start(t, authserver.Options{})
-	ctx, control := t.Context(), authserver.Control{URL: s.URL()}
 	refreshToken, _ := s.CreateGrant(user)
 
-	fault := authserver.Fault{
-		Endpoint: authserver.Token, User: user, Nth: 1, Times: 1,
-		Answer: authserver.Status, Status: 429, RetryAfter: authserver.Duration(90 * time.Second),
-	}
-	require.NoError(t, control.Inject(ctx, fault))
+	const fault = `{"endpoint":"token","user":"FAKE01","nth":1,"times":1,"answer":"status","status":429,"retry_after":"1m30s"}`
+	require.Equal(t, http.StatusOK, control(t, s, "POST", "faults", fault).status)
 	require.Equal(t, "90", mustRefresh(t, s, refreshToken).header.Get("Retry-After"))
 
-	require.NoError(t, control.Inject(ctx, fault))
-	require.NoError(t, control.ClearFaults(ctx))
-	require.NoError(t, control.Inject(ctx, authserver.Fault{Hold: true}))
+	control(t, s, "POST", "faults", fault)
+	control(t, s, "DELETE", "faults", "")
+	control(t, s, "POST", "faults", `{"hold":true}`)
 	answered := make(chan int, 1)
 	go func() {
-		a, _ := refresh(ctx, s, refreshToken)
+		a, _ := refresh(t.Context(), s, refreshToken)
 		answered <- a.status
 	}()
 	require.Eventually(t, func() bool {
-		held, err := control.Held(ctx, user)
-		return err == nil && held == 1
-	}, 10*time.Second, 5*time.Millisecond)
-	released, err := control.Release(ctx, "")
-	require.NoError(t, err)
-	require.Equal(t, 1, released)
+		return control(t, s, "GET", "held?user="+user, "").body == `{"count":1}`
+	}, patience, 5*time.Millisecond)
+	require.Equal(t, `{"count":1}`, control(t, s, "POST", "release", `{}`).body)
 	require.Equal(t, http.StatusOK, <-answered)
 
-	require.NoError(t, control.Retire(ctx))
+	var events []authserver.Event
+	require.NoError(t, json.Unmarshal([]byte(control(t, s, "GET", "events?user="+user, "").body), &events))
+	require.Len(t, events, 1)
+	require.Equal(t, fingerprint(refreshToken), events[0].Presented)
+
+	control(t, s, "POST", "retire", "")
 	require.Equal(t, http.StatusGone, mustRefresh(t, s, refreshToken).status)
-	_, err = control.Stats(ctx)
-	require.NoError(t, err, "retirement does not reach the control endpoint")
+	require.Equal(t, http.StatusOK, control(t, s, "GET", "stats", "").status, "retirement does not reach the control endpoint")
 }
 
-func TestControlSaysWhatIsWrong(t *testing.T) {
+func TestTheControlEndpointSaysWhatIsWrong(t *testing.T) {
 	s := start(t, authserver.Options{})
-	control := authserver.Control{URL: s.URL()}
-	require.ErrorContains(t, control.Inject(t.Context(), authserver.Fault{Answer: "shrug"}), `answer "shrug" is unknown`)
-
 	for body, want := range map[string]string{
+		`{"answer":"shrug"}`:                     `answer \"shrug\" is unknown`,
 		`{"anser":"reset"}`:                      `unknown field`,
 		`{"answer":"reset","delay_before":"2d"}`: `write it as in`,
 		`{`:                                      `EOF`,
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/_sim/faults", strings.NewReader(body))
-		require.NoError(t, err)
-		a, err := send(r)
-		require.NoError(t, err)
+		a := control(t, s, "POST", "faults", body)
 		require.Equal(t, http.StatusBadRequest, a.status)
 		require.Contains(t, a.body, want)
 	}
+}
 
+func TestControlFailsWhereNoSimulatorAnswers(t *testing.T) {
+	s := start(t, authserver.Options{})
 	s.Close()
-	_, err := control.Audit(t.Context(), user)
+	_, err := authserver.Control{URL: s.URL()}.Audit(t.Context(), user)
 	require.ErrorContains(t, err, "provider simulator")
 	_, err = authserver.Control{URL: "::"}.Stats(t.Context())
 	require.ErrorContains(t, err, "provider simulator")
@@ -106,8 +112,8 @@ func TestControlGivesNoTokenAwayExceptWhenItCreatesTheGrant(t *testing.T) {
 	refreshToken, _ := s.CreateGrant(user)
 	mustRefresh(t, s, refreshToken)
 	mustRefresh(t, s, "canary-unknown")
-	for _, path := range []string{"/_sim/audit?user=" + user, "/_sim/stats", "/_sim/events", "/_sim/held"} {
-		a := get(t, s.URL()+path)
+	for _, path := range []string{"audit?user=" + user, "stats", "events", "held"} {
+		a := control(t, s, "GET", path, "")
 		require.Equal(t, http.StatusOK, a.status)
 		require.NotContains(t, a.body, "canary-")
 	}

@@ -1,10 +1,9 @@
 package authserver
 
 import (
-	"net"
 	"net/http"
+	"net/url"
 	"strings"
-	"time"
 
 	"tokenkeeper/internal/token"
 )
@@ -14,15 +13,11 @@ type Endpoint string
 
 // The endpoints.
 const (
-	Authorize  Endpoint = "authorize"
-	Token      Endpoint = "token"
-	Revoke     Endpoint = "revoke"
-	Introspect Endpoint = "introspect"
-	Profile    Endpoint = "profile"
+	Authorize Endpoint = "authorize"
+	Token     Endpoint = "token"
+	Revoke    Endpoint = "revoke"
+	Profile   Endpoint = "profile"
 )
-
-// IntrospectPath is where access tokens are introspected, at Fitbit.
-const IntrospectPath = "/1.1/oauth2/introspect"
 
 func (s *Server) routes() http.Handler {
 	mux, p := http.NewServeMux(), s.options.Provider
@@ -36,15 +31,13 @@ func (s *Server) routes() http.Handler {
 	default:
 		mux.HandleFunc("POST "+p.RevokePath, s.serve(Revoke, s.revoke))
 	}
-	mux.HandleFunc("POST "+IntrospectPath, s.serve(Introspect, s.introspect))
 	mux.HandleFunc("GET /1/user/-/profile.json", s.serve(Profile, s.profile))
 	s.routeControl(mux)
 	return mux
 }
 
-// serve runs one request: what commit returns is the true answer, and calling
-// commit is what makes the request take effect. A fault may delay, prevent or
-// withhold either.
+// serve runs one request: commit makes it take effect and returns the true answer.
+// A fault may delay, prevent or withhold either.
 func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil {
@@ -56,22 +49,22 @@ func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.Handle
 			refuse(http.StatusGone, "gone", theRequest, "This API has been retired").in(s.options.Provider.wire).write(w)
 			return
 		}
-		// A client that gives up meanwhile does not stop a real provider from
-		// taking the request, so the delays do not look at it either.
-		s.pause(fault.DelayBefore)
+		// A real provider takes a request whose client has given up meanwhile, so the
+		// delays ignore the client.
+		s.delay(fault.DelayBefore)
 		var truth reply
 		if fault.commits() {
 			truth = s.locked(commit, r)
 		}
-		s.pause(fault.DelayAfter)
-		if fault.Hold && !s.hold(r.Context(), user) {
+		s.delay(fault.DelayAfter)
+		if fault.Hold && !s.pause(r.Context(), user) {
 			return
 		}
 		if fault.Answer == Reset {
 			reset(w)
 			return
 		}
-		fault.distort(truth, user, r.Header.Get("Authorization")).in(s.options.Provider.wire).write(w)
+		fault.corrupt(truth, user, r.Header.Get("Authorization")).in(s.options.Provider.wire).write(w)
 	}
 }
 
@@ -80,7 +73,7 @@ func (s *Server) arrive(e Endpoint, r *http.Request) (user string, f Fault, reti
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	user = s.userOf(r)
-	s.journal.call(e, user)
+	s.journal.addCall(e, user)
 	if s.retired {
 		return user, Fault{}, true
 	}
@@ -93,18 +86,18 @@ func (s *Server) locked(commit func(*http.Request) reply, r *http.Request) reply
 	return commit(r)
 }
 
-// userOf finds whom a request is about by the token, code or name that it
-// carries; empty when it carries none that we know.
+// userOf finds the user of a request by the token, code or name that it carries;
+// empty when it carries none that is known.
 func (s *Server) userOf(r *http.Request) string {
 	for _, field := range []string{"refresh_token", "token", "access_token"} {
-		if user := s.book.Owner(token.NewSecret(r.PostForm.Get(field))); user != "" {
+		if user := s.grants.Owner(token.NewSecret(r.PostForm.Get(field))); user != "" {
 			return user
 		}
 	}
 	if user := s.codes.Owner(token.NewSecret(r.PostForm.Get("code"))); user != "" {
 		return user
 	}
-	if user := s.book.Owner(bearer(r)); user != "" {
+	if user := s.grants.Owner(bearer(r)); user != "" {
 		return user
 	}
 	return r.PostForm.Get("user")
@@ -118,26 +111,47 @@ func bearer(r *http.Request) token.Secret {
 	return token.NewSecret(value)
 }
 
-func (s *Server) pause(d Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(time.Duration(d))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.done:
-	}
+// Retire makes every endpoint answer 410 Gone from now on, as Fitbit's do after
+// their end.
+func (s *Server) Retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired = true
 }
 
-// reset ends the TCP connection with RST instead of an answer.
-func reset(w http.ResponseWriter) {
-	connection, _, err := http.NewResponseController(w).Hijack()
+// authenticate checks the client (RFC 6749 section 2.3.1): by HTTP Basic or in
+// the body when it has a secret, only in the provider's way, and by client_id in the
+// body when it is public. The reply is for a client that is refused.
+func (s *Server) authenticate(r *http.Request) (reply, bool) {
+	header := r.Header.Get("Authorization")
+	if s.options.Client.Secret.Empty() {
+		if id := r.PostForm.Get("client_id"); id != s.options.Client.ID {
+			return refuse(http.StatusUnauthorized, "invalid_client", theClient, "Invalid client_id: "+id), false
+		}
+		return reply{}, true
+	}
+	id, secret, ok := r.BasicAuth()
+	if s.options.Provider.Body {
+		ok = !ok
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
+	if !ok || !s.isClient(id, secret) {
+		return invalidClient(header), false
+	}
+	return reply{}, true
+}
+
+// isClient takes both parts percent-encoded, as RFC 6749 wants them, or plain,
+// as most libraries send them.
+func (s *Server) isClient(id, secret string) bool {
+	want := s.options.Client
+	if id == want.ID && secret == want.Secret.Reveal() {
+		return true
+	}
+	plainID, err := url.QueryUnescape(id)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the connection is gone already
+		return false
 	}
-	if tcp, ok := connection.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // without it close sends FIN, a polite end
-	}
-	_ = connection.Close()
+	plainSecret, err := url.QueryUnescape(secret)
+	return err == nil && plainID == want.ID && plainSecret == want.Secret.Reveal()
 }

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -9,9 +10,9 @@ import (
 type Answer string
 
 // The answers. Truncated and WrongUser are made from the true answer, so the
-// request takes effect; with the others it does only when [Fault.Commit] says so.
+// request takes effect; with the others it does only with [Fault.Commit].
 const (
-	// Truth is the provider's own answer, late perhaps.
+	// Truth is the provider's own answer.
 	Truth Answer = ""
 	// Reset ends the connection with a TCP reset.
 	Reset Answer = "reset"
@@ -41,8 +42,8 @@ const WrongUserID = "WRONG1"
 // EveryTime as [Fault.Times] repeats a fault until ClearFaults.
 const EveryTime = -1
 
-// Fault is something to do to a request: which ones, and what happens to them.
-// Its zero value strikes the next request and does nothing to it.
+// Fault is what happens to the requests that it matches. Its zero value strikes the
+// next request and does nothing to it.
 //
 // In order: DelayBefore; the request takes effect, or not; DelayAfter; Hold;
 // the answer. So a lost answer is {Commit: true, Answer: Reset} and a request
@@ -61,7 +62,8 @@ type Fault struct {
 	// Commit lets the request take effect although Answer is not the truth.
 	Commit     bool     `json:"commit,omitempty"`
 	DelayAfter Duration `json:"delay_after,omitempty"`
-	// Hold keeps the answer back until Release, or until the client hangs up.
+	// Hold pauses the request before its answer, until Release or until the client
+	// hangs up.
 	Hold   bool   `json:"hold,omitempty"`
 	Answer Answer `json:"answer,omitempty"`
 
@@ -89,7 +91,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// commits tells whether the request takes effect.
+// commits reports whether the request takes effect.
 func (f Fault) commits() bool {
 	switch f.Answer {
 	case Truth, Truncated, WrongUser:
@@ -101,9 +103,9 @@ func (f Fault) commits() bool {
 
 func (f Fault) check() error {
 	switch f.Endpoint {
-	case "", Authorize, Token, Revoke, Introspect, Profile:
+	case "", Authorize, Token, Revoke, Profile:
 	default:
-		return fmt.Errorf("fault: endpoint %q is unknown; use authorize, token, revoke, introspect or profile", f.Endpoint)
+		return fmt.Errorf("fault: endpoint %q is unknown; use authorize, token, revoke or profile", f.Endpoint)
 	}
 	switch f.Answer {
 	case Truth, Reset, Malformed, HTML, Truncated, NoTokens, EmptyTokens, WrongUser, InvalidClient:
@@ -118,4 +120,61 @@ func (f Fault) check() error {
 		return fmt.Errorf("fault: answer %q is unknown; see the constants of type Answer", f.Answer)
 	}
 	return nil
+}
+
+// Inject adds a fault behind those that are still to come. It fails on a fault
+// that contradicts itself.
+func (s *Server) Inject(f Fault) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script.faults = append(s.script.faults, &armed{Fault: f})
+	return nil
+}
+
+// ClearFaults drops all faults that are still to come. Requests that are
+// delayed or paused already stay so.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script.faults = nil
+}
+
+// script is the faults that are still to come, in the order of their injection.
+type script struct{ faults []*armed }
+
+type armed struct {
+	Fault
+	seen   int // matching requests since it was injected
+	struck int
+}
+
+// next counts a request and returns the fault that strikes it: the first that
+// matches and is due. Faults without conditions are therefore a queue, one per
+// request.
+func (s *script) next(e Endpoint, user string) Fault {
+	var due *armed
+	for _, f := range s.faults {
+		if !f.matches(e, user) {
+			continue
+		}
+		f.seen++
+		if due == nil && f.seen >= f.Nth {
+			due = f
+		}
+	}
+	if due == nil {
+		return Fault{}
+	}
+	due.struck++
+	if due.Times != EveryTime && due.struck >= max(due.Times, 1) {
+		s.faults = slices.DeleteFunc(s.faults, func(f *armed) bool { return f == due })
+	}
+	return due.Fault
+}
+
+func (f *armed) matches(e Endpoint, user string) bool {
+	return (f.Endpoint == "" || f.Endpoint == e) && (f.User == "" || f.User == user)
 }

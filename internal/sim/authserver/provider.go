@@ -9,10 +9,9 @@ import (
 	"tokenkeeper/internal/sim/authserver/grant"
 )
 
-// Provider is a provider to stand in for: what its tokens do and how its messages
-// look. [Providers] lists those that there are; each is as the product's table of
-// the same name has it from that provider's reference, and written anew, so that
-// a mistake in one is not a mistake in both.
+// Provider is a provider to simulate: how its tokens behave and how its messages
+// look. [Providers] lists them; each is written from that provider's reference,
+// independently of the product's table, so that a mistake in one is not in both.
 type Provider struct {
 	// Name is the provider's in the product's table.
 	Name string
@@ -23,18 +22,17 @@ type Provider struct {
 	AccessTokenLifetime time.Duration
 	ReuseRevokes        bool
 
-	// Body: clients show themselves in the form, and by HTTP Basic not at all.
-	// Otherwise it is the other way round.
+	// Body: clients authenticate in the form alone. Otherwise by HTTP Basic alone.
 	Body bool
 	// AuthorizePath, TokenPath and RevokePath are where the endpoints are. Without
 	// a RevokePath there is none.
 	AuthorizePath, TokenPath, RevokePath string
 	Revocation                           Revocation
-	// OfflineScope has to be asked for, or no refresh token is given. RefreshScope
-	// has to be in the form of each refresh for the same.
+	// OfflineScope has to be requested, or no refresh token is given. RefreshScope
+	// has to be in the form of each refresh for the same reason.
 	OfflineScope, RefreshScope string
 	// OfflineAccess: a refresh token is given only to access_type=offline, and to a
-	// person's further consents only with prompt=consent. Refreshes give none.
+	// user's further consents only with prompt=consent. Refreshes give none.
 	OfflineAccess bool
 	// TokenForm must be in the form of every token request.
 	TokenForm map[string]string
@@ -48,13 +46,13 @@ type Provider struct {
 	wire wire
 }
 
-// Revocation is how a provider wants to be told that a grant is over.
+// Revocation is how a client revokes a grant.
 type Revocation string
 
 const (
 	// ByClient takes the token from the client it was issued to (RFC 7009).
 	ByClient Revocation = ""
-	// ByAnyone takes the token from whoever has it.
+	// ByAnyone takes the token without a client's authentication.
 	ByAnyone Revocation = "anyone"
 	// ByAccessToken takes the access token as access_token.
 	ByAccessToken Revocation = "access-token"

@@ -11,8 +11,7 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 )
 
-// as is a client of a provider that does everything right, but for what edit
-// changes in the form.
+// as sends a form as a correct client of a provider does, changed by edit.
 func as(t *testing.T, s *authserver.Server, p authserver.Provider, form url.Values, edit ...func(*http.Request)) answer {
 	t.Helper()
 	for field, value := range p.TokenForm {
@@ -37,7 +36,7 @@ func askedFor(p authserver.Provider, refreshToken string) url.Values {
 	return form
 }
 
-// tokensIn takes Withings' envelope off.
+// tokensIn is the answer without Withings' envelope.
 func tokensIn(t *testing.T, a answer) map[string]any {
 	t.Helper()
 	body := a.json(t)
@@ -105,14 +104,14 @@ func TestEachProviderRefusesInItsOwnWords(t *testing.T) {
 		status   int
 		body     string
 	}{
-		{authserver.Fitbit(), 400, `"errorType":"invalid_grant","message":"Refresh token invalid: fake-nobodys`},
+		{authserver.Fitbit(), 400, `"errorType":"invalid_grant","message":"Refresh token invalid: fake-unknown`},
 		{authserver.GoogleHealth(), 400, `"error":"invalid_grant"`},
 		{authserver.Strava(), 400, `{"resource":"RefreshToken","field":"refresh_token","code":"invalid"}`},
 		{authserver.Withings(), 200, `{"status":503,"body":{},"error":"Invalid Params: invalid refresh_token`},
 	} {
 		t.Run(tc.provider.Name, func(t *testing.T) {
 			s := start(t, authserver.Options{Provider: tc.provider})
-			a := as(t, s, tc.provider, askedFor(tc.provider, "fake-nobodys"))
+			a := as(t, s, tc.provider, askedFor(tc.provider, "fake-unknown"))
 			require.Equal(t, tc.status, a.status)
 			require.Contains(t, a.body, tc.body)
 		})
@@ -212,7 +211,7 @@ func TestARefreshTokenIsGivenToWhoAsksForIt(t *testing.T) {
 		name     string
 		provider authserver.Provider
 		ask      url.Values
-		before   bool // the person has consented before
+		before   bool // the user has consented before
 		given    bool
 	}{
 		{"Google, offline", google, url.Values{"scope": {"sleep"}, "access_type": {"offline"}}, false, true},

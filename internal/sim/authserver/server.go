@@ -1,29 +1,27 @@
-// Package authserver stands in for OAuth 2.0 providers: their wire protocol,
-// their rotation rules and their faults, over plain http. A [Provider] says which
-// provider; without one it is Fitbit.
+// Package authserver simulates OAuth 2.0 providers: their wire protocol, their
+// rotation rules and their faults, over plain http. A [Provider] says which
+// provider; the default is Fitbit.
 //
 // [Start] gives a [Server] with, where Fitbit has them,
 //
 //	GET  /oauth2/authorize       consent page; posting its form consents
 //	POST /oauth2/token           authorization_code and refresh_token
 //	POST /oauth2/revoke          ends all of the user's tokens
-//	POST /1.1/oauth2/introspect  state of an access token
 //	GET  /1/user/-/profile.json  a protected resource
-//	     /_sim/...               control, see [Control]
+//	     /_sim/...               control, see control.go
 //
 // A test makes a grant with [Server.CreateGrant], scripts faults with
-// [Server.Inject], and asks afterwards what became of the grant with
-// [Server.Audit], [Server.Stats] and [Server.Events]. [Control] does the same
-// to a server in another process. The rotation rules live in package grant.
+// [Server.Inject], and reads the grant's state afterwards with [Server.Audit],
+// [Server.Stats] and [Server.Events]. The rotation rules live in package grant.
 //
-// Answers are shaped after each provider's reference. Like the real ones, error messages echo tokens and the Authorization header:
-// whoever copies a body into a log has leaked a secret.
+// Answers have the shape of each provider's reference. Like the real ones, error
+// messages repeat tokens and the Authorization header, so a body in a log is a leak.
 package authserver
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -34,29 +32,76 @@ import (
 	"tokenkeeper/internal/token"
 )
 
+// Defaults, as Fitbit documents them.
+const (
+	DefaultReplayWindow        = 2 * time.Minute
+	DefaultAccessTokenLifetime = 8 * time.Hour
+)
+
+// NoReplay as [Options.ReplayWindow] makes a provider that never repeats a lost
+// answer, such as WHOOP.
+const NoReplay time.Duration = -1
+
+// Options shape a [Server]. The zero value is Fitbit with a fake client.
+type Options struct {
+	// Listen is the address to serve plain http on. Default 127.0.0.1:0, a free
+	// loopback port.
+	Listen string
+	// Provider is the one to simulate. Default [Fitbit].
+	Provider Provider
+	// Client is the one application that is registered. Default [DefaultClient].
+	Client Client
+	// ReplayWindow is how long an identical refresh repeats its answer. Zero
+	// means the provider's; [NoReplay] turns it off.
+	ReplayWindow time.Duration
+	// AccessTokenLifetime, in whole seconds. Zero means the provider's.
+	AccessTokenLifetime time.Duration
+	// ReuseRevokes ends a grant when one of its spent refresh tokens is
+	// presented outside the replay window, also where the provider does not.
+	ReuseRevokes bool
+	// TokenPrefix begins every token and code, so that a test can search logs
+	// and databases for them. Default "fake-".
+	TokenPrefix string
+	// Now is the provider's clock: windows and expiries go by it, delays do
+	// not. Default time.Now. Called by one goroutine at a time.
+	Now func() time.Time
+}
+
+// Client is an application registered at the provider.
+type Client struct {
+	ID string
+	// Secret is empty for a public client ("client" or "personal" type), which
+	// names itself in the body instead of by HTTP Basic.
+	Secret token.Secret
+	// RedirectURIs are compared character by character.
+	RedirectURIs []string
+}
+
+// DefaultClient is a server application with well-known fake credentials.
+func DefaultClient() Client {
+	return Client{ID: "FAKE0C", Secret: token.NewSecret("fake-client-secret")}
+}
+
 // Server is a running provider. Start makes one; its methods may be called from
 // any goroutine.
 type Server struct {
 	options Options
-	handler http.Handler
-	done    chan struct{} // closed by Close: ends delays and holds
+	done    chan struct{} // closed by Close: ends delays and pauses
 
 	// mu guards the provider's state. Every request takes effect under it, so
 	// that requests are strictly one after another, as in a real token store.
 	mu      sync.Mutex
-	book    *grant.Store
+	grants  *grant.Store
 	codes   *grant.Codes
 	script  script
 	journal journal
 	quota   quota
-	holds   map[*hold]struct{}
+	paused  map[*pausedRequest]struct{}
 	retired bool
 
-	// life guards the listening side.
-	life    sync.Mutex
-	address string
-	serving *http.Server // nil while stopped
-	closed  bool
+	url     string
+	serving *http.Server
+	closing sync.Once
 }
 
 // Start begins to serve. The caller closes the server.
@@ -66,8 +111,7 @@ func Start(o Options) (*Server, error) {
 	s := &Server{
 		options: o,
 		done:    make(chan struct{}),
-		address: o.Listen,
-		book: grant.NewBook(grant.Rules{
+		grants: grant.NewStore(grant.Rules{
 			AccessTokenLifetime: o.AccessTokenLifetime,
 			ReplayWindow:        o.ReplayWindow,
 			ReuseRevokes:        o.ReuseRevokes,
@@ -77,79 +121,37 @@ func Start(o Options) (*Server, error) {
 		codes:   grant.NewCodes(newToken),
 		journal: newJournal(),
 		quota:   quota{},
-		holds:   map[*hold]struct{}{},
+		paused:  map[*pausedRequest]struct{}{},
 	}
-	s.handler = s.routes()
-	if err := s.Resume(); err != nil {
-		return nil, err
+	listener, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("provider simulator: %w; choose another address or end what holds this one", err)
 	}
+	s.url = "http://" + reachable(listener.Addr())
+	s.serving = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = s.serving.Serve(listener) }() // always "server closed"
 	return s, nil
 }
 
-// URL is the server's base, such as http://127.0.0.1:41234, and stays the same
-// through Stop and Resume.
-func (s *Server) URL() string {
-	s.life.Lock()
-	defer s.life.Unlock()
-	return "http://" + s.address
+// Close ends the server and cuts all connections.
+func (s *Server) Close() {
+	s.closing.Do(func() {
+		close(s.done)
+		_ = s.serving.Close() // fails only for a listener that is gone already
+	})
 }
+
+// URL is the server's base, such as http://127.0.0.1:41234.
+func (s *Server) URL() string { return s.url }
 
 // Client is the registered application, with its secret.
 func (s *Server) Client() Client { return s.options.Client }
 
-// Imitates is the provider that the server stands in for.
+// Imitates is the provider that the server simulates.
 func (s *Server) Imitates() Provider { return s.options.Provider }
 
-// ReplayWindow is how long it repeats an answer; zero for never.
+// ReplayWindow is how long the server repeats an answer; zero for never.
 func (s *Server) ReplayWindow() time.Duration { return max(0, s.options.ReplayWindow) } // NoReplay is negative
-
-// Stop cuts all connections and refuses new ones until Resume. Grants, faults
-// and counts are kept; held requests are dropped.
-func (s *Server) Stop() {
-	s.life.Lock()
-	defer s.life.Unlock()
-	s.stop()
-}
-
-// Resume listens again on the same port. It does nothing while listening.
-func (s *Server) Resume() error {
-	s.life.Lock()
-	defer s.life.Unlock()
-	if s.closed {
-		return errors.New("provider simulator: resume: it was closed; start a new one")
-	}
-	if s.serving != nil {
-		return nil
-	}
-	listener, err := net.Listen("tcp", s.address)
-	if err != nil {
-		return fmt.Errorf("provider simulator: %w; choose another address or end what holds this one", err)
-	}
-	s.address = reachable(listener.Addr())
-	s.serving = &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second}
-	// Serve returns when stop closes the server, and then has nothing to say.
-	go func(serving *http.Server) { _ = serving.Serve(listener) }(s.serving)
-	return nil
-}
-
-// Close stops the server for good.
-func (s *Server) Close() {
-	s.life.Lock()
-	defer s.life.Unlock()
-	if s.closed {
-		return
-	}
-	s.closed = true
-	close(s.done)
-	s.stop()
-}
-
-func (s *Server) stop() {
-	if s.serving != nil {
-		_ = s.serving.Close() // fails only for a listener that is gone already
-		s.serving = nil
-	}
-}
 
 // reachable is where a client on this machine finds a listener: a listener on
 // all interfaces is no address to call.
@@ -168,4 +170,23 @@ func newToken(prefix string) token.Secret {
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails (its documentation)
 	return token.NewSecret(prefix + hex.EncodeToString(random[:]))
+}
+
+func (o Options) withDefaults() Options {
+	o.Listen = cmp.Or(o.Listen, "127.0.0.1:0")
+	if o.Client.ID == "" {
+		known := DefaultClient()
+		o.Client.ID, o.Client.Secret = known.ID, known.Secret
+	}
+	if o.Provider.Name == "" {
+		o.Provider = Fitbit()
+	}
+	o.ReplayWindow = cmp.Or(o.ReplayWindow, o.Provider.ReplayWindow)
+	o.AccessTokenLifetime = cmp.Or(o.AccessTokenLifetime, o.Provider.AccessTokenLifetime)
+	o.ReuseRevokes = o.ReuseRevokes || o.Provider.ReuseRevokes
+	o.TokenPrefix = cmp.Or(o.TokenPrefix, "fake-")
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
 }

@@ -28,7 +28,7 @@ func start(t *testing.T, o authserver.Options) *authserver.Server {
 	return server
 }
 
-// answer is what came back, all of it.
+// answer is a whole answer.
 type answer struct {
 	status int
 	header http.Header
@@ -60,9 +60,8 @@ func (a answer) errorType(t *testing.T) string {
 	return body.Errors[0].ErrorType
 }
 
-// post sends a form as the server's own client, or as the one that edit makes
-// of the request. Each request has a connection of its own, as a reset or a
-// stop must not be mended by the transport's retry.
+// post sends a form as the server's own client, changed by edit. Each request has a
+// connection of its own, so that the transport does not retry after a reset.
 func post(ctx context.Context, s *authserver.Server, path string, form url.Values, edit ...func(*http.Request)) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL()+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -133,23 +132,7 @@ func (c *clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-func TestStopRefusesAndResumeKeepsPortAndState(t *testing.T) {
-	s := start(t, authserver.Options{})
-	refreshToken, _ := s.CreateGrant(user)
-	before := s.URL()
-
-	s.Stop()
-	_, err := refresh(t.Context(), s, refreshToken)
-	require.Error(t, err)
-	require.True(t, s.IsLive(refreshToken))
-
-	require.NoError(t, s.Resume())
-	require.NoError(t, s.Resume(), "resuming twice is harmless")
-	require.Equal(t, before, s.URL())
-	require.Equal(t, http.StatusOK, mustRefresh(t, s, refreshToken).status)
-}
-
-func TestStopCutsRequestsInFlight(t *testing.T) {
+func TestCloseCutsRequestsInFlight(t *testing.T) {
 	s := start(t, authserver.Options{})
 	refreshToken, _ := s.CreateGrant(user)
 	require.NoError(t, s.Inject(authserver.Fault{Hold: true}))
@@ -160,10 +143,13 @@ func TestStopCutsRequestsInFlight(t *testing.T) {
 	}()
 	requireHeld(t, s, 1)
 
-	s.Stop()
+	s.Close()
+	s.Close() // once more does no harm
 	require.Error(t, <-failed)
 	requireHeld(t, s, 0)
 	require.True(t, s.Replayable(refreshToken), "the request had taken effect")
+	_, err := refresh(t.Context(), s, refreshToken)
+	require.Error(t, err)
 }
 
 func TestAListenerOnAllInterfacesGivesAnAddressToCall(t *testing.T) {
@@ -179,11 +165,4 @@ func TestStartSaysWhichAddressIsTaken(t *testing.T) {
 	_, err := authserver.Start(authserver.Options{Listen: address})
 	require.ErrorContains(t, err, address)
 	require.ErrorContains(t, err, "choose another address")
-}
-
-func TestAClosedServerStaysClosed(t *testing.T) {
-	s := start(t, authserver.Options{})
-	s.Close()
-	s.Close()
-	require.ErrorContains(t, s.Resume(), "closed")
 }

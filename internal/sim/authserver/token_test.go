@@ -58,25 +58,11 @@ func TestIdenticalRefreshRepeatsTheAnswer(t *testing.T) {
 }
 
 func TestUsingTheNewAccessTokenEndsTheReplay(t *testing.T) {
-	for _, use := range []struct {
-		name string
-		do   func(t *testing.T, s *authserver.Server, old, issued string)
-	}{
-		{"at the profile", func(t *testing.T, s *authserver.Server, _, issued string) {
-			require.Equal(t, http.StatusOK, profile(t, s, issued).status)
-		}},
-		{"by introspecting it", func(t *testing.T, s *authserver.Server, old, issued string) {
-			require.Equal(t, true, introspect(t, s, old, issued).json(t)["active"])
-		}},
-	} {
-		t.Run(use.name, func(t *testing.T) {
-			s := start(t, authserver.Options{})
-			old, oldAccess := s.CreateGrant(user)
-			issued := mustRefresh(t, s, old).json(t)["access_token"].(string)
-			use.do(t, s, oldAccess, issued)
-			require.Equal(t, "invalid_grant", mustRefresh(t, s, old).errorType(t))
-		})
-	}
+	s := start(t, authserver.Options{})
+	old, _ := s.CreateGrant(user)
+	issued := mustRefresh(t, s, old).json(t)["access_token"].(string)
+	require.Equal(t, http.StatusOK, profile(t, s, issued).status)
+	require.Equal(t, "invalid_grant", mustRefresh(t, s, old).errorType(t))
 }
 
 func TestNoReplayRefusesTheIdenticalRefresh(t *testing.T) {
@@ -214,4 +200,72 @@ func TestEveryPresentedTokenIsCountedAndLogged(t *testing.T) {
 
 func refreshForm(refreshToken string) url.Values {
 	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken}}
+}
+
+func TestProfileTakesAnAccessTokenInForce(t *testing.T) {
+	clock := newClock()
+	s := start(t, authserver.Options{Now: clock.Now})
+	refreshToken, access := s.CreateGrant(user)
+
+	good := profile(t, s, access)
+	require.Equal(t, http.StatusOK, good.status)
+	require.Contains(t, good.body, user)
+	require.Equal(t, "invalid_token", profile(t, s, refreshToken).errorType(t))
+	clock.Advance(authserver.DefaultAccessTokenLifetime)
+	expired := profile(t, s, access)
+	require.Equal(t, http.StatusUnauthorized, expired.status)
+	require.Equal(t, "expired_token", expired.errorType(t))
+}
+
+func TestRateLimitIsPerUserAndClockHour(t *testing.T) {
+	clock := newClock()
+	clock.Advance(20 * time.Minute)
+	s := start(t, authserver.Options{Now: clock.Now})
+	_, access := s.CreateGrant(user)
+	_, other := s.CreateGrant("FAKE02")
+
+	first := profile(t, s, access)
+	require.Equal(t, "150", first.header.Get("Fitbit-Rate-Limit-Limit"))
+	require.Equal(t, "149", first.header.Get("Fitbit-Rate-Limit-Remaining"))
+	require.Equal(t, "2400", first.header.Get("Fitbit-Rate-Limit-Reset"))
+	for range 149 {
+		require.Equal(t, http.StatusOK, profile(t, s, access).status)
+	}
+	over := profile(t, s, access)
+	require.Equal(t, http.StatusTooManyRequests, over.status)
+	require.Equal(t, "system", over.errorType(t))
+	require.Equal(t, "0", over.header.Get("Fitbit-Rate-Limit-Remaining"))
+	require.Equal(t, http.StatusOK, profile(t, s, other).status)
+
+	clock.Advance(40 * time.Minute)
+	require.Equal(t, http.StatusOK, profile(t, s, access).status)
+}
+
+func TestRevokeEndsAllOfTheUsersTokens(t *testing.T) {
+	s := start(t, authserver.Options{})
+	refreshToken, access := s.CreateGrant(user)
+	other, _ := s.CreateGrant("FAKE02")
+
+	a, err := post(t.Context(), s, "/oauth2/revoke", url.Values{"token": {access}})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, a.status)
+	require.False(t, s.Audit(user).Alive())
+	require.Equal(t, "invalid_grant", mustRefresh(t, s, refreshToken).errorType(t))
+	require.Equal(t, "invalid_token", profile(t, s, access).errorType(t))
+	require.True(t, s.IsLive(other))
+}
+
+func TestRevokeRefusesOnlyWhatRFC7009Refuses(t *testing.T) {
+	s := start(t, authserver.Options{})
+	unknown, err := post(t.Context(), s, "/oauth2/revoke", url.Values{"token": {"fake-unknown"}})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, unknown.status)
+	missing, err := post(t.Context(), s, "/oauth2/revoke", nil)
+	require.NoError(t, err)
+	require.Equal(t, "invalid_request", missing.errorType(t))
+	stranger, err := post(t.Context(), s, "/oauth2/revoke", url.Values{"token": {"fake"}}, func(r *http.Request) {
+		r.Header.Del("Authorization")
+	})
+	require.NoError(t, err)
+	require.Equal(t, "invalid_client", stranger.errorType(t))
 }

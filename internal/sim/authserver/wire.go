@@ -1,24 +1,22 @@
 package authserver
 
 import (
+	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 )
 
-// wire is how a provider's answers look. It is given what is to be said and
-// decides nothing.
+// wire is the format of a provider's answers. It decides nothing.
 type wire interface {
 	// issued is the status and the JSON of an answer with tokens.
 	issued(i issue) (status int, body any)
-	// refused is that of an error. code is RFC 6749's, or a word that only Fitbit
-	// has; what says which parameter was wrong, message is for people.
+	// refused is that of an error. Its code is RFC 6749's, or one that only Fitbit has.
 	refused(r refusal) (status int, body any)
-	// scopeSeparator stands between scopes.
 	scopeSeparator() string
 }
 
-// issue is an answer with tokens before a provider has put it into words. What
-// is nil is left out.
+// issue is the content of an answer with tokens. What is nil is left out.
 type issue struct {
 	access, refresh *string
 	expiresIn       int // seconds
@@ -26,7 +24,7 @@ type issue struct {
 	scope, user     string
 }
 
-// refusal is an error before a provider has put it into words.
+// refusal is the content of an error.
 type refusal struct {
 	status  int
 	code    string
@@ -91,8 +89,8 @@ func (fitbitWire) refused(r refusal) (int, any) {
 	}{Errors: []entry{{r.code, r.message}}}
 }
 
-// stravaWire names the wrong thing where others name the error, says twice when
-// the access token ends, and has commas between scopes.
+// stravaWire names the wrong parameter where others name the error, gives the access
+// token's end twice, and has commas between scopes.
 type stravaWire struct{}
 
 func (stravaWire) issued(i issue) (int, any) {
@@ -124,7 +122,7 @@ func (stravaWire) refused(r refusal) (int, any) {
 
 func (stravaWire) scopeSeparator() string { return "," }
 
-// withingsWire says everything with 200, and what it means inside.
+// withingsWire answers with 200 and has its own status inside.
 type withingsWire struct{}
 
 type envelope struct {
@@ -158,3 +156,92 @@ func (withingsWire) refused(r refusal) (int, any) {
 }
 
 func (withingsWire) scopeSeparator() string { return "," }
+
+// reply is an answer before it is sent, so that a fault can still change it.
+// Where tokens or refused is set, the provider's wire makes status and body.
+type reply struct {
+	status  int
+	header  http.Header
+	body    []byte
+	tokens  *issue
+	refused *refusal
+	// truncated announces the whole body and sends half of it.
+	truncated bool
+}
+
+func jsonReply(status int, body any) reply {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return textReply(http.StatusInternalServerError, "text/plain", err.Error())
+	}
+	r := textReply(status, "application/json;charset=UTF-8", string(encoded))
+	r.header.Set("Cache-Control", "no-store")
+	return r
+}
+
+func textReply(status int, contentType, body string) reply {
+	return reply{
+		status: status,
+		header: http.Header{"Content-Type": {contentType}},
+		body:   []byte(body),
+	}
+}
+
+// tokenReply is an answer with tokens, in the provider's format.
+func tokenReply(i issue) reply {
+	r := jsonReply(http.StatusOK, nil)
+	r.tokens = &i
+	return r
+}
+
+// refuse is an error, in the provider's format.
+func refuse(status int, code string, what parameter, message string) reply {
+	r := jsonReply(status, nil)
+	r.refused = &refusal{status, code, what, message}
+	return r
+}
+
+func invalidRequest(message string) reply {
+	return refuse(http.StatusBadRequest, "invalid_request", theRequest, message)
+}
+
+func invalidGrant(what parameter, message string) reply {
+	return refuse(http.StatusBadRequest, "invalid_grant", what, message)
+}
+
+// invalidClient repeats the Authorization header, as one form of Fitbit's real answer
+// does.
+func invalidClient(header string) reply {
+	return refuse(http.StatusUnauthorized, "invalid_client", theClient, "Client authentication failed. Received header = "+header)
+}
+
+// in gives the reply a provider's format.
+func (r reply) in(w wire) reply {
+	var status int
+	var body any
+	switch {
+	case r.tokens != nil:
+		status, body = w.issued(*r.tokens)
+	case r.refused != nil:
+		status, body = w.refused(*r.refused)
+	default:
+		return r
+	}
+	formatted := jsonReply(status, body)
+	formatted.header, formatted.truncated = r.header, r.truncated
+	return formatted
+}
+
+func (r reply) write(w http.ResponseWriter) {
+	for name, values := range r.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(r.body)))
+	w.WriteHeader(r.status)
+	body := r.body
+	if r.truncated {
+		// net/http closes the connection when less arrives than was announced.
+		body = body[:len(body)/2]
+	}
+	_, _ = w.Write(body) // fails where the client is gone
+}

@@ -2,10 +2,22 @@ package keyvault
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
+
+// Counts are the calls of each operation, in all and by name. Names are in lower
+// case, and calls that a fault hit are counted too.
+type Counts struct {
+	ByOperation map[Operation]int            `json:"by_operation"`
+	ByName      map[string]map[Operation]int `json:"by_name"`
+}
 
 // faultJSON is a Fault for the control endpoint, with durations such as "1.5s".
 type faultJSON struct {
@@ -18,13 +30,13 @@ type faultJSON struct {
 	DelayAfter  string    `json:"delay_after"`
 }
 
-// control serves what the Go methods offer to tests in other processes:
+// control serves the Go methods below to other processes:
 //
 //	POST   /_sim/faults          a fault, such as {"kind":"throttled","operation":"set","times":2,"retry_after":"1s"}
 //	DELETE /_sim/faults          ends all faults
 //	GET    /_sim/counts          Counts
 //	GET    /_sim/secrets/{name}  the list of its versions, with values
-//	PUT    /_sim/secrets/{name}  {"value":"…"}, written as by hand; answers {"version":"…"}
+//	PUT    /_sim/secrets/{name}  {"value":"…"}, written by hand; answers {"version":"…"}
 func (s *Server) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
 		var j faultJSON
@@ -65,25 +77,97 @@ func (s *Server) control(mux *http.ServeMux) {
 	})
 }
 
-func (j faultJSON) fault() (Fault, error) {
-	f := Fault{Kind: j.Kind, Operation: j.Operation, Name: j.Name, Times: j.Times}
+func (j faultJSON) fault() (f Fault, err error) {
+	f = Fault{Kind: j.Kind, Operation: j.Operation, Name: j.Name, Times: j.Times}
 	switch j.Kind {
 	case Delay, Unavailable, ReadOnly, Denied, Throttled, Reset, CommitThenCut:
 	default:
 		return Fault{}, fmt.Errorf("unknown kind %q", j.Kind)
 	}
-	for _, d := range []struct {
-		text string
-		to   *time.Duration
-	}{{j.RetryAfter, &f.RetryAfter}, {j.DelayBefore, &f.DelayBefore}, {j.DelayAfter, &f.DelayAfter}} {
-		if d.text == "" {
+	for to, text := range map[*time.Duration]string{&f.RetryAfter: j.RetryAfter, &f.DelayBefore: j.DelayBefore, &f.DelayAfter: j.DelayAfter} {
+		if text == "" {
 			continue
 		}
-		parsed, err := time.ParseDuration(d.text)
-		if err != nil {
-			return Fault{}, fmt.Errorf("%q is not a duration such as 500ms", d.text)
+		if *to, err = time.ParseDuration(text); err != nil {
+			return Fault{}, fmt.Errorf("%q is not a duration such as 500ms", text)
 		}
-		*d.to = parsed
 	}
 	return f, nil
+}
+
+// Versions returns every version under a name, oldest first, values included and
+// whether deleted or not. It sees past faults, and is empty for an unknown name.
+func (s *Server) Versions(name string) []Version {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	o := s.store.objects[strings.ToLower(name)]
+	if o == nil {
+		return nil
+	}
+	return slices.Clone(o.Versions)
+}
+
+// Put writes a value as an operator does with az: untagged, and past all faults. It
+// returns the new version's id.
+func (s *Server) Put(name, value string) (string, error) {
+	if err := checkName(name); err != nil {
+		return "", errors.New(err.message)
+	}
+	v, err := s.store.set(name, Version{Value: value, Enabled: true})
+	if err != nil {
+		return "", errors.New(err.message)
+	}
+	return v.ID, nil
+}
+
+// Delete soft-deletes a secret, past all faults.
+func (s *Server) Delete(name string) error {
+	if _, err := s.store.delete(name); err != nil {
+		return errors.New(err.message)
+	}
+	return nil
+}
+
+// SetEnabled enables or disables one version by hand.
+func (s *Server) SetEnabled(name, version string, enabled bool) error {
+	if _, err := s.store.update(name, version, func(v *Version) { v.Enabled = enabled }); err != nil {
+		return errors.New(err.message)
+	}
+	return nil
+}
+
+// Counts returns the calls since Start.
+func (s *Server) Counts() Counts { return s.counter.snapshot() }
+
+type counter struct {
+	mu     sync.Mutex
+	counts Counts
+}
+
+func newCounter() *counter {
+	return &counter{counts: Counts{ByOperation: map[Operation]int{}, ByName: map[string]map[Operation]int{}}}
+}
+
+func (c *counter) add(op Operation, name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts.ByOperation[op]++
+	if name == "" {
+		return
+	}
+	name = strings.ToLower(name)
+	if c.counts.ByName[name] == nil {
+		c.counts.ByName[name] = map[Operation]int{}
+	}
+	c.counts.ByName[name][op]++
+}
+
+func (c *counter) snapshot() Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	byName := make(map[string]map[Operation]int, len(c.counts.ByName))
+	for name, ops := range c.counts.ByName {
+		byName[name] = maps.Clone(ops)
+	}
+	return Counts{ByOperation: maps.Clone(c.counts.ByOperation), ByName: byName}
 }

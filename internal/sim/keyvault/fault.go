@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Kind is what goes wrong with a call.
+// Kind is how a call fails.
 type Kind string
 
 const (
-	// Delay only lets time pass, as the fault's two delays say.
+	// Delay is no failure: the fault's two delays alone apply.
 	Delay Kind = "delay"
 	// Unavailable answers 503.
 	Unavailable Kind = "unavailable"
@@ -23,11 +23,11 @@ const (
 	Throttled Kind = "throttled"
 	// Reset resets the connection and does nothing.
 	Reset Kind = "reset"
-	// CommitThenCut does what was asked, then resets the connection.
+	// CommitThenCut executes the call, then resets the connection.
 	CommitThenCut Kind = "commit-then-cut"
 )
 
-// Fault makes matching calls go wrong. It sees authenticated calls only, so that
+// Fault makes matching calls fail. It applies to authenticated calls only, so that
 // counting "the next two calls" does not depend on the client's challenge.
 type Fault struct {
 	Kind Kind
@@ -40,8 +40,8 @@ type Fault struct {
 	// RetryAfter goes with Throttled and is sent in whole seconds, rounded up;
 	// 0 sends none.
 	RetryAfter time.Duration
-	// DelayBefore holds a call back before it has any effect, DelayAfter between
-	// its effect and its answer. Both go with any kind.
+	// DelayBefore delays a call before it has any effect, DelayAfter between its
+	// effect and its answer. Both go with any kind.
 	DelayBefore, DelayAfter time.Duration
 }
 
@@ -64,7 +64,7 @@ func (f Fault) matches(op Operation, name string) bool {
 	return f.Name == "" || strings.EqualFold(f.Name, name)
 }
 
-// reply is the answer that takes the place of the real one, if there is any.
+// reply is the answer that replaces the real one, if there is any.
 func (f Fault) reply(op Operation) (reply, bool) {
 	switch f.Kind {
 	case Unavailable:

@@ -1,7 +1,7 @@
 package keyvault_test
 
 import (
-	"net/http"
+	"context"
 	"testing"
 	"time"
 
@@ -73,7 +73,7 @@ func TestConnectionsAreCutWithAndWithoutCommit(t *testing.T) {
 
 func TestTwoWritersCanBeInterleaved(t *testing.T) {
 	server, vault := start(t, keyvault.Options{})
-	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Times: 1, DelayBefore: time.Second})
+	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Times: 1, DelayBefore: 3 * time.Second})
 	slow := make(chan answer, 1)
 	go func() {
 		got, _ := vault.try("PUT", withVersion("/secrets/"+name), `{"value":"fake-slow"}`, "Bearer any")
@@ -96,15 +96,20 @@ func TestADelayAfterTheCommitShowsTheCommit(t *testing.T) {
 	}()
 	eventually(t, func() bool { return len(server.Versions(name)) == 1 })
 	server.Stop()
-	require.Error(t, <-cut, "stopping ends what is held back")
+	require.Error(t, <-cut, "stopping ends what is delayed")
 }
 
 func TestACallOutlivesItsClient(t *testing.T) {
 	server, vault := start(t, keyvault.Options{})
-	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Times: 1, DelayBefore: 300 * time.Millisecond})
-	impatient := vault
-	impatient.http = &http.Client{Transport: vault.http.Transport, Timeout: 50 * time.Millisecond}
-	_, err := impatient.try("PUT", withVersion("/secrets/"+name), `{"value":"fake"}`, "Bearer any")
-	require.Error(t, err)
+	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Times: 1, DelayBefore: 2 * time.Second})
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := vault.tryUntil(ctx, "PUT", withVersion("/secrets/"+name), `{"value":"fake"}`, "Bearer any")
+		failed <- err
+	}()
+	eventually(t, func() bool { return server.Counts().ByOperation[keyvault.OpSet] == 1 })
+	cancel()
+	require.ErrorIs(t, <-failed, context.Canceled)
 	eventually(t, func() bool { return len(server.Versions(name)) == 1 })
 }

@@ -2,13 +2,16 @@ package keyvault_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,6 +29,21 @@ func start(t *testing.T, o keyvault.Options) (*keyvault.Server, api) {
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
 	return server, dial(t, server.URL(), server.CertificatePEM())
+}
+
+// clock is a vault's clock that a test moves.
+type clock struct{ passed atomic.Int64 }
+
+func (c *clock) now() time.Time {
+	return time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC).Add(time.Duration(c.passed.Load()))
+}
+
+func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
+
+// eventually waits as long as a machine may take whose cores are all loaded.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	require.Eventually(t, holds, 2*time.Minute, 10*time.Millisecond)
 }
 
 // api is a plain HTTPS client of a vault, without any Azure library.
@@ -86,11 +104,16 @@ func withVersion(path string) string {
 
 func (a api) try(method, path, body, authorization string) (answer, error) {
 	a.t.Helper()
+	return a.tryUntil(a.t.Context(), method, path, body, authorization)
+}
+
+func (a api) tryUntil(ctx context.Context, method, path, body, authorization string) (answer, error) {
+	a.t.Helper()
 	url := path
 	if !strings.HasPrefix(path, "https://") {
 		url = a.url + path
 	}
-	r, err := http.NewRequestWithContext(a.t.Context(), method, url, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	require.NoError(a.t, err)
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)

@@ -22,6 +22,7 @@ type snapshot struct {
 
 func openStore(o Options) (*store, error) {
 	s := &store{
+		now:           o.Now,
 		deletionDelay: o.DeletionDelay,
 		recoveryDelay: o.RecoveryDelay,
 		creations:     creationLimit{most: o.CreationLimit},

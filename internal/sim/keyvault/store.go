@@ -3,7 +3,6 @@ package keyvault
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +37,7 @@ type object struct {
 // store is the vault's content. Names are keyed in lower case, because Key
 // Vault does not tell cases apart.
 type store struct {
+	now           func() time.Time
 	deletionDelay time.Duration
 	recoveryDelay time.Duration
 	creations     creationLimit
@@ -55,7 +55,7 @@ func (s *store) set(name string, v Version) (Version, *apiError) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	o := s.objects[strings.ToLower(name)]
 	if o == nil {
 		o = &object{Name: name}
@@ -103,7 +103,7 @@ func (s *store) update(name, id string, change func(*Version)) (Version, *apiErr
 	if err != nil {
 		return Version{}, err
 	}
-	now := time.Now()
+	now := s.now()
 	if err := o.checkWritable(now); err != nil {
 		return Version{}, err
 	}
@@ -121,8 +121,8 @@ func (s *store) update(name, id string, change func(*Version)) (Version, *apiErr
 	return v, s.save()
 }
 
-// versions lists in the order of the random ids: the real vault promises no
-// order, and nobody may come to rely on time.
+// versions lists in the order of the random ids: the real vault documents no
+// order, so no client may rely on the order of time.
 func (s *store) versions(name string) []Version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +140,7 @@ func (s *store) list() map[string]Version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	listed := map[string]Version{}
-	for name := range maps.Keys(s.objects) {
+	for name := range s.objects {
 		if o, err := s.live(name); err == nil {
 			listed[o.Name] = o.current()
 		}
@@ -151,7 +151,7 @@ func (s *store) list() map[string]Version {
 // live finds an object that readers can see. Callers hold the lock.
 func (s *store) live(name string) (*object, *apiError) {
 	o := s.objects[strings.ToLower(name)]
-	if o == nil || !o.Deleted.IsZero() || time.Now().Before(o.readable) {
+	if o == nil || !o.Deleted.IsZero() || s.now().Before(o.readable) {
 		return nil, errSecretNotFound(name)
 	}
 	return o, nil
@@ -179,4 +179,78 @@ func newVersionID() string {
 	var id [16]byte
 	rand.Read(id[:])
 	return hex.EncodeToString(id[:])
+}
+
+// delete hides an object and keeps it: "Azure Key Vault soft-delete overview".
+// It answers at once and finishes later, like the real vault, as recover does.
+func (s *store) delete(name string) (object, *apiError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, err := s.live(name)
+	if err != nil {
+		return object{}, err
+	}
+	now := s.now()
+	o.Deleted = now.UTC().Truncate(time.Second)
+	o.recoverable = now.Add(s.deletionDelay)
+	return o.copied(), s.save()
+}
+
+// getDeleted finds neither what is still being deleted nor, like get, what is
+// disabled.
+func (s *store) getDeleted(name string) (object, *apiError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, err := s.deleted(name)
+	if err != nil {
+		return object{}, errDeletedSecretNotFound(name)
+	}
+	if !o.current().Enabled {
+		return object{}, errSecretDisabled()
+	}
+	return o.copied(), nil
+}
+
+// recover answers at once and finishes later, like the real vault: first reads
+// come back, and then writes.
+func (s *store) recover(name string) (object, *apiError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, err := s.deleted(name)
+	if err != nil {
+		return object{}, err
+	}
+	o.Deleted = time.Time{}
+	o.readable = s.now().Add(s.recoveryDelay)
+	o.writable = o.readable.Add(s.recoveryDelay)
+	return o.copied(), s.save()
+}
+
+func (s *store) purge(name string) *apiError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.deleted(name); err != nil {
+		return err
+	}
+	delete(s.objects, strings.ToLower(name))
+	return s.save()
+}
+
+// deleted finds an object whose deletion is complete. Callers hold the lock.
+func (s *store) deleted(name string) (*object, *apiError) {
+	o := s.objects[strings.ToLower(name)]
+	switch {
+	case o == nil || o.Deleted.IsZero():
+		return nil, errDeletedSecretNotFound(name)
+	case s.now().Before(o.recoverable):
+		return nil, errBeingDeleted(name)
+	}
+	return o, nil
+}
+
+// copied may leave the lock: later changes do not reach it.
+func (o *object) copied() object {
+	c := *o
+	c.Versions = slices.Clone(o.Versions)
+	return c
 }

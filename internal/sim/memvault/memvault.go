@@ -1,8 +1,8 @@
-// Package memvault keeps secrets in memory behind the interface vault.Secrets,
-// with Key Vault's rules: the last Set wins, versions stay, listings come in no
-// order, times are whole seconds, a deleted name refuses to be set. It is for
-// tests that need thousands of vaults or a fault between two calls; package
-// sim/keyvault is the same over the wire.
+// Package memvault keeps secrets in memory behind the interface vault.Secrets, by
+// Key Vault's rules: the last Set wins, versions stay, listings come in no order,
+// times are whole seconds, a deleted name takes no value. It is for tests that need
+// thousands of vaults or a fault between two calls; package sim/keyvault does the
+// same over HTTPS. The contract in vault/keyvault's tests holds for both.
 package memvault
 
 import (
@@ -20,10 +20,10 @@ import (
 
 // Vault implements vault.Secrets. The zero value is empty and ready.
 type Vault struct {
-	// Before, if set, is asked before every call takes effect and may refuse it.
-	// op is "get", "set", "tag", "disable", "list", "deleted" or "recover".
+	// Before, if set, runs before every call takes effect and may refuse it. op is
+	// "get", "set", "tag", "disable", "list", "deleted" or "recover".
 	Before func(op, name string) error
-	// After, if set, is asked once a call has taken effect; its error hides that.
+	// After, if set, runs once a call has taken effect; its error hides that.
 	After func(op, name string) error
 	// Now is the vault's clock; nil means time.Now.
 	Now func() time.Time
@@ -38,9 +38,11 @@ type secret struct {
 	deleted  bool
 }
 
-// Put stores a value as a person does, without tags, and returns its version.
+// Put stores a value without tags, as other tools do, and returns its version.
 func (v *Vault) Put(name, value string) string {
-	p, err := v.set(name, token.NewSecret(value), vault.Properties{})
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p, err := v.add(name, token.NewSecret(value), vault.Properties{})
 	if err != nil {
 		panic(err) // the test put a value over a deleted name
 	}
@@ -71,77 +73,27 @@ func (v *Vault) All(name string) []vault.Secret {
 
 func (v *Vault) Get(_ context.Context, name, version string) (vault.Secret, error) {
 	return around(v, "get", name, func() (vault.Secret, error) {
-		s := v.at(name)
-		if s.deleted || len(s.versions) == 0 {
+		found := v.find(name, version)
+		switch {
+		case found == nil:
 			return vault.Secret{}, refuse("get", name, vault.ErrNotFound)
-		}
-		found := s.versions[len(s.versions)-1]
-		if version != "" {
-			i := slices.IndexFunc(s.versions, func(x vault.Secret) bool { return x.Version == version })
-			if i < 0 {
-				return vault.Secret{}, refuse("get", name, vault.ErrNotFound)
-			}
-			found = s.versions[i]
-		}
-		if !found.Enabled {
+		case !found.Enabled:
 			return vault.Secret{}, refuse("get", name, vault.ErrDisabled)
 		}
-		found.Tags = maps.Clone(found.Tags)
-		return found, nil
+		return vault.Secret{Properties: shown(found.Properties), Value: found.Value}, nil
 	})
 }
 
 func (v *Vault) Set(_ context.Context, name string, value token.Secret, p vault.Properties) (vault.Properties, error) {
-	if err := v.ask(v.Before, "set", name); err != nil {
-		return vault.Properties{}, err
-	}
-	p, err := v.set(name, value, p)
-	if err != nil {
-		return vault.Properties{}, err
-	}
-	return p, v.ask(v.After, "set", name)
-}
-
-func (v *Vault) set(name string, value token.Secret, p vault.Properties) (vault.Properties, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	s := v.at(name)
-	if s.deleted {
-		return vault.Properties{}, refuse("set", name, vault.ErrDeleted)
-	}
-	v.serial++
-	p.Version = fmt.Sprintf("%032x", v.serial)
-	p.Tags = maps.Clone(p.Tags)
-	p.Enabled = true
-	p.Created = v.clock().Truncate(time.Second)
-	s.versions = append(s.versions, vault.Secret{Properties: p, Value: value})
-	return p, nil
+	return around(v, "set", name, func() (vault.Properties, error) { return v.add(name, value, p) })
 }
 
 func (v *Vault) SetTags(_ context.Context, name, version string, tags map[string]string) error {
-	_, err := around(v, "tag", name, func() (struct{}, error) {
-		for i := range v.at(name).versions {
-			if s := &v.at(name).versions[i]; s.Version == version {
-				s.Tags = maps.Clone(tags)
-				return struct{}{}, nil
-			}
-		}
-		return struct{}{}, refuse("tag", name, vault.ErrNotFound)
-	})
-	return err
+	return v.change("tag", name, version, func(s *vault.Secret) { s.Tags = maps.Clone(tags) })
 }
 
 func (v *Vault) DisableVersion(_ context.Context, name, version string) error {
-	_, err := around(v, "disable", name, func() (struct{}, error) {
-		for i := range v.at(name).versions {
-			if s := &v.at(name).versions[i]; s.Version == version {
-				s.Enabled = false
-				return struct{}{}, nil
-			}
-		}
-		return struct{}{}, refuse("disable", name, vault.ErrNotFound)
-	})
-	return err
+	return v.change("disable", name, version, func(s *vault.Secret) { s.Enabled = false })
 }
 
 func (v *Vault) Versions(_ context.Context, name string) ([]vault.Properties, error) {
@@ -149,11 +101,10 @@ func (v *Vault) Versions(_ context.Context, name string) ([]vault.Properties, er
 		var all []vault.Properties
 		if s := v.at(name); !s.deleted {
 			for _, version := range s.versions {
-				version.Tags = maps.Clone(version.Tags)
-				all = append(all, version.Properties)
+				all = append(all, shown(version.Properties))
 			}
 		}
-		// By a digit that says nothing about time.
+		// By a digit that is unrelated to time.
 		slices.SortStableFunc(all, func(a, b vault.Properties) int {
 			return strings.Compare(a.Version[len(a.Version)-1:], b.Version[len(b.Version)-1:])
 		})
@@ -166,39 +117,83 @@ func (v *Vault) IsDeleted(_ context.Context, name string) (bool, error) {
 }
 
 func (v *Vault) Recover(_ context.Context, name string) error {
-	_, err := around(v, "recover", name, func() (struct{}, error) {
-		v.at(name).deleted = false
-		return struct{}{}, nil
+	_, err := around(v, "recover", name, func() (none struct{}, err error) {
+		s := v.at(name)
+		if len(s.versions) == 0 {
+			return none, refuse("recover", name, vault.ErrNotFound)
+		}
+		s.deleted = false
+		return none, nil
+	})
+	return err
+}
+
+func (v *Vault) change(op, name, version string, change func(*vault.Secret)) error {
+	_, err := around(v, op, name, func() (none struct{}, err error) {
+		found := v.find(name, version)
+		if found == nil {
+			return none, refuse(op, name, vault.ErrNotFound)
+		}
+		change(found)
+		return none, nil
 	})
 	return err
 }
 
 // around runs one call between the two hooks.
-func around[T any](v *Vault, op, name string, call func() (T, error)) (T, error) {
-	var none T
-	if err := v.ask(v.Before, op, name); err != nil {
-		return none, err
+func around[T any](v *Vault, op, name string, call func() (T, error)) (result T, err error) {
+	if v.Before != nil {
+		err = v.Before(op, name)
+	}
+	if err != nil {
+		return result, err
 	}
 	v.mu.Lock()
-	result, err := call()
+	result, err = call()
 	v.mu.Unlock()
-	if err != nil {
-		return none, err
+	if err == nil && v.After != nil {
+		err = v.After(op, name)
 	}
-	if err := v.ask(v.After, op, name); err != nil {
-		return none, err
-	}
-	return result, nil
+	return result, err
 }
 
-func (v *Vault) ask(hook func(op, name string) error, op, name string) error {
-	if hook == nil {
+// add writes a version; the caller holds the lock, as for find and at.
+func (v *Vault) add(name string, value token.Secret, p vault.Properties) (vault.Properties, error) {
+	s := v.at(name)
+	switch {
+	case s.deleted:
+		return vault.Properties{}, refuse("set", name, vault.ErrDeleted)
+	case len(value.Reveal()) > token.MaxLength:
+		return vault.Properties{}, refuse("set", name, vault.ErrRejected)
+	}
+	now := time.Now
+	if v.Now != nil {
+		now = v.Now
+	}
+	v.serial++
+	p = shown(p)
+	p.Version = fmt.Sprintf("%032x", v.serial)
+	p.Enabled = true
+	p.Created = now().Truncate(time.Second)
+	s.versions = append(s.versions, vault.Secret{Properties: p, Value: value})
+	return shown(p), nil
+}
+
+// find returns a version of a name that is not deleted, or nil; an empty version
+// means the current one.
+func (v *Vault) find(name, version string) *vault.Secret {
+	s := v.at(name)
+	if s.deleted {
 		return nil
 	}
-	return hook(op, name)
+	for i := range s.versions {
+		if found := &s.versions[i]; found.Version == version || version == "" && i == len(s.versions)-1 {
+			return found
+		}
+	}
+	return nil
 }
 
-// at returns the secret of a name; the caller holds the lock.
 func (v *Vault) at(name string) *secret {
 	if v.secrets == nil {
 		v.secrets = map[string]*secret{}
@@ -210,11 +205,10 @@ func (v *Vault) at(name string) *secret {
 	return v.secrets[key]
 }
 
-func (v *Vault) clock() time.Time {
-	if v.Now != nil {
-		return v.Now()
-	}
-	return time.Now()
+// shown copies properties, so that the caller shares no tags with the vault.
+func shown(p vault.Properties) vault.Properties {
+	p.Tags = maps.Clone(p.Tags)
+	return p
 }
 
 func refuse(op, name string, kind error) error {

@@ -20,8 +20,8 @@ type Registration struct {
 	AuthMethod string   `json:"token_endpoint_auth_method"`
 	GrantTypes []string `json:"grant_types"`
 	Scope      string   `json:"scope"`
-	// RefreshTokenLife is how long a refresh token lives that a refresh has
-	// brought, such as "1s"; Hydra's default is 720h.
+	// RefreshTokenLife is how long a refresh token lives that came with a refresh,
+	// such as "1s"; Hydra's default is 720h.
 	RefreshTokenLife string `json:"refresh_token_grant_refresh_token_lifespan,omitempty"`
 }
 
@@ -31,30 +31,53 @@ func (s *Server) Register(ctx context.Context, r Registration) (token.Client, er
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
 	}
-	if err := s.admin(ctx, http.MethodPost, "/admin/clients", r, &made); err != nil {
+	if err := s.callAdmin(ctx, http.MethodPost, "/admin/clients", r, &made); err != nil {
 		return token.Client{}, err
 	}
 	return token.Client{ID: made.ID, Secret: token.NewSecret(made.Secret)}, nil
 }
 
-// Active is Hydra's word (RFC 7662) on whether a token is in force. Asking does
-// not count as a use.
+// Active reports whether a token is in force (RFC 7662). The call does not count as
+// a use of the token.
 func (s *Server) Active(ctx context.Context, t token.Secret) (bool, error) {
 	var answer struct {
 		Active bool `json:"active"`
 	}
-	err := s.admin(ctx, http.MethodPost, "/admin/oauth2/introspect", url.Values{"token": {t.Reveal()}}, &answer)
+	err := s.callAdmin(ctx, http.MethodPost, "/admin/oauth2/introspect", url.Values{"token": {t.Reveal()}}, &answer)
 	return answer.Active, err
 }
 
-// Withdraw ends every consent of a person, and the tokens with it.
-func (s *Server) Withdraw(ctx context.Context, person string) error {
-	return s.admin(ctx, http.MethodDelete, "/admin/oauth2/auth/sessions/consent?all=true&subject="+url.QueryEscape(person), nil, nil)
+// Withdraw ends every consent of a user, and the tokens with it.
+func (s *Server) Withdraw(ctx context.Context, user string) error {
+	return s.callAdmin(ctx, http.MethodDelete, "/admin/oauth2/auth/sessions/consent?all=true&subject="+url.QueryEscape(user), nil, nil)
 }
 
-// admin asks Hydra for something as whoever runs it. The body is a form where it
-// is url.Values, and JSON otherwise.
-func (s *Server) admin(ctx context.Context, method, path string, body, answer any) error {
+// UserInfo returns the user that an access token belongs to
+// (OpenID Connect Core 1.0 section 5.3).
+func (s *Server) UserInfo(ctx context.Context, access token.Secret) (user string, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Public+"/userinfo", nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Authorization", "Bearer "+access.Reveal())
+	answer, err := s.client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("ask Hydra for /userinfo: it answers %s", answer.Status)
+	}
+	var info struct {
+		Subject string `json:"sub"`
+	}
+	err = json.NewDecoder(answer.Body).Decode(&info)
+	return info.Subject, err
+}
+
+// callAdmin calls Hydra as its operator. The body is a form where it is url.Values,
+// and JSON otherwise.
+func (s *Server) callAdmin(ctx context.Context, method, path string, body, answer any) error {
 	content, kind := []byte(nil), "application/json"
 	switch form, isForm := body.(url.Values); {
 	case isForm:

@@ -1,12 +1,12 @@
-// Package hydra runs Ory Hydra (github.com/ory/hydra), an OAuth 2.0 server that
-// others wrote, so that what holds with our own stand-in of a provider can be
-// shown to hold with one that does not share our mistakes.
+// Package hydra runs Ory Hydra (github.com/ory/hydra), an independent OAuth 2.0
+// server, so that what holds with the simulator of a provider can be shown to hold
+// with a server that does not share the simulator's mistakes.
 //
 // The program is Hydra's own, unmodified: [Build] compiles it from the nested
 // module in server/, [Start] runs it as a process of its own on SQLite. So it is
 // Hydra that decides when a refresh token rotates, what counts as reuse and what
-// reuse costs. Only the pages on which people log in and consent are left to whoever
-// runs it; [Server.Visit] is those and the person before them.
+// reuse costs. Only the pages on which users log in and consent are left to its
+// operator; [Server.Visit] is those and the user before them.
 package hydra
 
 import (
@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"tokenkeeper/internal/testenv/process"
@@ -27,10 +28,25 @@ import (
 // TokenPrefix begins every token and authorization code of Hydra's.
 const TokenPrefix = "ory_"
 
-const (
-	readyWithin = time.Minute
-	stopWithin  = 10 * time.Second
-)
+// Build compiles Hydra from the nested module beside this package into .bin/ of
+// the project and returns the program's path. The first time takes a minute on
+// two cores; a program that is up to date stays as it is.
+func Build(ctx context.Context) (string, error) {
+	list := exec.CommandContext(ctx, "go", "list", "-f", "{{.Module.Dir}}\n{{.Dir}}", "tokenkeeper/internal/testenv/hydra")
+	found, err := list.Output()
+	if err != nil {
+		return "", fmt.Errorf("build Hydra: find its module: %w", err)
+	}
+	root, here, _ := strings.Cut(strings.TrimSpace(string(found)), "\n")
+	path := filepath.Join(root, ".bin", "hydra")
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "sqlite", "-o", path, "github.com/ory/hydra/v2")
+	cmd.Dir = filepath.Join(here, "server")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // for SQLite
+	if printed, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build Hydra: %w\n%s", err, printed)
+	}
+	return path, nil
+}
 
 // Options say how to run it. Binary and Dir are required.
 type Options struct {
@@ -46,20 +62,21 @@ type Options struct {
 
 // Server is a running Hydra.
 type Server struct {
-	// Public is the base URL for clients and people, Admin that for whoever runs it.
+	// Public is the base URL for clients and users, Admin that for its operator.
 	Public, Admin string
 
 	process *process.Process
-	client  *http.Client // as whoever runs it
+	client  *http.Client
 }
 
 // Start makes a database, runs Hydra on free ports of this machine until Stop, and
 // waits until it is ready.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	public, admin, err := freePorts()
+	ports, err := process.FreePorts(2)
 	if err != nil {
 		return nil, fmt.Errorf("start Hydra: %w", err)
 	}
+	public, admin := ports[0], ports[1]
 	s := &Server{Public: base(public), Admin: base(admin), client: &http.Client{}}
 	file := filepath.Join(o.Dir, "hydra.json")
 	if err := os.WriteFile(file, s.configuration(o, public, admin), 0o600); err != nil {
@@ -70,11 +87,14 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("make Hydra's database: %w\n%s", err, printed)
 	}
 	// Without --dev it takes no plain http, not even on this machine.
-	s.process, err = process.Run("hydra", o.Binary, []string{"serve", "all", "--dev", "--config", file}, os.Environ(), nil)
+	s.process, err = process.Run("Hydra", o.Binary, []string{"serve", "all", "--dev", "--config", file}, os.Environ(), nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ready(ctx); err != nil {
+	err = s.process.Await(ctx, func(ctx context.Context) error {
+		return s.callAdmin(ctx, http.MethodGet, "/health/ready", nil, nil)
+	})
+	if err != nil {
 		s.process.Kill()
 		return nil, err
 	}
@@ -83,11 +103,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 
 func base(port int) string { return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// configuration is Hydra's, as in its configuration reference. It reports nothing
-// to its makers.
+// configuration is Hydra's, as in its configuration reference, with its reports to
+// Ory turned off.
 func (s *Server) configuration(o Options, public, admin int) []byte {
 	type object = map[string]any
-	content, _ := json.Marshal(object{ // strings, numbers and truths always marshal
+	content, _ := json.Marshal(object{ // strings, numbers and booleans always marshal
 		"dsn": "sqlite://" + filepath.Join(o.Dir, "hydra.db") + "?_fk=true&_busy_timeout=10000",
 		"serve": object{
 			"public": object{"host": "127.0.0.1", "port": public},
@@ -109,38 +129,5 @@ func (s *Server) configuration(o Options, public, admin int) []byte {
 	return content
 }
 
-// ready waits until Hydra says that it is.
-func (s *Server) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	for {
-		err := s.admin(ctx, http.MethodGet, "/health/ready", nil, nil)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-s.process.Ended():
-			return fmt.Errorf("start Hydra: it ended at once:\n%s", s.process.Output())
-		case <-ctx.Done():
-			return fmt.Errorf("start Hydra: it does not get ready: %w\n%s", err, s.process.Output())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
 // Stop ends the process.
-func (s *Server) Stop() error { return s.process.Stop(stopWithin) }
-
-// freePorts asks the system for two ports that nobody listens on.
-func freePorts() (first, second int, err error) {
-	var ports [2]int
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, 0, err
-		}
-		defer func() { _ = l.Close() }()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports[0], ports[1], nil
-}
+func (s *Server) Stop() error { return s.process.Stop(process.StopWithin) }

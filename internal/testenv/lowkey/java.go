@@ -45,8 +45,7 @@ func javas(ctx context.Context) []string {
 		paths = append(paths, filepath.Join(home, "bin", "java"))
 	}
 	paths = append(paths, "java")
-	// A pattern of our own cannot be malformed.
-	installed, _ := filepath.Glob("/usr/lib/jvm/*/bin/java")
+	installed, _ := filepath.Glob("/usr/lib/jvm/*/bin/java") // fails on a malformed pattern alone
 	paths = append(paths, installed...)
 	if home, err := exec.CommandContext(ctx, "/usr/libexec/java_home", "-v", strconv.Itoa(minJava)+"+").Output(); err == nil {
 		paths = append(paths, filepath.Join(strings.TrimSpace(string(home)), "bin", "java"))
@@ -56,7 +55,7 @@ func javas(ctx context.Context) []string {
 
 var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
 
-// javaRelease reads the feature release out of what "java -version" prints:
+// javaRelease reads the feature release in the output of "java -version":
 // 25 of "25.0.3", 8 of "1.8.0_392".
 func javaRelease(printed string) (release int, known bool) {
 	found := javaVersion.FindStringSubmatch(printed)

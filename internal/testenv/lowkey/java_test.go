@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/internal/testenv/lowkey"
 )
 
-// java puts a program that prints a version, then runs as told, into a new home.
+// java puts a program that prints a version, then runs the given script, into a new home.
 func java(t *testing.T, version, then string) (home string) {
 	t.Helper()
 	home = t.TempDir()
@@ -38,16 +38,10 @@ func TestTheFirstJavaThatIsRecentEnoughIsTaken(t *testing.T) {
 	}
 }
 
-func TestAProgramThatEndsAtOnceIsSaid(t *testing.T) {
+func TestAProgramThatEndsAtOnceIsReportedWithItsOutput(t *testing.T) {
 	home := java(t, "25", "echo fake-reason; exit 1")
-	printed, err := os.Create(filepath.Join(t.TempDir(), "printed"))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, printed.Close()) }()
 
-	_, err = lowkey.Start(t.Context(), filepath.Join(home, "bin", "java"), "fake.jar", printed)
+	_, err := lowkey.Start(t.Context(), filepath.Join(home, "bin", "java"), "fake.jar")
 
-	require.EqualError(t, err, "start Lowkey Vault: it ended at once")
-	content, err := os.ReadFile(printed.Name())
-	require.NoError(t, err)
-	require.Equal(t, "fake-reason\n", string(content))
+	require.EqualError(t, err, "start Lowkey Vault: it ended before it was ready:\nfake-reason\n")
 }

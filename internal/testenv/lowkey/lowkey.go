@@ -1,6 +1,6 @@
-// Package lowkey runs Lowkey Vault, an emulator of Azure Key Vault that others
-// wrote (github.com/nagyesta/lowkey-vault), so that what holds with our own
-// stand-in can be shown to hold with one that does not share our mistakes.
+// Package lowkey runs Lowkey Vault (github.com/nagyesta/lowkey-vault), an
+// independent emulator of Azure Key Vault, so that what holds with the simulated
+// vault can be shown to hold with one that does not share the simulator's mistakes.
 //
 // [Start] runs its jar as the container image does: java -jar, and Spring's
 // arguments. [ForTest] is for tests, which are skipped where there is none.
@@ -8,24 +8,23 @@ package lowkey
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"os/exec"
+	"os"
 	"strconv"
-	"syscall"
-	"time"
+	"testing"
 
 	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv/process"
 )
 
 // APIVersion of Key Vault that Lowkey Vault speaks; it refuses others.
 const APIVersion = "2025-07-01"
 
+// The variables that say which Lowkey Vault the tests use: one that runs
+// already on this machine, or a jar to run. "make test-lowkey-vault" sets one.
 const (
-	startWithin = 2 * time.Minute
-	stopWithin  = 10 * time.Second
+	EnvURL = "TOKENKEEPER_LOWKEY_VAULT_URL"
+	EnvJar = "TOKENKEEPER_LOWKEY_VAULT_JAR"
 )
 
 // Server is a running Lowkey Vault. It takes any bearer token.
@@ -35,66 +34,66 @@ type Server struct {
 	// CertificatePEM is the certificate that clients must trust.
 	CertificatePEM []byte
 
-	stop  context.CancelFunc
-	ended <-chan struct{}
+	process *process.Process
 }
 
-// Start runs the jar on free ports until Stop and waits until it answers. What
-// it prints goes to output.
-func Start(ctx context.Context, java, jar string, output io.Writer) (*Server, error) {
-	port, tokenPort, err := freePorts()
+// ForTest returns a Lowkey Vault that lives as long as the test. It skips the
+// test where no variable names one, or where there is no Java to run it.
+func ForTest(t testing.TB) *Server {
+	t.Helper()
+	if url := os.Getenv(EnvURL); url != "" {
+		certificate, err := keyvault.PresentedCertificate(t.Context(), url)
+		if err != nil {
+			t.Fatalf("%s: %v", EnvURL, err)
+		}
+		return &Server{URL: url, CertificatePEM: certificate}
+	}
+	jar := os.Getenv(EnvJar)
+	if jar == "" {
+		t.Skip("this test needs Lowkey Vault; run it with: make test-lowkey-vault")
+	}
+	java, err := FindJava(t.Context())
+	if err != nil {
+		t.Skip(err)
+	}
+	server, err := Start(t.Context(), java, jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("what Lowkey Vault printed:\n%s", server.process.Output())
+		}
+	})
+	return server
+}
+
+// Start runs the jar on free ports until Stop and waits until it answers.
+func Start(ctx context.Context, java, jar string) (*Server, error) {
+	ports, err := process.FreePorts(2)
 	if err != nil {
 		return nil, fmt.Errorf("start Lowkey Vault: %w", err)
 	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	// The second port gives tokens as a managed identity's endpoint does; nobody
-	// asks, but its default, 8080, may be taken.
-	cmd := exec.CommandContext(running, java, "-jar", jar,
-		"--server.port="+strconv.Itoa(port), "--app.token.port="+strconv.Itoa(tokenPort))
-	cmd.Stdout, cmd.Stderr = output, output
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopWithin
-	if err := cmd.Start(); err != nil {
-		stop()
-		return nil, fmt.Errorf("start Lowkey Vault: %w", err)
+	s := &Server{URL: "https://localhost:" + strconv.Itoa(ports[0])}
+	// The second port gives tokens as a managed identity's endpoint does. It is not
+	// used, but its default, 8080, may be taken.
+	args := []string{"-jar", jar, "--server.port=" + strconv.Itoa(ports[0]), "--app.token.port=" + strconv.Itoa(ports[1])}
+	if s.process, err = process.Run("Lowkey Vault", java, args, os.Environ(), nil); err != nil {
+		return nil, err
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer stop()
-		_ = cmd.Wait() // that it ends before Stop shows in the calls that fail
-	}()
-	s := &Server{URL: "https://localhost:" + strconv.Itoa(port), stop: stop, ended: ended}
-
-	ready, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	defer context.AfterFunc(running, cancel)()
-	if s.CertificatePEM, err = keyvault.PresentedCertificate(ready, s.URL); err != nil {
-		if running.Err() != nil {
-			err = errors.New("it ended at once")
-		}
-		s.Stop()
-		return nil, fmt.Errorf("start Lowkey Vault: %w", err)
+	err = s.process.Await(ctx, func(ctx context.Context) (err error) {
+		s.CertificatePEM, err = keyvault.PresentedCertificate(ctx, s.URL)
+		return err
+	})
+	if err != nil {
+		s.process.Kill()
+		return nil, err
 	}
 	return s, nil
 }
 
-// Stop ends the process with SIGTERM, and kills it where that is not enough.
-func (s *Server) Stop() {
-	s.stop()
-	<-s.ended
-}
-
-// freePorts asks the system for two ports that nobody listens on.
-func freePorts() (first, second int, err error) {
-	var ports [2]int
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return 0, 0, err
-		}
-		defer func() { _ = l.Close() }()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports[0], ports[1], nil
-}
+// Stop ends the process.
+func (s *Server) Stop() error { return s.process.Stop(process.StopWithin) }

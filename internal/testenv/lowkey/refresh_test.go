@@ -68,7 +68,7 @@ func TestWholeRefreshesWithLowkeyVault(t *testing.T) {
 		require.WithinRange(t, access.Expires, time.Now(), time.Now().Add(24*time.Hour))
 		require.Equal(t, refreshed.Version, result["refreshTokenVersion"])
 	}
-	require.False(t, system.Provider.IsLive(start.Value.Reveal()), "what the vault held at first is spent")
+	require.False(t, system.Provider.IsLive(start.Value.Reveal()), "the refresh token of the start is spent")
 }
 
 func refresh(t *testing.T, system *testenv.System) map[string]any {

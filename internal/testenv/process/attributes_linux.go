@@ -2,9 +2,9 @@ package process
 
 import "syscall"
 
-// attributes put a child into a group of its own, so that Ctrl-C in a terminal
-// reaches only us and the order in which things stop is ours. Where we are
-// killed, the kernel kills the child: nothing is left behind.
+// attributes put a child into a process group of its own, so that Ctrl-C in a
+// terminal does not reach it and its parent decides the order in which things
+// stop. The kernel kills the child where the parent is killed.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

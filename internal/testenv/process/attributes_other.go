@@ -4,8 +4,5 @@ package process
 
 import "syscall"
 
-// attributes put a child into a group of its own, so that Ctrl-C in a terminal
-// reaches only us and the order in which things stop is ours.
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
-}
+// attributes put a child into a process group of its own; see Linux's.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

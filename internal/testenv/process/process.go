@@ -1,10 +1,14 @@
+// Package process runs the programs that the test environment consists of:
+// started on free ports, waited for until they are ready, and stopped.
 package process
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -13,14 +17,41 @@ import (
 	"time"
 )
 
+// The deadlines of everything that is started and stopped. They bound what hangs,
+// so they are far above what a machine takes whose cores are all loaded.
+const (
+	ReadyWithin = 5 * time.Minute
+	StopWithin  = 2 * time.Minute
+
+	pollEvery     = 50 * time.Millisecond
+	attemptWithin = 20 * time.Second
+)
+
+// ErrEnded: the process ended before it was ready.
+var ErrEnded = errors.New("it ended before it was ready")
+
 // Process is a program that was started here, and that only its own methods end.
 type Process struct {
 	name  string
 	cmd   *exec.Cmd
 	ended chan struct{}
 
-	mu   sync.Mutex
-	said bytes.Buffer
+	mu     sync.Mutex
+	output bytes.Buffer
+}
+
+// FreePorts returns loopback ports that no program listens on, all different.
+func FreePorts(count int) ([]int, error) {
+	var ports []int
+	for range count {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = l.Close() }() // when all are found, so that none comes twice
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
 }
 
 // Run starts a program. What it prints is kept for Output and copied to tee where
@@ -29,11 +60,11 @@ func Run(name, path string, args, env []string, tee io.Writer) (*Process, error)
 	return RunAs(nil, name, path, args, env, tee)
 }
 
-// RunAs is Run as another user, which only root may; nil is whoever runs this.
+// RunAs is Run as another user, which only root may do; nil is the current user.
 func RunAs(user *syscall.Credential, name, path string, args, env []string, tee io.Writer) (*Process, error) {
 	p := &Process{name: name, cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Env = env
-	out := io.Writer(&locked{p: p})
+	out := io.Writer(&lockedWriter{p: p})
 	if tee != nil {
 		out = io.MultiWriter(out, tee)
 	}
@@ -64,13 +95,48 @@ func RunAs(user *syscall.Credential, name, path string, args, env []string, tee 
 	return p, nil
 }
 
-// locked writes into a process's buffer.
-type locked struct{ p *Process }
+// lockedWriter writes into a process's buffer.
+type lockedWriter struct{ p *Process }
 
-func (l *locked) Write(b []byte) (int, error) {
+func (l *lockedWriter) Write(b []byte) (int, error) {
 	l.p.mu.Lock()
 	defer l.p.mu.Unlock()
-	return l.p.said.Write(b)
+	return l.p.output.Write(b)
+}
+
+// Await calls ready until it returns nil. It fails when the process has ended
+// (ErrEnded), when the context ends, or after ReadyWithin, in each case with what
+// the process printed. The context that ready is given bounds one call.
+func (p *Process) Await(ctx context.Context, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, ReadyWithin)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for {
+		attempt, end := context.WithTimeout(ctx, attemptWithin)
+		err := ready(attempt)
+		end()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			select {
+			case <-p.ended:
+				return fmt.Errorf("start %s: %w:\n%s", p.name, ErrEnded, p.Output())
+			default:
+				return fmt.Errorf("start %s: not ready: %w: %w\n%s", p.name, ctx.Err(), err, p.Output())
+			}
+		}
+	}
 }
 
 // PID is the operating system's id of the process.
@@ -80,7 +146,7 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 func (p *Process) Output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.said.String()
+	return p.output.String()
 }
 
 // Ended is closed when the process is gone.
@@ -109,7 +175,7 @@ func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 // Stop asks the process to end with SIGTERM, and kills it where it has not ended
 // within the given time.
 func (p *Process) Stop(within time.Duration) error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); errors.Is(err, os.ErrProcessDone) {
+	if err := p.Signal(syscall.SIGTERM); errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
 	select {

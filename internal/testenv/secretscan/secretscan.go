@@ -1,6 +1,5 @@
-// Package leak finds secrets where they must not be: in clear, and in the
-// encodings in which they get about, which are hexadecimal and base64, also
-// when they are in the middle of something larger that was encoded as a whole.
+// Package secretscan finds secrets where they must not be: in clear, in hexadecimal
+// and in base64, also in the middle of something larger that was encoded as a whole.
 package secretscan
 
 import (
@@ -10,15 +9,15 @@ import (
 	"strings"
 )
 
-// MinLength is the shortest secret that can be looked for, in bytes: anything
-// shorter turns up in random data.
+// MinLength is the shortest secret that can be looked for, in bytes: a shorter one
+// is in random data by chance.
 const MinLength = 12
 
 // Find names the ways in which content holds the secret, such as "in clear";
 // none where it does not. It panics on a secret shorter than MinLength.
 func Find(content []byte, secret string) []string {
 	if len(secret) < MinLength {
-		panic("leak: a secret this short would be found by chance")
+		panic("secretscan: a secret this short would be found by chance")
 	}
 	var found []string
 	for _, f := range forms(secret) {

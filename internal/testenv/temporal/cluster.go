@@ -1,36 +1,39 @@
-// Package cluster runs a Temporal server as operators do, its own program on
-// PostgreSQL, beside the development server of the CLI, which is one process on
-// SQLite.
 package temporal
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"text/template"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"tokenkeeper/internal/testenv/process"
 )
 
-// Cluster is a running server and its database.
+// Cluster is a running Temporal server as operators run it, its own program on
+// PostgreSQL, and that database.
 type Cluster struct {
 	Temporal *Server
 	Postgres *Postgres
 }
 
-// StartCluster runs both, with the programs that Build has put into bin, and prepares
-// the namespace "default" with our search attributes. Logs go into dir.
+// StartCluster runs both, with the programs that BuildServer has put into bin, and
+// prepares the namespace "default" with [SearchAttributes]. Logs go into dir.
 func StartCluster(ctx context.Context, cli, bin, dir string) (c *Cluster, err error) {
-	p := programs(bin)
-	if !p.complete() {
+	programs := executablesIn(bin)
+	if !programs.complete() {
 		return nil, fmt.Errorf("there is no Temporal server %s in %s; run it with: make test-cluster", ServerVersion, bin)
 	}
 	postgres, err := FindPostgres()
@@ -47,33 +50,39 @@ func StartCluster(ctx context.Context, cli, bin, dir string) (c *Cluster, err er
 		c.Postgres = nil // is stopped
 		return c, err
 	}
+	if err = makeDatabases(ctx, programs.sql, c.Postgres.port); err != nil {
+		return c, err
+	}
+	file, port, err := writeConfiguration(dir, c.Postgres.port)
+	if err != nil {
+		return c, err
+	}
+	c.Temporal = &Server{cli: cli, program: programs.server, args: []string{"--config-file", file, "--allow-no-auth", "start"}, port: port}
+	if err = c.Temporal.start(ctx, dir); err != nil {
+		return c, err
+	}
+	return c, c.makeNamespace(ctx)
+}
+
+// makeDatabases makes the two databases of a server and their tables.
+func makeDatabases(ctx context.Context, sql string, postgres int) error {
 	for database, schema := range map[string]string{"temporal": "temporal", "temporal_visibility": "visibility"} {
 		for _, args := range [][]string{
 			{"create-database"}, {"setup-schema", "-v", "0.0"}, {"update-schema", "--schema-name", "postgresql/v12/" + schema},
 		} {
-			args = append([]string{"--plugin", "postgres12", "--ep", "127.0.0.1", "-p", strconv.Itoa(c.Postgres.port),
+			args = append([]string{"--plugin", "postgres12", "--ep", "127.0.0.1", "-p", strconv.Itoa(postgres),
 				"-u", databaseUser, "--db", database}, args...)
-			if printed, err := exec.CommandContext(ctx, p.sql, args...).CombinedOutput(); err != nil {
-				return c, fmt.Errorf("make the database %s: %w\n%s", database, err, printed)
+			if printed, err := exec.CommandContext(ctx, sql, args...).CombinedOutput(); err != nil {
+				return fmt.Errorf("make the database %s: %w\n%s", database, err, printed)
 			}
 		}
 	}
-	file, port, err := configure(dir, c.Postgres.port)
-	if err != nil {
-		return c, err
-	}
-	c.Temporal, err = StartProgram(ctx, cli, dir, port, p.server, "--config-file", file, "--allow-no-auth", "start")
-	if err != nil {
-		return c, err
-	}
-	return c, c.prepare(ctx)
+	return nil
 }
 
-// prepare makes the namespace and waits until all of the server knows it.
-func (c *Cluster) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
-	t, err := client.Dial(client.Options{HostPort: c.Temporal.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+// makeNamespace makes the namespace and waits until all of the server knows it.
+func (c *Cluster) makeNamespace(ctx context.Context) error {
+	t, err := c.Temporal.Dial()
 	if err != nil {
 		return err
 	}
@@ -87,20 +96,13 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	for _, name := range SearchAttributes() {
 		attributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 	}
-	for {
-		_, err = t.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: "default", SearchAttributes: attributes})
+	return c.Temporal.process.Await(ctx, func(ctx context.Context) error {
+		_, err := t.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: "default", SearchAttributes: attributes})
 		if err == nil {
 			_, err = t.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "TokenAccount = 'none'"})
 		}
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the namespace does not get ready: %w", err)
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
+		return err
+	})
 }
 
 // Stop ends both and removes the database.
@@ -113,4 +115,87 @@ func (c *Cluster) Stop() error {
 		problems = append(problems, c.Postgres.Stop())
 	}
 	return errors.Join(problems...)
+}
+
+// configuration is the server's, as its own development files have it: all
+// services, on this machine alone.
+var configuration = template.Must(template.New("server.yaml").Parse(strings.TrimLeft(`
+log: {stdout: true, level: warn}
+persistence:
+  defaultStore: default
+  visibilityStore: visibility
+  numHistoryShards: 4
+  datastores:
+{{- range $store, $database := .Stores }}
+    {{ $store }}:
+      sql: {pluginName: postgres12, databaseName: {{ $database }}, connectAddr: "127.0.0.1:{{ $.Postgres }}",
+            connectProtocol: tcp, user: {{ $.User }}, password: "", maxConns: 20, maxIdleConns: 20, maxConnLifetime: 1h}
+{{- end }}
+global:
+  membership: {maxJoinDuration: 30s, broadcastAddress: 127.0.0.1}
+services:
+{{- range .Services }}
+  {{ .Name }}: {rpc: {grpcPort: {{ .Port }}, membershipPort: {{ .Membership }}, bindOnIP: 127.0.0.1}}
+{{- end }}
+clusterMetadata:
+  enableGlobalNamespace: false
+  failoverVersionIncrement: 10
+  masterClusterName: active
+  currentClusterName: active
+  clusterInformation:
+    active: {enabled: true, initialFailoverVersion: 1, rpcName: frontend, rpcAddress: "127.0.0.1:{{ .Frontend }}"}
+dcRedirectionPolicy: {policy: noop}
+dynamicConfigClient: {filepath: "{{ .Dynamic }}", pollInterval: 10s}
+`, "\n")))
+
+// dynamic makes new search attributes known at once, as on a development server.
+const dynamic = "system.forceSearchAttributesCacheRefreshOnRead:\n  - value: true\n"
+
+type service struct {
+	Name             string
+	Port, Membership int
+}
+
+// writeConfiguration writes the server's files into dir.
+func writeConfiguration(dir string, postgres int) (file string, frontend int, err error) {
+	names := []string{"frontend", "history", "matching", "worker"}
+	ports, err := process.FreePorts(len(names))
+	if err != nil {
+		return "", 0, err
+	}
+	var services []service
+	for i, name := range names {
+		membership, err := lowPort()
+		if err != nil {
+			return "", 0, err
+		}
+		services = append(services, service{name, ports[i], membership})
+	}
+	dynamicFile := filepath.Join(dir, "dynamic.yaml")
+	if err := os.WriteFile(dynamicFile, []byte(dynamic), 0o600); err != nil {
+		return "", 0, err
+	}
+	var text strings.Builder
+	err = configuration.Execute(&text, map[string]any{
+		"Stores":   map[string]string{"default": "temporal", "visibility": "temporal_visibility"},
+		"Postgres": postgres, "User": databaseUser, "Services": services, "Frontend": ports[0], "Dynamic": dynamicFile,
+	})
+	if err != nil {
+		return "", 0, err
+	}
+	file = filepath.Join(dir, "server.yaml")
+	return file, ports[0], os.WriteFile(file, []byte(text.String()), 0o600)
+}
+
+// lowPort is a free port that the table of a cluster's members can hold: it is a
+// smallint in PostgreSQL, and the ports that Linux itself chooses are higher.
+func lowPort() (int, error) {
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, errors.New("no port between 20000 and 32000 is free")
 }

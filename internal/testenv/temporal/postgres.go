@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -12,19 +11,15 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
-	"time"
 
 	"tokenkeeper/internal/testenv/process"
 )
 
-const (
-	readyWithin = time.Minute
-	stopWithin  = 20 * time.Second
-)
+const databaseUser = "temporal"
 
 // Postgres is a PostgreSQL server on a data folder of its own, which only
-// programs of this machine reach. PostgreSQL refuses to be run by root; there it
-// runs as the user postgres, or as nobody.
+// programs of this machine reach. PostgreSQL refuses to be run by root, in whose
+// place it runs as an ordinary user.
 type Postgres struct {
 	bin, dir string
 	port     int
@@ -38,22 +33,22 @@ type Postgres struct {
 func FindPostgres() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
 		// Often a link, with the other programs beside what it links to.
-		if path, err = filepath.EvalSymlinks(path); err == nil && runs(filepath.Dir(path)) {
+		if path, err = filepath.EvalSymlinks(path); err == nil && hasPrograms(filepath.Dir(path)) {
 			return filepath.Dir(path), nil
 		}
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.Sort(found)
 	for _, folder := range slices.Backward(found) {
-		if runs(folder) {
+		if hasPrograms(folder) {
 			return folder, nil
 		}
 	}
 	return "", errors.New("there is no PostgreSQL; install it, on Debian: apt-get install postgresql")
 }
 
-// runs reports whether a folder has every program that is needed.
-func runs(folder string) bool {
+// hasPrograms reports whether a folder has every program that is needed.
+func hasPrograms(folder string) bool {
 	for _, program := range []string{"initdb", "postgres", "pg_isready"} {
 		if _, err := os.Stat(filepath.Join(folder, program)); err != nil {
 			return false
@@ -94,38 +89,29 @@ func startPostgres(ctx context.Context, bin, logs string) (p *Postgres, err erro
 	if initdb.ExitCode() != 0 {
 		return p, fmt.Errorf("initdb: %s", initdb.Output())
 	}
-	if p.port, err = freePort(); err != nil {
+	ports, err := process.FreePorts(1)
+	if err != nil {
 		return p, err
 	}
+	p.port = ports[0]
 	return p, p.Restart(ctx)
 }
 
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
-// Restart runs the server on its data folder again.
-func (p *Postgres) Restart(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+// Restart runs the server on its data folder again. One that ends at once is run
+// again: what is left of a killed one may still hold its memory.
+func (p *Postgres) Restart(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, process.ReadyWithin)
 	defer cancel()
 	for {
-		var err error
 		p.process, err = process.RunAs(p.as, "postgres", filepath.Join(p.bin, "postgres"),
 			[]string{"-D", p.data(), "-k", p.dir, "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1"}, os.Environ(), p.log)
-		if err != nil {
-			return err
-		}
-		for err = p.answers(ctx); err != nil; err = p.answers(ctx) {
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("PostgreSQL does not get ready: %w\n%s", err, p.process.Output())
-			case <-p.process.Ended():
-				// What is left of one that was killed may still hold its memory.
-			case <-time.After(100 * time.Millisecond):
-				continue
-			}
-			break
-		}
 		if err == nil {
-			return nil
+			err = p.process.Await(ctx, p.answers)
+		}
+		if !errors.Is(err, process.ErrEnded) || ctx.Err() != nil {
+			return err
 		}
 	}
 }
@@ -143,7 +129,7 @@ func (p *Postgres) Stop() error {
 	var err error
 	if p.process != nil {
 		_ = p.process.Signal(os.Interrupt) // its fast shutdown: it waits for no client
-		err = p.process.Stop(stopWithin)
+		err = p.process.Stop(process.StopWithin)
 	}
 	if p.log != nil {
 		_ = p.log.Close()
@@ -154,8 +140,8 @@ func (p *Postgres) Stop() error {
 	return err
 }
 
-// ordinaryUser is whom to run PostgreSQL as: nil for whoever runs this, and
-// somebody else for root.
+// ordinaryUser is the user to run PostgreSQL as: nil for the current one, and
+// another one where that is root.
 func ordinaryUser() (*syscall.Credential, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -170,13 +156,4 @@ func ordinaryUser() (*syscall.Credential, error) {
 		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(errUser, errGroup)
 	}
 	return nil, errors.New("PostgreSQL refuses root, and there is neither a user postgres nor nobody")
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

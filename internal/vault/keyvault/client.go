@@ -1,14 +1,12 @@
 // Package keyvault implements vault.Secrets over Azure Key Vault.
 //
-// [New] makes a [Client] from what the configuration says of a vault, and
-// [NewCredential] the credential that it names. Every error is a
-// *vault.Error; which failure becomes which is decided in one place, by a
-// function over plain data (judge).
+// [New] makes a [Client] from the configuration's [Options], and [NewCredential] the
+// credential that they name. Every error is a *vault.Error; classify, a function over
+// plain data, decides its kind.
 //
-// The client repeats a call a few times within half a minute and then gives up:
-// the long patience is the workflow's. It never repeats a write of a value whose
-// fate is unknown, because Key Vault would make a second version of it; the
-// caller reads the versions again instead.
+// The client repeats a call a few times within half a minute; longer retries are the
+// workflow's. It never repeats a write of a value whose outcome is unknown, for Key
+// Vault would make a second version of it; the caller rereads the versions instead.
 package keyvault
 
 import (
@@ -27,42 +25,34 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 )
 
-// Options say where a vault is and which credential opens it. Package config reads
-// and checks them.
+// Options name a vault and the credential for it. Package config reads and checks
+// them.
 type Options struct {
-	// URL is https and a host, with nothing after it.
-	URL string
-	// Credential is one of the kinds that NewCredential knows. With
-	// CredentialEmulator a host outside of Azure's domains may ask for tokens.
+	URL string // https and a host, with nothing after it
+	// Credential is one of NewCredential's kinds. With CredentialEmulator a host
+	// outside of Azure's domains may ask for tokens.
 	Credential string
-	// ClientID names the identity; see NewCredential.
-	ClientID string
-	// RootCAs verify the vault's certificate; nil means the system's.
-	RootCAs *x509.CertPool
-	// APIVersion of the secrets API; empty means the library's default.
-	APIVersion string
+	ClientID   string         // names the identity; see NewCredential
+	RootCAs    *x509.CertPool // verify the vault's certificate; nil means the system's
+	APIVersion string         // of the secrets API; empty means the library's default
 }
 
-// Client reads and writes the secrets of one vault. It may be used from any
-// goroutine.
+// Client reads and writes the secrets of one vault. It is safe for concurrent use.
 type Client struct {
 	secrets *azsecrets.Client
 	host    string
 }
 
 const (
-	// callTimeout bounds one call with its repetitions and its token.
-	callTimeout = 30 * time.Second
-	// tryTimeout bounds one try: the challenge, the token and the answer.
-	tryTimeout = 12 * time.Second
-	maxRetries = 2
-	retryDelay = 500 * time.Millisecond
-	// maxRetryAfter is the longest Retry-After that is waited for inside a call.
-	maxRetryAfter = 10 * time.Second
+	callTimeout   = 30 * time.Second // of one call with its retries and its token
+	tryTimeout    = 12 * time.Second // of one try: the challenge, the token and the answer
+	maxRetries    = 2
+	retryDelay    = 500 * time.Millisecond
+	maxRetryAfter = 10 * time.Second // the longest Retry-After that is waited for inside a call
 )
 
-// New returns a client for a vault, with the credential that the options name. It
-// calls neither the vault nor Entra.
+// New returns a client with the credential that the options name. It calls neither
+// the vault nor Entra.
 func New(o Options) (*Client, error) {
 	credential, err := NewCredential(o.Credential, o.ClientID)
 	if err != nil {
@@ -98,20 +88,14 @@ func NewWithCredential(o Options, credential azcore.TokenCredential) (*Client, e
 }
 
 func transport(roots *x509.CertPool) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: tryTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   10,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   tryTimeout,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-	}}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 10
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: t}
 }
 
-// onlySurelyUndone repeats a call only when the vault cannot have carried it out:
-// it said "too many requests", or no connection came about.
+// onlySurelyUndone repeats a call only when the vault cannot have carried it out: it
+// answered "too many requests", or no connection was made.
 func onlySurelyUndone(ctx context.Context) context.Context {
 	options := retries()
 	options.ShouldRetry = func(resp *http.Response, err error) bool {

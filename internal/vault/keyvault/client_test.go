@@ -73,9 +73,9 @@ func TestTheAPIVersionCanBeChosen(t *testing.T) {
 	require.Equal(t, "2025-07-01", asked)
 }
 
-// A gateway in front of the vault, or a wrong URL: the body is foreign, and may
+// A gateway in front of the vault, or a wrong URL: the body is not the vault's, and may
 // echo what was sent.
-func TestAForeignAnswerIsNeitherBelievedNorRepeated(t *testing.T) {
+func TestAnotherHostsAnswerIsNeitherBelievedNorRepeated(t *testing.T) {
 	t.Parallel()
 	const echo = `<html>fake-refresh-token-1 Bearer emulator</html>`
 	for _, c := range []struct {

@@ -2,6 +2,7 @@ package keyvault_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,13 @@ func whatIsSetIsRead(t *testing.T, s subject) {
 		require.Equal(t, map[string]string{"generation": "1", "obtained-at": "2026-11-22T08:00:00.5Z"}, read.Tags)
 		require.True(t, expires.Equal(read.Expires))
 		require.Equal(t, written.Version, read.Version)
+	}
+
+	for _, value := range []string{" fake token ", "\"fake\\/<&>'%20+{}~", strings.Repeat("a", token.MaxLength)} {
+		s.set(t, name, value, vault.Properties{})
+		read, err := s.Get(t.Context(), name, "")
+		require.NoError(t, err)
+		require.Equal(t, value, read.Value.Reveal(), "not a character changes")
 	}
 }
 
@@ -144,7 +152,7 @@ func aDeletedNameIsRecovered(t *testing.T, s subject) {
 	name := unused()
 	first := s.set(t, name, value, vault.Properties{Tags: map[string]string{"generation": "1"}})
 	second := s.set(t, name, "fake-refresh-token-2", vault.Properties{Tags: map[string]string{"generation": "2"}, ContentType: "text/plain"})
-	s.delete(t, name)
+	require.NoError(t, s.DeleteName(t.Context(), name))
 
 	deleted, err := s.IsDeleted(t.Context(), name)
 	require.NoError(t, err)
@@ -178,8 +186,8 @@ func aDeletedNameIsRecovered(t *testing.T, s subject) {
 func aDisabledNameIsDeleted(t *testing.T, s subject) {
 	name := unused()
 	written := s.set(t, name, value, vault.Properties{})
-	s.disable(t, name, written.Version)
-	s.delete(t, name)
+	require.NoError(t, s.DisableVersion(t.Context(), name, written.Version))
+	require.NoError(t, s.DeleteName(t.Context(), name))
 
 	deleted, err := s.IsDeleted(t.Context(), name)
 	require.NoError(t, err)

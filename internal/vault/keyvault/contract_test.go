@@ -1,6 +1,7 @@
 package keyvault_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,75 +10,87 @@ import (
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/testenv/lowkey"
-
 	sim "tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/memvault"
+	"tokenkeeper/internal/testenv/lowkey"
+	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
 )
 
-// contract is what the client and the vault room ask of any vault. It is held
-// against our stand-in always, and against Lowkey Vault, which nobody here wrote,
-// by "make test-lowkey-vault".
+// contract is what package vault needs of an implementation of vault.Secrets. It is
+// run against the client in front of the simulated Key Vault and against memvault
+// always, and against Lowkey Vault, an emulator by another project, by
+// "make test-lowkey-vault".
 var contract = map[string]func(*testing.T, subject){
-	"what is set is read":                                      whatIsSetIsRead,
-	"the last set is current and older versions stay":          theLastSetIsCurrent,
-	"setting tags replaces tags and nothing else":              setTagsReplacesTagsOnly,
-	"all pages of versions are listed":                         allPagesAreListed,
-	"a name that was never written is absent":                  aNeverWrittenNameIsAbsent,
-	"a disabled version is listed and not read":                aDisabledVersionIsListed,
-	"a deleted name is hidden, kept and recovered":             aDeletedNameIsRecovered,
-	"a deleted name that is disabled is deleted":               aDisabledNameIsDeleted,
-	"the room loads, begins, stores and loads again":           theRoomRefreshes,
-	"the room lets nothing late overwrite a newer generation":  theRoomKeepsTheNewest,
-	"the room brings a newer generation back to the top":       theRoomAdvances,
-	"the room stores into a deleted name":                      theRoomStoresIntoADeletedName,
-	"the room reads client credentials":                        theRoomReadsCredentials,
-	"the room keeps the keyset, and what it sealed stays open": theRoomKeepsTheKeyset,
+	"what is set is read":                                     whatIsSetIsRead,
+	"the last set is current and older versions stay":         theLastSetIsCurrent,
+	"setting tags replaces tags and nothing else":             setTagsReplacesTagsOnly,
+	"all pages of versions are listed":                        allPagesAreListed,
+	"a name that was never written is absent":                 aNeverWrittenNameIsAbsent,
+	"a disabled version is listed and not read":               aDisabledVersionIsListed,
+	"a deleted name is hidden, kept and recovered":            aDeletedNameIsRecovered,
+	"a deleted name that is disabled is deleted":              aDisabledNameIsDeleted,
+	"a vault loads, records its intent, stores and loads":     vaultRefreshes,
+	"a vault lets nothing late overwrite a newer generation":  vaultKeepsTheNewest,
+	"a vault brings a newer generation back to the top":       vaultPromotes,
+	"a vault stores into a deleted name":                      vaultStoresIntoADeletedName,
+	"a vault reads client credentials":                        vaultReadsCredentials,
+	"a vault keeps the keyset, and what it sealed stays open": vaultKeepsTheKeyset,
 }
 
-// departures are where a vault is known not to do as Azure Key Vault does. What
-// Key Vault does is known from the sessions that the tests of azure-sdk-for-net
-// (SessionRecords) and azure-sdk-for-js (recordings) recorded with the service.
+// departures are where an implementation is known to differ from Azure Key Vault.
+// Key Vault's behaviour is known from the sessions that the tests of
+// azure-sdk-for-net (SessionRecords) and azure-sdk-for-js (recordings) recorded.
 //
-//	                                  Key Vault, our stand-in         Lowkey Vault 7
+//	                                  Key Vault, its simulator        Lowkey Vault 7
 //	GET of a disabled version         403, inner SecretDisabled       404
 //	GET of a deleted, disabled name   403, inner SecretDisabled       404
 //	PUT to a deleted name             409, inner ObjectIsDeletedBut-  409 without an inner code
 //	                                  Recoverable
-//	versions of an unknown name       200 and an empty list           404 (the client evens it out)
-//	versions of a deleted name        200 and an empty list           404 (the client evens it out)
+//	versions of an unknown name       200 and an empty list           404 (hidden by the client)
+//	versions of a deleted name        200 and an empty list           404 (hidden by the client)
 //	delete and recover                take effect after seconds       take effect at once
 //	PATCH with a contentType          changes it                      accepts and ignores it
 //	names                             any case is the same name       case counts
 //	challenge                         names Entra and the vault's     names the vault itself
 //	                                  domain
 type departures struct {
-	hidesDisabled bool // answers "not found" where Key Vault says "disabled"
-	mutesDeleted  bool // does not say why a deleted name takes no value
+	hidesDisabled bool // answers "not found" where Key Vault answers "disabled"
+	mutesDeleted  bool // gives no reason why a deleted name takes no value
 }
 
-// subject is a vault that the contract is held against.
+// subject is an implementation under the contract.
 type subject struct {
-	*keyvault.Client
-	portal *azsecrets.Client // what a person does with the portal, past our client
+	vault.Secrets
+	owner
 	departures
 }
 
-func TestTheStandInHoldsTheContract(t *testing.T) {
+// owner does what the vault's owner does with other tools, such as the portal.
+type owner interface {
+	DeleteName(ctx context.Context, name string) error
+}
+
+func TestTheSimulatedKeyVaultHoldsTheContract(t *testing.T) {
 	t.Parallel()
 	server, err := sim.Start(sim.Options{})
 	require.NoError(t, err)
 	t.Cleanup(server.Close)
-	hold(t, newSubject(t, server.URL(), server.CertificatePEM(), "", departures{}))
+	hold(t, overHTTPS(t, server.URL(), server.CertificatePEM(), "", departures{}))
+}
+
+func TestMemvaultHoldsTheContract(t *testing.T) {
+	t.Parallel()
+	secrets := &memvault.Vault{}
+	hold(t, subject{Secrets: secrets, owner: memoryOwner{secrets}})
 }
 
 func TestLowkeyVaultHoldsTheContract(t *testing.T) {
 	server := lowkey.ForTest(t)
-	hold(t, newSubject(t, server.URL, server.CertificatePEM, lowkey.APIVersion, departures{
+	hold(t, overHTTPS(t, server.URL, server.CertificatePEM, lowkey.APIVersion, departures{
 		hidesDisabled: true, mutesDeleted: true,
 	}))
 }
@@ -91,7 +104,8 @@ func hold(t *testing.T, s subject) {
 	}
 }
 
-func newSubject(t *testing.T, url string, certificatePEM []byte, apiVersion string, d departures) subject {
+// overHTTPS is the client in front of a vault, and azsecrets as its owner's tool.
+func overHTTPS(t *testing.T, url string, certificatePEM []byte, apiVersion string, d departures) subject {
 	t.Helper()
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(certificatePEM))
@@ -105,26 +119,26 @@ func newSubject(t *testing.T, url string, certificatePEM []byte, apiVersion stri
 	})
 	require.NoError(t, err)
 	return subject{
-		Client:     emulator(t, url, keyvault.Options{RootCAs: roots, APIVersion: apiVersion}),
-		portal:     portal,
+		Secrets:    emulator(t, url, keyvault.Options{RootCAs: roots, APIVersion: apiVersion}),
+		owner:      portalOwner{portal},
 		departures: d,
 	}
 }
 
-func (s subject) delete(t *testing.T, name string) {
-	t.Helper()
-	_, err := s.portal.DeleteSecret(t.Context(), name, nil)
-	require.NoError(t, err)
+type portalOwner struct{ portal *azsecrets.Client }
+
+func (o portalOwner) DeleteName(ctx context.Context, name string) error {
+	_, err := o.portal.DeleteSecret(ctx, name, nil)
+	return err
 }
 
-func (s subject) disable(t *testing.T, name, version string) {
-	t.Helper()
-	_, err := s.portal.UpdateSecretProperties(t.Context(), name, version, azsecrets.UpdateSecretPropertiesParameters{
-		SecretAttributes: &azsecrets.SecretAttributes{Enabled: to.Ptr(false)},
-	}, nil)
-	require.NoError(t, err)
+type memoryOwner struct{ secrets *memvault.Vault }
+
+func (o memoryOwner) DeleteName(_ context.Context, name string) error {
+	o.secrets.Delete(name)
+	return nil
 }
 
-// unused is an account name that no other test takes, in a vault that may have
-// been there before.
+// unused returns an account name that no other test uses, also in a vault that
+// outlives the test.
 func unused() string { return "c" + strings.ToLower(rand.Text()) }

@@ -10,27 +10,21 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// The kinds of credential that NewCredential knows.
+// The kinds of credential.
 const (
-	// CredentialManaged is a managed identity of the machine or service.
-	CredentialManaged = "managed"
-	// CredentialWorkload is a Kubernetes service account federated with Entra.
-	CredentialWorkload = "workload"
-	// CredentialCLI is whoever ran az login on this machine.
-	CredentialCLI = "cli"
-	// CredentialDefault tries environment, workload, managed and developer
-	// credentials in turn.
-	CredentialDefault = "default"
-	// CredentialEmulator is a made-up token, for emulators that take any.
-	CredentialEmulator = "emulator"
+	CredentialManaged  = "managed"  // a managed identity of the machine or service
+	CredentialWorkload = "workload" // a Kubernetes service account federated with Entra
+	CredentialCLI      = "cli"      // the user of az login on this machine
+	CredentialDefault  = "default"  // environment, workload, managed and developer credentials in turn
+	CredentialEmulator = "emulator" // a made-up token, for emulators that take any
 )
 
-// NewCredential makes the credential of a kind. ClientID names the identity for
+// NewCredential returns the credential of a kind. ClientID names the identity for
 // managed and workload; empty means the system-assigned identity for the one and
-// AZURE_CLIENT_ID for the other. Nothing is asked of Entra yet, except that a
-// missing setting of the environment fails here.
+// AZURE_CLIENT_ID for the other. It does not call Entra; a missing setting of the
+// environment fails here.
 //
-// Whether an emulator's credential is allowed at all is the caller's decision.
+// The caller decides whether an emulator's credential is allowed at all.
 func NewCredential(kind, clientID string) (azcore.TokenCredential, error) {
 	var (
 		cred azcore.TokenCredential
@@ -60,7 +54,7 @@ func NewCredential(kind, clientID string) (azcore.TokenCredential, error) {
 	return named{cred, kind}, nil
 }
 
-// credentialFix says what a person checks when a kind of credential fails.
+// credentialFix names what to check when a kind of credential fails.
 func credentialFix(kind string) string {
 	switch kind {
 	case CredentialManaged:
@@ -75,7 +69,7 @@ func credentialFix(kind string) string {
 	return "check TOKENKEEPER_AZURE_CREDENTIAL"
 }
 
-// named remembers which kind of credential failed.
+// named adds the kind of credential to its errors.
 type named struct {
 	azcore.TokenCredential
 	kind string

@@ -47,7 +47,7 @@ func TestAMissingSettingFailsAtOnceWithItsFix(t *testing.T) {
 	require.ErrorContains(t, err, "check the pod's AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE")
 }
 
-func TestNobodyLoggedInWithTheCLIIsSaidInOneSentence(t *testing.T) {
+func TestAMissingCLILoginIsNamedWithItsFix(t *testing.T) {
 	bin := t.TempDir()
 	script := "#!/bin/sh\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "az"), []byte(script), 0o755))

@@ -157,7 +157,7 @@ func TestAStoppedVaultIsUnavailableAndComesBackWithItsContent(t *testing.T) {
 	require.Equal(t, value, read.Value.Reveal())
 }
 
-func TestAWriteIsRepeatedWhileNobodyListens(t *testing.T) {
+func TestAWriteIsRepeatedWhileConnectionsAreRefused(t *testing.T) {
 	t.Parallel()
 	server, c := start(t, sim.Options{})
 	server.Stop()

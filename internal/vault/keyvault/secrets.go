@@ -2,6 +2,8 @@ package keyvault
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
@@ -11,6 +13,9 @@ import (
 )
 
 var _ vault.Secrets = (*Client)(nil)
+
+// recoveryPoll is how often a recovering name is tried.
+const recoveryPoll = 300 * time.Millisecond
 
 // Get implements vault.Secrets.
 func (c *Client) Get(ctx context.Context, name, version string) (vault.Secret, error) {
@@ -50,35 +55,33 @@ func (c *Client) Set(ctx context.Context, name string, value token.Secret, p vau
 
 // SetTags implements vault.Secrets.
 func (c *Client) SetTags(ctx context.Context, name, version string, tags map[string]string) error {
-	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	parameters := azsecrets.UpdateSecretPropertiesParameters{Tags: pointers(tags)}
-	if _, err := c.secrets.UpdateSecretProperties(callCtx, name, version, parameters, nil); err != nil {
-		return c.fail(ctx, "tag", name, err)
-	}
-	return nil
+	return c.fail(ctx, "tag", name, c.update(ctx, name, version, azsecrets.UpdateSecretPropertiesParameters{Tags: pointers(tags)}))
 }
 
 // DisableVersion implements vault.Secrets.
 func (c *Client) DisableVersion(ctx context.Context, name, version string) error {
-	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	disabled := &azsecrets.SecretAttributes{Enabled: to.Ptr(false)}
+	return c.fail(ctx, "disable", name, c.update(ctx, name, version, azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: disabled}))
+}
+
+func (c *Client) update(ctx context.Context, name, version string, p azsecrets.UpdateSecretPropertiesParameters) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	parameters := azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: &azsecrets.SecretAttributes{Enabled: to.Ptr(false)}}
-	if _, err := c.secrets.UpdateSecretProperties(callCtx, name, version, parameters, nil); err != nil {
-		return c.fail(ctx, "disable", name, err)
-	}
-	return nil
+	_, err := c.secrets.UpdateSecretProperties(ctx, name, version, p, nil)
+	return err
 }
 
 // Versions implements vault.Secrets. Each page is a call with its own time limit.
 func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties, error) {
 	var all []vault.Properties
 	for pager := c.secrets.NewListSecretPropertiesVersionsPager(name, nil); pager.More(); {
-		page, err := nextPage(ctx, pager.NextPage)
+		pageCtx, cancel := context.WithTimeout(ctx, callTimeout)
+		page, err := pager.NextPage(pageCtx)
+		cancel()
 		if err != nil {
 			f := c.diagnose(ctx, err)
 			if len(all) == 0 && f.notFound() {
-				return nil, nil // Lowkey Vault; Key Vault itself lists nothing
+				return nil, nil // Lowkey Vault's answer; Key Vault lists nothing
 			}
 			return nil, c.failAs("list", name, f)
 		}
@@ -89,16 +92,9 @@ func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties,
 	return all, nil
 }
 
-func nextPage[T any](ctx context.Context, next func(context.Context) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return next(ctx)
-}
-
-// IsDeleted implements vault.Secrets. Key Vault does not show a disabled secret
-// among the deleted: it says that it is disabled, instead of "not found". While
-// a deletion is under way, which takes up to half a minute, the answer is false
-// and Set fails as unavailable.
+// IsDeleted implements vault.Secrets. For a deleted secret that is disabled Key Vault
+// answers "disabled" instead of the secret. While a deletion is under way, which
+// takes up to half a minute, IsDeleted is false and Set fails as unavailable.
 func (c *Client) IsDeleted(ctx context.Context, name string) (bool, error) {
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -110,10 +106,73 @@ func (c *Client) IsDeleted(ctx context.Context, name string) (bool, error) {
 	switch {
 	case f.notFound():
 		return false, nil
-	case judge(f).kind == vault.ErrDisabled:
+	case classify(f).kind == vault.ErrDisabled:
 		return true, nil
 	}
 	return false, c.failAs("get deleted", name, f)
+}
+
+// Recover implements vault.Secrets. It waits as long as ctx allows: Key Vault
+// recovers in the background, answers reads before it takes writes, and meanwhile
+// answers "not found" and then "is being recovered" (Azure/azure-sdk-for-net issue
+// 31581). It also waits for a name that is still being deleted, that is not deleted,
+// or that another client is recovering; one without versions is vault.ErrNotFound.
+func (c *Client) Recover(ctx context.Context, name string) error {
+	accepted := false
+	for {
+		var refused failure
+		if !accepted {
+			if refused, accepted = c.startRecovery(ctx, name); !accepted && !recovering(refused) {
+				return c.failAs("recover", name, refused)
+			}
+		}
+		versions, err := c.Versions(ctx, name)
+		switch {
+		case err != nil:
+			return err
+		case len(versions) > 0:
+			// The only write that changes nothing but the time of update: what is there.
+			same := azsecrets.UpdateSecretPropertiesParameters{ContentType: to.Ptr(versions[0].ContentType)}
+			if err := c.update(ctx, name, versions[0].Version, same); err == nil || !recovering(c.diagnose(ctx, err)) {
+				return c.fail(ctx, "recover", name, err)
+			}
+		case refused.notFound():
+			return c.failAs("recover", name, refused)
+		}
+		select {
+		case <-ctx.Done():
+			return c.fail(ctx, "recover", name, ctx.Err())
+		case <-time.After(recoveryPoll):
+		}
+	}
+}
+
+func (c *Client) startRecovery(ctx context.Context, name string) (refused failure, accepted bool) {
+	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if _, err := c.secrets.RecoverDeletedSecret(callCtx, name, nil); err != nil {
+		return c.diagnose(ctx, err), false
+	}
+	return failure{}, true
+}
+
+// recovering reports whether an answer is that of a name that is being deleted or
+// recovered.
+func recovering(f failure) bool {
+	return f.notFound() || f.class == answered && f.status == http.StatusConflict
+}
+
+// fail turns an error of the library into a *vault.Error, and nil into nil.
+func (c *Client) fail(ctx context.Context, op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.failAs(op, name, c.diagnose(ctx, err))
+}
+
+func (c *Client) failAs(op, name string, f failure) error {
+	found := classify(f)
+	return &vault.Error{Op: op, Name: name, Kind: found.kind, Detail: found.detail, Fix: found.fix}
 }
 
 func properties(id *azsecrets.ID, contentType *string, a *azsecrets.SecretAttributes, tags map[string]*string) vault.Properties {
@@ -135,8 +194,8 @@ func properties(id *azsecrets.ID, contentType *string, a *azsecrets.SecretAttrib
 	return p
 }
 
-// pointers never returns nil: to Key Vault no tags means "leave them", and an
-// empty map "remove them".
+// pointers never returns nil: to Key Vault no tags means "leave them", and an empty
+// map "remove them".
 func pointers(tags map[string]string) map[string]*string {
 	out := make(map[string]*string, len(tags))
 	for key, value := range tags {

@@ -28,7 +28,7 @@ type Approval struct {
 	RedirectURI string
 	// Challenge is the PKCE code challenge (RFC 7636); empty without PKCE.
 	Challenge string
-	// S256 tells that Challenge is the hash of the verifier. Otherwise it is the
+	// S256: Challenge is the hash of the verifier. Otherwise it is the
 	// verifier itself, the method "plain".
 	S256 bool
 	// Offline: access_type=offline was in the request, and Asked prompt=consent.

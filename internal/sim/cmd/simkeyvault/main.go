@@ -1,5 +1,5 @@
-// Command simkeyvault runs the stand-in for Azure Key Vault as a process. It
-// prints its URL once it listens, and stops on SIGTERM or Ctrl-C.
+// Command simkeyvault runs the simulator of Azure Key Vault, package keyvault, as a
+// process. It prints its URL once it listens, and stops on SIGTERM or Ctrl-C.
 package main
 
 import (
@@ -26,19 +26,22 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("simkeyvault", flag.ExitOnError)
-	listen := flags.String("listen", "127.0.0.1:0", "`address` to listen on")
+	var o keyvault.Options
+	flags.StringVar(&o.Listen, "listen", "127.0.0.1:0", "`address` to listen on")
+	flags.StringVar(&o.DataFile, "data", "", "keep the content in this `file`, in the clear; without it, in memory")
+	flags.DurationVar(&o.DeletionDelay, "deletion-delay", 0, "how long a secret is being deleted; the real vault takes up to half a minute")
+	flags.DurationVar(&o.RecoveryDelay, "recovery-delay", keyvault.DefaultRecoveryDelay, "how long a recovered secret stays unreadable, and unwritable for as long again")
 	certFile := flags.String("cert-file", "", "write the certificate that clients must trust to this `file`")
-	dataFile := flags.String("data", "", "keep the content in this `file`, in the clear; without it, in memory")
 	urlFile := flags.String("url-file", "", "write the URL to this `file` once the server listens")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	server, err := keyvault.Start(keyvault.Options{Listen: *listen, DataFile: *dataFile})
+	server, err := keyvault.Start(o)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	// The URL comes last: whoever waits for it finds the certificate there.
+	// The URL comes last: when it is there, so is the certificate.
 	if err := writeFile(*certFile, server.CertificatePEM()); err != nil {
 		return err
 	}
@@ -52,8 +55,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// writeFile writes in one step, so that a reader who waits for the file never
-// sees half of it.
+// writeFile writes in one step, so that a reader that waits for the file never
+// reads half of it.
 func writeFile(path string, content []byte) error {
 	if path == "" {
 		return nil

@@ -18,10 +18,7 @@ import (
 )
 
 func TestAKilledVaultComesBackWithItsContent(t *testing.T) {
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "simkeyvault")
-	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
-	require.NoError(t, err, string(output))
+	dir, binary := t.TempDir(), build(t)
 	file := func(name string) string { return filepath.Join(dir, name) }
 
 	first := run(t, binary, "-data", file("vault.json"), "-cert-file", file("cert.pem"), "-url-file", file("url"))
@@ -39,6 +36,33 @@ func TestAKilledVaultComesBackWithItsContent(t *testing.T) {
 
 	require.NoError(t, second.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, second.Wait(), "SIGTERM is a clean end")
+}
+
+func TestDelaysAreTheRealVaultsWhereTheyAreGiven(t *testing.T) {
+	cert := filepath.Join(t.TempDir(), "cert.pem")
+	vault := run(t, build(t), "-cert-file", cert, "-deletion-delay", "1h")
+	client := trusting(t, read(t, cert))
+	secret := vault.url + "/secrets/RefreshToken?api-version=7.6"
+	request(t, client, "PUT", secret, `{"value":"fake"}`)
+	request(t, client, "DELETE", secret, "")
+	require.Contains(t, request(t, client, "PUT", secret, `{"value":"fake"}`), "ObjectIsBeingDeleted")
+
+	vault = run(t, build(t), "-cert-file", cert, "-recovery-delay", "1h")
+	client = trusting(t, read(t, cert))
+	secret = vault.url + "/secrets/RefreshToken?api-version=7.6"
+	request(t, client, "PUT", secret, `{"value":"fake"}`)
+	request(t, client, "DELETE", secret, "")
+	request(t, client, "POST", vault.url+"/deletedsecrets/RefreshToken/recover?api-version=7.6", "")
+	require.Contains(t, request(t, client, "PUT", secret, `{"value":"fake"}`), "ObjectIsBeingRecovered")
+}
+
+// build is the path of the compiled command.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "simkeyvault")
+	output, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	require.NoError(t, err, string(output))
+	return binary
 }
 
 type process struct {
@@ -62,8 +86,8 @@ func run(t *testing.T, binary string, args ...string) process {
 	case url := <-line:
 		require.Regexp(t, "^https://127.0.0.1:[0-9]+$", url)
 		return process{cmd, url}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the vault did not say where it listens")
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the vault did not print where it listens")
 		return process{}
 	}
 }
@@ -79,6 +103,7 @@ func request(t *testing.T, client *http.Client, method, url, body string) string
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer any")
 	response, err := client.Do(r)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()

@@ -1,6 +1,5 @@
 // Command simprovider runs the provider simulator of package authserver as a process,
-// until SIGTERM or SIGINT. What a test can do to the library, authserver.Control
-// does to the process.
+// until SIGTERM or SIGINT. Below /_sim/ it serves what the library offers to tests.
 package main
 
 import (
@@ -32,12 +31,12 @@ func main() {
 
 // run serves until the context ends.
 func run(ctx context.Context, args []string, secret string, out io.Writer) error {
-	c, err := parse(args, secret, out)
+	c, err := parseFlags(args, secret, out)
 	if err != nil {
 		return err
 	}
 	if c.healthy {
-		return askSimulator(ctx, c.options.Listen)
+		return checkHealth(ctx, c.options.Listen)
 	}
 	server, err := authserver.Start(c.options)
 	if err != nil {
@@ -45,7 +44,7 @@ func run(ctx context.Context, args []string, secret string, out io.Writer) error
 	}
 	defer server.Close()
 	if c.urlFile != "" {
-		if err := publish(c.urlFile, server.URL()); err != nil {
+		if err := writeURL(c.urlFile, server.URL()); err != nil {
 			return err
 		}
 	}
@@ -60,7 +59,7 @@ type command struct {
 	healthy bool
 }
 
-func parse(args []string, secret string, out io.Writer) (command, error) {
+func parseFlags(args []string, secret string, out io.Writer) (command, error) {
 	var c command
 	o := &c.options
 	flags := flag.NewFlagSet("simprovider", flag.ContinueOnError)
@@ -68,7 +67,7 @@ func parse(args []string, secret string, out io.Writer) (command, error) {
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:0", "`address` to serve http on")
 	flags.StringVar(&c.urlFile, "url-file", "", "`file` that receives the base URL once the server listens")
 	o.Provider = authserver.Fitbit()
-	flags.Func("provider", "`name` of the provider to stand in for, one of those that Token Keeper knows (default fitbit)", func(name string) (err error) {
+	flags.Func("provider", "`name` of the provider to simulate, one of those that Token Keeper knows (default fitbit)", func(name string) (err error) {
 		o.Provider, err = authserver.ProviderOf(name)
 		return err
 	})
@@ -97,21 +96,21 @@ func parse(args []string, secret string, out io.Writer) (command, error) {
 		}
 	}
 	o.Client.Secret = token.NewSecret(secret)
-	if err := check(flags, c.options); err != nil {
+	if err := checkOptions(flags, c.options); err != nil {
 		return c, err
 	}
-	if given(flags, "replay-window") && o.ReplayWindow == 0 {
+	if isGiven(flags, "replay-window") && o.ReplayWindow == 0 {
 		o.ReplayWindow = authserver.NoReplay
 	}
 	return c, nil
 }
 
-func given(flags *flag.FlagSet, name string) (given bool) {
+func isGiven(flags *flag.FlagSet, name string) (given bool) {
 	flags.Visit(func(f *flag.Flag) { given = given || f.Name == name })
 	return given
 }
 
-func check(flags *flag.FlagSet, o authserver.Options) error {
+func checkOptions(flags *flag.FlagSet, o authserver.Options) error {
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q; everything is a flag, see -help", flags.Arg(0))
@@ -119,14 +118,14 @@ func check(flags *flag.FlagSet, o authserver.Options) error {
 		return errors.New("a client secret without -client-id; name the client that it belongs to")
 	case o.ReplayWindow < 0:
 		return fmt.Errorf("-replay-window %v is negative; use 0 for a provider that never replays", o.ReplayWindow)
-	case given(flags, "access-token-lifetime") && o.AccessTokenLifetime < time.Second:
+	case isGiven(flags, "access-token-lifetime") && o.AccessTokenLifetime < time.Second:
 		return fmt.Errorf("-access-token-lifetime %v is too short; use at least 1s", o.AccessTokenLifetime)
 	}
 	return nil
 }
 
-// askSimulator is a container's health check.
-func askSimulator(ctx context.Context, address string) error {
+// checkHealth is a container's health check.
+func checkHealth(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	_, err := authserver.Control{URL: "http://" + address}.Stats(ctx)
@@ -136,9 +135,9 @@ func askSimulator(ctx context.Context, address string) error {
 	return nil
 }
 
-// publish writes the URL in one step, so that whoever waits for the file never
+// writeURL writes in one step, so that a reader that waits for the file never
 // reads half of it.
-func publish(file, url string) error {
+func writeURL(file, url string) error {
 	half := file + ".tmp"
 	if err := os.WriteFile(half, []byte(url+"\n"), 0o644); err != nil {
 		return fmt.Errorf("-url-file: %w", err)

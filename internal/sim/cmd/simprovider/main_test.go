@@ -48,9 +48,9 @@ func TestProcess(t *testing.T) {
 
 	require.NoError(t, process.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, process.Wait(), "SIGTERM is a clean end")
-	said, err := exec.CommandContext(t.Context(), binary, health...).CombinedOutput()
+	printed, err := exec.CommandContext(t.Context(), binary, health...).CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(said), "no simulator answers")
+	require.Contains(t, string(printed), "no simulator answers")
 	require.Contains(t, output.String(), "client FAKE07 is registered at "+base)
 	require.NotContains(t, output.String(), "canary-")
 	require.NotContains(t, output.String(), "fake-file-secret")
@@ -63,7 +63,7 @@ func waitForURL(t *testing.T, file string) string {
 		var err error
 		content, err = os.ReadFile(file)
 		return err == nil
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	return strings.TrimSpace(string(content))
 }
 
@@ -83,17 +83,17 @@ func refresh(t *testing.T, base, refreshToken string) string {
 }
 
 func TestFlagsBecomeOptions(t *testing.T) {
-	byDefault, err := parse(nil, "", io.Discard)
+	byDefault, err := parseFlags(nil, "", io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, "fitbit", byDefault.options.Provider.Name)
 	require.Zero(t, byDefault.options.ReplayWindow, "the provider's own")
 	require.Zero(t, byDefault.options.AccessTokenLifetime, "the provider's own")
 
-	other, err := parse([]string{"-provider", "withings"}, "", io.Discard)
+	other, err := parseFlags([]string{"-provider", "withings"}, "", io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, "withings", other.options.Provider.Name)
 
-	c, err := parse([]string{"-replay-window", "0", "-client-id", "FAKE07", "-redirect-uri", "http://127.0.0.1/a", "-redirect-uri", "http://127.0.0.1/b"}, "fake-secret", io.Discard)
+	c, err := parseFlags([]string{"-replay-window", "0", "-client-id", "FAKE07", "-redirect-uri", "http://127.0.0.1/a", "-redirect-uri", "http://127.0.0.1/b"}, "fake-secret", io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, authserver.NoReplay, c.options.ReplayWindow)
 	require.Equal(t, "fake-secret", c.options.Client.Secret.Reveal(), "from the environment")
@@ -115,7 +115,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"negative window", []string{"-replay-window", "-1ns"}, "", "use 0 for a provider that never replays"},
 		{"unknown provider", []string{"-provider", "polar"}, "", `provider "polar" is unknown; use one of fitbit`},
 		{"no lifetime", []string{"-access-token-lifetime", "0"}, "", "use at least 1s"},
-		{"secret of nobody", nil, "fake-secret", "without -client-id"},
+		{"secret without a client", nil, "fake-secret", "without -client-id"},
 		{"secret file missing", []string{"-client-secret-file", missing}, "", "-client-secret-file: open"},
 		{"secret file empty", []string{"-client-id", "FAKE07", "-client-secret-file", empty}, "", "is empty"},
 		{"address", []string{"-listen", "127.0.0.1:none"}, "", "provider simulator: listen"},

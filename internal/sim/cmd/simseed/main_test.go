@@ -15,16 +15,16 @@ import (
 )
 
 func TestTheVaultEndsWithARefreshTokenThatWorks(t *testing.T) {
-	provider, vault := standIns(t)
+	provider, vault := simulators(t)
 	certFile := filepath.Join(t.TempDir(), "vault.pem")
 
-	said := mustRun(t, "-provider-url", provider.URL(), "-vault-url", vault.URL(), "-cert-file", certFile)
+	printed := mustRun(t, "-provider-url", provider.URL(), "-vault-url", vault.URL(), "-cert-file", certFile)
 
 	tokens := vault.Versions("RefreshToken")
 	require.Len(t, tokens, 1)
-	require.Empty(t, tokens[0].Tags, "a token that a person put there has no tags")
+	require.Empty(t, tokens[0].Tags, "a token that was put there by hand has no tags")
 	require.True(t, provider.IsLive(tokens[0].Value))
-	require.NotContains(t, said, tokens[0].Value)
+	require.NotContains(t, printed, tokens[0].Value)
 
 	credentials := vault.Versions("FitbitCredentials")
 	require.Len(t, credentials, 1)
@@ -40,19 +40,19 @@ func TestTheVaultEndsWithARefreshTokenThatWorks(t *testing.T) {
 }
 
 func TestATokenThatWorksIsLeftAlone(t *testing.T) {
-	provider, vault := standIns(t)
+	provider, vault := simulators(t)
 	args := []string{"-provider-url", provider.URL(), "-vault-url", vault.URL()}
 	mustRun(t, args...)
 
-	said := mustRun(t, args...)
+	printed := mustRun(t, args...)
 
-	require.Contains(t, said, "nothing to do")
+	require.Contains(t, printed, "nothing to do")
 	require.Len(t, vault.Versions("RefreshToken"), 1)
 	require.Len(t, vault.Versions("FitbitCredentials"), 1)
 }
 
 func TestATokenOfAForgottenGrantIsReplaced(t *testing.T) {
-	provider, vault := standIns(t)
+	provider, vault := simulators(t)
 	_, err := vault.Put("RefreshToken", "fake-refresh-token-of-an-earlier-simulator")
 	require.NoError(t, err)
 
@@ -83,7 +83,7 @@ func TestWrongArgumentsAreNamed(t *testing.T) {
 	}
 }
 
-func standIns(t *testing.T) (*authserver.Server, *keyvault.Server) {
+func simulators(t *testing.T) (*authserver.Server, *keyvault.Server) {
 	t.Helper()
 	provider, err := authserver.Start(authserver.Options{})
 	require.NoError(t, err)

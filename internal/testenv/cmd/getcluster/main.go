@@ -1,5 +1,5 @@
-// Command getcluster makes sure that a folder holds the Temporal server and its
-// SQL tool, "getcluster .bin", and that there is a PostgreSQL to run them on.
+// Command getcluster builds the Temporal server and its SQL tool into a folder,
+// "getcluster .bin", where there is a PostgreSQL to run them on.
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	_, err := temporal.FindPostgres()
 	if err == nil { // before minutes are spent on the build
-		err = temporal.Build(ctx, os.Args[1], os.Stderr)
+		err = temporal.BuildServer(ctx, os.Args[1], os.Stderr)
 	}
 	stop()
 	if err != nil {

@@ -1,6 +1,6 @@
-// Command gettemporal makes sure that the file it is told is a Temporal CLI
-// that is recent enough: "gettemporal .bin/temporal". It links to the one on
-// PATH or builds one from source.
+// Command gettemporal makes a file a Temporal CLI that is recent enough:
+// "gettemporal .bin/temporal". It links to the one on PATH or builds one from
+// source.
 package main
 
 import (

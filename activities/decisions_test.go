@@ -1,0 +1,87 @@
+package activities
+
+// These decisions have tables of their own, and no name outside the package.
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/internal/provider"
+)
+
+func TestADeliveryIsDoneOnceThePairNeedsThisWorkerNoLonger(t *testing.T) {
+	const late = true
+	for _, c := range []struct {
+		name           string
+		state          delivery
+		needsEscrow    bool
+		done, doneLate bool
+	}{
+		{"neither has it, and both may take it", delivery{wanted: true, storable: true}, true, false, false},
+		{"Temporal no longer wants it, the vault has not taken it", delivery{storable: true}, true, false, false},
+		{"the vault has it, Temporal may still take it", delivery{wanted: true, storable: true, escrowed: true}, false, false, true},
+		{"the vault has it, Temporal no longer wants it", delivery{storable: true, escrowed: true}, false, true, true},
+		{"another user's, Temporal may still take it", delivery{wanted: true}, false, false, true},
+		{"another user's, Temporal no longer wants it", delivery{}, false, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.needsEscrow, c.state.needsEscrow())
+			require.Equal(t, c.done, c.state.done(!late))
+			require.Equal(t, c.doneLate, c.state.done(late))
+		})
+	}
+}
+
+func TestRefreshError(t *testing.T) {
+	const inWindow = true
+	for _, c := range []struct {
+		name      string
+		kind      provider.Kind
+		mayReplay bool
+		want      string
+		final     bool
+	}{
+		{"dead grant", provider.InvalidGrant, !inWindow, InvalidGrant, true},
+		{"dead grant in the replay window", provider.InvalidGrant, inWindow, InvalidGrant, true},
+		{"client", provider.InvalidClient, !inWindow, InvalidClient, true},
+		{"client in the replay window", provider.InvalidClient, inWindow, providerNotReady, false},
+		{"request", provider.RequestRejected, !inWindow, RequestRejected, true},
+		{"request in the replay window", provider.RequestRejected, inWindow, providerNotReady, false},
+		{"retired", provider.ProviderRetired, !inWindow, ProviderRetired, true},
+		{"retired in the replay window", provider.ProviderRetired, inWindow, providerNotReady, false},
+		{"outage", provider.Unavailable, !inWindow, providerNotReady, false},
+		{"no answer", provider.Unreachable, !inWindow, providerNotReady, false},
+		{"rate limit", provider.RateLimited, !inWindow, providerNotReady, false},
+		{"malformed", provider.Malformed, !inWindow, providerNotReady, false},
+		{"unexpected", provider.Unexpected, !inWindow, providerNotReady, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			refusal := &provider.Failure{Provider: "fitbit", Kind: c.kind, RetryAfter: 7 * time.Second, Fix: "do this"}
+			err := refreshError(refusal, c.mayReplay)
+			failure, ok := errors.AsType[*temporal.ApplicationError](err)
+			require.True(t, ok)
+			require.Equal(t, c.want, failure.Type())
+			require.Equal(t, c.final, failure.NonRetryable())
+			require.Equal(t, refusal.Error(), failure.Message())
+			if c.final {
+				require.Equal(t, "do this", Fix(err))
+			} else {
+				require.Equal(t, 7*time.Second, failure.NextRetryDelay())
+			}
+		})
+	}
+}
+
+func TestFixIsEmptyWhereAFailureCarriesNone(t *testing.T) {
+	for name, err := range map[string]error{
+		"none":                nil,
+		"of the SDK":          temporal.NewTimeoutError(1, nil),
+		"of an older version": fail(InvalidGrant, errors.New("refused")),
+	} {
+		t.Run(name, func(t *testing.T) { require.Empty(t, Fix(err)) })
+	}
+}

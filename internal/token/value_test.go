@@ -1,0 +1,66 @@
+package token_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/token"
+)
+
+func TestCheckValueAndCheckPasted(t *testing.T) {
+	const (
+		good      = ""
+		empty     = "is empty"
+		foreign   = "has characters that no token may have (RFC 6749 appendix A)"
+		tooLong   = "is too long: it has 25601 bytes, and Key Vault takes 25600"
+		separated = "has several words or lines"
+	)
+	for _, tc := range []struct {
+		name, text    string
+		value, pasted string // the errors of CheckValue and CheckPasted
+	}{
+		{"a JWT", "eyJhbGciOiJub25lIn0.e30.", good, good},
+		{"every visible character of RFC 6749 appendix A", visible(), good, good},
+		{"the longest", strings.Repeat("a", token.MaxLength), good, good},
+		{"a blank before", " fake", good, separated},
+		{"a blank within", "fake 1", good, separated},
+		{"a blank after", "fake ", good, separated},
+		{"nothing", "", empty, empty},
+		{"blanks alone", "   ", empty, separated},
+		{"one byte too long", strings.Repeat("a", token.MaxLength+1), tooLong, tooLong},
+		{"a line break", "fake\n", foreign, separated},
+		{"a tab", "fake\t1", foreign, separated},
+		{"a control character", "fake\x00", foreign, foreign},
+		{"DEL", "fake\x7f", foreign, foreign},
+		{"a letter beyond ASCII", "fäke", foreign, foreign},
+		{"invalid UTF-8", "fake\xff", foreign, foreign},
+		{"an Authorization header's value", "Bearer fake", good, "begins with Bearer, so it is an access token"},
+		{"a redirect's address", "https://localhost/?code=fake", good, "is an address"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			requireText(t, tc.value, token.CheckValue(tc.text))
+			requireText(t, tc.pasted, token.CheckPasted(tc.text))
+		})
+	}
+	require.ErrorIs(t, token.CheckValue(strings.Repeat("a", token.MaxLength+1)), token.ErrTooLong)
+}
+
+// visible has every character from 0x21 to 0x7E.
+func visible() string {
+	var b strings.Builder
+	for c := byte(0x21); c <= 0x7e; c++ {
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+func requireText(t *testing.T, want string, err error) {
+	t.Helper()
+	if want == "" {
+		require.NoError(t, err)
+		return
+	}
+	require.EqualError(t, err, want)
+}

@@ -1,0 +1,313 @@
+package workflows_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+// foundInHistory is a recovery that found the pair of an earlier run.
+func foundInHistory(_ int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+	called, kept := issuedFor(lost.LoadResult), stored()
+	return activities.RecoverResult{Found: activities.FoundInHistory, Searched: 1, FoundIn: "earlier-run", Called: &called, Stored: &kept}, nil
+}
+
+func foundInVault(int, activities.RecoverInput) (activities.RecoverResult, error) {
+	return activities.RecoverResult{Found: activities.FoundInVault}, nil
+}
+
+// deadUntil is a provider that takes nothing older than a generation.
+func deadUntil(g token.Generation, kind string) func(int, activities.LoadResult) (activities.RefreshResult, error) {
+	return func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+		if in.Provenance.Generation < g {
+			return activities.RefreshResult{}, forGood(kind)
+		}
+		return issuedFor(in), nil
+	}
+}
+
+// growing is a vault that holds a later generation each time it is read.
+func growing(n int, a token.Account) (activities.LoadResult, error) {
+	return loaded(a, token.Generation(3+n)), nil
+}
+
+func TestANewerGrantInTheVaultIsRunOnWith(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		refusal string
+		recover func(int, activities.RecoverInput) (activities.RecoverResult, error)
+		want    []string
+	}{
+		{"seen before another attempt", activities.GrantAdvanced, nil,
+			[]string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "StoreSecrets"}},
+		{"found by the recovery", activities.InvalidGrant, foundInVault,
+			[]string{"LoadSecrets", "CallFitbit", "RecoverGrant", "LoadSecrets", "CallFitbit", "StoreSecrets"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load, s.call = growing, deadUntil(5, c.refusal)
+			if c.recover != nil {
+				s.recover = c.recover
+			}
+			result, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, c.want, s.order())
+			require.Equal(t, workflows.Recovered, result.Outcome)
+			require.Equal(t, token.Generation(6), result.Generation)
+			require.Empty(t, s.notices, "nothing was lost")
+		})
+	}
+}
+
+func TestAPairOfAnEarlierRunEndsTheRunRecovered(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.InvalidGrant))
+	s.recover = foundInHistory
+	result, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant"}, s.order(), "the recovery has stored it")
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.Equal(t, token.Generation(5), result.Generation)
+	require.Equal(t, "refresh-version-new", result.RefreshTokenVersion)
+	require.Equal(t, "earlier-run", result.RecoveredFrom)
+	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+}
+
+func TestWhereNothingIsFoundTheOwnerMustConsentAgain(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.InvalidGrant))
+	_, err := s.refreshWith(workflows.Input{Account: "will"})
+	message := requireFailure(t, err, workflows.ReauthorizationRequired)
+	require.Equal(t, "Fitbit no longer takes generation 4 of fitbit/will (fingerprint 0000000000000005): it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost; "+
+		"the vault and 3 earlier runs hold nothing newer; have the account owner consent again", message)
+	require.Equal(t, []activities.AlertInput{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
+	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant", "RecoverGrant", "Alert"}, s.order(), "what the vault holds is left as it is")
+	require.Equal(t, activities.MaxInFlight, s.step(t, "timer").timer, "a call that spent it a moment ago is waited for")
+}
+
+func TestAPairThatArrivesAfterTheRefusalIsFoundByTheRecheck(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.InvalidGrant))
+	s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+		if n == 1 {
+			return activities.RecoverResult{Searched: 3}, nil
+		}
+		return foundInHistory(n, lost)
+	}
+	result, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.Empty(t, s.notices)
+}
+
+// spentBefore is a vault whose token an earlier run was about to spend.
+func spentBefore(_ int, a token.Account) (activities.LoadResult, error) {
+	l := loaded(a, 4)
+	l.EarlierIntentRunID = "earlier-run"
+	return l, nil
+}
+
+func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheSearch(t *testing.T) {
+	t.Run("found in its history", func(t *testing.T) {
+		s := newScenario(t)
+		s.load, s.recover = spentBefore, foundInHistory
+		result, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order())
+		require.Equal(t, workflows.Recovered, result.Outcome)
+		require.Equal(t, "earlier-run", first[activities.RecoverInput](s, "RecoverGrant").EarlierIntentRunID)
+	})
+	t.Run("found in the vault", func(t *testing.T) {
+		s := newScenario(t)
+		s.recover = foundInVault
+		s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+			if n == 1 {
+				return spentBefore(n, a)
+			}
+			return growing(n, a)
+		}
+		result, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
+		require.Equal(t, workflows.Recovered, result.Outcome)
+	})
+	t.Run("found nowhere, so it may not be spent after all", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		result, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
+		require.Equal(t, workflows.Refreshed, result.Outcome)
+	})
+	t.Run("found nowhere, and it is", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		s.failAt("call", forGood(activities.InvalidGrant))
+		_, err := s.refresh()
+		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired), "a call whose answer was lost (run earlier-run may have made one)")
+	})
+	t.Run("found nowhere, for the evidence is gone", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+			return activities.RecoverResult{Searched: 3, Gone: []string{"earlier-run", "first-run"}}, nil
+		}
+		s.failAt("call", forGood(activities.InvalidGrant))
+		_, err := s.refresh()
+		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired),
+			"the vault and 3 earlier runs hold nothing newer; the histories of runs earlier-run and first-run, which were about to spend it, are gone or cannot be found; have the account owner consent again")
+	})
+	t.Run("the search fails", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentBefore
+		s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+			return activities.RecoverResult{}, forNow("HistoryNotReady")
+		}
+		_, err := s.refresh()
+		require.ErrorContains(t, err, "what HistoryNotReady says")
+		require.Equal(t, 10, s.calls["RecoverGrant"])
+		require.Zero(t, s.calls["CallFitbit"], "nothing is presented before the search")
+	})
+}
+
+func TestRecoverGrantIsGivenWhatMayBeSearched(t *testing.T) {
+	for _, searchable := range []bool{true, false} {
+		s := newScenario(t)
+		s.searchable = searchable
+		s.failAt("call", forGood(activities.InvalidGrant))
+		_, err := s.refresh()
+		requireFailure(t, err, workflows.ReauthorizationRequired)
+		require.Equal(t, searchable, first[activities.RecoverInput](s, "RecoverGrant").Searchable)
+	}
+}
+
+func TestARecoveredPairThatIsHalfWornIsRefreshedWith(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		obtained, end time.Duration // from now
+		goesOn        bool
+	}{
+		{"it is fresh", -time.Hour, 7 * time.Hour, false},
+		{"it has less than half of its life left", -6 * time.Hour, 2 * time.Hour, true},
+		{"it has ended", -9 * time.Hour, -time.Hour, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+				if n == 1 {
+					return spentBefore(n, a)
+				}
+				return loaded(a, 5), nil
+			}
+			s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+				found, err := foundInHistory(n, lost)
+				found.Called.ObtainedAt, found.Called.Expiry = s.Now().Add(c.obtained), s.Now().Add(c.end)
+				return found, err
+			}
+			result, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, workflows.Recovered, result.Outcome)
+			want := []string{"LoadSecrets", "RecoverGrant"}
+			if c.goesOn {
+				want = append(want, "LoadSecrets", "CallFitbit", "StoreSecrets")
+			}
+			require.Equal(t, want, s.order())
+		})
+	}
+}
+
+// spentAgo is a vault whose token an earlier run was about to spend a while ago.
+func spentAgo(s *scenario, ago time.Duration) func(int, token.Account) (activities.LoadResult, error) {
+	return func(n int, a token.Account) (activities.LoadResult, error) {
+		l, err := spentBefore(n, a)
+		l.EarlierIntentAt = s.Now().Add(-ago)
+		return l, err
+	}
+}
+
+func TestACallOfAnEarlierRunIsWaitedForWhileItMayBeInFlight(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		began time.Duration // before now
+		waits time.Duration // zero for not at all
+	}{
+		{"it began just now", 0, 30 * time.Second},
+		{"it began a while ago", 12 * time.Second, 18 * time.Second},
+		{"it must have ended", 30 * time.Second, 0},
+		{"it ended long ago", 6 * time.Hour, 0},
+		{"it began on a clock that is ahead", -time.Hour, 30 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = spentAgo(s, c.began)
+			_, err := s.refresh()
+			require.NoError(t, err)
+			want := []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}
+			if c.waits == 0 {
+				require.Equal(t, want, s.order())
+				return
+			}
+			require.Equal(t, append([]string{"LoadSecrets", "RecoverGrant"}, want[1:]...), s.order())
+			wait := slices.IndexFunc(s.steps, func(s step) bool {
+				return strings.HasPrefix(s.details, "Run earlier-run is or was about to spend generation 4 of fitbit/default. Waiting ")
+			})
+			require.GreaterOrEqual(t, wait, 0)
+			require.InDelta(t, c.waits, s.steps[wait].timer, float64(100*time.Millisecond))
+		})
+	}
+}
+
+func TestThePairOfAnEarlierCallIsTakenAsSoonAsItIsFound(t *testing.T) {
+	t.Run("at the first search", func(t *testing.T) {
+		s := newScenario(t)
+		s.load, s.recover = spentAgo(s, 0), foundInHistory
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order())
+	})
+	t.Run("at the second", func(t *testing.T) {
+		s := newScenario(t)
+		s.load = spentAgo(s, 0)
+		s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+			if n == 1 {
+				return activities.RecoverResult{}, nil
+			}
+			return foundInHistory(n, lost)
+		}
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "RecoverGrant"}, s.order())
+	})
+}
+
+func TestARunCancelledWhileItWaitsForAnEarlierCallPresentsNothing(t *testing.T) {
+	s := newScenario(t)
+	s.load = spentAgo(s, 0)
+	s.RegisterDelayedCallback(s.CancelWorkflow, 10*time.Second)
+	_, err := s.refresh()
+	require.True(t, temporal.IsCanceledError(err))
+	require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order())
+}
+
+func TestAGrantThatWasLoadedBeforeAResetIsLoadedAgain(t *testing.T) {
+	s := newScenario(t)
+	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
+		if n == 1 {
+			return activities.RefreshResult{}, forGood(activities.GrantOutdated)
+		}
+		return issuedFor(in), nil
+	}
+	_, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
+	require.Empty(t, s.notices)
+}

@@ -1,0 +1,125 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/activities"
+)
+
+// The search attributes that runs carry where the namespace has them.
+var (
+	TokenAccount  = temporal.NewSearchAttributeKeyKeyword("TokenAccount")
+	TokenProvider = temporal.NewSearchAttributeKeyKeyword("TokenProvider")
+	TokenHealth   = temporal.NewSearchAttributeKeyKeyword("TokenHealth")
+)
+
+// Health is a value of TokenHealth.
+type Health string
+
+const (
+	HealthRefreshing   Health = "refreshing"    // a run is at work
+	HealthGood         Health = "healthy"       // the vault holds a fresh pair
+	HealthStuck        Health = "stuck"         // a run is overdue, and tries on
+	HealthNeedsConsent Health = "needs-consent" // the account owner must consent again
+	HealthFailed       Health = "failed"        // the last run failed for another reason
+	HealthCancelled    Health = "cancelled"     // the last run was cancelled before it had refreshed
+)
+
+// recordSearchable puts what this worker knows of the namespace into the history,
+// so that every worker replays the run alike.
+func (w *Workflows) recordSearchable(ctx workflow.Context) (searchable bool) {
+	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return w.Searchable })
+	err := recorded.Get(&searchable)
+	return err == nil && searchable
+}
+
+func (r *run) setHealth(ctx workflow.Context, health Health) {
+	r.setSearchAttributes(ctx, TokenHealth.ValueSet(string(health)))
+}
+
+func (r *run) setSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
+	if !r.searchable {
+		return
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+		workflow.GetLogger(ctx).Warn("cannot set search attributes", "error", err)
+	}
+}
+
+// setDetails tells the Web UI what the run is doing.
+func (r *run) setDetails(ctx workflow.Context, format string, args ...any) {
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf(format, args...))
+}
+
+// finish sets health and details to how the run ended, and alerts a failure or the
+// end of one.
+func (r *run) finish(ctx workflow.Context, result Result, err error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	before := failureType(workflow.GetLastError(ctx)) // of the cron's run before this one
+	if err == nil {
+		words := inWords(result, workflow.Now(ctx))
+		r.setHealth(ctx, HealthGood)
+		r.setDetails(ctx, "%s", words)
+		for _, reason := range append(r.overdue, before) {
+			if reason != "" {
+				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: words})
+			}
+		}
+		return
+	}
+	if temporal.IsCanceledError(err) {
+		r.setHealth(ctx, HealthCancelled)
+		words := "Cancelled before %s was refreshed. Nothing was lost."
+		if r.unanswered {
+			words = "Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run searches for its successor."
+		}
+		r.setDetails(ctx, words, r.account)
+		return
+	}
+	reason := failureType(err)
+	health := HealthFailed
+	if reason == ReauthorizationRequired {
+		health = HealthNeedsConsent
+	}
+	r.setHealth(ctx, health)
+	r.setDetails(ctx, "Failed: %s", message(err))
+	if reason != before {
+		// What heals by itself is retried, so that every failure needs the operator.
+		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
+	}
+}
+
+// inWords describes a result.
+func inWords(r Result, now time.Time) string {
+	switch r.Outcome {
+	case Untouched:
+		return fmt.Sprintf("The vault holds generation %d of %s/%s, which no run has been about to spend. There is nothing to recover.", r.Generation, r.Provider, r.Account)
+	case Unchanged:
+		words := fmt.Sprintf("Nothing newer than generation %d of %s/%s was found, neither in the vault nor in the histories of earlier runs (%d read).", r.Generation, r.Provider, r.Account, r.RunsRead)
+		if len(r.RunsGone) > 0 {
+			words += " But " + goneInWords(r.RunsGone) + "."
+		}
+		return words
+	case Superseded:
+		return fmt.Sprintf("The vault holds something newer than generation %d of %s/%s and was left as it is.", r.Generation, r.Provider, r.Account)
+	}
+	words := fmt.Sprintf("Generation %d of %s/%s is in the vault (%s).", r.Generation, r.Provider, r.Account, r.Outcome)
+	if !r.AccessTokenExpiry.IsZero() {
+		words += fmt.Sprintf(" The access token is good until %s, for %s.",
+			r.AccessTokenExpiry.UTC().Format("2006-01-02 15:04:05 MST"), r.AccessTokenExpiry.Sub(now).Round(time.Second))
+	}
+	return words
+}
+
+// goneInWords names the runs whose histories a recovery could not read.
+func goneInWords(runs []string) string {
+	if len(runs) == 1 {
+		return fmt.Sprintf("the history of run %s, which was about to spend it, is gone or cannot be found", runs[0])
+	}
+	return fmt.Sprintf("the histories of runs %s, which were about to spend it, are gone or cannot be found", strings.Join(runs, " and "))
+}

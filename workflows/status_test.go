@@ -1,0 +1,80 @@
+package workflows_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/workflows"
+)
+
+func TestTheDetailsDescribeEachStep(t *testing.T) {
+	s := newScenario(t)
+	s.load = spentBefore
+	_, err := s.refreshWith(workflows.Input{Account: "will"})
+	require.NoError(t, err)
+	for name, want := range map[string]string{
+		"LoadSecrets":  "Loading the secrets of fitbit/will from the vault.",
+		"RecoverGrant": "Generation 4 of fitbit/will may be spent. Searching for its successor in the vault and in earlier runs.",
+		"CallFitbit":   "Asking Fitbit for generation 5 of fitbit/will.",
+		"StoreSecrets": "Generation 5 of fitbit/will is issued and sealed in this run's history. Storing it.",
+	} {
+		require.Equal(t, want, s.step(t, name).details)
+	}
+	require.Regexp(t, `^Generation 5 of fitbit/will is in the vault \(refreshed\)\. The access token is good until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, for \d+h\d+m\d+s\.$`, s.closing)
+}
+
+func TestAnAccessTokenWithoutAnEndIsNotGivenOne(t *testing.T) {
+	s := newScenario(t)
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+		return activities.RefreshResult{Account: in.Account, Provenance: in.Provenance, Pair: in.Grant}, nil
+	}
+	_, err := s.refreshWith(workflows.Input{Account: "will"})
+	require.NoError(t, err)
+	require.Equal(t, "Generation 4 of fitbit/will is in the vault (refreshed).", s.closing)
+}
+
+func TestNothingThatARunShowsHoldsAnEnvelope(t *testing.T) {
+	for name, broken := range map[string]string{"green": "", "failed": "call", "recovering": "recover", "stuck": "store"} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			s.failAt(broken, forGood(activities.GenerationConflict))
+			_, err := s.refresh()
+			shown := fmt.Sprint(s.closing, s.notices, s.attributes, err)
+			for _, step := range s.steps {
+				shown += step.details + step.options.Summary
+			}
+			for _, envelope := range []string{sealedGrant, sealedPair} {
+				require.NotContains(t, shown, envelope)
+				require.NotContains(t, shown, base64.StdEncoding.EncodeToString([]byte(envelope)))
+			}
+		})
+	}
+}
+
+func TestRunsAreFoundByAccountProviderAndHealth(t *testing.T) {
+	s := newScenario(t)
+	_, err := s.refreshWith(workflows.Input{Account: "will"})
+	require.NoError(t, err)
+	require.Equal(t, []temporal.SearchAttributes{
+		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit"), workflows.TokenHealth.ValueSet("refreshing")),
+		temporal.NewSearchAttributes(workflows.TokenHealth.ValueSet("healthy")),
+	}, s.attributes)
+}
+
+// Setting an attribute that a namespace lacks would block the run for ever.
+func TestARunSetsNoSearchAttributeWhereTheNamespaceHasNone(t *testing.T) {
+	for name, step := range map[string]string{"green": "", "failed": "call", "needs a consent": "recover"} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			s.searchable = false
+			s.failAt(step, forGood(activities.InvalidClient))
+			_, _ = s.refresh()
+			require.Empty(t, s.attributes)
+		})
+	}
+}

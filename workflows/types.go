@@ -1,0 +1,163 @@
+package workflows
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+)
+
+// ID is the workflow id that refreshes an account, such as fitbit-token-refresh-will.
+// One id per account lets Temporal see to it that only one cron refreshes it.
+func ID(a token.Account) string {
+	id := a.Provider + "-token-refresh"
+	if !a.IsDefault() {
+		id += "-" + a.Name
+	}
+	return id
+}
+
+// RecoveryID is the workflow id of an operator's recovery of an account. It
+// differs from ID, so that a recovery need not wait for the cron and does not end
+// it; no account's name has two hyphens, so no cron has it.
+func RecoveryID(a token.Account) string { return ID(a) + "--recover" }
+
+// Input says whose tokens to refresh. The zero value, {} and no input at all
+// mean the default account at the default provider.
+type Input struct {
+	Account  string `json:"account,omitempty"`
+	Provider string `json:"provider,omitempty"`
+	// SecretsOf keeps the secrets under the names that the account has at another
+	// provider, so that apps go on reading the AccessToken of a moved account.
+	SecretsOf string `json:"secretsOf,omitempty"`
+	// Recover asks for what an earlier run was issued and has not stored, instead
+	// of a refresh. Nothing is spent and no provider is called.
+	Recover bool     `json:"recover,omitempty"`
+	From    []string `json:"from,omitempty"` // further workflow ids whose runs a recovery reads
+
+	problem error
+}
+
+// UnmarshalJSON takes an object with known keys only, for a misspelt key would
+// otherwise refresh another account's tokens. It never fails: Check returns the
+// problem, in words clearer than the data converter's.
+func (in *Input) UnmarshalJSON(data []byte) error {
+	type plain Input
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode((*plain)(in)); err != nil {
+		*in = Input{problem: inputProblem(err)}
+	}
+	return nil
+}
+
+func inputProblem(err error) error {
+	const example = `; give a JSON object such as {"account":"will","provider":"fitbit"}, or {} for the default account`
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &mistyped):
+		return fmt.Errorf("workflow input: %v%s", err, example)
+	case mistyped.Field == "":
+		return fmt.Errorf("workflow input is a JSON %s%s", mistyped.Value, example)
+	}
+	expected := "a string"
+	switch mistyped.Type.Kind() {
+	case reflect.Bool:
+		expected = "true or false"
+	case reflect.Slice:
+		expected = "a list of workflow ids"
+	}
+	return fmt.Errorf("workflow input: %q is a JSON %s, not %s%s", mistyped.Field, mistyped.Value, expected, example)
+}
+
+// Check returns the account that the input means, or what is wrong with it.
+func (in Input) Check() (token.Account, error) {
+	if in.problem != nil {
+		return token.Account{}, in.problem
+	}
+	account, err := token.NewAccount(in.Provider, in.Account)
+	if err != nil {
+		return token.Account{}, fmt.Errorf("workflow input: %w", err)
+	}
+	if account, err = account.KeptUnder(in.SecretsOf); err != nil {
+		return token.Account{}, fmt.Errorf("workflow input: secretsOf: %w", err)
+	}
+	if len(in.From) > 0 && !in.Recover {
+		return token.Account{}, errors.New(`workflow input: "from" names workflows to recover a pair from and goes with "recover": true only; leave it out to refresh`)
+	}
+	return account, nil
+}
+
+// Outcome says how a run came to its end.
+type Outcome string
+
+const (
+	Refreshed  Outcome = "refreshed"  // the provider issued a pair and the vault has it
+	Recovered  Outcome = "recovered"  // the grant was spent; its successor was found, in the vault or in a history
+	Superseded Outcome = "superseded" // when the pair arrived, the vault held a newer one already
+	Untouched  Outcome = "untouched"  // of a recovery: nothing newer, and no run has been about to spend the grant
+	Unchanged  Outcome = "unchanged"  // of a recovery: nothing newer than a grant that a run was about to spend
+)
+
+// Result is what a run returns and the Web UI shows. It holds no secret.
+type Result struct {
+	Account  string  `json:"account"`
+	Provider string  `json:"provider"`
+	Outcome  Outcome `json:"outcome"`
+	// Generation that this run arrived at. It is in force unless the outcome is
+	// Superseded: then the vault holds a newer refresh token.
+	Generation          token.Generation  `json:"generation"`
+	Fingerprint         token.Fingerprint `json:"fingerprint"`
+	UserID              string            `json:"userId,omitempty"`
+	Scopes              []string          `json:"scopes,omitempty"`
+	AccessTokenExpiry   time.Time         `json:"accessTokenExpiry,omitzero"`
+	RefreshTokenVersion string            `json:"refreshTokenVersion"`
+	AccessTokenVersion  string            `json:"accessTokenVersion,omitempty"`
+
+	RecoveredFrom string   `json:"recoveredFrom,omitempty"` // the earlier run whose history held the pair, if one did
+	RunsRead      int      `json:"runsRead,omitempty"`      // the earlier runs whose histories a recovery read
+	RunsGone      []string `json:"runsGone,omitempty"`      // those on the intent record that it could not read
+}
+
+func resultOf(issued activities.RefreshResult, stored activities.StoreResult, o Outcome) Result {
+	if stored.Superseded {
+		o = Superseded
+	}
+	return Result{
+		Account:             issued.Account.Name,
+		Provider:            issued.Account.Provider,
+		Outcome:             o,
+		Generation:          issued.Provenance.Generation,
+		Fingerprint:         issued.Provenance.Fingerprint,
+		UserID:              issued.UserID,
+		Scopes:              issued.Scopes,
+		AccessTokenExpiry:   issued.Expiry,
+		RefreshTokenVersion: stored.RefreshTokenVersion,
+		AccessTokenVersion:  stored.AccessTokenVersion,
+	}
+}
+
+// recoveredFrom is the result of a run that stores what an earlier run was
+// issued; empty where the recovery found no pair.
+func recoveredFrom(r activities.RecoverResult) Result {
+	if r.Found != activities.FoundInHistory {
+		return Result{}
+	}
+	result := resultOf(*r.Called, *r.Stored, Recovered)
+	result.RecoveredFrom, result.RunsRead, result.RunsGone = r.FoundIn, r.Searched, r.Gone
+	return result
+}
+
+// leftAs is the result of a recovery that found no pair: what the vault holds.
+func leftAs(held activities.LoadResult, r activities.RecoverResult, o Outcome) Result {
+	as := activities.RefreshResult{Account: held.Account, Provenance: held.Provenance,
+		Issue: token.Issue{UserID: held.UserID, Expiry: held.AccessTokenExpiry}}
+	result := resultOf(as, activities.StoreResult{RefreshTokenVersion: held.RefreshTokenVersion}, o)
+	result.RunsRead, result.RunsGone = r.Searched, r.Gone
+	return result
+}
