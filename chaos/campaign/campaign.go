@@ -214,7 +214,6 @@ func (c *campaign) run(ctx context.Context) error {
 	return nil
 }
 
-// stop ends what surrounds the target.
 func (c *campaign) stop() error {
 	if c.temporal != nil {
 		c.temporal.Close()

@@ -57,9 +57,8 @@ const (
 const writeTakes = 2 * halfwayVault
 
 // cause finds what the pair that the provider committed then was lost to. kept:
-// there is a copy outside the vault. A process that has the answer in hand while
-// the vault takes no writes loses it to the outage, whether or not it is killed
-// before the outage is over.
+// there is a copy outside the vault. A process with the answer in hand while the
+// vault takes no writes loses it to the outage, killed before its end or not.
 func (w window) cause(committed time.Time, kept bool, kills []Kill, outages []Outage) Cause {
 	kill, killed := w.killAfter(committed, kills)
 	killed = killed && kill.At.Before(committed.Add(w.after))

@@ -24,10 +24,9 @@ type Report struct {
 	Refreshes int `json:"refreshes"` // rotations at the provider
 	Repeated  int `json:"repeated"`  // answers that the provider gave once more
 
-	// Lost are the refresh tokens of which no usable copy was left, each at the
-	// cost of a new consent.
-	Lost int `json:"lost"`
-	// What they were lost to: each of Lost is one of these.
+	// Lost are the refresh tokens of which no usable copy was left: each costs a
+	// consent. What they were lost to follows.
+	Lost         int `json:"lost"`
 	LostOnItsWay int `json:"lost_on_its_way"`
 	LostInHand   int `json:"lost_in_hand"`
 	LostInOutage int `json:"lost_in_outage"`

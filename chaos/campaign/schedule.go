@@ -115,8 +115,7 @@ func (c *campaign) measure(w *testenv.Worker) error {
 	return c.copies.scrape(w.HTTP)
 }
 
-// launch runs the process that refreshes. The worker ignores the baseline's part of
-// the environment.
+// launch runs the process that refreshes. The worker ignores what is the baseline's.
 func (c *campaign) launch() (*testenv.Worker, error) {
 	var names []string
 	for _, a := range c.accounts {
