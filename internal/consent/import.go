@@ -57,7 +57,7 @@ func parseAnswer(text string, now time.Time) (token.Pair, error) {
 	if a.RefreshToken == "" {
 		return token.Pair{}, errors.New("the JSON has no refresh_token")
 	}
-	if err := token.CheckValue(a.RefreshToken); err != nil {
+	if err := token.CheckCopied(a.RefreshToken); err != nil {
 		return token.Pair{}, fmt.Errorf("its refresh_token %w", err)
 	}
 	if len(a.UserID) == 0 {

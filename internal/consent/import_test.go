@@ -49,6 +49,8 @@ func TestParseTokensExplainsAndQuotesNothing(t *testing.T) {
 		{"JSON with an empty one", `{"refresh_token":""}`, "has no refresh_token"},
 		{"JSON with a number for one", `{"refresh_token":12345}`, "its tokens are no texts"},
 		{"JSON with two lines for one", `{"refresh_token":"fake\none"}`, "its refresh_token has characters that no token may have"},
+		{"JSON with a header's value", `{"refresh_token":"Bearer fake"}`, "its refresh_token begins with Bearer"},
+		{"JSON with an address", `{"refresh_token":"https://fake.test/callback"}`, "its refresh_token is an address"},
 		{"far too much", strings.Repeat("fake", 20000), "too long"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -78,7 +80,7 @@ func carried(t *testing.T, pair token.Pair) string {
 }
 
 func TestBlanksInATokenOfAnAnswerStay(t *testing.T) {
-	for _, refresh := range []string{"fake refresh", "fake-refresh ", " fake-refresh", "  fake  refresh  ", "Bearer fake-refresh", "https://fake.test/refresh"} {
+	for _, refresh := range []string{"fake refresh", "fake-refresh ", " fake-refresh", "  fake  refresh  "} {
 		t.Run(refresh, func(t *testing.T) {
 			pair, err := consent.ParseTokens(`{"refresh_token":"`+refresh+`"}`, now)
 			require.NoError(t, err)

@@ -128,8 +128,8 @@ type success struct {
 
 // readPair takes the tokens out of an answer of success, or says what makes it
 // unusable. It is strict about what is stored as a token and tolerant of the rest,
-// so that no issued pair is lost to an unusual scope, token type or lifetime. An
-// access token too long to store does not cost the refresh token beside it.
+// so that no issued pair is lost to an unusual scope, token type or lifetime. A
+// token too long to store is left out, and does not cost the one beside it.
 func readPair(p Provider, a Answer) (token.Pair, string) {
 	var body success
 	if problem := a.ignoreLateCut().decode(&body); problem != "" {
@@ -139,36 +139,45 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 	if body.RefreshToken != nil {
 		refresh = *body.RefreshToken
 	}
+	oversizeAccess, oversizeRefresh := cutOversize(&body.AccessToken), cutOversize(&refresh)
 	accessErr, refreshErr := token.CheckValue(body.AccessToken), token.CheckValue(refresh)
-	oversize := 0
 	switch {
 	case body.Error != "":
 		return token.Pair{}, "an error code in an answer of success"
-	case body.AccessToken == "":
+	case body.AccessToken == "" && oversizeAccess == 0:
 		return token.Pair{}, "no access token"
-	case refresh == "" && mustRotate(p.Rotation, body.RefreshToken):
+	case refresh == "" && oversizeRefresh == 0 && mustRotate(p.Rotation, body.RefreshToken):
 		return token.Pair{}, noRefreshToken
 	case refresh != "" && refreshErr != nil:
 		return token.Pair{}, fmt.Sprintf("a refresh token that %v", refreshErr)
-	case errors.Is(accessErr, token.ErrTooLong):
-		oversize, body.AccessToken = len(body.AccessToken), ""
-	case accessErr != nil:
+	case body.AccessToken != "" && accessErr != nil:
 		return token.Pair{}, fmt.Sprintf("an access token that %v", accessErr)
 	}
 	pair := token.Pair{
 		AccessToken:  token.NewSecret(body.AccessToken),
 		RefreshToken: token.NewSecret(refresh),
 		Issue: token.Issue{
-			ObtainedAt: a.ReadAt,
-			UserID:     string(body.UserID),
-			Scopes:     p.Dialect.splitScopes(string(body.Scope)),
-			Oversize:   oversize,
+			ObtainedAt:     a.ReadAt,
+			UserID:         string(body.UserID),
+			Scopes:         p.Dialect.splitScopes(string(body.Scope)),
+			OversizeAccess: oversizeAccess,
 		},
+	}
+	if p.Rotation != NoRotation { // elsewhere the old one stays in force
+		pair.OversizeRefresh = oversizeRefresh
 	}
 	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
 		pair.Expiry = a.ReadAt.Add(lifetime)
 	}
 	return pair, ""
+}
+
+// cutOversize empties a token that is too long to store, and returns its length.
+func cutOversize(value *string) (length int) {
+	if errors.Is(token.CheckValue(*value), token.ErrTooLong) {
+		length, *value = len(*value), ""
+	}
+	return length
 }
 
 // mustRotate reports whether an answer whose refresh token is absent (nil) or

@@ -224,36 +224,31 @@ func TestClassifyKeepsTheBlanksOfATokenAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestATokenThatNoVaultTakesIsKnownAtTheAnswer(t *testing.T) {
+func TestATokenThatNoVaultTakesIsLeftOutOfThePairWithItsSize(t *testing.T) {
 	longest, oversize := strings.Repeat("a", token.MaxLength), strings.Repeat("a", token.MaxLength+1)
-	const refused = "a refresh token that is too long: it has 25601 bytes, and Key Vault takes 25600"
 	for _, tc := range []struct {
-		name, access, refresh string
-		detail                string // of the failure; empty means a pair
+		name, provider, access, refresh string
+		wantAccess, wantRefresh         int // sizes that are named
 	}{
-		{"the longest tokens", longest, longest, ""},
-		{"an oversize refresh token", "a", oversize, refused},
-		{"an oversize access token", oversize, "r", ""},
-		{"both", oversize, oversize, refused},
+		{"the longest tokens", "fitbit", longest, longest, 0, 0},
+		{"an oversize refresh token", "fitbit", "a", oversize, 0, len(oversize)},
+		{"an oversize access token", "fitbit", oversize, "r", len(oversize), 0},
+		{"both", "fitbit", oversize, oversize, len(oversize), len(oversize)},
+		{"an oversize refresh token where the old one stays in force", "google-health", "a", oversize, 0, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			pair, failure := provider.Classify(lookup(t, "fitbit"), answer(200, pairBody(tc.access, tc.refresh)))
-			if tc.detail != "" {
-				require.NotNil(t, failure)
-				require.Equal(t, provider.Malformed, failure.Kind)
-				require.Equal(t, tc.detail, failure.Detail)
-				require.Equal(t, token.Pair{}, pair)
-				return
-			}
+			pair, failure := provider.Classify(lookup(t, tc.provider), answer(200, pairBody(tc.access, tc.refresh)))
 			require.Nil(t, failure)
-			require.Equal(t, tc.refresh, pair.RefreshToken.Reveal())
-			if len(tc.access) > token.MaxLength {
-				require.True(t, pair.AccessToken.Empty())
-				require.Equal(t, len(tc.access), pair.Oversize)
-				return
+			require.Equal(t, tc.wantAccess, pair.OversizeAccess)
+			require.Equal(t, tc.wantRefresh, pair.OversizeRefresh)
+			fitting := func(value string) string {
+				if len(value) > token.MaxLength {
+					return ""
+				}
+				return value
 			}
-			require.Equal(t, tc.access, pair.AccessToken.Reveal())
-			require.Zero(t, pair.Oversize)
+			require.Equal(t, fitting(tc.access), pair.AccessToken.Reveal())
+			require.Equal(t, fitting(tc.refresh), pair.RefreshToken.Reveal())
 		})
 	}
 }

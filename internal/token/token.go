@@ -59,9 +59,10 @@ type Issue struct {
 	Expiry time.Time `json:"accessTokenExpiry,omitzero"`
 	// ObtainedAt is when the answer had been read, by the worker's clock.
 	ObtainedAt time.Time `json:"obtainedAt"`
-	// Oversize is the length, in bytes, of an access token that is longer than
-	// MaxLength and therefore not in the pair; zero otherwise.
-	Oversize int `json:"oversize,omitempty"`
+	// OversizeAccess and OversizeRefresh are the lengths, in bytes, of tokens that are
+	// longer than MaxLength and therefore not in the pair; zero otherwise.
+	OversizeAccess  int `json:"oversizeAccessToken,omitempty"`
+	OversizeRefresh int `json:"oversizeRefreshToken,omitempty"`
 }
 
 // Sealed is a secret encrypted by package seal: safe in a workflow's history.
