@@ -2,12 +2,14 @@ package main_test
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
+	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
@@ -25,14 +27,14 @@ type account struct {
 type issuer struct {
 	name, title string
 	prefix      string // of the names of its tokens in the vault
-	// consents has a person consent, and gives the refresh token.
+	// consents gives the refresh token of a new consent.
 	consents func(user string) (refreshToken string)
 	// takes reports whether a refresh token is in force.
 	takes func(refreshToken string) bool
 }
 
-// consent has a new person consent at the simulator of Fitbit, and the refresh
-// token put into the vault by hand.
+// consent has a new user consent at the simulator of Fitbit, and puts the refresh
+// token into the vault by hand.
 func (s *system) consent() account {
 	s.t.Helper()
 	return s.consentOf(unique("row"), s.fitbit())
@@ -63,7 +65,7 @@ func (s *system) consentOf(name string, at issuer) account {
 	return a
 }
 
-// put stores a refresh token by hand, as people do after a consent.
+// put stores a refresh token by hand, as operators do after a consent.
 func (a account) put(refreshToken string) {
 	a.t.Helper()
 	_, err := a.Vault.Put(a.secret("RefreshToken"), refreshToken)
@@ -78,11 +80,17 @@ func (a account) workflowID() string { return "refresh-" + a.name }
 // refresh starts a run; changes may make a cron of it, or give it another id.
 func (a account) refresh(changes ...func(*client.StartWorkflowOptions)) run {
 	a.t.Helper()
+	return a.start(workflows.Input{Account: a.name, Provider: a.at.name}, changes...)
+}
+
+// start starts a run with any input.
+func (a account) start(in workflows.Input, changes ...func(*client.StartWorkflowOptions)) run {
+	a.t.Helper()
 	o := client.StartWorkflowOptions{ID: a.workflowID(), TaskQueue: a.TaskQueue()}
 	for _, change := range changes {
 		change(&o)
 	}
-	started, err := a.temporal.ExecuteWorkflow(a.t.Context(), o, workflows.Type, workflows.Input{Account: a.name, Provider: a.at.name})
+	started, err := a.temporal.ExecuteWorkflow(a.t.Context(), o, workflows.Type, in)
 	require.NoError(a.t, err)
 	return run{a, o.ID, started.GetRunID()}
 }
@@ -110,7 +118,7 @@ func (a account) versions(kind string) []secretVersion {
 
 func fingerprint(value string) string { return string(token.NewSecret(value).Fingerprint()) }
 
-// outcomes is what became of each refresh token that was presented, in order.
+// outcomes is the outcome of each refresh token that was presented, in order.
 func (a account) outcomes() []grant.Outcome {
 	var all []grant.Outcome
 	for _, e := range a.Provider.Events(a.user) {
@@ -119,13 +127,75 @@ func (a account) outcomes() []grant.Outcome {
 	return all
 }
 
-// calls counts the requests at the token endpoint, whatever became of them.
+// calls counts the requests at the token endpoint, answered or not.
 func (a account) calls() int { return a.Provider.Stats().Users[a.user].Calls[authserver.Token] }
 
 // held waits until the provider keeps an answer for this account back.
 func (a account) held() {
 	a.t.Helper()
 	a.eventually("the provider holds an answer back", func() bool { return a.Provider.Held(a.user) == 1 })
+}
+
+// release lets an answer go that is kept back. A worker waits for it for twelve
+// seconds.
+func (a account) release() {
+	a.t.Helper()
+	require.True(a.t, a.released(), "the request that was held is gone")
+}
+
+func (a account) released() bool { return a.Provider.Release(a.user) == 1 }
+
+// refreshHeld starts a run and waits until the provider has spent the refresh
+// token and keeps the answer back; release lets it go.
+func (a account) refreshHeld(changes ...func(*client.StartWorkflowOptions)) run {
+	a.t.Helper()
+	require.NoError(a.t, a.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
+	r := a.refresh(changes...)
+	a.held()
+	return r
+}
+
+// refreshUnstored starts a run and waits until its pair is in its history and the
+// vault, which denies writes until its faults are cleared, has refused it.
+func (a account) refreshUnstored() run {
+	a.t.Helper()
+	r := a.refreshHeld()
+	a.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
+	a.release()
+	r.retries("StoreSecrets", 2)
+	return r
+}
+
+// unstored brings a run to where its pair is in its history and nowhere else, and
+// no worker is left.
+func (a account) unstored() run {
+	a.t.Helper()
+	doomed := a.work()
+	r := a.refreshUnstored()
+	doomed.Kill()
+	a.Vault.ClearFaults()
+	require.Len(a.t, a.refreshVersions(), 1)
+	return r
+}
+
+// overtaken starts a run that reads the grant, and has something happen before it
+// leaves its intent record, which takes the vault so long. It reports whether that
+// was long enough.
+func (a account) overtaken(slow time.Duration, meanwhile func()) (late run, inTime bool) {
+	a.t.Helper()
+	secret := a.secret("RefreshToken")
+	a.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: secret, Times: 1, DelayBefore: slow})
+	late = a.refresh()
+	a.eventually("the first run has read the refresh token", func() bool { return a.vaultCalls(secret, keyvault.OpUpdate) == 1 })
+	meanwhile()
+	return late, len(late.attempts("LoadSecrets")) == 0
+}
+
+// stored waits until the pair of the first refresh is in the vault.
+func (a account) stored() {
+	a.t.Helper()
+	a.eventually("the pair is in the vault", func() bool { return len(a.accessVersions()) == 1 })
+	a.nothingLost(1)
 }
 
 // nothingLost asserts that the vault holds the provider's live refresh token as

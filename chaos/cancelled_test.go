@@ -4,28 +4,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
 )
-
-// cancel asks the run to end and waits until that is in its history.
-func (r run) cancel() {
-	r.t.Helper()
-	require.NoError(r.t, r.temporal.CancelWorkflow(r.t.Context(), r.id, r.runID))
-	r.recorded(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED)
-}
-
-// cancelled waits for the run's end, which must be this.
-func (r run) cancelled() {
-	r.t.Helper()
-	_, err := r.wait()
-	require.True(r.t, temporal.IsCanceledError(err), "the run ended with %v", err)
-}
 
 func TestF15RunCancelledWhileItLoadsSpendsNothing(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
@@ -43,7 +27,7 @@ func TestF15RunCancelledWhileItLoadsSpendsNothing(t *testing.T) {
 }
 
 func TestF15RunCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
@@ -75,10 +59,7 @@ func TestF15RunCancelledWhileItStoresStoresThePairFirst(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
-	run := a.refreshHeld()
-	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
-	a.release()
-	run.retries("StoreSecrets", 2)
+	run := a.refreshUnstored()
 	run.cancel()
 	run.retries("StoreSecrets", 4)
 	s.Vault.ClearFaults()

@@ -15,8 +15,8 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// TestEveryProviderOfTheTable runs whatever the product's table has against the
-// simulator's own idea of that provider.
+// TestEveryProviderOfTheTable runs each provider of the product's table against the
+// simulator's own idea of it.
 func TestEveryProviderOfTheTable(t *testing.T) {
 	for _, p := range provider.Builtin().Providers() {
 		t.Run(p.Name, func(t *testing.T) {
@@ -25,9 +25,9 @@ func TestEveryProviderOfTheTable(t *testing.T) {
 			k.refreshesTwice()
 			k.meetsALostAnswer()
 			k.waitsARateLimitOut()
-			k.tellsARefusedClient()
-			k.tellsARevokedGrant()
-			k.tellsTheEnd()
+			k.failsAtARefusedClient()
+			k.failsAtARevokedGrant()
+			k.failsAtTheEnd()
 		})
 	}
 }
@@ -49,7 +49,7 @@ func newKeptAt(t *testing.T, p provider.Provider) keptAt {
 	return keptAt{newSystem(t, testenv.Options{Provider: authserver.Options{Provider: imitated, Now: now}}), p, ahead}
 }
 
-// consent has a new person consent.
+// consent has a new user consent.
 func (k keptAt) consent() account {
 	k.t.Helper()
 	prefix := k.p.VaultPrefix()
@@ -92,7 +92,7 @@ func (k keptAt) refreshesTwice() {
 }
 
 // meetsALostAnswer: the request took effect and its answer never came. Where the
-// refresh token rotates and nothing is repeated, a person must consent again.
+// refresh token rotates and nothing is repeated, the user must consent again.
 func (k keptAt) meetsALostAnswer() {
 	a := k.consent()
 	if k.p.Rotation == provider.Sometimes {
@@ -105,7 +105,7 @@ func (k keptAt) meetsALostAnswer() {
 	run := a.refresh()
 	if k.p.Rotation != provider.NoRotation && k.p.ReplayWindow == 0 {
 		failure := run.failure()
-		require.Equal(k.t, workflows.ReauthorizationRequired, failure.Type())
+		require.Equal(k.t, workflows.ReauthorizationRequired, failure.Type)
 		require.Equal(k.t, []grant.Outcome{grant.Rotated, grant.Reused}, a.outcomes()[lost:])
 		a.untouched(consented, 1)
 		return
@@ -132,38 +132,38 @@ func (k keptAt) waitsARateLimitOut() {
 	a.holdsLive()
 }
 
-func (k keptAt) tellsARefusedClient() {
+func (k keptAt) failsAtARefusedClient() {
 	a := k.consent()
 	consented := k.current(a)
 	k.inject(a, authserver.Fault{Answer: authserver.InvalidClient})
 	failure := a.refresh().failure()
-	require.Equal(k.t, activities.InvalidClient, failure.Type())
-	require.Contains(k.t, failure.Message(), k.p.CredentialsName())
-	require.NotContains(k.t, failure.Error(), secretPrefix)
+	require.Equal(k.t, activities.InvalidClient, failure.Type)
+	require.Contains(k.t, failure.Message, k.p.CredentialsName())
+	require.NotContains(k.t, failure.Message, secretPrefix)
 	require.Equal(k.t, 1, a.calls())
 	a.untouched(consented, 1)
 }
 
-func (k keptAt) tellsARevokedGrant() {
+func (k keptAt) failsAtARevokedGrant() {
 	a := k.consent()
 	consented := k.current(a)
 	k.Provider.CreateGrant(a.user) // which ends the grant before
 	failure := a.refresh().failure()
-	require.Equal(k.t, workflows.ReauthorizationRequired, failure.Type())
-	require.NotContains(k.t, failure.Error(), secretPrefix)
+	require.Equal(k.t, workflows.ReauthorizationRequired, failure.Type)
+	require.NotContains(k.t, failure.Message, secretPrefix)
 	a.untouched(consented, 1)
 }
 
-// tellsTheEnd comes last: nothing works afterwards.
-func (k keptAt) tellsTheEnd() {
+// failsAtTheEnd comes last: nothing works afterwards.
+func (k keptAt) failsAtTheEnd() {
 	a := k.consent()
 	consented := k.current(a)
 	k.Provider.Retire()
 	failure := a.refresh().failure()
-	require.Equal(k.t, activities.ProviderRetired, failure.Type())
-	require.Contains(k.t, failure.Message(), k.p.Title+" has ended this API")
+	require.Equal(k.t, activities.ProviderRetired, failure.Type)
+	require.Contains(k.t, failure.Message, k.p.Title+" has ended this API")
 	if successor := k.p.Status.Successor; successor != "" {
-		require.Contains(k.t, failure.Message(), "provider "+successor)
+		require.Contains(k.t, failure.Message, "provider "+successor)
 	}
 	require.Equal(k.t, 1, a.calls())
 	a.untouched(consented, 1)

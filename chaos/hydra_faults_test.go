@@ -1,9 +1,7 @@
 package main_test
 
 import (
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,7 +28,7 @@ func (h *hydraSystem) answered(times int) {
 }
 
 func TestWorkerKilledBeforeItReadHydrasAnswerIsFollowedByOneThatGetsAnotherPair(t *testing.T) {
-	h := newHydraSystem(t, provider.AuthHeader, time.Minute)
+	h := newHydraSystem(t, provider.AuthHeader, longestGrace)
 	a := h.consent()
 	doomed := h.work()
 	run := h.refreshKeptBack(a)
@@ -52,14 +50,12 @@ func TestWorkerKilledBeforeItReadHydrasAnswerIsFollowedByOneThatGetsAnotherPair(
 func TestWorkerCutOffFromTemporalWithHydrasAnswerPresentsNoTokenTwice(t *testing.T) {
 	h := newHydraSystem(t, provider.AuthHeader, 0)
 	a := h.consent()
-	temporal := h.linkTo(h.Temporal.Address())
-	h.work("TEMPORAL_ADDRESS=" + temporal.address())
+	temporal, _ := h.workBehindLink()
 	run := h.refreshKeptBack(a)
 	temporal.swallow(requests)
 	temporal.swallow(answers)
 	h.edge.release()
-	h.eventually("the pair is in the vault", func() bool { return len(a.accessVersions()) == 1 })
-	a.nothingLost(1)
+	a.stored()
 	run.retries("CallHydra", 2)
 	temporal.mend()
 
@@ -71,32 +67,25 @@ func TestWorkerCutOffFromTemporalWithHydrasAnswerPresentsNoTokenTwice(t *testing
 	h.works(a)
 }
 
-// inHand starts a run whose worker ends up with a pair that it can give to nobody,
+// inHand starts a run whose worker ends up with a pair that it can store nowhere,
 // and has a second worker get another pair for the same token, which is kept back.
 func (h *hydraSystem) inHand(a account) (r run, first *testenv.Worker, mend func()) {
 	h.t.Helper()
-	temporal := h.linkTo(h.Temporal.Address())
-	vault := h.linkTo(strings.TrimPrefix(h.Vault.URL(), "https://"))
-	first = h.work("TEMPORAL_ADDRESS="+temporal.address(), "KEY_VAULT_URL=https://"+vault.address())
+	vault, variable := h.linkToVault()
+	temporal, first := h.workBehindLink(variable)
 	r = h.refreshKeptBack(a)
 	temporal.cut()
 	vault.cut()
 	h.edge.release()
-	h.says(first, "neither Temporal nor the vault takes the pair; trying on")
+	h.says(first, saysInHand)
 	h.edge.keepBack()
 	h.work()
 	h.answered(2)
 	return r, first, func() { temporal.mend(); vault.mend() }
 }
 
-// says waits until a worker has logged a message.
-func (h *hydraSystem) says(w *testenv.Worker, message string) {
-	h.t.Helper()
-	h.eventually("a worker says: "+message, func() bool { return strings.Contains(w.Output(), message) })
-}
-
 func TestPairOfHydraThatComesAfterItsSiblingIsStoredIsKeptUntilItCountsNoMore(t *testing.T) {
-	h := newHydraSystem(t, provider.AuthHeader, 2*time.Minute)
+	h := newHydraSystem(t, provider.AuthHeader, longestGrace)
 	a := h.consent()
 	run, first, mend := h.inHand(a)
 	h.edge.release()
@@ -108,22 +97,22 @@ func TestPairOfHydraThatComesAfterItsSiblingIsStoredIsKeptUntilItCountsNoMore(t 
 
 	require.EqualValues(t, 2, a.refresh().result().Generation)
 	a.nothingLost(2)
-	require.NoError(t, first.Stop(patience), "the worker lets go of the pair, which is superseded now")
+	require.NoError(t, first.Stop(patience), "the worker drops the pair, which is superseded now")
 	a.nothingLost(2)
 	h.works(a)
 }
 
-func TestPairOfHydraWhoseSiblingIsInTheVaultIsToldAndTheNextRunIsGreen(t *testing.T) {
-	h := newHydraSystem(t, provider.AuthHeader, 2*time.Minute)
+func TestPairOfHydraWhoseSiblingIsInTheVaultFailsTheRunAndTheNextIsGreen(t *testing.T) {
+	h := newHydraSystem(t, provider.AuthHeader, longestGrace)
 	a := h.consent()
 	run, first, mend := h.inHand(a)
 	mend()
-	h.says(first, "pair is in the vault without Temporal's word")
+	h.says(first, saysEscrowed)
 	h.edge.release()
 
 	failure := run.failure()
-	require.Equal(t, activities.GenerationConflict, failure.Type())
-	require.False(t, h.secretIn(failure.Error()))
+	require.Equal(t, activities.GenerationConflict, failure.Type)
+	require.False(t, h.secretIn(failure.Message))
 	a.nothingLost(1)
 
 	require.EqualValues(t, 2, a.refresh().result().Generation)

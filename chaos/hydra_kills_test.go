@@ -19,7 +19,7 @@ import (
 // shortly after that the worker has read it and Temporal may or may not have it.
 func TestWorkersKilledJustWhenHydraHasAnsweredLoseNothing(t *testing.T) {
 	const accounts, kills, shortly = 6, 12, 12 * time.Millisecond
-	h := newHydraSystem(t, provider.AuthHeader, 2*time.Minute)
+	h := newHydraSystem(t, provider.AuthHeader, longestGrace)
 	var all []account
 	for range accounts {
 		all = append(all, h.consent())

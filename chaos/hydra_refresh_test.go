@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +15,7 @@ func TestTenRefreshesAtHydraLoseNothingThoughOneAnswerIsLost(t *testing.T) {
 	for _, style := range []provider.AuthStyle{provider.AuthHeader, provider.AuthBody} {
 		t.Run("client authentication in the "+string(style), func(t *testing.T) {
 			const refreshes, lost = 10, 5
-			h := newHydraSystem(t, style, time.Minute)
+			h := newHydraSystem(t, style, longestGrace)
 			a := h.consent()
 			h.work()
 			for generation := 1; generation <= refreshes; generation++ {
@@ -55,7 +54,7 @@ func TestTenRefreshesAtHydraLoseNothingThoughOneAnswerIsLost(t *testing.T) {
 	}
 }
 
-func TestAnswerOfHydraLostWithoutGraceIsToldOnceAndHealsAfterAConsent(t *testing.T) {
+func TestAnswerOfHydraLostWithoutGraceIsAlertedOnceAndHealsAfterAConsent(t *testing.T) {
 	h := newHydraSystem(t, provider.AuthBody, 0)
 	a := h.consent()
 	refreshToken := h.Vault.Versions(a.secret("RefreshToken"))[0].Value
@@ -63,7 +62,7 @@ func TestAnswerOfHydraLostWithoutGraceIsToldOnceAndHealsAfterAConsent(t *testing
 	h.edge.loseNext()
 	run := a.refresh(everyFewSeconds)
 
-	require.Contains(t, run.failure().Message(), "spent by a call whose answer was lost")
+	require.Contains(t, run.failure().Message, "spent by a call whose answer was lost")
 	lost, refused := h.edge.passages()[0], h.edge.passages()[1]
 	require.Equal(t, 200, lost.status)
 	require.Equal(t, 400, refused.status)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,12 +20,12 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// hydraCallback is where Hydra sends a person's browser with the code. Nothing
-// listens there: the person reads the code off the address.
+// hydraCallback is where Hydra sends the browser with the code. Nothing listens
+// there: the code is read from the address.
 const hydraCallback = "http://127.0.0.1/callback"
 
-// hydraSystem is a system whose provider is Ory Hydra, which others wrote,
-// described in a providers file as anybody's own provider is.
+// hydraSystem is a system whose provider is Ory Hydra, unmodified, described in a
+// providers file as any other provider is.
 type hydraSystem struct {
 	*system
 	hydra     *hydra.Server
@@ -34,13 +35,21 @@ type hydraSystem struct {
 	providers string // the file
 }
 
+// longestGrace is the longest that Hydra answers a spent refresh token for.
+const longestGrace = 5 * time.Minute
+
 // newHydraSystem starts Hydra beside a system. It answers a spent refresh token
 // for as long as grace says; 0 for never.
 func newHydraSystem(t *testing.T, style provider.AuthStyle, grace time.Duration) *hydraSystem {
 	t.Helper()
 	h := &hydraSystem{system: newSystem(t, testenv.Options{}), style: style}
+	o := hydra.Options{Binary: hydraBinary(t), Dir: t.TempDir(), Grace: grace}
 	var err error
-	h.hydra, err = hydra.Start(t.Context(), hydra.Options{Binary: hydraBinary(t), Dir: t.TempDir(), Grace: grace})
+	h.hydra, err = hydra.Start(t.Context(), o)
+	for tries := 1; err != nil && strings.Contains(err.Error(), "address already in use") && tries < 5; tries++ {
+		o.Dir = t.TempDir() // another program took the port that was free
+		h.hydra, err = hydra.Start(t.Context(), o)
+	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, h.hydra.Stop()) })
 	h.edge = edgeOf(t, h.hydra.Public)
@@ -91,8 +100,14 @@ func (h *hydraSystem) work(further ...string) *testenv.Worker {
 	return h.system.work(append(further, "TOKENKEEPER_PROVIDERS="+h.providers)...)
 }
 
-// consent has a new person consent at Hydra, and the refresh token put into the
-// vault.
+// workBehindLink starts one more worker that knows Hydra, and reaches Temporal over
+// a link.
+func (h *hydraSystem) workBehindLink(further ...string) (temporal *link, w *testenv.Worker) {
+	h.t.Helper()
+	return h.system.workBehindLink(append(further, "TOKENKEEPER_PROVIDERS="+h.providers)...)
+}
+
+// consent has a new user consent at Hydra, and puts the refresh token into the vault.
 func (h *hydraSystem) consent() account {
 	h.t.Helper()
 	return h.consentAt(issuer{
@@ -102,7 +117,7 @@ func (h *hydraSystem) consent() account {
 	})
 }
 
-// authorize is a person's authorization code grant with PKCE.
+// authorize is a user's authorization code grant with PKCE.
 func (h *hydraSystem) authorize(client token.Client, user string) (refreshToken string) {
 	h.t.Helper()
 	styles := map[provider.AuthStyle]oauth2.AuthStyle{
@@ -127,7 +142,7 @@ func (h *hydraSystem) authorize(client token.Client, user string) (refreshToken 
 	return granted.RefreshToken
 }
 
-// active is Hydra's word on a token.
+// active reports whether a token is in force, as Hydra says.
 func (h *hydraSystem) active(t token.Secret) bool {
 	h.t.Helper()
 	active, err := h.hydra.Active(h.t.Context(), t)
@@ -136,14 +151,14 @@ func (h *hydraSystem) active(t token.Secret) bool {
 }
 
 // works asserts that an application that reads the access token from the vault
-// gets at the person's data with it.
+// gets at the user's data with it.
 func (h *hydraSystem) works(a account) {
 	h.t.Helper()
 	versions := h.Vault.Versions(a.secret("AccessToken"))
 	require.NotEmpty(h.t, versions)
-	person, err := h.hydra.UserInfo(h.t.Context(), token.NewSecret(versions[len(versions)-1].Value))
+	user, err := h.hydra.UserInfo(h.t.Context(), token.NewSecret(versions[len(versions)-1].Value))
 	require.NoError(h.t, err)
-	require.Equal(h.t, a.user, person)
+	require.Equal(h.t, a.user, user)
 }
 
 var builtHydra struct {

@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"net/http"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,20 +20,18 @@ import (
 func TestF17AttemptThatWakesAfterItsDeadlineSendsNothing(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReuseRevokes: true}})
 	a := s.consent()
-	temporal := s.linkTo(s.Temporal.Address())
-	zombie := s.work("TEMPORAL_ADDRESS=" + temporal.address())
+	temporal, zombie := s.workBehindLink()
 	require.NoError(t, s.Provider.Inject(authserver.Fault{
 		Endpoint: authserver.Token, User: a.user, Hold: true, Answer: authserver.Status, Status: http.StatusServiceUnavailable,
 	}))
 	run := a.refresh()
 	a.held()
 	// The second attempt looks for an escrowed pair first, and is frozen at that.
-	secret := testenv.SecretName(a.name, "RefreshToken")
-	reads := func() int { return s.Vault.Counts().ByName[strings.ToLower(secret)][keyvault.OpGet] }
-	before := reads()
+	secret := a.secret("RefreshToken")
+	before := s.vaultCalls(secret, keyvault.OpGet)
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpGet, Name: secret, Times: 1, DelayBefore: 3 * time.Second})
 	a.release()
-	s.eventually("the second attempt reads the vault", func() bool { return reads() > before })
+	s.eventually("the second attempt reads the vault", func() bool { return s.vaultCalls(secret, keyvault.OpGet) > before })
 	require.NoError(t, zombie.Signal(syscall.SIGSTOP))
 	temporal.cut() // or the server would give a frozen worker more to do
 	s.work()

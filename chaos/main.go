@@ -6,13 +6,13 @@
 //	go run ./chaos -kills 200 -target baseline  the same without Temporal
 //	go run ./chaos -kills 200 -target both      the two side by side, killed at the same moments
 //
-// Now and then the vault takes no writes for a while as well. Its last line is the result. It ends with 1 where Token Keeper lost what it
-// promises to keep. Everything runs on this machine and nothing is left behind.
+// Now and then the vault takes no writes for a while as well. The last line is the
+// result; the exit code is 1 where Token Keeper lost what it promises to keep.
+// Everything runs on this machine and nothing is left behind.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -26,32 +26,25 @@ import (
 	"tokenkeeper/internal/testenv/temporal"
 )
 
-// both is the name for the two targets side by side.
-const both = "both"
-
 func main() { os.Exit(start()) }
 
 // start returns the exit code: 0 where the promise was kept, 1 where it was not
 // or the campaign failed, 2 where the command line is wrong.
 func start() int {
 	o := campaign.Options{Progress: os.Stderr}
-	targets := []campaign.Target{campaign.TokenKeeper}
 	flag.IntVar(&o.Kills, "kills", 200, "how many processes to kill")
 	flag.DurationVar(&o.Replay, "replay", 2*time.Minute, "how long the provider repeats a lost answer; 0 for never")
 	flag.Uint64Var(&o.Seed, "seed", 1, "the same seed kills at the same times")
 	flag.IntVar(&o.Accounts, "accounts", 60, "how many accounts to refresh")
 	flag.IntVar(&o.Outages, "outages", 3, "how often the vault takes no writes for a while")
-	flag.Func("target", "what to kill: tokenkeeper, baseline or both (default tokenkeeper)", func(name string) error {
-		if name == both {
-			targets = []campaign.Target{campaign.TokenKeeper, campaign.Baseline}
-			return nil
-		}
-		target, err := campaign.ParseTarget(name)
-		targets = []campaign.Target{target}
-		return err
-	})
+	target := flag.String("target", string(campaign.TokenKeeper), "what to kill: tokenkeeper, baseline or both")
 	file := flag.String("json", "", "write all numbers to this `file`, a report for each target")
 	flag.Parse()
+	targets, err := campaign.ParseTargets(*target)
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "chaos: -target:", err)
+		return 2
+	}
 	if flag.NArg() > 0 || o.Kills < 0 || o.Accounts < 1 || o.Outages < 0 || o.Replay < 0 {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos: it takes flags only, at least one account, and nothing negative; see -help")
 		return 2
@@ -62,7 +55,7 @@ func start() int {
 	defer stop()
 	reports, err := run(ctx, o, targets)
 	if err == nil && *file != "" {
-		err = write(*file, reports)
+		err = campaign.WriteReports(*file, reports)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
@@ -75,15 +68,13 @@ func start() int {
 	for _, line := range report.Details() {
 		fmt.Println("chaos:", line)
 	}
-	verdict := report.Verdict()
-	if verdict != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "chaos:", verdict)
+	code := 0
+	if err := report.Verdict(); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "chaos:", err)
+		code = 1
 	}
 	fmt.Println(report.Line())
-	if verdict != nil {
-		return 1
-	}
-	return 0
+	return code
 }
 
 func run(ctx context.Context, o campaign.Options, targets []campaign.Target) (reports []campaign.Report, err error) {
@@ -111,13 +102,5 @@ func run(ctx context.Context, o campaign.Options, targets []campaign.Target) (re
 		}
 		all = append(all, o)
 	}
-	return campaign.RunBeside(ctx, all...)
-}
-
-func write(file string, reports []campaign.Report) error {
-	text, err := json.MarshalIndent(reports, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(text, '\n'), 0o644)
+	return campaign.Run(ctx, all...)
 }

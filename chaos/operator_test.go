@@ -14,16 +14,18 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// az asks the vault's API for something that only people do, such as "POST
+// az asks the vault's API for something that only operators do, such as "POST
 // /deletedsecrets/NAME/recover", as az keyvault does.
 func (s *system) az(method, path string) {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, s.Vault.URL()+path+"?api-version=7.6", nil)
 	require.NoError(s.t, err)
 	request.Header.Set("Authorization", "Bearer emulator")
-	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.roots()}}}
-	defer trusting.CloseIdleConnections()
-	answer, err := trusting.Do(request)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(s.Vault.CertificatePEM())
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	defer client.CloseIdleConnections()
+	answer, err := client.Do(request)
 	require.NoError(s.t, err)
 	require.NoError(s.t, answer.Body.Close())
 	require.Less(s.t, answer.StatusCode, 300, "%s %s", method, path)
@@ -43,15 +45,8 @@ func (s *system) secrets() vault.Secrets {
 	return secrets
 }
 
-func (s *system) roots() *x509.CertPool {
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(s.Vault.CertificatePEM())
-	return roots
-}
-
-// temporalCLI runs the Temporal CLI against the system's server until the server
-// can do what is asked: it learns of a worker's version some time after the
-// worker has started.
+// temporalCLI runs the Temporal CLI against the system's server until it succeeds:
+// the server learns of a worker's version some time after the worker has started.
 func (s *system) temporalCLI(args ...string) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("temporal %v succeeds", args), func() bool {
@@ -60,7 +55,7 @@ func (s *system) temporalCLI(args ...string) {
 	})
 }
 
-// consentAgain has the account's person consent once more, which ends the grant
+// consentAgain has the account's user consent once more, which ends the grant
 // before, and gives the refresh token instead of storing it.
 func (a account) consentAgain() (refreshToken string) {
 	refreshToken, _ = a.Provider.CreateGrant(testenv.UserOf(a.name))

@@ -17,13 +17,12 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
 )
 
-// cancelledPaths end as a person has asked.
+// cancelledPaths end as cancelled.
 var cancelledPaths = []recording{
 	{"cancelled-at-load", authserver.Options{}, func(p path) {
 		p.work()
@@ -31,8 +30,7 @@ var cancelledPaths = []recording{
 		r := p.refresh()
 		r.retries("LoadSecrets", 2)
 		r.cancel()
-		r.cancelled()
-		p.record(r)
+		p.fails(r, workflows.Cancelled)
 	}},
 	{"cancelled-while-it-waits-for-another-run", unforgiving, func(p path) {
 		p.work()
@@ -40,8 +38,7 @@ var cancelledPaths = []recording{
 		second := p.refresh(otherID)
 		second.completed("RecoverGrant")
 		second.cancel()
-		second.cancelled()
-		p.record(second)
+		p.fails(second, workflows.Cancelled)
 		p.release()
 		first.result()
 	}},
@@ -50,8 +47,7 @@ var cancelledPaths = []recording{
 		r := p.refreshHeld()
 		r.cancel()
 		p.release()
-		r.cancelled()
-		p.record(r)
+		p.fails(r, workflows.Cancelled)
 	}},
 	{"cancelled-at-call-and-given-up", noReplay, func(p path) {
 		p.work()
@@ -59,49 +55,40 @@ var cancelledPaths = []recording{
 		r := p.refresh()
 		r.retries("CallFitbit", 2)
 		r.cancel()
-		r.cancelled()
-		p.record(r)
+		p.fails(r, workflows.Cancelled)
 	}},
 	{"cancelled-at-call-and-needs-consent", noReplay, func(p path) {
 		p.work()
-		p.Provider.CreateGrant(p.user) // the person consented elsewhere
+		p.Provider.CreateGrant(p.user) // the user consented elsewhere
 		r := p.refreshHeld()
 		r.cancel()
 		p.release()
-		r.cancelled()
-		p.record(r)
+		p.fails(r, workflows.Cancelled)
 	}},
 	{"cancelled-at-store", authserver.Options{}, func(p path) {
 		p.work()
-		r := p.refreshHeld()
-		p.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
-		p.release()
-		r.retries("StoreSecrets", 2)
+		r := p.refreshUnstored()
 		r.cancel()
 		p.Vault.ClearFaults()
-		r.cancelled()
-		p.record(r)
+		p.fails(r, workflows.Cancelled)
 	}},
 }
 
-// failedPaths end with what a person has to mend.
+// failedPaths end with what an operator has to mend.
 var failedPaths = []recording{
 	{"needs-consent", authserver.Options{}, func(p path) {
 		p.work()
-		p.Provider.CreateGrant(p.user) // the person consented elsewhere
+		p.Provider.CreateGrant(p.user) // the user consented elsewhere
 		first := p.refresh(everyFewSeconds)
 		second := first.next()
-		require.Equal(p.t, workflows.ReauthorizationRequired, second.failure().Type())
+		require.Equal(p.t, workflows.ReauthorizationRequired, second.failure().Type)
 		p.record(first)
 		p.recordAs("needs-consent-still", second)
-		fresh, _ := p.Provider.CreateGrant(p.user)
-		_, err := p.Vault.Put(testenv.SecretName(p.name, "RefreshToken"), fresh)
-		require.NoError(p.t, err)
+		p.put(p.consentAgain())
 		healed := second
 		p.eventually("the cron is green again", func() bool {
 			healed = healed.next()
-			_, err := healed.wait()
-			return err == nil
+			return healed.wait().Failure == nil
 		})
 		p.recordAs("refreshed-after-consent", healed)
 		healed.drop()
@@ -116,14 +103,13 @@ var failedPaths = []recording{
 	}},
 	{"fails-with-malformed-secret", authserver.Options{}, func(p path) {
 		p.work()
-		_, err := p.Vault.Put(testenv.SecretName(p.name, "RefreshToken"), "the password of the coffee machine")
-		require.NoError(p.t, err)
+		p.put("the password of the coffee machine")
 		p.fails(p.refresh(), activities.MalformedSecret)
 	}},
 	{"fails-with-foreign-secret", authserver.Options{}, func(p path) {
 		p.work()
 		p.refresh().result()
-		name := testenv.SecretName(p.name, "RefreshToken")
+		name := p.secret("RefreshToken")
 		tags := maps.Clone(p.Vault.Versions(name)[1].Tags)
 		tags["provider"] = "google-health"
 		_, err := p.secrets().Set(p.t.Context(), name, token.NewSecret(p.Vault.Versions(name)[1].Value), vault.Properties{Tags: tags})
@@ -171,17 +157,10 @@ var failedPaths = []recording{
 	{"fails-with-generation-conflict", authserver.Options{}, func(p path) {
 		p.work()
 		r := p.refreshHeld()
-		p.claim(1) // somebody else does not keep to the protocol
+		p.claim(1) // some other program does not keep to the protocol
 		p.release()
 		p.fails(r, activities.GenerationConflict)
 	}},
-}
-
-// fails waits for the run's failure, which must be of a type, and records it.
-func (p path) fails(r run, kind string) {
-	p.t.Helper()
-	require.Equal(p.t, kind, r.failure().Type())
-	p.record(r)
 }
 
 // recoveries look for what an earlier run has lost, and spend nothing.
@@ -193,7 +172,7 @@ var recoveries = []recording{
 	{"recovery-that-finds-nothing", authserver.Options{}, func(p path) {
 		p.work()
 		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient}))
-		require.Equal(p.t, activities.InvalidClient, p.refresh().failure().Type())
+		require.Equal(p.t, activities.InvalidClient, p.refresh().failure().Type)
 		p.recovers(workflows.Unchanged)
 	}},
 	{"recovery-from-a-history", unforgiving, func(p path) {
@@ -207,14 +186,11 @@ var recoveries = []recording{
 		r := p.start(workflows.Input{Account: p.name, Recover: true, From: []string{first.id}}, otherID)
 		r.completed("RecoverGrant") // and has found nothing
 		p.release()
-		require.Equal(p.t, workflows.Recovered, r.result().Outcome)
-		p.record(r)
+		p.ends(r, workflows.Recovered)
 	}},
 	{"recovery-that-fails", authserver.Options{}, func(p path) {
 		p.work()
-		r := p.start(workflows.Input{Account: "nobody", Recover: true})
-		require.Equal(p.t, activities.MissingSecret, r.failure().Type())
-		p.record(r)
+		p.fails(p.start(workflows.Input{Account: "nobody", Recover: true}), activities.MissingSecret)
 	}},
 	{"recovery-that-is-cancelled", authserver.Options{}, func(p path) {
 		p.work()
@@ -222,15 +198,12 @@ var recoveries = []recording{
 		r := p.start(workflows.Input{Account: p.name, Recover: true})
 		r.retries("ReadGrant", 2)
 		r.cancel()
-		r.cancelled()
-		p.record(r)
+		p.fails(r, workflows.Cancelled)
 	}},
 }
 
 // recovers runs a recovery, which must have an outcome, and records it.
 func (p path) recovers(o workflows.Outcome) {
 	p.t.Helper()
-	r := p.start(workflows.Input{Account: p.name, Recover: true, From: []string{p.workflowID()}}, otherID)
-	require.Equal(p.t, o, r.result().Outcome)
-	p.record(r)
+	p.ends(p.start(workflows.Input{Account: p.name, Recover: true, From: []string{p.workflowID()}}, otherID), o)
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/testenv"
@@ -30,7 +29,7 @@ var into = flag.String("histories", "", "folder that the recorded histories are 
 
 // patienceOfARun is longer than a run takes that is overdue first, and whose
 // next attempt is as far away as it can be.
-const patienceOfARun = workflows.OverdueAfter + 8*time.Minute
+const patienceOfARun = workflows.OverdueAfter + 15*time.Minute
 
 // path is a way that a run can go, on a system of its own. Its account has the
 // path's name, so that recording it anew gives the same names.
@@ -56,6 +55,9 @@ type recording struct {
 }
 
 func (r recording) play(t *testing.T) {
+	if r.provider.ReplayWindow == 0 {
+		r.provider.ReplayWindow = authserver.DefaultReplayWindow // which is in the histories
+	}
 	s := newSystem(t, testenv.Options{Provider: r.provider})
 	r.run(path{s.consentOf(r.name, s.fitbit()), r.name})
 }
@@ -64,7 +66,7 @@ func (r recording) play(t *testing.T) {
 func (p path) record(r run) { p.recordAs(p.path, r) }
 
 // recordAs writes down the history of a run that has ended, once it is sure that
-// it replays and gives nothing away.
+// it replays and holds nothing private.
 func (p path) recordAs(name string, r run) {
 	p.t.Helper()
 	text, err := replay.Scrub(&historypb.History{Events: r.history()}, r.TaskQueue())
@@ -76,48 +78,57 @@ func (p path) recordAs(name string, r run) {
 	require.NoError(p.t, err)
 	plain := string(text) + h.String()
 	for _, private := range []string{secretPrefix, host, os.TempDir() + "/", p.TaskQueue()} {
-		require.False(p.t, strings.Contains(plain, private), "the history holds what nobody else should see: %q", private)
+		require.False(p.t, strings.Contains(plain, private), "the history holds what is private: %q", private)
 	}
 	require.NoError(p.t, os.WriteFile(filepath.Join(*into, name+".json"), text, 0o644))
 }
 
-// start starts a run with any input.
-func (p path) start(in workflows.Input, changes ...func(*client.StartWorkflowOptions)) run {
+// ends waits until a run has succeeded with this outcome, and records it.
+func (p path) ends(r run, o workflows.Outcome) {
 	p.t.Helper()
-	o := client.StartWorkflowOptions{ID: p.workflowID(), TaskQueue: p.TaskQueue()}
-	for _, change := range changes {
-		change(&o)
-	}
-	started, err := p.temporal.ExecuteWorkflow(p.t.Context(), o, workflows.Type, in)
-	require.NoError(p.t, err)
-	return run{p.account, o.ID, started.GetRunID()}
+	require.Equal(p.t, o, r.result().Outcome)
+	p.record(r)
 }
 
-// overdue waits until the run has told a person that it is overdue.
-func (r run) overdue() {
-	r.t.Helper()
-	for deadline := time.Now().Add(patienceOfARun); len(r.attempts("Alert")) == 0; time.Sleep(time.Second) {
-		require.True(r.t, time.Now().Before(deadline), "nobody is told")
-	}
+// fails waits for the run's failure, which must be of a type, and records it.
+func (p path) fails(r run, kind string) {
+	p.t.Helper()
+	require.Equal(p.t, kind, r.failure().Type)
+	p.record(r)
 }
 
-// ends waits for longer than wait does.
-func (r run) ends() {
+// endsOverdue waits until the run has alerted that it is overdue, mends what it
+// waits for, and records its success.
+func (p path) endsOverdue(r run, mend func()) {
+	p.t.Helper()
+	p.atLast("the alert", func() bool { return len(r.attempts("Alert")) > 0 })
+	mend()
+	r.closes()
+	p.ends(r, workflows.Refreshed)
+}
+
+// closes waits for the run's end for longer than wait does.
+func (r run) closes() {
 	r.t.Helper()
-	for deadline := time.Now().Add(patienceOfARun); r.end().GetWorkflowExecutionCompletedEventAttributes() == nil &&
-		r.end().GetWorkflowExecutionFailedEventAttributes() == nil; time.Sleep(time.Second) {
-		require.True(r.t, time.Now().Before(deadline), "the run does not end")
+	r.atLast("the run's end", func() bool { return !workflows.RunResultFrom(r.end()).At.IsZero() })
+}
+
+// atLast is eventually for what takes as long as a run that is overdue.
+func (s *system) atLast(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patienceOfARun); !holds(); time.Sleep(time.Second) {
+		require.True(s.t, time.Now().Before(deadline), "waited %s in vain for %s", patienceOfARun, what)
 	}
 }
 
 // claim puts a refresh token of the account's own consent into the vault as a
-// generation, as no run of ours does.
+// generation, as no run does.
 func (p path) claim(generation int) {
 	p.t.Helper()
 	value := token.NewSecret("fake-refresh-token-of-nobody")
 	tags := maps.Clone(p.refreshVersions()[0].Tags)
 	tags["generation"], tags["parent"], tags["fingerprint"] = strconv.Itoa(generation), tags["fingerprint"], string(value.Fingerprint())
-	_, err := p.secrets().Set(p.t.Context(), testenv.SecretName(p.name, "RefreshToken"), value, vault.Properties{Tags: tags})
+	_, err := p.secrets().Set(p.t.Context(), p.secret("RefreshToken"), value, vault.Properties{Tags: tags})
 	require.NoError(p.t, err)
 }
 

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -16,18 +15,16 @@ import (
 )
 
 func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
-	a := s.consent()
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	s.work()
-	// Both runs read generation 0 before either leaves its intent record there.
-	name := testenv.SecretName(a.name, "RefreshToken")
-	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayBefore: 10 * time.Second})
-	late := a.refresh()
-	s.eventually("the first run has read the refresh token", func() bool {
-		return s.Vault.Counts().ByName[strings.ToLower(name)][keyvault.OpUpdate] == 1
+	var a account
+	var late run
+	s.inTime(func() (inTime bool) {
+		a = s.consent()
+		// Both runs read generation 0 before either leaves its intent record there.
+		late, inTime = a.overtaken(10*time.Second, func() { a.refresh(otherID).result() })
+		return inTime
 	})
-	a.refresh(otherID).result()
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes(), "the other run was too slow")
 
 	result := late.result()
 	require.Equal(t, workflows.Recovered, result.Outcome)
@@ -37,27 +34,24 @@ func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *tes
 	a.nothingLost(2)
 }
 
-func TestF07InvalidGrantWhileTheOtherRunsPairIsOnItsWayAsksNobodyForConsent(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
-	a := s.consent()
+func TestF07InvalidGrantWhileTheOtherRunsPairIsOnItsWayAsksForNoConsent(t *testing.T) {
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	w := s.work()
-	// Both runs read generation 0 before either leaves its intent record there.
-	name := testenv.SecretName(a.name, "RefreshToken")
-	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayBefore: 5 * time.Second})
-	late := a.refresh()
-	s.eventually("the first run has read the refresh token", func() bool {
-		return s.Vault.Counts().ByName[strings.ToLower(name)][keyvault.OpUpdate] == 1
+	var a account
+	var late, other run
+	s.inTime(func() (inTime bool) {
+		a = s.consent()
+		late, inTime = a.overtaken(5*time.Second, func() { other = a.refreshHeld(otherID) })
+		if inTime {
+			late.completed("RecoverGrant") // and has found nothing
+		}
+		return a.released() && inTime
 	})
-	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
-	other := a.refresh(otherID)
-	a.held()
-	late.completed("RecoverGrant") // and has found nothing
-	a.release()
 
 	require.Equal(t, workflows.Refreshed, other.result().Outcome)
 	require.Equal(t, workflows.Recovered, late.result().Outcome)
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Reused}, a.outcomes()[:2])
-	require.Empty(t, a.said(w, "needs a person"))
+	require.Empty(t, a.logged(w, saysAlert))
 	a.nothingLost(int(late.result().Generation))
 }
 
@@ -66,7 +60,7 @@ func TestF08InvalidGrantForRealAsksForConsentOnceAndHealsAfterIt(t *testing.T) {
 	a := s.consent()
 	refreshToken := a.Held(a.name)
 	w := s.work()
-	s.Provider.CreateGrant(a.user) // the person consented elsewhere, which ended this grant
+	s.Provider.CreateGrant(a.user) // the user consented elsewhere, which ended this grant
 
 	a.asksForConsentOnce(w, a.refresh(everyFewSeconds), refreshToken)
 	require.Zero(t, s.Vault.Counts().ByOperation[keyvault.OpDelete])
@@ -80,12 +74,12 @@ func TestF09RefusedClientFailsAsSuchAndNamesTheFix(t *testing.T) {
 	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient}))
 
 	failure := a.refresh().failure()
-	require.Equal(t, activities.InvalidClient, failure.Type())
-	require.Contains(t, failure.Message(), "check the client id and secret in the vault's FitbitCredentials")
-	require.NotContains(t, failure.Error(), secretPrefix)
+	require.Equal(t, activities.InvalidClient, failure.Type)
+	require.Contains(t, failure.Message, "check the client id and secret in the vault's FitbitCredentials")
+	require.NotContains(t, failure.Message, secretPrefix)
 	require.Equal(t, 1, a.calls())
 	a.untouched(refreshToken, 1)
-	a.toldOnce(w, activities.InvalidClient)
+	a.alertedOnce(w, activities.InvalidClient)
 
 	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
 	a.nothingLost(1)
@@ -99,14 +93,14 @@ func TestF09RetiredProviderFailsAsSuchAndNamesItsSuccessor(t *testing.T) {
 	s.Provider.Retire()
 
 	failure := a.refresh().failure()
-	require.Equal(t, activities.ProviderRetired, failure.Type())
-	require.Contains(t, failure.Message(), "consent anew at its successor, provider google-health")
+	require.Equal(t, activities.ProviderRetired, failure.Type)
+	require.Contains(t, failure.Message, "consent anew at its successor, provider google-health")
 	require.Equal(t, 1, a.calls())
 	a.untouched(refreshToken, 1)
-	a.toldOnce(w, activities.ProviderRetired)
+	a.alertedOnce(w, activities.ProviderRetired)
 }
 
-func TestF09AnotherPersonsTokensAreNeverStored(t *testing.T) {
+func TestF09AnotherUsersTokensAreNeverStored(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	w := s.work()
@@ -115,13 +109,13 @@ func TestF09AnotherPersonsTokensAreNeverStored(t *testing.T) {
 	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.WrongUser}))
 
 	failure := a.refresh().failure()
-	require.Equal(t, workflows.WrongUser, failure.Type())
-	require.Contains(t, failure.Message(), "with the tokens of user "+authserver.WrongUserID+" instead of "+a.user)
-	require.Contains(t, failure.Message(), "find out whose consent")
+	require.Equal(t, workflows.WrongUser, failure.Type)
+	require.Contains(t, failure.Message, "with the tokens of user "+authserver.WrongUserID+" instead of "+a.user)
+	require.Contains(t, failure.Message, "find out whose consent")
 	require.Equal(t, 2, a.calls())
 	a.untouched(refreshToken, 2)
 	require.Len(t, a.accessVersions(), 1)
-	a.toldOnce(w, workflows.WrongUser)
+	a.alertedOnce(w, workflows.WrongUser)
 
 	// It was a slip of the provider's: within the replay window nothing is lost.
 	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,20 +56,25 @@ func (r run) triedOnce() {
 
 func TestF19RunEndsOnTheVersionThatItBeganOn(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
-	a := s.consent()
 	deployment := unique("deployment")
 	old := s.work(version(deployment, "v1")...)
-	s.setCurrent(deployment, "v1")
 	s.work(version(deployment, "v2")...)
 	s.knows(deployment, "v2")
-	begun := a.refreshHeld()
-	s.setCurrent(deployment, "v2")
-	a.release()
+	var a account
+	var begun run
+	s.inTime(func() bool {
+		a = s.consent()
+		s.setCurrent(deployment, "v1")
+		begun = a.refreshHeld()
+		s.setCurrent(deployment, "v2")
+		return a.released()
+	})
 
 	require.Equal(t, workflows.Refreshed, begun.result().Outcome)
 	require.Equal(t, "v1", begun.build())
 	begun.triedOnce()
-	require.NoError(t, old.Stop(patience))
+	s.sigterm(old)
+	s.exits(old, 0)
 	next := a.refresh()
 	require.Equal(t, workflows.Refreshed, next.result().Outcome)
 	require.Equal(t, "v2", next.build())
@@ -115,7 +119,7 @@ func TestF19CronIsRolledForwardAndBackWithoutARetry(t *testing.T) {
 	a.release()
 	fourth := third.next()
 	require.Equal(t, workflows.Refreshed, fourth.result().Outcome)
-	require.NoError(t, a.temporal.TerminateWorkflow(t.Context(), fourth.id, "", "the row has seen enough"))
+	a.endCron(fourth)
 
 	for i, c := range []struct {
 		run
@@ -161,14 +165,10 @@ func (s *system) abandoned(a account, deployment string) (left run, successor *t
 	s.t.Helper()
 	old := s.work(version(deployment, "v1")...)
 	s.setCurrent(deployment, "v1")
-	require.NoError(s.t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
-	r := a.refresh(everyFewSeconds)
-	a.held()
-	require.NoError(s.t, old.Signal(syscall.SIGTERM))
-	s.eventually("the worker is stopping", func() bool { return strings.Contains(old.Output(), "stopping; calls in flight finish first") })
+	r := a.refreshHeld(everyFewSeconds)
+	s.sigterm(old)
 	a.release()
-	<-old.Ended()
-	require.Zero(s.t, old.ExitCode())
+	s.exits(old, 0)
 	successor = s.work(version(deployment, "v2")...)
 	s.setCurrent(deployment, "v2")
 	require.Equal(s.t, []int{1}, r.attempts("CallFitbit"))
@@ -180,9 +180,8 @@ func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing
 	a := s.consent()
 	deployment := unique("deployment")
 	left, successor := s.abandoned(a, deployment)
-	// No worker can say it for the run but one of another version.
-	const says = "runs wait for a version that has no worker any more"
-	s.eventually("the successor says that a run is left behind", func() bool { return strings.Contains(successor.Output(), says) })
+	// Only a worker of another version can say it for the run.
+	s.says(successor, "runs wait for a version that has no worker any more")
 	_, command, _ := strings.Cut(successor.Output(), "have this version go on with them: temporal ")
 	query := "TemporalWorkerDeploymentVersion = '" + deployment + ":v1' AND ExecutionStatus = 'Running'"
 	require.True(t, strings.HasPrefix(command, `workflow update-options --query \"`+query+`\" --versioning-override-behavior auto_upgrade"`), command)
@@ -196,23 +195,20 @@ func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing
 	described, err := s.temporal.DescribeWorkflowExecution(t.Context(), next.id, next.runID)
 	require.NoError(t, err)
 	require.Nil(t, described.GetWorkflowExecutionInfo().GetVersioningInfo().GetVersioningOverride(), "the cron would stay where its run was moved")
-	require.NoError(t, a.temporal.TerminateWorkflow(t.Context(), next.id, "", "the row has seen enough"))
+	a.endCron(next)
 	a.nothingLost(a.calls())
 }
 
 func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	a := s.consent()
 	deployment := unique("deployment")
 	old := s.work(version(deployment, "v1")...)
 	s.setCurrent(deployment, "v1")
 	run := a.refreshHeld()
-	require.NoError(t, old.Signal(syscall.SIGTERM))
-	// Before that it may still be handed the next task, and not live to do it.
-	s.eventually("the worker is stopping", func() bool { return strings.Contains(old.Output(), "stopping; calls in flight finish first") })
+	s.sigterm(old)
 	a.release()
-	<-old.Ended()
-	require.Zero(t, old.ExitCode())
+	s.exits(old, 0)
 	s.work(version(deployment, "v2")...)
 	s.setCurrent(deployment, "v2")
 	require.Equal(t, []int{1}, run.attempts("CallFitbit"))

@@ -2,7 +2,8 @@ package main_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -11,9 +12,9 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/temporal"
-	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/proto"
 
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/workflows"
 )
 
@@ -24,46 +25,61 @@ type run struct {
 }
 
 // wait waits for this very run, not for those that follow it in a cron.
-func (r run) wait() (result workflows.Result, err error) {
+func (r run) wait() workflows.RunResult {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
-	err = r.temporal.GetWorkflow(ctx, r.id, r.runID).
-		GetWithOptions(ctx, &result, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
-	require.NoError(r.t, ctx.Err(), "the run does not end")
-	var cron *workflow.ContinueAsNewError
-	if !errors.As(err, &cron) {
-		return result, err
-	}
-	// So the SDK reports a cron's run, whatever became of it.
-	if failed := r.end().GetWorkflowExecutionFailedEventAttributes(); failed != nil {
-		return workflows.Result{}, temporal.GetDefaultFailureConverter().FailureToError(failed.GetFailure())
-	}
-	completed := r.end().GetWorkflowExecutionCompletedEventAttributes()
-	return result, converter.GetDefaultDataConverter().FromPayloads(completed.GetResult(), &result)
+	// How it ended is in the history.
+	_ = r.temporal.GetWorkflow(ctx, r.id, r.runID).GetWithOptions(ctx, nil, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
+	result := workflows.RunResultFrom(r.end())
+	require.NotZero(r.t, result.At, "the run does not end")
+	return result
 }
 
 // result waits for the run's success.
 func (r run) result() workflows.Result {
 	r.t.Helper()
-	result, err := r.wait()
-	require.NoError(r.t, err)
-	return result
+	ended := r.wait()
+	require.Nil(r.t, ended.Failure)
+	require.NotNil(r.t, ended.Result)
+	return *ended.Result
 }
 
-// failure waits for the run's failure, and for it to be of ours.
-func (r run) failure() *temporal.ApplicationError {
+// ends asserts that the run ends with an outcome, that the provider answered the
+// tokens that the account presented like this, and that nothing is lost.
+func (r run) ends(outcome workflows.Outcome, presented ...grant.Outcome) {
 	r.t.Helper()
-	_, err := r.wait()
-	var failure *temporal.ApplicationError
-	require.True(r.t, errors.As(err, &failure), "the run ended with %v", err)
-	return failure
+	result := r.result()
+	require.Equal(r.t, outcome, result.Outcome)
+	require.Equal(r.t, presented, r.outcomes())
+	generation := 0
+	for _, p := range presented {
+		if p == grant.Rotated {
+			generation++
+		}
+	}
+	require.EqualValues(r.t, generation, result.Generation)
+	r.nothingLost(generation)
+}
+
+// failure waits for the run's failure.
+func (r run) failure() workflows.Failure {
+	r.t.Helper()
+	ended := r.wait()
+	require.NotNil(r.t, ended.Failure, "the run ended with %+v", ended.Result)
+	return *ended.Failure
+}
+
+// cancelled waits until the run has ended as cancelled.
+func (r run) cancelled() {
+	r.t.Helper()
+	require.Equal(r.t, workflows.Cancelled, r.failure().Type)
 }
 
 // next waits until this run has ended and returns the cron's next one.
 func (r run) next() run {
 	r.t.Helper()
-	_, _ = r.wait()
+	r.wait()
 	end := r.end()
 	id := end.GetWorkflowExecutionFailedEventAttributes().GetNewExecutionRunId() +
 		end.GetWorkflowExecutionCompletedEventAttributes().GetNewExecutionRunId()
@@ -153,4 +169,39 @@ func (r run) health() (health string) {
 	value := described.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields()[workflows.TokenHealth.GetName()]
 	require.NoError(r.t, converter.GetDefaultDataConverter().FromPayload(value, &health))
 	return health
+}
+
+// retries waits until an activity of the run has failed often enough to be in
+// the given attempt.
+func (r run) retries(activity string, attempt int32) {
+	r.t.Helper()
+	r.eventually(fmt.Sprintf("%s is in attempt %d", activity, attempt), func() bool { return r.pending(activity).GetAttempt() >= attempt })
+}
+
+// cancel asks the run to end and waits until that is in its history.
+func (r run) cancel() {
+	r.t.Helper()
+	require.NoError(r.t, r.temporal.CancelWorkflow(r.t.Context(), r.id, r.runID))
+	r.eventually("the cancellation is recorded", func() bool {
+		return slices.ContainsFunc(r.history(), func(e *historypb.HistoryEvent) bool {
+			return e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+		})
+	})
+}
+
+func (r run) terminate() {
+	r.t.Helper()
+	require.NoError(r.t, r.temporal.TerminateWorkflow(r.t.Context(), r.id, r.runID, "for the row's sake"))
+}
+
+// holdsNoSecret asserts that the history holds all secrets sealed.
+func (r run) holdsNoSecret() {
+	r.t.Helper()
+	for _, e := range r.history() {
+		raw, err := proto.Marshal(e)
+		require.NoError(r.t, err)
+		if r.secretIn(string(raw)) {
+			r.t.Fatalf("event %d (%s) holds a secret in the clear", e.GetEventId(), e.GetEventType())
+		}
+	}
 }

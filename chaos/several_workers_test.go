@@ -28,7 +28,7 @@ func TestWorkersShareTheLoadAndTheDeathOfAnyIsInvisible(t *testing.T) {
 				all = append(all, s.consent())
 			}
 
-			// First everybody works.
+			// First all work.
 			runs := refreshAll(all)
 			shares := map[int]int{}
 			for _, r := range runs {
@@ -60,7 +60,7 @@ func TestWorkersShareTheLoadAndTheDeathOfAnyIsInvisible(t *testing.T) {
 				}
 				orphaned += len(r.outcomes()) - 2
 			}
-			require.NotZero(t, orphaned, "nobody was killed with a call in flight")
+			require.NotZero(t, orphaned, "no worker was killed with a call in flight")
 		})
 	}
 }

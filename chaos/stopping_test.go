@@ -1,14 +1,12 @@
 package main_test
 
 import (
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
@@ -16,15 +14,13 @@ import (
 )
 
 func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	a := s.consent()
 	leaving := s.work()
 	run := a.refreshHeld()
-	require.NoError(t, leaving.Signal(syscall.SIGTERM))
-	s.eventually("the worker is stopping", func() bool { return strings.Contains(leaving.Output(), "stopping; calls in flight finish first") })
+	s.sigterm(leaving)
 	a.release()
-	<-leaving.Ended()
-	require.Zero(t, leaving.ExitCode())
+	s.exits(leaving, 0)
 	s.work()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
@@ -33,11 +29,10 @@ func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
 	a.nothingLost(1)
 }
 
-func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T) {
+func TestF19WorkerThatIsToldToStopKeepsItsPairUntilItIsStored(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
-	temporal := s.linkTo(s.Temporal.Address())
-	leaving := s.work("TEMPORAL_ADDRESS="+temporal.address(), "TOKENKEEPER_STOP_TIMEOUT=30s")
+	temporal, leaving := s.workBehindLink("TOKENKEEPER_STOP_TIMEOUT=30s")
 	run := a.refreshHeld()
 	temporal.cut()
 	s.Vault.Stop()
@@ -52,14 +47,11 @@ func TestF19WorkerThatIsToldToStopKeepsItsPairUntilSomebodyTakesIt(t *testing.T)
 	default:
 	}
 	require.NoError(t, s.Vault.Resume())
-	<-leaving.Ended()
-	require.Zero(t, leaving.ExitCode())
+	s.exits(leaving, 0)
 	a.nothingLost(1)
 	s.work()
 
-	require.Equal(t, workflows.Recovered, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(2)
+	run.ends(workflows.Recovered, grant.Rotated, grant.Rotated)
 }
 
 func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) {
@@ -70,14 +62,11 @@ func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) 
 			a := s.consent()
 			leaving := s.work()
 			s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: slow, Name: a.secret("RefreshToken"), Times: 1, DelayBefore: 5 * time.Second})
-			before := s.Vault.Counts().ByName[strings.ToLower(a.secret("RefreshToken"))][slow]
+			before := s.vaultCalls(a.secret("RefreshToken"), slow)
 			run := a.refresh()
-			s.eventually("the vault is slow", func() bool {
-				return s.Vault.Counts().ByName[strings.ToLower(a.secret("RefreshToken"))][slow] > before
-			})
+			s.eventually("the vault is slow", func() bool { return s.vaultCalls(a.secret("RefreshToken"), slow) > before })
 			require.NoError(t, leaving.Signal(syscall.SIGTERM))
-			<-leaving.Ended()
-			require.Zero(t, leaving.ExitCode())
+			s.exits(leaving, 0)
 			require.Equal(t, []int{1}, run.attempts(activity))
 			s.work()
 

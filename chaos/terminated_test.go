@@ -10,19 +10,9 @@ import (
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
-
-// unforgiving is a provider that revokes the grant at the second sight of a
-// spent token.
-var unforgiving = authserver.Options{ReplayWindow: authserver.NoReplay, ReuseRevokes: true}
-
-func (r run) terminate() {
-	r.t.Helper()
-	require.NoError(r.t, r.temporal.TerminateWorkflow(r.t.Context(), r.id, r.runID, "for the row's sake"))
-}
 
 // resetTo resets the run to just before it decided to schedule an activity, and
 // returns the run that goes on from there.
@@ -52,8 +42,7 @@ func TestF16RunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 	run := a.refreshHeld()
 	run.terminate()
 	a.release()
-	s.eventually("the pair is in the vault", func() bool { return len(a.accessVersions()) == 1 })
-	a.nothingLost(1)
+	a.stored()
 
 	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
@@ -62,40 +51,27 @@ func TestF16RunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 
 func TestF16NextRunWaitsForACallFromTheTerminatedRunsEnd(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: unforgiving})
-	a := s.consent()
 	s.work()
-	require.NoError(t, s.Provider.Inject(authserver.Fault{
-		Endpoint: authserver.Token, User: a.user, Answer: authserver.Status, Status: http.StatusServiceUnavailable,
-	}))
-	// The second attempt, half a minute on, is the one whose answer is on its way:
-	// as long after the run's beginning as a call may take.
-	run := a.refresh()
-	run.retries("CallFitbit", 2)
-	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
-	a.held()
-	run.terminate()
-	next := a.refresh()
-	next.completed("RecoverGrant") // and has found nothing
-	a.release()
+	var a account
+	var next run
+	s.inTime(func() bool {
+		a = s.consent()
+		require.NoError(t, s.Provider.Inject(authserver.Fault{
+			Endpoint: authserver.Token, User: a.user, Answer: authserver.Status, Status: http.StatusServiceUnavailable,
+		}))
+		// The second attempt, half a minute on, is the one whose answer is on its way:
+		// as long after the run's beginning as a call may take.
+		run := a.refresh()
+		run.retries("CallFitbit", 2)
+		require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Hold: true}))
+		a.held()
+		run.terminate()
+		next = a.refresh()
+		next.completed("RecoverGrant") // and has found nothing
+		return a.released()
+	})
 
-	require.Equal(t, workflows.Recovered, next.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(2)
-}
-
-// unstored brings a run to where its pair is in its history and nowhere else, and
-// no worker is left.
-func (a account) unstored() run {
-	a.t.Helper()
-	doomed := a.work()
-	r := a.refreshHeld()
-	a.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
-	a.release()
-	r.retries("StoreSecrets", 2)
-	doomed.Kill()
-	a.Vault.ClearFaults()
-	require.Len(a.t, a.refreshVersions(), 1)
-	return r
+	next.ends(workflows.Recovered, grant.Rotated, grant.Rotated)
 }
 
 func TestF16PairOfATerminatedRunIsStoredByTheNext(t *testing.T) {
@@ -118,15 +94,17 @@ func TestF16RunResetDuringTheCallDoesNotShowTheSpentTokenAgain(t *testing.T) {
 	for _, activity := range []string{"LoadSecrets", "CallFitbit"} {
 		t.Run("to before "+activity, func(t *testing.T) {
 			s := newSystem(t, testenv.Options{Provider: unforgiving})
-			a := s.consent()
 			s.work()
-			reset := a.refreshHeld().resetTo(activity)
-			reset.completed("RecoverGrant") // and has found nothing
-			a.release()
+			var a account
+			var reset run
+			s.inTime(func() bool {
+				a = s.consent()
+				reset = a.refreshHeld().resetTo(activity)
+				reset.completed("RecoverGrant") // and has found nothing
+				return a.released()
+			})
 
-			require.Equal(t, workflows.Recovered, reset.result().Outcome)
-			require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-			a.nothingLost(2)
+			reset.ends(workflows.Recovered, grant.Rotated, grant.Rotated)
 		})
 	}
 }

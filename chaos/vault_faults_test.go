@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
@@ -38,9 +37,7 @@ func TestF10VaultThatFailsAtLoadLeavesTheTokenUnspent(t *testing.T) {
 			a.untouched(consented, 1)
 			s.Vault.ClearFaults()
 
-			require.Equal(t, workflows.Refreshed, run.result().Outcome)
-			require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-			a.nothingLost(1)
+			run.ends(workflows.Refreshed, grant.Rotated)
 		})
 	}
 }
@@ -56,9 +53,7 @@ func TestF10VaultThatIsDownAtLoadLeavesTheTokenUnspent(t *testing.T) {
 	require.Zero(t, a.calls())
 	require.NoError(t, s.Vault.Resume())
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	run.ends(workflows.Refreshed, grant.Rotated)
 }
 
 func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
@@ -89,7 +84,7 @@ func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
 }
 
 func TestF11PairOutlivesAVaultThatIsDownAndTheWorkerThatGotThePair(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: authserver.NoReplay}})
+	s := newSystem(t, testenv.Options{Provider: noReplay})
 	a := s.consent()
 	doomed := s.work()
 	run := a.refreshHeld()
@@ -103,9 +98,7 @@ func TestF11PairOutlivesAVaultThatIsDownAndTheWorkerThatGotThePair(t *testing.T)
 	require.Len(t, a.refreshVersions(), 1)
 	s.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	run.ends(workflows.Refreshed, grant.Rotated)
 }
 
 func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T) {
@@ -136,12 +129,12 @@ func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T)
 			s := newSystem(t, testenv.Options{})
 			a := s.consent()
 			s.work()
-			secret := testenv.SecretName(a.name, "RefreshToken")
+			secret := a.secret("RefreshToken")
 			c.spoil(a, secret)
 			failure := a.refresh().failure()
-			require.Equal(t, c.fails, failure.Type())
-			require.Contains(t, failure.Message(), secret)
-			require.Contains(t, failure.Message(), c.says)
+			require.Equal(t, c.fails, failure.Type)
+			require.Contains(t, failure.Message, secret)
+			require.Contains(t, failure.Message, c.says)
 			require.Zero(t, a.calls())
 			c.mend(a, secret)
 
@@ -156,15 +149,15 @@ func TestF12NameReusedForSomethingElseFailsTheRunBeforeAnythingIsSpent(t *testin
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	s.work()
-	secret := testenv.SecretName(a.name, "RefreshToken")
+	secret := a.secret("RefreshToken")
 	consented := s.Held(a.name)
 	_, err := s.Vault.Put(secret, "the password of the coffee machine")
 	require.NoError(t, err)
 	failure := a.refresh().failure()
-	require.Equal(t, activities.MalformedSecret, failure.Type())
-	require.Contains(t, failure.Message(), secret)
-	require.Contains(t, failure.Message(), "store the refresh token from the provider's consent in it")
-	require.NotContains(t, failure.Message(), "coffee")
+	require.Equal(t, activities.MalformedSecret, failure.Type)
+	require.Contains(t, failure.Message, secret)
+	require.Contains(t, failure.Message, "store the refresh token from the provider's consent in it")
+	require.NotContains(t, failure.Message, "coffee")
 	require.Zero(t, a.calls())
 	_, err = s.Vault.Put(secret, consented)
 	require.NoError(t, err)
@@ -180,8 +173,8 @@ func TestF12SecretsDeletedWhileThePairIsOnItsWayAreRecovered(t *testing.T) {
 	s.work()
 	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
 	run := a.refreshHeld()
-	require.NoError(t, s.Vault.Delete(testenv.SecretName(a.name, "RefreshToken")))
-	require.NoError(t, s.Vault.Delete(testenv.SecretName(a.name, "AccessToken")))
+	require.NoError(t, s.Vault.Delete(a.secret("RefreshToken")))
+	require.NoError(t, s.Vault.Delete(a.secret("AccessToken")))
 	a.release()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
@@ -195,12 +188,12 @@ func TestF12SecretDisabledWhileThePairIsOnItsWayKeepsThePair(t *testing.T) {
 	s.work()
 	run := a.refreshHeld()
 	spent := a.refreshVersions()[0].ID
-	require.NoError(t, s.Vault.SetEnabled(testenv.SecretName(a.name, "RefreshToken"), spent, false))
+	require.NoError(t, s.Vault.SetEnabled(a.secret("RefreshToken"), spent, false))
 	a.release()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
 	require.Equal(t, 1, a.calls())
-	require.NoError(t, s.Vault.SetEnabled(testenv.SecretName(a.name, "RefreshToken"), spent, true))
+	require.NoError(t, s.Vault.SetEnabled(a.secret("RefreshToken"), spent, true))
 	a.nothingLost(1)
 }
 
@@ -209,7 +202,7 @@ func TestF12NameReusedForANewConsentOutranksThePairOnItsWay(t *testing.T) {
 	a := s.consent()
 	s.work()
 	run := a.refreshHeld()
-	secret := testenv.SecretName(a.name, "RefreshToken")
+	secret := a.secret("RefreshToken")
 	require.NoError(t, s.Vault.Delete(secret))
 	s.az("DELETE", "/deletedsecrets/"+secret)
 	consented := a.consentAgain()

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +21,7 @@ func TestF01WorkerKilledWhileItLoadsLeavesTheTokenUnspent(t *testing.T) {
 	a := s.consent()
 	doomed := s.work()
 	// The intent record is written, and the worker does not hear of it.
-	name := testenv.SecretName(a.name, "RefreshToken")
+	name := a.secret("RefreshToken")
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayAfter: forGood})
 	run := a.refresh()
 	s.eventually("the intent record is written", func() bool { return a.refreshVersions()[0].Tags["refresh-run-id"] == run.runID })
@@ -30,11 +29,9 @@ func TestF01WorkerKilledWhileItLoadsLeavesTheTokenUnspent(t *testing.T) {
 	require.Zero(t, a.calls())
 	s.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	run.ends(workflows.Refreshed, grant.Rotated)
 	require.Equal(t, 1, a.calls())
 	require.Equal(t, []int{2}, run.attempts("LoadSecrets"))
-	a.nothingLost(1)
 }
 
 func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T) {
@@ -48,54 +45,43 @@ func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T
 	doomed.Kill()
 	s.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	run.ends(workflows.Refreshed, grant.Rotated)
 	require.Equal(t, 2, a.calls())
 	require.Equal(t, []int{2}, run.attempts("CallFitbit"))
-	a.nothingLost(1)
 }
 
 func TestF05WorkerKilledBeforeItStoresAndAnotherOneStores(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
-	temporal := s.linkTo(s.Temporal.Address())
-	doomed := s.work("TEMPORAL_ADDRESS=" + temporal.address())
-	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}))
-	run := a.refresh()
-	a.held()
-	// The pair arrives in the history, and the worker hears neither of that nor
-	// of what to do next.
+	temporal, doomed := s.workBehindLink()
+	run := a.refreshHeld()
+	// The pair arrives in the history, and the worker is told neither that nor what
+	// to do next.
 	temporal.swallow(answers)
-	require.Equal(t, 1, s.Provider.Release(a.user))
+	a.release()
 	run.completed("CallFitbit")
 	doomed.Kill()
 	require.Len(t, a.refreshVersions(), 1, "killed too late: the worker has stored the pair")
 	s.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	run.ends(workflows.Refreshed, grant.Rotated)
 	require.Equal(t, 1, a.calls())
-	a.nothingLost(1)
 }
 
 func TestF05WorkerKilledBetweenTheTwoWritesLeavesOneVersionOfEachGeneration(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
 	doomed := s.work()
-	name := testenv.SecretName(a.name, "AccessToken")
+	name := a.secret("AccessToken")
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: name, Times: 1, DelayBefore: forGood})
 	run := a.refresh()
-	s.eventually("the access token is about to be written", func() bool {
-		return s.Vault.Counts().ByName[strings.ToLower(name)][keyvault.OpSet] == 1
-	})
+	s.eventually("the access token is about to be written", func() bool { return s.vaultCalls(name, keyvault.OpSet) == 1 })
 	doomed.Kill()
 	require.Len(t, a.refreshVersions(), 2)
 	require.Empty(t, a.accessVersions())
 	s.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
+	run.ends(workflows.Refreshed, grant.Rotated)
 	require.Equal(t, 1, a.calls())
 	require.Equal(t, []int{2}, run.attempts("StoreSecrets"))
-	a.nothingLost(1)
 }

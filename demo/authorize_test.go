@@ -2,20 +2,20 @@ package main_test
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/demo/browser"
+	"tokenkeeper/demo/system"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv/process"
 	"tokenkeeper/internal/token"
 )
 
@@ -31,10 +31,9 @@ type authorizing struct {
 
 func authorize(t *testing.T, starter string, p authserver.Provider, args ...string) *authorizing {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := process.FreePorts(1)
 	require.NoError(t, err)
-	redirect := fmt.Sprintf("http://localhost:%d/callback", listener.Addr().(*net.TCPAddr).Port)
-	require.NoError(t, listener.Close())
+	redirect := fmt.Sprintf("http://localhost:%d/callback", ports[0])
 
 	a := &authorizing{dir: t.TempDir()}
 	a.vault, err = keyvault.Start(keyvault.Options{})
@@ -70,12 +69,11 @@ func authorize(t *testing.T, starter string, p authserver.Provider, args ...stri
 func (a *authorizing) opened(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(a.dir, "opened")
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat(path); err == nil {
-			break
-		}
-		require.True(t, time.Now().Before(deadline), "no browser was opened: %s", read(t, a.output))
+	opened := func() bool {
+		_, err := os.Stat(path)
+		return err == nil
 	}
+	require.NoError(t, system.Wait(t.Context(), opened), read(t, a.output))
 	return strings.TrimSpace(read(t, path))
 }
 
@@ -95,7 +93,7 @@ func (a *authorizing) held(secret string) string {
 	return versions[len(versions)-1].Value
 }
 
-func TestAPersonConsentsInABrowser(t *testing.T) {
+func TestAUserConsentsInABrowser(t *testing.T) {
 	window := browser.ForTest(t)
 	starter := filepath.Join(t.TempDir(), "starter")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", starter, "tokenkeeper/starter").CombinedOutput()

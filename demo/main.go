@@ -1,5 +1,5 @@
 // Command demo runs the whole system on this machine, keeps one account's tokens
-// alive, and lets the viewer make things go wrong.
+// alive, and lets the user break things.
 //
 //	go run ./demo           a live view with a menu; plain lines without a terminal
 //	go run ./demo --once    two refreshes, then one line of JSON on stdout
@@ -16,7 +16,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"github.com/charmbracelet/x/term"
+
+	"tokenkeeper/demo/live"
+	"tokenkeeper/demo/scenario"
+	"tokenkeeper/demo/system"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/testenv/temporal"
 )
 
@@ -52,7 +59,64 @@ func run(ctx context.Context, isOnce bool, keep string) error {
 	return json.NewEncoder(os.Stdout).Encode(sum)
 }
 
-// whyStopped says plainly that an end was asked for, or that time was up.
+// watch runs the system until the user quits.
+func watch(ctx context.Context, cli, keep string) error {
+	s, err := system.Start(ctx, system.Options{
+		CLI:        cli,
+		Keep:       keep,
+		UsualPorts: true,
+		Cron:       "@every 20s",
+		// Short, so that it is seen to count down; a refresh brings it back up.
+		Provider: authserver.Options{AccessTokenLifetime: 5 * time.Minute},
+		Progress: os.Stderr,
+	})
+	if err != nil {
+		return whyStopped(ctx, err)
+	}
+	if err = show(ctx, s); ctx.Err() != nil {
+		err = nil // a signal is how this ends
+	}
+	tell("stopping")
+	if stopErr := s.Stop(); err == nil {
+		err = stopErr
+	}
+	return err
+}
+
+func show(ctx context.Context, s *system.System) error {
+	tell("%s", s.CronCommand())
+	if err := s.StartCron(ctx); err != nil {
+		return err
+	}
+	observer := system.Observe(s)
+	program := live.Program{
+		Look:  observer.Snapshot,
+		Intro: []string{"The cron was started by the Temporal CLI (" + s.Temporal.CLI() + "):", "$ " + s.CronCommand().String()},
+	}
+	for _, sc := range scenario.All() {
+		program.Acts = append(program.Acts, act(s, sc))
+	}
+	if term.IsTerminal(os.Stdin.Fd()) && term.IsTerminal(os.Stdout.Fd()) {
+		return program.Show(ctx, os.Stdin, os.Stdout)
+	}
+	return program.Print(ctx, os.Stdout)
+}
+
+// act makes a scenario an entry of the menu that ends with a verdict.
+func act(s *system.System, sc scenario.Scenario) live.Act {
+	return live.Act{
+		Title: sc.Title,
+		Saved: sc.Saved,
+		Play: func(ctx context.Context, say func(string)) (string, bool, error) {
+			_, err := sc.Play(ctx, s, say)
+			words, good := scenario.Verdict(s.Audit())
+			return words, good, err
+		},
+	}
+}
+
+// whyStopped replaces the error of an interrupted run, and explains one that ran
+// out of time.
 func whyStopped(ctx context.Context, err error) error {
 	switch {
 	case err == nil || ctx.Err() == nil:

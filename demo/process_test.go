@@ -8,10 +8,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/demo/system"
 	"tokenkeeper/internal/testenv/temporal"
 )
 
@@ -71,9 +71,14 @@ func (d *demo) children(t *testing.T) []string {
 // runs waits until server and worker are there and the cron was started.
 func (d *demo) runs(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	d.eventually(t, func() bool {
 		return strings.Contains(read(t, d.progress), "temporal workflow start") && len(d.children(t)) == 2
-	}, time.Minute, 100*time.Millisecond, "%s", read(t, d.progress))
+	})
+}
+
+func (d *demo) eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	require.NoError(t, system.Wait(t.Context(), holds), read(t, d.progress))
 }
 
 func (d *demo) requireNothingLeft(t *testing.T) {
@@ -100,7 +105,7 @@ func TestTheDemoAsAProcess(t *testing.T) {
 	t.Run("a signal ends it and leaves nothing", func(t *testing.T) {
 		d := launch(t, program)
 		d.runs(t)
-		require.Eventually(t, func() bool { return strings.Contains(read(t, d.stdout), "worker") }, time.Minute, 100*time.Millisecond)
+		d.eventually(t, func() bool { return strings.Contains(read(t, d.stdout), "worker") })
 		require.NoError(t, d.Process.Signal(syscall.SIGTERM))
 		require.NoError(t, d.Wait(), read(t, d.progress))
 		require.Contains(t, read(t, d.stdout), "$ temporal workflow start --type RefreshTokens")
@@ -124,12 +129,12 @@ func TestTheDemoAsAProcess(t *testing.T) {
 		d.runs(t)
 		require.NoError(t, d.Process.Kill())
 		require.Error(t, d.Wait())
-		require.Eventually(t, func() bool { return len(d.children(t)) == 0 }, 10*time.Second, 50*time.Millisecond)
+		d.eventually(t, func() bool { return len(d.children(t)) == 0 })
 	})
 	t.Run("keep leaves databases and logs", func(t *testing.T) {
 		kept := filepath.Join(t.TempDir(), "kept")
 		d := launch(t, program, "--keep", kept)
-		require.Eventually(t, func() bool { return strings.Contains(read(t, d.progress), "temporal workflow start") }, time.Minute, 100*time.Millisecond)
+		d.eventually(t, func() bool { return strings.Contains(read(t, d.progress), "temporal workflow start") })
 		require.NoError(t, d.Process.Signal(syscall.SIGTERM))
 		require.NoError(t, d.Wait(), read(t, d.progress))
 		for _, file := range []string{"temporal.db", "temporal.log", "worker.log"} {

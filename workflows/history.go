@@ -67,6 +67,13 @@ type Failure struct {
 	Message string `json:"message"`
 }
 
+// The failure types of runs that did not end by themselves.
+const (
+	TimedOut   = "TimedOut"
+	Cancelled  = "Cancelled"
+	Terminated = "Terminated"
+)
+
 // RunResultFrom reads the event that closes the last run; any other gives zero.
 func RunResultFrom(event *historypb.HistoryEvent) RunResult {
 	r := RunResult{At: event.GetEventTime().AsTime()}
@@ -76,11 +83,11 @@ func RunResultFrom(event *historypb.HistoryEvent) RunResult {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
 		r.Failure = failureFrom(event.GetWorkflowExecutionFailedEventAttributes().GetFailure())
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
-		r.Failure = &Failure{"TimedOut", "the run went over a time limit; start it without any, for a run may hold a pair"}
+		r.Failure = &Failure{TimedOut, "the run went over a time limit; start it without any, for a run may hold a pair"}
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
-		r.Failure = &Failure{"Cancelled", "the run was cancelled, and no cron goes on after it"}
+		r.Failure = &Failure{Cancelled, "the run was cancelled, and no cron goes on after it"}
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
-		r.Failure = &Failure{"Terminated", "the run was terminated, and no cron goes on after it"}
+		r.Failure = &Failure{Terminated, "the run was terminated, and no cron goes on after it"}
 	default:
 		return RunResult{}
 	}

@@ -18,9 +18,7 @@ type account struct {
 	runs       []string            // ids of its workflow runs, oldest first
 }
 
-func newAccount(name string) *account { return &account{name: name, user: testenv.UserOf(name)} }
-
-// consent has the person consent and puts the refresh token into the vault.
+// consent consents at the provider and puts the refresh token into the vault.
 func (c *campaign) consent(a *account) error {
 	if err := c.CreateAccount(a.name); err != nil {
 		return fmt.Errorf("consent for %s: %w", a.name, err)
@@ -29,22 +27,22 @@ func (c *campaign) consent(a *account) error {
 	return nil
 }
 
-// asked is the person's part when told that only a new consent helps.
-func (c *campaign) asked(ctx context.Context, a *account) error {
+// reauthorize consents anew for an account whose refresh the provider refuses.
+func (c *campaign) reauthorize(ctx context.Context, a *account) error {
 	if !c.Lost(a.name) {
 		c.count(func(r *Report) { r.FalseAlarms++ })
 		return nil
 	}
-	if err := c.lose(ctx, a, true); err != nil {
+	if err := c.recordLoss(ctx, a, true); err != nil {
 		return err
 	}
 	return c.consent(a)
 }
 
-// lose writes down that an account's live refresh token is in nobody's hands.
-func (c *campaign) lose(ctx context.Context, a *account, detected bool) error {
+// recordLoss reports that the vault does not hold an account's live refresh token.
+func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) error {
 	l := Loss{Account: a.name, Issued: c.Provider.Audit(a.user).Live, Detected: detected}
-	kept, err := c.target.holds(ctx, a, l.Issued)
+	kept, err := c.target.keeps(ctx, a, l.Issued)
 	if err != nil {
 		return fmt.Errorf("look for the lost token of %s: %w", a.name, err)
 	}
@@ -59,14 +57,15 @@ func (c *campaign) lose(ctx context.Context, a *account, detected bool) error {
 	return nil
 }
 
-// explain says of every loss how it came about, once it is known how long pairs
-// were on their way.
+// explain gives every loss its cause, once it is known how long the slowest pair
+// was on its way.
 func (c *campaign) explain(slowest time.Duration) {
+	w := windowFor(slowest)
 	c.count(func(r *Report) {
 		for i := range r.Losses {
 			l := &r.Losses[i]
-			l.Cause = cause(l.committed, l.kept, c.kills, c.outages, gapAtMost(slowest))
-			if kill, killed := next(l.committed, c.kills); killed {
+			l.Cause = w.cause(l.committed, l.kept, c.kills, c.outages)
+			if kill, killed := w.killAfter(l.committed, c.kills); killed {
 				l.KilledAfter = float64(kill.At.Sub(l.committed).Microseconds()) / 1000
 			}
 			switch l.Cause {
@@ -83,7 +82,7 @@ func (c *campaign) explain(slowest time.Duration) {
 	})
 }
 
-// rotation is when the provider issued a refresh token, by its own clock.
+// rotation is when the provider issued a refresh token, by the provider's clock.
 func rotation(events []authserver.Event, issued token.Fingerprint) time.Time {
 	for _, e := range events {
 		if e.Outcome == grant.Rotated && e.Issued == issued {
@@ -98,12 +97,12 @@ func rotation(events []authserver.Event, issued token.Fingerprint) time.Time {
 func (c *campaign) audit(ctx context.Context) error {
 	for _, a := range c.accounts {
 		if !c.Provider.IsLive(c.Held(a.name)) {
-			if err := c.lose(ctx, a, false); err != nil {
+			if err := c.recordLoss(ctx, a, false); err != nil {
 				return err
 			}
 		}
 		versions := c.Vault.Versions(testenv.SecretName(a.name, "RefreshToken"))
-		at := places(a.consents, c.Provider.Events(a.user))
+		at := positions(a.consents, c.Provider.Events(a.user))
 		c.count(func(r *Report) {
 			r.Duplicated += duplicated(versions)
 			if regressed(versions, at) {

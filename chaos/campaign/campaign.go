@@ -22,10 +22,9 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/testenv/temporal"
-	"tokenkeeper/internal/token"
 )
 
-// Options say what to do to what. All are required but Temporal.
+// Options say what to do to what. All are required.
 type Options struct {
 	Target Target
 	Kills  int
@@ -37,16 +36,11 @@ type Options struct {
 	// campaign too short for it.
 	Outages int
 
-	// Dir keeps databases and logs.
-	Dir string
-	// Binary is the program to kill: the worker or the baseline.
-	Binary string
-	// CLI is the Temporal CLI that serves, used where Temporal is nil.
-	CLI string
-	// Temporal is a server that runs already.
+	Dir    string // for logs
+	Binary string // the program to kill: the worker or the baseline
+	// Temporal is a running server.
 	Temporal *temporal.Server
-	// TaskQueue and the accounts' names begin with it, so that several campaigns
-	// can share a server.
+	// TaskQueue also begins the accounts' names, so that campaigns can share a server.
 	TaskQueue string
 	// Progress gets a line every few seconds.
 	Progress io.Writer
@@ -70,9 +64,9 @@ const (
 	halfwayVault = 15 * time.Millisecond
 
 	reportEvery = 10 * time.Second
-	// settlesWithin bounds everything after the last kill: attempts that died with
-	// their worker take up to a minute to be noticed.
-	settlesWithin = 5 * time.Minute
+	// settlesWithin bounds everything after the last kill. On an idle machine it
+	// takes two minutes: an attempt that died with its worker times out after one.
+	settlesWithin = 20 * time.Minute
 )
 
 // campaign is one that is going on.
@@ -92,35 +86,11 @@ type campaign struct {
 	report  Report
 }
 
-// target is how accounts are refreshed, and how it shows that a token is lost.
-type target interface {
-	// environment configures the process beside what every worker gets.
-	environment() []string
-	// work has every account refreshed once in a period until stop is closed,
-	// and returns when no refresh is going on any more.
-	work(ctx context.Context, stop <-chan struct{}) error
-	// settle has every account refreshed once more, undisturbed.
-	settle(ctx context.Context) error
-	// holds reports whether the pair with this refresh token is kept somewhere
-	// other than in the vault.
-	holds(ctx context.Context, a *account, f token.Fingerprint) (bool, error)
-}
-
-// Run runs a campaign. Its error is one of the harness: what the target did
-// wrong is in the report.
-func Run(ctx context.Context, o Options) (Report, error) {
-	reports, err := RunBeside(ctx, o)
-	if err != nil {
-		return Report{}, err
-	}
-	return reports[0], nil
-}
-
-// RunBeside runs campaigns at the same time, so that all of them meet the same
-// machine. Those of one seed kill at the same moments, but for the milliseconds
-// that a process takes to start and to die. The reports are in the order of the
-// options.
-func RunBeside(ctx context.Context, all ...Options) (reports []Report, err error) {
+// Run runs campaigns at the same time, so that all of them meet the same machine.
+// Those of one seed kill at the same moments, but for the milliseconds that a
+// process takes to start and to die. The reports are in the order of the options;
+// the error is the harness's, for a target's faults are in its report.
+func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 	var campaigns []*campaign
 	defer func() {
 		for _, c := range campaigns {
@@ -158,15 +128,15 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 		// Its cron comes long after the provider's window has closed. Six hours
 		// pass at the provider from one of its refreshes to the next.
 		c.clock.speed = int(inLife / o.period())
-		c.say("the baseline refreshes every %s, which stands for %s, at the provider as well", o.period(), inLife)
+		c.logf("the baseline refreshes every %s, which stands for %s, at the provider as well", o.period(), inLife)
 	}
-	window := o.Replay
-	if window == 0 {
-		window = authserver.NoReplay
+	replay := o.Replay
+	if replay == 0 {
+		replay = authserver.NoReplay
 	}
 	c.System, err = testenv.Start(ctx, testenv.Options{
-		Dir: o.Dir, CLI: o.CLI, Temporal: o.Temporal, WorkerBinary: o.Binary, TaskQueue: o.TaskQueue,
-		Provider: authserver.Options{ReplayWindow: window, Now: c.clock.now},
+		Dir: o.Dir, Temporal: o.Temporal, WorkerBinary: o.Binary, TaskQueue: o.TaskQueue,
+		Provider: authserver.Options{ReplayWindow: replay, Now: c.clock.now},
 	})
 	if err != nil {
 		return nil, err
@@ -183,15 +153,16 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 		return nil, err
 	}
 	for i := range o.Accounts {
-		a := newAccount(fmt.Sprintf("%s-%d", o.TaskQueue, i+1))
+		name := fmt.Sprintf("%s-%d", o.TaskQueue, i+1)
+		a := &account{name: name, user: testenv.UserOf(name)}
 		if err = c.consent(a); err != nil {
 			return nil, err
 		}
 		c.accounts = append(c.accounts, a)
 	}
-	c.target = &byWorkflow{campaign: c}
+	c.target = &workflowTarget{c}
 	if o.Target == Baseline {
-		c.target = &byItself{campaign: c}
+		c.target = &baselineTarget{c}
 	}
 	return c, nil
 }
@@ -210,9 +181,9 @@ func (c *campaign) run(ctx context.Context) error {
 	began := time.Now()
 	lives := schedule(c.options.Seed, c.options.Kills)
 	ctx, cancel := context.WithTimeout(ctx, sum(lives)+settlesWithin)
-	var saying sync.WaitGroup
-	saying.Go(func() { c.saySometimes(ctx) })
-	defer saying.Wait()
+	var reporting sync.WaitGroup
+	reporting.Go(func() { c.reportProgress(ctx) })
+	defer reporting.Wait()
 	defer cancel()
 
 	enough := make(chan struct{})
@@ -226,7 +197,7 @@ func (c *campaign) run(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("refresh %d accounts: %w", len(c.accounts), err)
 	}
-	c.say("healed; refreshing every account once more")
+	c.logf("healed; refreshing every account once more")
 	if err := c.target.settle(ctx); err != nil {
 		return fmt.Errorf("refresh every account once more: %w", err)
 	}
@@ -248,4 +219,39 @@ func (c *campaign) stop() error {
 		c.temporal.Close()
 	}
 	return c.System.Stop()
+}
+
+// count changes the report.
+func (c *campaign) count(change func(*Report)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.report)
+}
+
+// tally brings the report's counts up to date and returns it as it is now.
+func (c *campaign) tally() Report {
+	answers := c.Provider.Stats().Total
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report.Kills, c.report.Outages = len(c.kills), len(c.outages)
+	c.report.Refreshes, c.report.Repeated = answers.Refreshes, answers.Replays
+	return c.report
+}
+
+func (c *campaign) reportProgress(ctx context.Context) {
+	ticker := time.NewTicker(reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			r := c.tally()
+			c.logf("%d of %d kills, %d refreshes, %d answers repeated, %d tokens lost", r.Kills, c.options.Kills, r.Refreshes, r.Repeated, r.Lost)
+		}
+	}
+}
+
+func (c *campaign) logf(format string, args ...any) {
+	_, _ = fmt.Fprintf(c.options.Progress, "chaos: %s: "+format+"\n", append([]any{c.options.Target}, args...)...)
 }

@@ -9,15 +9,13 @@ import (
 	"slices"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 )
 
 // FirstCopy is how long new pairs were in a worker's memory alone: from the
-// provider's answer until the worker had Temporal's word or the vault's.
-// Milliseconds to a tenth, interpolated within the buckets of the worker's
-// histogram.
+// provider's answer until Temporal or the vault acknowledged them. Milliseconds to
+// a tenth, interpolated within the buckets of the worker's histogram.
 type FirstCopy struct {
 	Pairs    uint64  `json:"pairs"`
 	MedianMS float64 `json:"median_ms"`
@@ -26,16 +24,13 @@ type FirstCopy struct {
 	SlowestMS float64 `json:"slowest_ms,omitempty"`
 }
 
-// firstCopies adds up the histograms of workers that are no more.
+// firstCopies adds up the histograms of killed workers.
 type firstCopies struct {
 	upTo  map[float64]uint64 // pairs by the upper bound of their bucket, cumulative
 	pairs uint64
 }
 
-const (
-	firstCopyMetric = "tokenkeeper_first_copy_milliseconds"
-	scrapeWithin    = time.Second
-)
+const scrapeWithin = time.Second
 
 // scrape takes in a worker's histogram. A worker that is too young to answer
 // has none.
@@ -55,22 +50,18 @@ func (f *firstCopies) read(page io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("read a worker's metrics: %w", err)
 	}
-	for _, m := range families[firstCopyMetric].GetMetric() {
-		f.add(m.GetHistogram())
-	}
-	return nil
-}
-
-func (f *firstCopies) add(h *dto.Histogram) {
 	if f.upTo == nil {
 		f.upTo = map[float64]uint64{}
 	}
-	f.pairs += h.GetSampleCount()
-	for _, b := range h.GetBucket() {
-		if !math.IsInf(b.GetUpperBound(), 1) {
-			f.upTo[b.GetUpperBound()] += b.GetCumulativeCount()
+	for _, m := range families["tokenkeeper_first_copy_milliseconds"].GetMetric() {
+		f.pairs += m.GetHistogram().GetSampleCount()
+		for _, b := range m.GetHistogram().GetBucket() {
+			if !math.IsInf(b.GetUpperBound(), 1) {
+				f.upTo[b.GetUpperBound()] += b.GetCumulativeCount()
+			}
 		}
 	}
+	return nil
 }
 
 func (f *firstCopies) summary() *FirstCopy {

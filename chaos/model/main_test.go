@@ -10,7 +10,7 @@ import (
 	"tokenkeeper/chaos/model/protocol"
 )
 
-func TestEveryCounterExampleIsTold(t *testing.T) {
+func TestEveryCounterExampleIsShown(t *testing.T) {
 	found := withoutEach()
 
 	t.Run("on the committed page", func(t *testing.T) {
@@ -19,16 +19,16 @@ func TestEveryCounterExampleIsTold(t *testing.T) {
 		require.Equal(t, page(found), string(committed), "write it again: go run ./chaos/model -write docs/model.md")
 	})
 	t.Run("in the terminal, to its end", func(t *testing.T) {
-		told, err := tell(found)
+		shown, err := counterExamples(found)
 		require.NoError(t, err)
 		for _, f := range found {
-			require.Contains(t, told, f.Name)
-			require.Contains(t, told, f.Trace[len(f.Trace)-1].String()+"\n      Then "+f.Broken.String())
+			require.Contains(t, shown, f.Name)
+			require.Contains(t, shown, f.Trace[len(f.Trace)-1].String()+"\n      Then "+f.Broken.String())
 		}
 	})
 }
 
 func TestAProtectionThatIsNotNeededIsAnError(t *testing.T) {
-	_, err := tell([]without{{protocol.Protection{Name: "Belt"}, protocol.Report{}}})
+	_, err := counterExamples([]without{{protocol.Protection{Name: "Belt"}, protocol.Report{}}})
 	require.ErrorContains(t, err, `without "Belt" every promise is kept`)
 }

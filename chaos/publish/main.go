@@ -1,6 +1,6 @@
 // Command publish puts the numbers of campaigns into the documentation: all of
-// them, with every loss, into docs/reliability-campaign.json, and the table
-// into docs/reliability.md, so that the two cannot say different things.
+// them, with every loss, into docs/reliability-campaign.json, and the table into
+// docs/reliability.md, so that the two agree.
 //
 //	make chaos TARGET=both JSON=repeats.json
 //	make chaos TARGET=both REPLAY=0 JSON=never.json
@@ -11,10 +11,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"tokenkeeper/chaos/campaign"
 )
@@ -40,10 +40,6 @@ func publish(docs string, files []string) error {
 		}
 		all = append(all, reports...)
 	}
-	numbers, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return err
-	}
 	page := filepath.Join(docs, "reliability.md")
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -53,8 +49,24 @@ func publish(docs string, files []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}
-	if err := os.WriteFile(filepath.Join(docs, "reliability-campaign.json"), append(numbers, '\n'), 0o644); err != nil {
+	if err := campaign.WriteReports(filepath.Join(docs, "reliability-campaign.json"), all); err != nil {
 		return err
 	}
 	return os.WriteFile(page, []byte(changed), 0o644)
+}
+
+// The table's place on the page.
+const (
+	before = "<!-- table: go run ./chaos/publish FILE... -->\n"
+	after  = "<!-- end of table -->\n"
+)
+
+// withTable puts a table into a page's place for it.
+func withTable(page, table string) (string, error) {
+	head, rest, found := strings.Cut(page, before)
+	_, tail, ends := strings.Cut(rest, after)
+	if !found || !ends {
+		return "", fmt.Errorf("there is no place for the table; it lies between the lines %q and %q", strings.TrimSpace(before), strings.TrimSpace(after))
+	}
+	return head + before + table + after + tail, nil
 }

@@ -1,14 +1,15 @@
-// Package browser looks at Temporal's Web UI with a headless Chromium, as a
-// person does: the pages are built by scripts, so that nothing less will do. It
-// also consents at a provider's page.
+// Package browser reads Temporal's Web UI with a headless Chromium: scripts build
+// its pages, so that nothing less will do. It also consents at a provider's page.
 package browser
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -61,6 +62,26 @@ func Open(ctx context.Context, width, height int) (*Browser, error) {
 	return b, nil
 }
 
+// EnvRequire, set to 1, makes a test that finds no Chromium fail instead of
+// being skipped.
+const EnvRequire = "TOKENKEEPER_REQUIRE_CHROMIUM"
+
+// ForTest opens a window that is closed with the test. Where there is no
+// Chromium it skips the test, or fails it when EnvRequire is 1.
+func ForTest(t testing.TB) *Browser {
+	t.Helper()
+	b, err := Open(t.Context(), 1400, 1000)
+	switch {
+	case err == nil:
+		t.Cleanup(b.Close)
+	case errors.Is(err, ErrNone) && os.Getenv(EnvRequire) != "1":
+		t.Skip("this test needs a browser:", err)
+	default:
+		t.Fatal("this test needs a browser:", err)
+	}
+	return b
+}
+
 // Close ends Chromium.
 func (b *Browser) Close() { b.close() }
 
@@ -75,40 +96,44 @@ func find() (string, error) {
 
 // Page is a page as it was when it showed what was waited for.
 type Page struct {
-	Text string // what a person reads
+	Text string // as displayed
 	HTML string
 }
 
-const pageWithin = 30 * time.Second
+// pageWithin bounds what takes seconds on an idle machine.
+const pageWithin = 3 * time.Minute
 
 // Read opens a page and waits until it shows all the given texts. The error
 // names the first one that it does not show in time.
 func (b *Browser) Read(url string, texts ...string) (Page, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, pageWithin)
-	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
-		return Page{}, fmt.Errorf("open %s: %w", url, err)
-	}
-	page, err := await(ctx, texts)
-	if err != nil {
-		return page, fmt.Errorf("%s %w", url, err)
-	}
-	return page, nil
+	return b.show(url, chromedp.Navigate(url), texts)
 }
 
-// Press clicks on what a CSS selector finds, as a person does, and waits until the
-// page that follows shows all the given texts.
+// Press clicks on what a CSS selector finds, and waits until the page that follows
+// shows all the given texts.
 func (b *Browser) Press(selector string, texts ...string) (Page, error) {
+	return b.show("the page after a click on "+selector, chromedp.Click(selector), texts)
+}
+
+// show does something and waits until the window shows all the given texts.
+func (b *Browser) show(what string, action chromedp.Action[chromedp.Void], texts []string) (Page, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, pageWithin)
 	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.Click(selector)); err != nil {
-		return Page{}, fmt.Errorf("click on %s: %w", selector, err)
+	if err := chromedp.Do(ctx, action); err != nil {
+		return Page{}, fmt.Errorf("open %s: %w", what, err)
 	}
-	page, err := await(ctx, texts)
-	if err != nil {
-		return page, fmt.Errorf("the page after a click on %s %w", selector, err)
+	for {
+		page, err := read(ctx)
+		missing := firstMissing(page.Text, texts)
+		if err == nil && missing == "" {
+			return page, nil
+		}
+		select {
+		case <-ctx.Done():
+			return page, fmt.Errorf("%s does not show %q; it shows:\n%s", what, missing, page.Text)
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	return page, nil
 }
 
 // Address is what the address bar shows.
@@ -116,28 +141,12 @@ func (b *Browser) Address() (string, error) {
 	return chromedp.Run(b.ctx, chromedp.Evaluate[string]("location.href"))
 }
 
-// await waits until the window shows all the given texts.
-func await(ctx context.Context, texts []string) (Page, error) {
-	for {
-		page, err := look(ctx)
-		missing := firstMissing(page.Text, texts)
-		if err == nil && missing == "" {
-			return page, nil
-		}
-		select {
-		case <-ctx.Done():
-			return page, fmt.Errorf("does not show %q; it shows:\n%s", missing, page.Text)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
 // everywhere evaluates a property of the page's root elements, its own and those
 // of its frames: the Web UI shows words that came from outside in frames.
 const everywhere = `[document, ...Array.from(document.querySelectorAll("iframe"), f => f.contentDocument)]
 	.filter(d => d && d.body).map(d => d.documentElement.%s).join("\n")`
 
-func look(ctx context.Context) (p Page, err error) {
+func read(ctx context.Context) (p Page, err error) {
 	if p.Text, err = chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(everywhere, "innerText"))); err != nil {
 		return p, err
 	}

@@ -32,7 +32,7 @@ type Program struct {
 type Act struct {
 	Title string // for the menu
 	Saved string // what saves the token, a clause without its full stop
-	// Play carries the act out, says what happens, and judges what is left. It
+	// Play carries the act out, says what happens, and checks what is left. It
 	// returns soon after its context has ended. Calls do not overlap.
 	Play func(ctx context.Context, say func(line string)) (verdict string, good bool, err error)
 }

@@ -84,7 +84,7 @@ func look(s system.Snapshot) func(context.Context) system.Snapshot {
 }
 
 var healthy = system.Snapshot{
-	Judgement: system.Judgement{Generation: 7, Fingerprint: token.Fingerprint("0123456789abcdef"), Consented: true, Live: true},
+	Audit: system.Audit{Generation: 7, Fingerprint: token.Fingerprint("0123456789abcdef"), Consented: true, Live: true},
 	Parts: []system.Part{
 		{Name: "vault", Where: "https://127.0.0.1:1", Up: true},
 		{Name: "worker", Up: false},

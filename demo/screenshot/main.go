@@ -82,12 +82,9 @@ func refresh(ctx context.Context, s *system.System) (page string, err error) {
 		if err != nil {
 			return "", err
 		}
-		run, err := s.Await(ctx, id)
+		run, err := s.AwaitRefresh(ctx, id)
 		if err != nil {
 			return "", err
-		}
-		if !run.Refreshed() {
-			return "", fmt.Errorf("a run ended as %s", run.Outcome)
 		}
 		page = s.PageURL() + "/" + run.ID
 	}

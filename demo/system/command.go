@@ -16,7 +16,7 @@ import (
 // Command is a command line of the Temporal CLI, without the program.
 type Command []string
 
-// String is what a person types.
+// String is what an operator types.
 func (c Command) String() string {
 	words := []string{"temporal"}
 	for _, word := range c {
@@ -85,7 +85,7 @@ func (s *System) RefreshNow(ctx context.Context) (runID string, err error) {
 // Exec runs the Temporal CLI and returns what it printed.
 func (s *System) Exec(ctx context.Context, c Command) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, s.Temporal.CLI(), c...)
-	cmd.Env = s.Environment() // nobody's own profiles and addresses
+	cmd.Env = s.Environment() // without the profiles and addresses of this machine
 	var complaint strings.Builder
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()

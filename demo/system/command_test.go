@@ -8,7 +8,7 @@ import (
 	"tokenkeeper/demo/system"
 )
 
-func TestACommandReadsAsAPersonTypesIt(t *testing.T) {
+func TestACommandReadsAsAnOperatorTypesIt(t *testing.T) {
 	for _, tc := range []struct {
 		command system.Command
 		want    string

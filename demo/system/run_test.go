@@ -13,6 +13,8 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"tokenkeeper/workflows"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -123,7 +125,7 @@ func TestARunIsReadFromItsHistory(t *testing.T) {
 			want: Run{
 				Due: at(20), Began: at(2), Ended: at(7), Asked: true,
 				Outcome: "refreshed", Generation: 7, Expiry: at(3600), Retries: 3,
-				Troubles: []string{"CallFitbit: no word from the worker in time", "StoreSecrets: vault: read-only"},
+				Troubles: []string{"CallFitbit: no answer from the worker in time", "StoreSecrets: vault: read-only"},
 			},
 		},
 		{
@@ -136,12 +138,16 @@ func TestARunIsReadFromItsHistory(t *testing.T) {
 		{
 			name: "failed by an activity",
 			events: []*historypb.HistoryEvent{
-				started(0), task(), failed(&failurepb.Failure{Message: "activity error", Cause: application("InvalidClient", "client refused")}),
+				started(0), task(), failed(&failurepb.Failure{
+					Message:     "activity error",
+					FailureInfo: &failurepb.Failure_ActivityFailureInfo{ActivityFailureInfo: &failurepb.ActivityFailureInfo{}},
+					Cause:       application("InvalidClient", "client refused"),
+				}),
 			},
 			want: Run{Due: at(0), Began: at(1), Ended: at(2), Outcome: "InvalidClient"},
 		},
 		{
-			name:   "failed without a type of ours",
+			name:   "failed without an application failure",
 			events: []*historypb.HistoryEvent{started(0), task(), failed(timeout)},
 			want:   Run{Due: at(0), Began: at(1), Ended: at(2), Outcome: "Unexplained"},
 		},
@@ -151,12 +157,12 @@ func TestARunIsReadFromItsHistory(t *testing.T) {
 				started(0), task(), bare(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED),
 				bare(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED),
 			},
-			want: Run{Due: at(0), Began: at(1), Ended: at(3), Outcome: Cancelled, CancelRequested: true, Troubles: []string{"cancelled meanwhile"}},
+			want: Run{Due: at(0), Began: at(1), Ended: at(3), Outcome: workflows.Cancelled, CancelRequested: true, Troubles: []string{"cancelled meanwhile"}},
 		},
 		{
 			name:   "terminated",
 			events: []*historypb.HistoryEvent{started(0), bare(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED)},
-			want:   Run{Due: at(0), Ended: at(1), Outcome: Terminated},
+			want:   Run{Due: at(0), Ended: at(1), Outcome: workflows.Terminated},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -173,8 +179,8 @@ func TestAttemptsStillMadeCountAsWell(t *testing.T) {
 		}}
 	}
 	var waits, runs Run
-	waits.pending(pending(enumspb.PENDING_ACTIVITY_STATE_SCHEDULED))
-	runs.pending(pending(enumspb.PENDING_ACTIVITY_STATE_STARTED))
+	waits.addPending(pending(enumspb.PENDING_ACTIVITY_STATE_SCHEDULED))
+	runs.addPending(pending(enumspb.PENDING_ACTIVITY_STATE_STARTED))
 
 	require.Equal(t, Run{Retries: 2, BackingOff: "StoreSecrets", Troubles: []string{"StoreSecrets: vault: throttled"}}, waits)
 	require.Equal(t, Run{Retries: 2, Troubles: []string{"StoreSecrets: vault: throttled"}}, runs)

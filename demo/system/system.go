@@ -3,7 +3,7 @@
 // account, and a worker. What an operator would do by hand, such as starting the
 // cron, is done by the Temporal CLI, as an operator would do it.
 //
-// [Start] runs it, [System.Look] tells how it is, and [System.Judge] compares
+// [Start] runs it, [Observer.Snapshot] reads its state, and [System.Audit] compares
 // what the vault holds with what the provider would take.
 package system
 
@@ -12,17 +12,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
-	"time"
 
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
+)
+
+// The ports that the Temporal CLI uses without an address.
+const (
+	usualPort   = 7233
+	usualUIPort = 8233
 )
 
 // Account is the one that the demo keeps alive.
@@ -77,7 +84,7 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	}
 	var port, uiPort int
 	if o.UsualPorts {
-		port, uiPort = usualPorts(say)
+		port, uiPort = ifFree(usualPort, say), ifFree(usualUIPort, say)
 	}
 	say("starting a Temporal server, a vault and a provider (%s)", o.CLI)
 	s.System, err = testenv.Start(ctx, testenv.Options{
@@ -143,7 +150,7 @@ func (s *System) Workers() []*testenv.Worker {
 }
 
 // Stop ends everything that Start started and removes the folder unless it is
-// to be kept. Nobody may use the system any more.
+// to be kept. The system cannot be used any more.
 func (s *System) Stop() error {
 	var problems []error
 	if s.temporal != nil {
@@ -161,12 +168,15 @@ func (s *System) Stop() error {
 	return errors.Join(problems...)
 }
 
-// pause waits a moment between two looks at something, or returns why it may not.
-func pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(100 * time.Millisecond):
-		return nil
+// ifFree is the port, or 0 for any where it is taken.
+func ifFree(port int, say func(format string, args ...any)) int {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err == nil {
+		err = l.Close()
 	}
+	if err != nil {
+		say("port %d is taken, so a free one is used", port)
+		return 0
+	}
+	return port
 }

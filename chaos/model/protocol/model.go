@@ -2,20 +2,19 @@
 // provider, the workers, Temporal and the vault, small enough to visit every
 // state that it can reach.
 //
-// A [State] is the whole world between two effects. [Model.Next] gives every
+// A [State] is the whole system between two effects. [Model.Next] gives every
 // state that one more effect leads to: an effect of a worker as the product has
 // it, or a fault, at any moment. [Model.Explore] visits them all, the nearest
 // first, and stops at the first one that breaks a [Promise], so that the way
 // there is a shortest one. A model without one of its [Protections] must break a
-// promise; that is how we know what each of them is for.
+// promise, which shows what each of them is for.
 //
-// Files follow the product: load.go, call.go, handover.go, recover.go and
-// store.go mirror the activities and name the function that each step stands
-// for; temporal.go is the server and whoever ends runs; faults.go is the rest of
-// the world. Verdicts of the vault's fence are the product's own functions.
+// activities.go and store.go mirror the product and name the function that each
+// step stands for; temporal.go has the server, the ends of runs, and the faults.
+// Decisions of the vault's fence are the product's own functions.
 //
 // What bounds the model:
-//   - Two rotations of one consent. What a person stores meanwhile is not in it.
+//   - Two rotations of one consent. What the user stores meanwhile is not in it.
 //   - Two runs at work at a time, any number one after the other, and one attempt
 //     that Temporal has given up and that goes on.
 //   - Such an attempt holds something, or is about to send its request: one that
@@ -24,6 +23,8 @@
 //   - No time passes: all orders of effects are possible, also those that the
 //     product's time-outs exclude. Histories are kept for ever.
 package protocol
+
+import "fmt"
 
 // Replay says how long a provider repeats its answer to a spent refresh token.
 type Replay uint8
@@ -54,7 +55,7 @@ type Model struct {
 	Alone bool
 }
 
-// Start is an account whose first refresh token a person has just stored.
+// Start is an account whose first refresh token was just stored.
 func (m Model) Start() State {
 	return State{
 		Refresh: Secret{Versions: 1, Current: 0},
@@ -80,18 +81,41 @@ func (m Model) Next(s State, emit func(Step, State)) {
 	move{m, s, world, emit}.surroundings()
 }
 
-// move is somebody's turn in a state.
+// move is one actor's turn in a state.
 type move struct {
 	Model
 	s    State
-	who  seat
+	who  actor
 	emit func(Step, State)
+}
+
+// act takes the attempt's next effect.
+func (v move) act() {
+	switch v.self().At {
+	case readGrant, recordIntent:
+		v.load()
+	case checkEscrow:
+		v.checkEscrow()
+	case send:
+		v.send()
+	case complete, confirm:
+		v.deliver()
+	case searchVault:
+		v.searchVault()
+	case searchHistories:
+		v.searchHistories()
+	default:
+		v.store()
+	}
 }
 
 // self is the attempt whose turn it is, as it stands before it.
 func (v move) self() Attempt { return *v.s.at(v.who) }
 
-// then emits a step of the one whose turn it is.
+// faults reports whether something may still go wrong.
+func (v move) faults() bool { return v.s.Stage == faulty }
+
+// then emits a step of the actor.
 func (v move) then(what string, t Token, change func(*State)) {
 	n := v.s
 	change(&n)
@@ -103,44 +127,64 @@ func (v move) goTo(p Place, what string, t Token) {
 	v.then(what, t, func(n *State) { n.at(v.who).At = p })
 }
 
-// report is the last step of an attempt: an effect, and word of it to Temporal.
-// Temporal hears only the attempt that it waits for, and the word may get lost.
-func (v move) report(what string, t Token, effect, heard func(*State)) {
+// report is the last step of an attempt: an effect, and a report to Temporal,
+// which takes it only from the attempt that it waits for, and may not receive it.
+func (v move) report(what string, t Token, effect, reported func(*State)) {
 	if v.who == late || v.faults() {
 		n := v.s
 		effect(&n)
 		v.leave(&n)
 		step := v.step(what, t)
-		step.Unheard = true
+		step.Unreported = true
 		v.emit(step, n)
 	}
 	if v.who != late {
 		v.then(what, t, func(n *State) {
 			effect(n)
-			heard(n)
+			reported(n)
 		})
 	}
 }
 
 func nothing(*State) {}
 
-// faults reports whether something may still go wrong.
-func (v move) faults() bool { return v.s.Stage == faulty }
+// Step is an effect, in words.
+type Step struct {
+	who      actor
+	activity Phase
+	what     string // may hold one %d, for token
+	token    Token
+	// Unreported: Temporal does not receive the report of it.
+	Unreported bool
+}
 
-// act takes the attempt's next effect.
-func (v move) act() {
-	switch v.self().At {
-	case readGrant, recordBegin:
-		v.load()
-	case lookFirst:
-		v.lookFirst()
-	case send:
-		v.send()
-	case complete, confirm:
-		v.handOver()
-	case lookForHeir, searchPast:
-		v.recover()
-	default:
-		v.store()
+func (v move) step(what string, t Token) Step {
+	s := Step{who: v.who, what: what, token: t}
+	if v.who != world {
+		s.activity = v.self().For
 	}
+	return s
+}
+
+// String is one sentence without its full stop.
+func (s Step) String() string {
+	words := s.what
+	if s.token != none {
+		words = fmt.Sprintf(s.what, s.token)
+	}
+	name := [...]string{idle: "", load: "LoadSecrets", searchBefore: "RecoverGrant", call: "CallFitbit", searchAfter: "RecoverGrant", store: "StoreSecrets"}[s.activity]
+	switch s.who {
+	case world:
+		return words
+	case late:
+		return "The given-up attempt of " + name + " " + words
+	}
+	who := fmt.Sprintf("Run %d", s.who+1)
+	if name != "" {
+		who += ", " + name + ","
+	}
+	if s.Unreported {
+		words += "; its report is lost"
+	}
+	return who + " " + words
 }

@@ -15,8 +15,8 @@ const (
 	// nothingLeft: a run that ends by itself or by cancellation has its pair, or a
 	// newer one, in the vault.
 	nothingLeft
-	// noRegress: with nobody at work, the newest tokens are on top, unless a writer
-	// stopped for good between its first write and its last look.
+	// noRegress: with no attempt at work, the newest tokens are on top, unless a
+	// writer stopped for good between its first write and its recheck.
 	noRegress
 	// noOverwriting: no writer puts a refresh token over a newer one that was
 	// current when it began.
@@ -41,7 +41,7 @@ func (p Promise) String() string {
 		noRegress:     "all are done, and an older token covers a newer one in the vault",
 		noOverwriting: "an older refresh token was written over a newer one that was there to be seen",
 		noBlindReuse:  "a spent token was presented although its successor was there to be found",
-		noFalseAlarm:  "a person was asked for consent although the live token was there to be found",
+		noFalseAlarm:  "consent was asked for although the live token was there to be found",
 		noEnd:         "undisturbed work does not come to an end",
 	}[p]
 }
@@ -59,15 +59,15 @@ func (m Model) Check(s State) Promise {
 	case !s.atRest():
 		return kept
 	case s.Stage == last:
-		return s.judge(held)
+		return s.checkEnding(held)
 	case !s.Torn && (s.Refresh.Current != s.Refresh.Versions.newest() || s.Access.Current != s.Access.Versions.newest()):
 		return noRegress
 	}
 	return kept
 }
 
-// judge says whether the last run ended as it had to.
-func (s *State) judge(held bool) Promise {
+// checkEnding returns the promise that the end of the last run breaks, if any.
+func (s *State) checkEnding(held bool) Promise {
 	switch {
 	case s.Ending == beyondHorizon,
 		s.Ending == refreshed && s.Refresh.Current == s.Live && s.Access.Current == s.Live,

@@ -1,151 +1,87 @@
 package protocol
 
-// Protections are what stands between a fault and a lost token. Each can be taken
-// out of the model; the product has no switch for any. [Catalogue] tells them.
-type Protections struct {
-	ConfirmedCompletion bool
-	Escrow              bool
-	StoredBeforeUse     bool
-	RefreshTokenFirst   bool
-	DisconnectedStore   bool
-	Fence               bool
-	LastLook            bool
-	LookBeneath         bool
-	IntentRecord        bool
-	OwnIntent           bool
-	KeptIntent          bool
-	LookBeforeRetry     bool
-	LookOrWait          bool
-	VaultRung           bool
-	HistoryRung         bool
-}
+// Protections is a set of what stands between a fault and a lost token. Each can
+// be taken out of the model; the product has no switch for any. [Catalogue]
+// describes them.
+type Protections uint16
+
+const (
+	intentRecord Protections = 1 << iota
+	ownIntent
+	keptIntent
+	allVersions
+	checkBeforeRetry
+	checkOrWait
+	confirmedCompletion
+	escrow
+	storedBeforeUse
+	refreshTokenFirst
+	fence
+	recheckAfterWrites
+	disconnectedStore
+	vaultSearch
+	historySearch
+
+	// All is the protocol as the product has it.
+	All Protections = 1<<iota - 1
+)
+
+func (p Protections) has(one Protections) bool { return p&one != 0 }
 
 // Protection describes one of them.
 type Protection struct {
-	Name string
-	Rule string // what the product does, in a sentence
-	File string // where it does it
+	one Protections
+	// Replay is the kind of provider whose tokens the rule saves.
+	Replay Replay
+	Name   string
+	File   string // of the product, where it is
+	Rule   string // what the product does, in a sentence
 	// Accepted is how far the product goes where it does less than the rule; empty
 	// where it does all of it. The page says what that may cost.
 	Accepted string
-	// Replay is the kind of provider whose tokens the rule saves.
-	Replay Replay
-
-	field func(*Protections) *bool
-}
-
-// All are all of them.
-func All() Protections {
-	var all Protections
-	for _, p := range Catalogue() {
-		*p.field(&all) = true
-	}
-	return all
 }
 
 // Removed is the model of the protection's kind of provider that lacks nothing
 // but the protection.
 func (p Protection) Removed() Model {
-	rest := All()
-	*p.field(&rest) = false
-	return Model{Protections: rest, Replay: p.Replay}
+	return Model{Protections: All &^ p.one, Replay: p.Replay}
 }
 
 // Catalogue lists the protections in the order in which a refresh needs them.
 func Catalogue() []Protection {
 	return []Protection{
-		{
-			Name: "Intent record",
-			Rule: "Before a run spends a refresh token it writes onto it in the vault that it is about to. A run that finds such a record looks for what came of the token before it presents it.",
-			File: "activities/load.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.IntentRecord },
-		},
-		{
-			Name: "Own intent record",
-			Rule: "A further attempt of the load takes a record of its own run for somebody else's: the attempt before may have written it over another's, and did not live to tell.",
-			File: "activities/load.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.OwnIntent },
-		},
-		{
-			Name: "Kept intent record",
-			Rule: "The record of a token counts on whichever of its versions it stands; a late writer that writes the token again does not wipe it out.",
-			File: "internal/vault/load.go", Replay: Never,
-			Accepted: "only the record on the version that is loaded counts",
-			field:    func(p *Protections) *bool { return &p.KeptIntent },
-		},
-		{
-			Name: "Look beneath",
-			Rule: "A load takes the newest refresh token of all versions, which need not be the current one.",
-			File: "internal/vault/load.go", Replay: Never,
-			Accepted: "all versions are looked at only where the access token is newer than the current refresh token, or absent, or where either was put there by hand; a listing takes a call for every 25 versions, and an account has four more each day",
-			field:    func(p *Protections) *bool { return &p.LookBeneath },
-		},
-		{
-			Name: "Look before another attempt",
-			Rule: "A further attempt of the call first looks whether the one before has put its pair into the vault.",
-			File: "activities/call.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.LookBeforeRetry },
-		},
-		{
-			Name: "Look or wait",
-			Rule: "Where a provider has no replay window to lose, an attempt that cannot look does not present the token either.",
-			File: "activities/call.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.LookOrWait },
-		},
-		{
-			Name: "Confirmed completion",
-			Rule: "The call completes itself and waits for Temporal's word, instead of returning the pair to an SDK that may drop it.",
-			File: "activities/handover.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.ConfirmedCompletion },
-		},
-		{
-			Name: "Escrow",
-			Rule: "A pair for which Temporal has no word, or that it no longer waits for, goes into the vault at once.",
-			File: "activities/handover.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.Escrow },
-		},
-		{
-			Name: "Stored before use",
-			Rule: "Nobody uses a new token before it is stored: the first use ends the replay.",
-			File: "workflows/refresh.go", Replay: Lasting,
-			field: func(p *Protections) *bool { return &p.StoredBeforeUse },
-		},
-		{
-			Name: "Refresh token first",
-			Rule: "The refresh token is written before the access token, which an app uses as soon as it sees it.",
-			File: "internal/vault/store.go", Replay: Lasting,
-			field: func(p *Protections) *bool { return &p.RefreshTokenFirst },
-		},
-		{
-			Name: "Fence",
-			Rule: "A token that is older than what the vault holds is not written.",
-			File: "internal/vault/fence.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.Fence },
-		},
-		{
-			Name: "Last look",
-			Rule: "After its last write a writer looks at all versions and puts the newest on top, for the vault has no compare-and-swap.",
-			File: "internal/vault/store.go", Replay: Never,
-			Accepted: "a writer looks at all versions only where the current refresh token or the access token shows that a newer one was there",
-			field:    func(p *Protections) *bool { return &p.LastLook },
-		},
-		{
-			Name: "Disconnected store",
-			Rule: "Cancelling a run does not stop it from storing its pair.",
-			File: "workflows/steps.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.DisconnectedStore },
-		},
-		{
-			Name: "Rung of the vault",
-			Rule: "After invalid_grant a run looks for a newer refresh token among the vault's versions.",
-			File: "internal/vault/promote.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.VaultRung },
-		},
-		{
-			Name: "Rung of the histories",
-			Rule: "A run looks for a pair that was issued but not stored in the histories of earlier runs.",
-			File: "activities/recover.go", Replay: Never,
-			field: func(p *Protections) *bool { return &p.HistoryRung },
-		},
+		{intentRecord, Never, "Intent record", "activities/load.go",
+			"Before a run spends a refresh token it records that intent on the token's version in the vault. A run that finds such a record searches for a successor of the token before it presents it.", ""},
+		{ownIntent, Never, "Own intent record", "activities/load.go",
+			"A further attempt of the load treats a record of its own run as another run's: the attempt before may have written it over another's, and died.", ""},
+		{keptIntent, Never, "Kept intent record", "internal/vault/load.go",
+			"The record of a token counts on whichever of its versions it is; a late writer that writes the token again does not erase it.",
+			"only the record on the version that is loaded counts"},
+		{allVersions, Never, "All versions at load", "internal/vault/load.go",
+			"A load takes the newest refresh token of all versions, which need not be the current one.",
+			"all versions are read only where the access token is newer than the current refresh token, or absent, or where either was stored by hand; a listing takes a call for every 25 versions, and an account has four more each day"},
+		{checkBeforeRetry, Never, "Check before a retry", "activities/call.go",
+			"A further attempt of the call first checks whether the one before has put its pair into the vault.", ""},
+		{checkOrWait, Never, "Check or wait", "activities/call.go",
+			"Where a provider has no replay window to lose, an attempt that cannot check does not present the token either.", ""},
+		{confirmedCompletion, Never, "Confirmed completion", "activities/handover.go",
+			"The call completes itself and waits for Temporal's acknowledgement, instead of returning the pair to an SDK that may drop it.", ""},
+		{escrow, Never, "Escrow", "activities/handover.go",
+			"A pair that Temporal does not acknowledge, or no longer waits for, goes into the vault at once.", ""},
+		{storedBeforeUse, Lasting, "Stored before use", "workflows/refresh.go",
+			"No new token is used before it is stored: the first use ends the replay.", ""},
+		{refreshTokenFirst, Lasting, "Refresh token first", "internal/vault/store.go",
+			"The refresh token is written before the access token, which an app uses as soon as it sees it.", ""},
+		{fence, Never, "Fence", "internal/vault/fence.go",
+			"A token that is older than what the vault holds is not written.", ""},
+		{recheckAfterWrites, Never, "Recheck", "internal/vault/store.go",
+			"After its last write a writer reads all versions and puts the newest on top, because the vault has no compare-and-swap.",
+			"a writer reads all versions only where the current refresh token or the access token shows that a newer one was there"},
+		{disconnectedStore, Never, "Disconnected store", "workflows/steps.go",
+			"Cancelling a run does not stop it from storing its pair.", ""},
+		{vaultSearch, Never, "Vault search", "internal/vault/promote.go",
+			"After invalid_grant a run searches the vault's versions for a newer refresh token.", ""},
+		{historySearch, Never, "History search", "activities/recover.go",
+			"A run searches the histories of earlier runs for a pair that was issued and not stored.", ""},
 	}
 }

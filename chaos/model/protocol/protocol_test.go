@@ -13,7 +13,7 @@ func TestNothingIsLostByWhateverHappensToOneRunAfterAnother(t *testing.T) {
 	for _, replay := range []protocol.Replay{protocol.Never, protocol.Brief, protocol.Lasting} {
 		t.Run(replay.String(), func(t *testing.T) {
 			t.Parallel()
-			report := protocol.Model{Protections: protocol.All(), Replay: replay, Alone: true}.Explore()
+			report := protocol.Model{Protections: protocol.All, Replay: replay, Alone: true}.Explore()
 			require.True(t, report.Kept(), "%v: %v", report.Broken, report.Trace)
 			require.Greater(t, report.States, 10_000)
 		})

@@ -31,8 +31,8 @@ func (s *Secret) write(t Token) {
 	s.Current = t
 }
 
-// State is the world between two effects, and what an observer remembers of how
-// it came about. It is plain and comparable, so that equal states are one.
+// State is the system between two effects, and what an observer remembers of its
+// past. It is plain and comparable, so that equal states are one.
 type State struct {
 	// The provider.
 	Live   Token // the refresh token in force
@@ -41,7 +41,7 @@ type State struct {
 	// The vault.
 	Refresh Secret
 	Access  Secret
-	Begun   Set // refresh tokens that carry an intent record
+	Intents Set // refresh tokens that carry an intent record
 
 	// Temporal.
 	Issued Set // pairs, sealed in the results of finished calls
@@ -52,31 +52,31 @@ type State struct {
 	Stage   Stage
 	Ending  Ending  // of the last run
 	Excused bool    // Live was cut off before it had a durable copy
-	Torn    bool    // a writer stopped for good between its first write and its last look
+	Torn    bool    // a writer stopped for good between its first write and its recheck
 	Broken  Promise // what the last step broke
 }
 
 // Run is a workflow run as Temporal has it.
 type Run struct {
-	Phase       Phase
-	Token       Token // the refresh token that it loaded
-	Pair        Token // what its call returned
-	SpentBefore bool  // somebody was about to spend Token before
-	Retried     bool  // call: not the first attempt; load: an attempt left its own intent record
-	Known       bool  // observer: a successor of Token was durable when it was loaded
-	Attempt     Attempt
+	Phase         Phase
+	Token         Token // the refresh token that it loaded
+	Pair          Token // what its call returned
+	EarlierIntent bool  // Token carried the intent record of an earlier run
+	Retried       bool  // call: not the first attempt; load: an attempt left its own intent record
+	Known         bool  // observer: a successor of Token was durable when it was loaded
+	Attempt       Attempt
 }
 
 // Phase is the activity that a run is at.
 type Phase uint8
 
 const (
-	idle    Phase = iota // no run, or one that has ended
-	load                 // LoadSecrets
-	precede              // RecoverGrant, for a token that somebody was about to spend
-	call                 // CallFitbit
-	ladder               // RecoverGrant, after invalid_grant
-	store                // StoreSecrets
+	idle         Phase = iota // no run, or one that has ended
+	load                      // LoadSecrets
+	searchBefore              // RecoverGrant, for a token with the intent record of an earlier run
+	call                      // CallFitbit
+	searchAfter               // RecoverGrant, after invalid_grant
+	store                     // StoreSecrets
 )
 
 // Attempt is one attempt of an activity, in the memory of a worker.
@@ -85,7 +85,7 @@ type Attempt struct {
 	For   Phase // which activity it is an attempt of
 	Token Token // the refresh token that it is about, or is about to put on top
 	Pair  Token // the pair that it holds
-	Known bool  // observer: something newer was there to be found when it looked
+	Known bool  // observer: something newer was there to be found when it searched
 }
 
 // Place is the effect that an attempt has next.
@@ -94,35 +94,35 @@ type Place uint8
 const (
 	nowhere Place = iota // no attempt
 
-	readGrant   // LoadSecrets: Vault.Load
-	recordBegin // LoadSecrets: Vault.Begin
+	readGrant    // LoadSecrets: Vault.Load
+	recordIntent // LoadSecrets: Vault.RecordIntent
 
-	lookFirst // Call: checkEscrow
-	send      // Call: provider.Client.Refresh
-	complete  // Call: complete
-	confirm   // Call: complete, with the pair in escrow
+	checkEscrow // Call: what an earlier attempt put into the vault
+	send        // Call: provider.Client.Refresh
+	complete    // Call: complete
+	confirm     // Call: complete, with the pair in escrow
 
-	lookForHeir // RecoverGrant: Vault.Advance
-	searchPast  // RecoverGrant: search
+	searchVault     // RecoverGrant: Vault.PromoteSuccessor
+	searchHistories // RecoverGrant: the histories of earlier runs
 
-	lookRefresh // Vault.Store: look at the refresh token
-	setRefresh  // Vault.Store: write it
+	readRefresh  // Vault.Store: read the refresh token
+	writeRefresh // Vault.Store: write it
 
 	// From here on a writer may have something to mend.
-	lookAccess       // Vault.Store: look at the access token
-	setAccess        // Vault.Store: write it
-	lookNewest       // Vault.Store: look at all versions of both
-	setNewest        // Vault.Store, Vault.Advance: put the newest refresh token on top
-	lookNewestAccess // Vault.Store: look at all access tokens once more
-	setNewestAccess  // Vault.Store: put the newest access token on top
+	readAccess     // Vault.Store: read the access token
+	writeAccess    // Vault.Store: write it
+	recheck        // Vault.Store: read all versions of both
+	promoteRefresh // put the newest refresh token on top
+	recheckAccess  // Vault.Store: read all access tokens again
+	promoteAccess  // Vault.Store: put the newest access token on top
 )
 
-// Stage is how far the story is.
+// Stage says whether faults may still happen.
 type Stage uint8
 
 const (
 	faulty Stage = iota // anything may fail
-	last                // faults have stopped, and the cron's next run has the world to itself
+	last                // faults have stopped, and the cron's next run is alone
 )
 
 // Ending is how the last run ended.
@@ -135,15 +135,15 @@ const (
 	beyondHorizon // it was about to present the live token for one more rotation
 )
 
-// seat is where an attempt sits: with the run in a slot, or with nobody.
-type seat uint8
+// actor takes a step: the run of that index, or one of these.
+type actor uint8
 
 const (
-	late  seat = 2
-	world seat = 3 // no attempt's: the provider, the apps
+	late  actor = 2 // the attempt that Temporal has given up
+	world actor = 3 // the provider and the apps
 )
 
-func (s *State) at(who seat) *Attempt {
+func (s *State) at(who actor) *Attempt {
 	if who == late {
 		return &s.Late
 	}
@@ -162,7 +162,7 @@ func (s *State) remembered(t Token) bool {
 // the vault still has.
 func (s *State) repeated() bool { return s.Window && s.Refresh.Versions.has(s.Live-1) }
 
-// atRest reports whether nobody is at work.
+// atRest reports whether no attempt is at work.
 func (s *State) atRest() bool {
 	return s.Runs[0].Phase == idle && s.Runs[1].Phase == idle && s.Late.At == nowhere
 }

@@ -1,44 +1,49 @@
 package protocol
 
-import "tokenkeeper/internal/vault"
+import (
+	"time"
+
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
 
 // store mirrors Vault.Store, for StoreSecrets, RecoverGrant and the escrow.
 func (v move) store() {
-	a := v.self()
+	a, next := v.self(), v.order()
 	v.refuse(a)
 	switch a.At {
-	case lookRefresh:
-		switch held := v.s.Refresh.Current; v.fence(held, a.Pair) {
+	case readRefresh:
+		switch held := v.s.Refresh.Current; v.fenceRefresh(held, a.Pair) {
 		case vault.Write:
 			v.then("sees that refresh token %d is to be written", a.Pair, func(n *State) {
-				n.at(v.who).At, n.at(v.who).Known = setRefresh, held > a.Pair
+				n.at(v.who).At, n.at(v.who).Known = writeRefresh, held > a.Pair
 			})
 		case vault.Skip:
-			v.wrote("sees refresh token %d in the vault", a.Pair, v.afterRefresh(), nothing)
+			v.wrote("sees refresh token %d in the vault", a.Pair, next.afterRefresh, nothing)
 		default:
-			v.wrote("sees something newer than refresh token %d in the vault", a.Pair, v.lastLook(), nothing)
+			v.wrote("sees something newer than refresh token %d in the vault", a.Pair, next.atEnd, nothing)
 		}
-	case setRefresh:
-		v.wrote("writes refresh token %d", a.Pair, v.afterRefresh(), func(n *State) {
+	case writeRefresh:
+		v.wrote("writes refresh token %d", a.Pair, next.afterRefresh, func(n *State) {
 			n.Refresh.write(a.Pair)
-			if !v.KeptIntent {
-				n.Begun &^= 1 << a.Pair
+			if !v.has(keptIntent) {
+				n.Intents &^= 1 << a.Pair
 			}
 			if a.Known {
 				n.Broken = noOverwriting
 			}
 			n.at(v.who).Known = false
 		})
-	case lookAccess:
+	case readAccess:
 		if v.fenceAccess(v.s.Access.Current, a.Pair) == vault.Write {
-			v.goTo(setAccess, "sees that access token %d is to be written", a.Pair)
+			v.goTo(writeAccess, "sees that access token %d is to be written", a.Pair)
 		} else {
-			v.wrote("sees that access token %d is not to be written", a.Pair, v.afterAccess(), nothing)
+			v.wrote("sees that access token %d is not to be written", a.Pair, next.afterAccess, nothing)
 		}
-	case setAccess:
-		v.wrote("writes access token %d", a.Pair, v.afterAccess(), func(n *State) { n.Access.write(a.Pair) })
+	case writeAccess:
+		v.wrote("writes access token %d", a.Pair, next.afterAccess, func(n *State) { n.Access.write(a.Pair) })
 	default:
-		v.restore(a)
+		v.promoteNewest(a)
 	}
 }
 
@@ -47,7 +52,7 @@ func (v move) store() {
 func (v move) refuse(a Attempt) {
 	next := complete
 	if v.who == late {
-		next = v.storeBegins() // Temporal has said that it does not wait
+		next = v.order().first // Temporal has said that it does not wait
 	}
 	if !v.faults() || a.For != call || a.At == next {
 		return
@@ -59,34 +64,50 @@ func (v move) refuse(a Attempt) {
 	})
 }
 
-// The order of a store: refresh token, access token, a last look.
-
-func (m Model) storeBegins() Place {
-	if m.RefreshTokenFirst {
-		return lookRefresh
+// fenceRefresh is the product's decision on a refresh token that is to be written.
+func (m Model) fenceRefresh(held, issued Token) vault.Decision {
+	if !m.has(fence) {
+		return vault.Write
 	}
-	return lookAccess
+	return vault.FenceRefresh(provenance(held), true, provenance(issued))
 }
 
-func (m Model) afterRefresh() Place {
-	if m.RefreshTokenFirst {
-		return lookAccess
+// fenceAccess is the product's decision on an access token.
+func (m Model) fenceAccess(held, issued Token) vault.Decision {
+	if held == none || !m.has(fence) {
+		return vault.Write
 	}
-	return m.lastLook()
+	of := provenance(held)
+	there := vault.AccessTokenInfo{Generation: of.Generation, Fingerprint: of.Fingerprint, Tagged: true}
+	return vault.FenceAccess(there, provenance(issued), provenance(issued).Fingerprint, time.Time{})
 }
 
-func (m Model) afterAccess() Place {
-	if m.RefreshTokenFirst {
-		return m.lastLook()
+// provenance is a token's position in the one line that the model has.
+func provenance(t Token) token.Provenance {
+	const fingerprints = "0123"
+	p := token.Provenance{
+		Generation:  token.Generation(t),
+		Fingerprint: token.Fingerprint(fingerprints[t : t+1]),
+		Consent:     token.Fingerprint(fingerprints[:1]),
 	}
-	return lookRefresh
+	if t > 0 {
+		p.Parent = token.Fingerprint(fingerprints[t-1 : t])
+	}
+	return p
 }
 
-func (m Model) lastLook() Place {
-	if m.LastLook {
-		return lookNewest
+// order is where a store begins, and what follows on each token and at the end.
+type order struct{ first, afterRefresh, afterAccess, atEnd Place }
+
+func (m Model) order() order {
+	end := nowhere
+	if m.has(recheckAfterWrites) {
+		end = recheck
 	}
-	return nowhere
+	if m.has(refreshTokenFirst) {
+		return order{readRefresh, readAccess, end, end}
+	}
+	return order{readAccess, end, readRefresh, end}
 }
 
 // wrote is a step of a store that goes on at a place, or ends.
@@ -101,7 +122,7 @@ func (v move) wrote(what string, t Token, next Place, effect func(*State)) {
 	})
 }
 
-// stored is the last step of a store, and what it means to its activity.
+// stored is the last step of a store, and its consequence for the activity.
 func (v move) stored(what string, t Token, effect func(*State)) {
 	a := v.self()
 	switch {
@@ -121,5 +142,35 @@ func (v move) stored(what string, t Token, effect func(*State)) {
 			b := n.at(v.who)
 			b.At, b.Token = confirm, none
 		})
+	}
+}
+
+// promoteNewest mirrors Vault.promoteNewest: a writer goes on until the newest
+// refresh token is on top and, where another writer's is newer, its access token.
+func (v move) promoteNewest(a Attempt) {
+	refresh, access := v.s.Refresh.Versions.newest(), v.s.Access.Versions.newest()
+	switch {
+	case a.At == promoteRefresh:
+		v.then("puts refresh token %d on top", a.Token, func(n *State) {
+			n.Refresh.write(a.Token)
+			n.at(v.who).At, n.at(v.who).Token = recheck, none
+		})
+	case a.At == promoteAccess:
+		v.then("puts access token %d on top", a.Token, func(n *State) {
+			n.Access.write(a.Token)
+			n.at(v.who).At, n.at(v.who).Token = recheckAccess, none
+		})
+	case a.At == recheck && v.s.Refresh.Current != refresh:
+		v.then("sees refresh token %d beneath an older one", refresh, func(n *State) {
+			n.at(v.who).At, n.at(v.who).Token = promoteRefresh, refresh
+		})
+	case a.Pair == none: // a recovery from the vault
+		v.foundInVault(refresh)
+	case v.s.Access.Current != access && refresh > a.Pair:
+		v.then("sees access token %d beneath an older one", access, func(n *State) {
+			n.at(v.who).At, n.at(v.who).Token = promoteAccess, access
+		})
+	default:
+		v.stored("sees that refresh token %d is on top", refresh, nothing)
 	}
 }

@@ -22,16 +22,15 @@ func TestALossIsExplainedOnlyByAKillAroundTheProvidersCommit(t *testing.T) {
 		want  bool
 	}{
 		{"no kill at all", nil, false},
-		{"a kill before the request", []Kill{kill(-time.Second, -requestAtMost)}, false},
+		{"a kill before the request", []Kill{kill(-time.Second, -windowFor(0).before)}, false},
 		{"a kill while the request was on its way", []Kill{kill(-30*time.Millisecond, -20*time.Millisecond)}, true},
 		{"the process was about to die when the provider committed", []Kill{kill(-time.Millisecond, time.Millisecond)}, true},
 		{"a kill while the answer was on its way", []Kill{kill(20*time.Millisecond, 30*time.Millisecond)}, true},
-		{"a kill when the pair had been safe for long", []Kill{kill(gapAtMost(0), gapAtMost(0)+time.Millisecond)}, false},
+		{"a kill when the pair had been safe for long", []Kill{kill(windowFor(0).after, windowFor(0).after+time.Millisecond)}, false},
 		{"one of many", []Kill{kill(-time.Minute, -time.Minute), kill(time.Millisecond, 2*time.Millisecond), kill(time.Minute, time.Minute)}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, found := within(committed, tc.kills, gapAtMost(0))
-			require.Equal(t, tc.want, found)
+			require.Equal(t, tc.want, windowFor(0).cause(committed, false, tc.kills, nil) != Unexplained)
 		})
 	}
 }
@@ -62,23 +61,38 @@ func TestALossHasOneCause(t *testing.T) {
 		{"answered in an outage", false, nil, outage(0, time.Second), InOutage},
 		{"killed in hand in an outage", false, killed(answered + 1), outage(0, time.Second), InOutage},
 		{"killed before the answer was there, in an outage", false, killed(answered), outage(0, time.Second), OnItsWay},
-		{"answered as it began", false, nil, outage(answered+aWrite-1, time.Second), InOutage},
-		{"stored before it began", false, nil, outage(answered+aWrite, time.Second), Unexplained},
+		{"answered as it began", false, nil, outage(answered+writeTakes-1, time.Second), InOutage},
+		{"stored before it began", false, nil, outage(answered+writeTakes, time.Second), Unexplained},
 		{"answered when it was over", false, nil, outage(-time.Second, answered), Unexplained},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.Equal(t, tc.want, cause(committed, tc.kept, tc.kills, tc.outages, gapAtMost(0)))
+			require.Equal(t, tc.want, windowFor(0).cause(committed, tc.kept, tc.kills, tc.outages))
 		})
 	}
 }
 
-func TestALossLaterThanAnyPairTookIsExplainedByNothing(t *testing.T) {
+func TestABusyMachineWidensTheWindow(t *testing.T) {
 	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	kills := []Kill{{committed.Add(time.Second), committed.Add(time.Second + time.Millisecond)}}
-	require.Equal(t, Unexplained, cause(committed, false, kills, nil, gapAtMost(leastGap)))
-	require.Equal(t, Unexplained, cause(committed, false, kills, nil, gapAtMost(900*time.Millisecond)))
-	require.Equal(t, InHand, cause(committed, false, kills, nil, gapAtMost(time.Second)), "on a machine where others took as long")
-	require.Equal(t, Unexplained, cause(committed, true, kills, nil, gapAtMost(time.Second)), "there is a copy")
+	late := []Kill{{committed.Add(time.Second), committed.Add(time.Second + time.Millisecond)}}
+	early := []Kill{{committed.Add(-time.Second), committed.Add(-time.Second + time.Millisecond)}}
+	for _, tc := range []struct {
+		name    string
+		kills   []Kill
+		kept    bool
+		slowest time.Duration // of the campaign's pairs
+		want    Cause
+	}{
+		{"later than the margin", late, false, pairMargin, Unexplained},
+		{"later than any pair took", late, false, 900 * time.Millisecond, Unexplained},
+		{"where others took as long", late, false, time.Second, InHand},
+		{"where others took as long, and there is a copy", late, true, time.Second, Unexplained},
+		{"earlier than the margin", early, false, requestMargin, Unexplained},
+		{"a request as slow as others", early, false, time.Second, OnItsWay},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.want, windowFor(tc.slowest).cause(committed, tc.kept, tc.kills, nil))
+		})
+	}
 }
 
 // The line of an account: a consent, two rotations, a new consent, a rotation.
@@ -113,7 +127,7 @@ func TestAnOlderTokenOnTopOfANewerOneIsARegression(t *testing.T) {
 			for _, value := range tc.versions {
 				versions = append(versions, keyvault.Version{Value: value})
 			}
-			require.Equal(t, tc.want, regressed(versions, places(consents, events)))
+			require.Equal(t, tc.want, regressed(versions, positions(consents, events)))
 		})
 	}
 }
