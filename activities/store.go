@@ -19,7 +19,7 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	if err != nil {
 		return StoreResult{}, storeError(err)
 	}
-	if err := a.checkSizes(issued, stored); err != nil {
+	if err := a.checkComplete(issued, stored); err != nil {
 		return StoreResult{}, err
 	}
 	outcome := "refreshed"
@@ -50,22 +50,22 @@ func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResu
 	}, nil
 }
 
-// checkSizes fails for good where a pair had a token that Key Vault does not take:
+// checkComplete fails for good where an answer had a token that can be stored nowhere:
 // the other one is stored, and nothing is left to retry.
-func (a *Activities) checkSizes(issued RefreshResult, stored StoreResult) error {
-	if issued.OversizeAccess+issued.OversizeRefresh == 0 || stored.Superseded {
+func (a *Activities) checkComplete(issued RefreshResult, stored StoreResult) error {
+	if issued.AccessProblem == "" && issued.RefreshProblem == "" || stored.Superseded {
 		return nil
 	}
 	at, err := a.locate(issued.Account)
 	if err != nil {
 		return err
 	}
-	if issued.OversizeRefresh > 0 {
-		return fail(MalformedSecret, fmt.Errorf("vault: set %s: the refresh token after generation %d has %d bytes and Key Vault takes %d, so the grant ends with it; ask %s for fewer scopes and have the account owner consent again",
-			at.Names.RefreshToken, issued.Provenance.Generation, issued.OversizeRefresh, token.MaxLength, at.Provider.Title))
+	if issued.RefreshProblem != "" {
+		return fail(MalformedSecret, fmt.Errorf("vault: set %s: the refresh token after generation %d %s, so the grant ends with it; ask %s for fewer scopes and have the account owner consent again",
+			at.Names.RefreshToken, issued.Provenance.Generation, issued.RefreshProblem, at.Provider.Title))
 	}
-	return fail(MalformedSecret, fmt.Errorf("vault: set %s: the access token of generation %d has %d bytes and Key Vault takes %d; the refresh token is stored; ask %s for fewer scopes",
-		at.Names.AccessToken, issued.Provenance.Generation, issued.OversizeAccess, token.MaxLength, at.Provider.Title))
+	return fail(MalformedSecret, fmt.Errorf("vault: set %s: the access token of generation %d %s; the refresh token is stored; if it goes on, ask %s for fewer scopes",
+		at.Names.AccessToken, issued.Provenance.Generation, issued.AccessProblem, at.Provider.Title))
 }
 
 func entryOf(issued RefreshResult, pair token.Pair) vault.Entry {

@@ -79,7 +79,7 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 		return false, err
 	}
 	at := when(earlier.ObtainedAt, time.Now())
-	if earlier.IsOutdated(f.existing.RefreshToken.Consent) {
+	if earlier.IsOutdated(f.existing.RefreshToken) {
 		f.say("A consent of %s, %s, was kept here because the vault did not take it. Another one has come since, so it is dropped.", f.target, at)
 		return false, f.PendingStore.Delete(f.target.Account)
 	}
@@ -88,11 +88,14 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 		if earlier.Client, err = f.readClient(ctx, f.options.client); err != nil {
 			return false, err
 		}
-	case f.existing.Client.ID != "":
-		earlier.Client = token.Client{} // the vault's is at least as new
+	case f.existing.Client.ID == earlier.Client.ID:
+		earlier.Client = token.Client{} // the vault's secret of the app is at least as new
 	}
 	f.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", f.target, at)
 	f.pending, f.saved = earlier, true
+	if err := f.checkUser(); err != nil {
+		return false, fmt.Errorf("%w; or remove %s to give the consent up that is kept there", err, f.PendingStore.Path(f.target.Account))
+	}
 	return true, f.storePending(ctx)
 }
 
@@ -317,8 +320,8 @@ func (f *consentFlow) storePending(ctx context.Context) (err error) {
 
 func (f *consentFlow) reportStored() {
 	names, p := f.target.Names, f.pending
-	if p.OversizeAccess > 0 {
-		f.warn("the access token has %d bytes and Key Vault takes %d, so %s was not written; run it again with fewer --scopes", p.OversizeAccess, token.MaxLength, names.AccessToken)
+	if p.AccessProblem != "" {
+		f.warn("the access token %s, so %s was not written; the next refresh writes another one", p.AccessProblem, names.AccessToken)
 	}
 	where, expiry := fmt.Sprintf("the tokens of %s are in %s and %s", f.target, names.RefreshToken, names.AccessToken), ""
 	if p.AccessToken.Empty() {

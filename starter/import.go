@@ -41,7 +41,7 @@ until when.`,
 	cmd.Flags().BoolVar(&options.replace, "replace", false, "replace a usable refresh token without asking")
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
 		if options.file == options.client {
-			return usageError{errors.New("--file and --client cannot both be stdin; name a file for one of them")}
+			return usageError{errors.New("--file and --client are the same; stdin and a file can be read for one of them only")}
 		}
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
 			flow := consentFlow{vaultApp: a, target: t, resumeCommand: t.command("authorize")}
@@ -59,7 +59,7 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 	f.unsaved = [2]string{"Ctrl-C ends it; then import again.", "The token may not be in the vault. Import it again."}
 	err := f.preflight(ctx)
 	if err == nil {
-		err = f.refusePending(ctx, f.target, "import", f.existing.RefreshToken.Consent)
+		err = f.refusePending(ctx, f.target, "import", f.existing.RefreshToken)
 	}
 	if err == nil && options.client != "" {
 		f.pending.Client, err = f.readClient(ctx, options.client)

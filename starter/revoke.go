@@ -10,7 +10,6 @@ import (
 
 	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
@@ -44,7 +43,7 @@ endpoint to revoke at, it says what the user does there, and exits with 3.`,
 // fails and says so. It leaves the tokens readable until the provider has
 // answered, because a later attempt needs them to end the grant.
 func (a *vaultApp) revoke(ctx context.Context, t target) error {
-	if err := a.refusePending(ctx, t, "revoke", ""); err != nil {
+	if err := a.refusePending(ctx, t, "revoke", vault.RefreshToken{}); err != nil {
 		return err
 	}
 	var left []string // to do
@@ -84,7 +83,7 @@ func (a *vaultApp) revoke(ctx context.Context, t target) error {
 // refusePending ends a command where a consent of the account is saved on this
 // machine: the file is all that is left of its grant. One that the vault's consent has
 // outdated does not count.
-func (a *vaultApp) refusePending(ctx context.Context, t target, command string, current token.Fingerprint) error {
+func (a *vaultApp) refusePending(ctx context.Context, t target, command string, current vault.RefreshToken) error {
 	pending, found, err := a.PendingStore.Load(ctx, t.Account)
 	if err != nil || !found || pending.IsOutdated(current) {
 		return err

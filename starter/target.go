@@ -96,7 +96,10 @@ func accountCommand(cmd *cobra.Command, environ map[string]string, load func(map
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load(environ)
 		providers, providersErr := provider.Load(cfg.ProvidersFile)
-		if err := errors.Join(err, providersErr); err != nil {
+		if providersErr != nil {
+			err = errors.Join(err, usageError{providersErr})
+		}
+		if err != nil {
 			return err
 		}
 		t, err := newTarget(providers, *issuer, *name, *secretsOf)

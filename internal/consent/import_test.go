@@ -90,6 +90,24 @@ func TestBlanksInATokenOfAnAnswerStay(t *testing.T) {
 	}
 }
 
+func TestTheRestOfAnAnswerIsReadAsARefreshReadsIt(t *testing.T) {
+	for text, want := range map[string]token.Pair{
+		`{"refresh_token":"r","user_id":"people\/42"}`: {Issue: token.Issue{UserID: "people/42"}},
+		`{"refresh_token":"r","user_id":"Zo\u00eb"}`:   {Issue: token.Issue{UserID: "Zoë"}},
+		`{"refresh_token":"r","user_id":42}`:           {Issue: token.Issue{UserID: "42"}},
+		`{"refresh_token":"r","user_id":null}`:         {},
+		// Milliseconds would be a year that no JSON has.
+		`{"refresh_token":"r","access_token":"a","expires_at":1795651200000}`: {},
+		`{"refresh_token":"r","access_token":"a\n","expires_at":4102444800}`: {
+			Issue: token.Issue{AccessProblem: "has characters that no token may have (RFC 6749 appendix A)"}},
+	} {
+		pair, err := consent.ParseTokens(text, now)
+		require.NoError(t, err)
+		want.RefreshToken = token.NewSecret("r")
+		require.Equal(t, want, pair, text)
+	}
+}
+
 func FuzzTokensThatAreReadAreStoredUnchanged(f *testing.F) {
 	for _, seed := range []string{"fake", `{"refresh_token":"fake"}`, `{"body":{"refresh_token":"fake","expires_at":1}}`, "\ufeff", `""`, `{"body":null}`, `{"refresh_token":" a b "}`} {
 		f.Add(seed)

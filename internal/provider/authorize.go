@@ -75,9 +75,9 @@ func (c *Client) Exchange(ctx context.Context, p Provider, cl token.Client, cons
 	})
 	switch {
 	case failure != nil:
-	case pair.OversizeRefresh > 0:
+	case pair.RefreshProblem != "":
 		return token.Pair{}, &Failure{Provider: p.Name, Op: exchanging, Kind: Malformed, Status: http.StatusOK,
-			Detail: fmt.Sprintf("a refresh token of %d bytes, and Key Vault takes %d", pair.OversizeRefresh, token.MaxLength), Fix: "ask for fewer scopes"}
+			Detail: "a refresh token that " + pair.RefreshProblem, Fix: "ask for fewer scopes"}
 	case pair.RefreshToken.Empty():
 		failure = &Failure{Provider: p.Name, Op: exchanging, Kind: Malformed, Status: http.StatusOK, Detail: noRefreshToken}
 	}

@@ -137,7 +137,6 @@ func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
 		{"no tokens at all", "fitbit", answer(200, `{}`), "no access token"},
 		{"no access token", "fitbit", answer(200, `{"refresh_token":"`+echoed+`"}`), "no access token"},
 		{"an empty access token", "fitbit", answer(200, `{"access_token":"","refresh_token":"`+echoed+`"}`), "no access token"},
-		{"a blank access token", "fitbit", answer(200, `{"access_token":"  ","refresh_token":"r"}`), "an access token that is empty"},
 		{"a blank refresh token", "fitbit", answer(200, `{"access_token":"a","refresh_token":"  "}`), "a refresh token that is empty"},
 		{"no refresh token of single use", "fitbit", answer(200, `{"access_token":"a"}`), "no refresh token"},
 		{"an empty refresh token of single use", "fitbit", answer(200, `{"access_token":"a","refresh_token":""}`), "no refresh token"},
@@ -224,31 +223,37 @@ func TestClassifyKeepsTheBlanksOfATokenAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestATokenThatNoVaultTakesIsLeftOutOfThePairWithItsSize(t *testing.T) {
+func TestATokenThatCannotBeStoredIsLeftOutOfThePairWithTheReason(t *testing.T) {
 	longest, oversize := strings.Repeat("a", token.MaxLength), strings.Repeat("a", token.MaxLength+1)
+	const tooLong = "is too long: it has 25601 bytes, and Key Vault takes 25600"
+	const odd = "has characters that no token may have (RFC 6749 appendix A)"
 	for _, tc := range []struct {
 		name, provider, access, refresh string
-		wantAccess, wantRefresh         int // sizes that are named
+		accessProblem, refreshProblem   string
 	}{
-		{"the longest tokens", "fitbit", longest, longest, 0, 0},
-		{"an oversize refresh token", "fitbit", "a", oversize, 0, len(oversize)},
-		{"an oversize access token", "fitbit", oversize, "r", len(oversize), 0},
-		{"both", "fitbit", oversize, oversize, len(oversize), len(oversize)},
-		{"an oversize refresh token where the old one stays in force", "google-health", "a", oversize, 0, 0},
+		{"the longest tokens", "fitbit", longest, longest, "", ""},
+		{"an oversize refresh token", "fitbit", "a", oversize, "", tooLong},
+		{"an oversize access token", "fitbit", oversize, "r", tooLong, ""},
+		{"both oversize", "fitbit", oversize, oversize, tooLong, tooLong},
+		{"an access token with a line break", "whoop", "a\n", "r", odd, ""},
+		{"an access token that is not ASCII", "xero", "a\u00a0", "r", odd, ""},
+		{"an access token of blanks", "oura", "  ", "r", "is empty", ""},
+		{"an oversize refresh token where the old one stays in force", "google-health", "a", oversize, "", ""},
+		{"an odd refresh token where the old one stays in force", "google-health", "a", "r\n", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pair, failure := provider.Classify(lookup(t, tc.provider), answer(200, pairBody(tc.access, tc.refresh)))
 			require.Nil(t, failure)
-			require.Equal(t, tc.wantAccess, pair.OversizeAccess)
-			require.Equal(t, tc.wantRefresh, pair.OversizeRefresh)
-			fitting := func(value string) string {
-				if len(value) > token.MaxLength {
+			require.Equal(t, tc.accessProblem, pair.AccessProblem)
+			require.Equal(t, tc.refreshProblem, pair.RefreshProblem)
+			want := func(value, problem string, keptOld bool) string {
+				if problem != "" || keptOld {
 					return ""
 				}
 				return value
 			}
-			require.Equal(t, fitting(tc.access), pair.AccessToken.Reveal())
-			require.Equal(t, fitting(tc.refresh), pair.RefreshToken.Reveal())
+			require.Equal(t, want(tc.access, tc.accessProblem, false), pair.AccessToken.Reveal())
+			require.Equal(t, want(tc.refresh, tc.refreshProblem, tc.provider == "google-health"), pair.RefreshToken.Reveal())
 		})
 	}
 }

@@ -59,10 +59,10 @@ type Issue struct {
 	Expiry time.Time `json:"accessTokenExpiry,omitzero"`
 	// ObtainedAt is when the answer had been read, by the worker's clock.
 	ObtainedAt time.Time `json:"obtainedAt"`
-	// OversizeAccess and OversizeRefresh are the lengths, in bytes, of tokens that are
-	// longer than MaxLength and therefore not in the pair; zero otherwise.
-	OversizeAccess  int `json:"oversizeAccessToken,omitempty"`
-	OversizeRefresh int `json:"oversizeRefreshToken,omitempty"`
+	// AccessProblem and RefreshProblem are CheckValue's words for a token of the answer
+	// that can be stored nowhere, and is therefore not in the pair; empty otherwise.
+	AccessProblem  string `json:"accessTokenProblem,omitempty"`
+	RefreshProblem string `json:"refreshTokenProblem,omitempty"`
 }
 
 // Sealed is a secret encrypted by package seal: safe in a workflow's history.

@@ -217,6 +217,9 @@ type AccessTokenInfo struct {
 // until that time has come.
 func accessTokenOf(s Secret) AccessTokenInfo {
 	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version, tags: s.Tags}
+	if t.Expires.Year() > 9999 {
+		t.Expires = time.Time{} // no JSON has such a time
+	}
 	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == t.Fingerprint {
 		t.Generation, t.Tagged = p.Generation, true
 		t.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
