@@ -41,7 +41,7 @@ test-lowkey-vault: temporal ## Test against Lowkey Vault, a third-party emulator
 
 .PHONY: test-cluster
 test-cluster: temporal ## Test against a Temporal server on PostgreSQL, which it builds from source
-	@go run ./internal/testenv/cmd/getcluster .bin
+	@go run ./internal/testenv/cmd/install cluster .bin
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
 		TOKENKEEPER_TEST_TEMPORAL=cluster TOKENKEEPER_TEMPORAL_SERVERS='$(CURDIR)/.bin' \
 		go test -race -count=1 -timeout 30m ./internal/testenv/temporal ./workflows ./activities ./worker ./starter ./chaos
@@ -62,7 +62,7 @@ shape: ## Measure the code: files, lines, functions, and the words of its commen
 
 .PHONY: temporal
 temporal: ## Put a Temporal CLI into .bin/: the installed one, or one built from source
-	@go run ./internal/testenv/cmd/gettemporal '$(TEMPORAL)'
+	@go run ./internal/testenv/cmd/install temporal '$(TEMPORAL)'
 
 KILLS    ?= 200
 REPLAY   ?= 2m

@@ -90,7 +90,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 			continue
 		}
 		if err == nil {
-			err = a.checkAccessToken(f.issued, stored)
+			err = a.checkComplete(f.issued, stored)
 		}
 		if err != nil {
 			return RecoverResult{}, err

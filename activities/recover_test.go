@@ -65,7 +65,7 @@ func TestARecoveredAccessTokenThatIsTooLongIsNamed(t *testing.T) {
 	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
 	s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{s.issued()}}}
 	_, err := s.recover(lost)
-	require.Contains(t, requireFailure(t, err, activities.MalformedSecret, true), "has 30000 bytes and Key Vault takes 25600; the refresh token is stored")
+	require.Contains(t, requireFailure(t, err, activities.MalformedSecret, true), "has 30000 bytes, and Key Vault takes 25600; the refresh token is stored")
 	require.Equal(t, canary+"next", s.held())
 }
 

@@ -19,7 +19,7 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	if err != nil {
 		return StoreResult{}, storeError(err)
 	}
-	if err := a.checkAccessToken(issued, stored); err != nil {
+	if err := a.checkComplete(issued, stored); err != nil {
 		return StoreResult{}, err
 	}
 	outcome := "refreshed"
@@ -50,18 +50,22 @@ func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResu
 	}, nil
 }
 
-// checkAccessToken fails for good where a stored pair had an access token that Key
-// Vault does not take: the refresh token is stored, and nothing is left to retry.
-func (a *Activities) checkAccessToken(issued RefreshResult, stored StoreResult) error {
-	if issued.Oversize == 0 || stored.Superseded {
+// checkComplete fails for good where an answer had a token that can be stored nowhere:
+// the other one is stored, and nothing is left to retry.
+func (a *Activities) checkComplete(issued RefreshResult, stored StoreResult) error {
+	if issued.AccessProblem == "" && issued.RefreshProblem == "" || stored.Superseded {
 		return nil
 	}
 	at, err := a.locate(issued.Account)
 	if err != nil {
 		return err
 	}
-	return fail(MalformedSecret, fmt.Errorf("vault: set %s: the access token of generation %d has %d bytes and Key Vault takes %d; the refresh token is stored; ask %s for fewer scopes",
-		at.Names.AccessToken, issued.Provenance.Generation, issued.Oversize, token.MaxLength, at.Provider.Title))
+	if issued.RefreshProblem != "" {
+		return fail(MalformedSecret, fmt.Errorf("vault: set %s: the refresh token after generation %d %s, so the grant ends with it; ask %s for fewer scopes and have the account owner consent again",
+			at.Names.RefreshToken, issued.Provenance.Generation, issued.RefreshProblem, at.Provider.Title))
+	}
+	return fail(MalformedSecret, fmt.Errorf("vault: set %s: the access token of generation %d %s; the refresh token is stored; if it goes on, ask %s for fewer scopes",
+		at.Names.AccessToken, issued.Provenance.Generation, issued.AccessProblem, at.Provider.Title))
 }
 
 func entryOf(issued RefreshResult, pair token.Pair) vault.Entry {

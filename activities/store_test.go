@@ -113,6 +113,8 @@ func TestADeletedSecretIsRecoveredForThePair(t *testing.T) {
 	s.requireHeldIsLive()
 }
 
+const tooLong = "is too long: it has 30000 bytes, and Key Vault takes 25600"
+
 // issuing is a token endpoint whose access tokens have a length.
 func issuing(t *testing.T, length int) setup {
 	return setup{tokenURL: answering(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -123,14 +125,29 @@ func issuing(t *testing.T, length int) setup {
 func TestAnAccessTokenThatIsTooLongIsNamedOnceTheRefreshTokenIsStored(t *testing.T) {
 	s := newSystemWith(t, issuing(t, 30000))
 	issued := s.issued()
-	require.Equal(t, 30000, issued.Oversize)
+	require.Equal(t, tooLong, issued.AccessProblem)
 	_, err := s.store(issued)
-	require.Equal(t, "vault: set AccessToken: the access token of generation 1 has 30000 bytes and Key Vault takes 25600; the refresh token is stored; ask Fitbit for fewer scopes",
+	require.Equal(t, "vault: set AccessToken: the access token of generation 1 "+tooLong+"; the refresh token is stored; if it goes on, ask Fitbit for fewer scopes",
 		requireFailure(t, err, activities.MalformedSecret, true))
 	require.Equal(t, canary+"next", s.held())
 	require.Empty(t, s.vault.All("AccessToken"))
 	require.Empty(t, s.metrics.stored)
 	require.Equal(t, issued.Provenance, s.mustLoad().Provenance, "the next run goes on with it")
+}
+
+func TestARefreshTokenThatIsTooLongIsNamedAndDoesNotCostTheAccessToken(t *testing.T) {
+	s := newSystemWith(t, setup{tokenURL: answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"access_token":"%snext","refresh_token":"%s","expires_in":28800,"token_type":"Bearer","user_id":"USER-1"}`, canary, strings.Repeat("r", 30000))
+	})})
+	issued := s.issued()
+	require.Equal(t, tooLong, issued.RefreshProblem)
+	require.False(t, issued.Rotated)
+	before := s.held()
+	_, err := s.store(issued)
+	require.Equal(t, "vault: set RefreshToken: the refresh token after generation 0 "+tooLong+", so the grant ends with it; ask Fitbit for fewer scopes and have the account owner consent again",
+		requireFailure(t, err, activities.MalformedSecret, true))
+	require.Equal(t, before, s.held())
+	require.Equal(t, canary+"next", s.vault.All("AccessToken")[0].Value.Reveal())
 }
 
 func TestAPairIsKeptWhileNotEvenTheRefreshTokenOfATooLongAccessTokenIsStored(t *testing.T) {

@@ -41,6 +41,9 @@ type consentFlow struct {
 	request  provider.AuthorizationRequest
 	pending  consent.PendingConsent
 	saved    bool // pending is on disk
+	// unsaved is what is said of a pending consent that is not on disk: while it is
+	// being stored, and when it was not.
+	unsaved [2]string
 	// superseded: the vault held something newer than pending, which stayed.
 	superseded bool
 }
@@ -48,6 +51,7 @@ type consentFlow struct {
 // run stores the consent that an earlier attempt saved or, where there is none,
 // a new one.
 func (f *consentFlow) run(ctx context.Context) error {
+	f.unsaved = [2]string{"Do not end this program: the consent is nowhere else.", "The consent is lost with this program. Run it again."}
 	if err := f.preflight(ctx); err != nil {
 		return err
 	}
@@ -75,15 +79,23 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 		return false, err
 	}
 	at := when(earlier.ObtainedAt, time.Now())
-	if earlier.IsOutdated(f.existing.RefreshToken.Consent) {
+	if earlier.IsOutdated(f.existing.RefreshToken) {
 		f.say("A consent of %s, %s, was kept here because the vault did not take it. Another one has come since, so it is dropped.", f.target, at)
 		return false, f.PendingStore.Delete(f.target.Account)
 	}
-	if f.existing.Client.ID != "" {
-		earlier.Client = token.Client{} // the vault's is at least as new
+	switch {
+	case f.options.client != "":
+		if earlier.Client, err = f.readClient(ctx, f.options.client); err != nil {
+			return false, err
+		}
+	case f.existing.Client.ID == earlier.Client.ID:
+		earlier.Client = token.Client{} // the vault's secret of the app is at least as new
 	}
 	f.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", f.target, at)
 	f.pending, f.saved = earlier, true
+	if err := f.checkUser(); err != nil {
+		return false, fmt.Errorf("%w; or remove %s to give the consent up that is kept there", err, f.PendingStore.Path(f.target.Account))
+	}
 	return true, f.storePending(ctx)
 }
 
@@ -273,7 +285,7 @@ func (f *consentFlow) reportScopes() {
 // says, once for each reason, why that takes long.
 func (f *consentFlow) storePending(ctx context.Context) (err error) {
 	path := f.PendingStore.Path(f.target.Account)
-	whileStoring, unstored := "Do not end this program: the consent is nowhere else.", "The consent is lost with this program. Run it again."
+	whileStoring, unstored := f.unsaved[0], f.unsaved[1]
 	if f.saved {
 		whileStoring = "Ctrl-C loses nothing: it is kept sealed in " + path + "."
 		unstored = fmt.Sprintf("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s", f.target, path, f.resumeCommand)
@@ -308,6 +320,9 @@ func (f *consentFlow) storePending(ctx context.Context) (err error) {
 
 func (f *consentFlow) reportStored() {
 	names, p := f.target.Names, f.pending
+	if p.AccessProblem != "" {
+		f.warn("the access token %s, so %s was not written; the next refresh writes another one", p.AccessProblem, names.AccessToken)
+	}
 	where, expiry := fmt.Sprintf("the tokens of %s are in %s and %s", f.target, names.RefreshToken, names.AccessToken), ""
 	if p.AccessToken.Empty() {
 		where = fmt.Sprintf("the refresh token of %s is in %s", f.target, names.RefreshToken)

@@ -11,7 +11,6 @@ import (
 	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/token"
-	"tokenkeeper/internal/vault"
 )
 
 type importOptions struct {
@@ -42,7 +41,7 @@ until when.`,
 	cmd.Flags().BoolVar(&options.replace, "replace", false, "replace a usable refresh token without asking")
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
 		if options.file == options.client {
-			return usageError{errors.New("--file and --client cannot both be stdin; name a file for one of them")}
+			return usageError{errors.New("--file and --client are the same; stdin and a file can be read for one of them only")}
 		}
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
 			flow := consentFlow{vaultApp: a, target: t, resumeCommand: t.command("authorize")}
@@ -57,9 +56,10 @@ until when.`,
 
 // importTokens stores tokens that were issued elsewhere.
 func (f *consentFlow) importTokens(ctx context.Context, options importOptions) error {
+	f.unsaved = [2]string{"Ctrl-C ends it; then import again.", "The token may not be in the vault. Import it again."}
 	err := f.preflight(ctx)
 	if err == nil {
-		err = f.refusePending(ctx, f.target, "import")
+		err = f.refusePending(ctx, f.target, "import", f.existing.RefreshToken)
 	}
 	if err == nil && options.client != "" {
 		f.pending.Client, err = f.readClient(ctx, options.client)
@@ -77,8 +77,8 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 	if err := f.checkUser(); err != nil {
 		return err
 	}
-	if current := f.existing.RefreshToken; !options.replace && replaces(f.pending.RefreshToken.Fingerprint(), current) {
-		if err := f.confirmReplacement(ctx, current); err != nil {
+	if !options.replace && replaces(f.pending.RefreshToken.Fingerprint(), f.existing) {
+		if err := f.confirmReplacement(ctx); err != nil {
 			return err
 		}
 	}
@@ -95,13 +95,20 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 	return nil
 }
 
-// replaces reports whether an imported token would take the place of a usable one.
-// It does not where it is the one in force, or where that descends from it.
-func replaces(imported token.Fingerprint, current vault.RefreshToken) bool {
-	return current.Fingerprint != "" && current.Fingerprint != imported && current.Consent != imported
+// replaces reports whether an imported token would take the place of a usable one,
+// another provider's included. It does not where it is the one in force, or where that
+// descends from it.
+func replaces(imported token.Fingerprint, existing consent.Existing) bool {
+	current := existing.RefreshToken
+	return existing.OtherProvider != nil || current.Fingerprint != "" && current.Fingerprint != imported && current.Consent != imported
 }
 
-func (f *consentFlow) confirmReplacement(ctx context.Context, current vault.RefreshToken) error {
+func (f *consentFlow) confirmReplacement(ctx context.Context) error {
+	current := f.existing.RefreshToken
+	if f.existing.OtherProvider != nil {
+		f.say("This replaces another provider's token: %v.", f.existing.OtherProvider)
+		return f.confirm(ctx, f.target, "import over another provider's token in "+f.target.Names.RefreshToken, "--replace")
+	}
 	since := "at an unknown time"
 	if !current.ObtainedAt.IsZero() {
 		since = when(current.ObtainedAt, time.Now())

@@ -7,6 +7,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
@@ -25,9 +26,10 @@ func TestAnImportReplacesWhatIsUsableAndIsNotItself(t *testing.T) {
 		{"another token is there that no run has numbered", token.Provenance{Fingerprint: other, Consent: other}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.Equal(t, tc.replaces, replaces(imported, vault.RefreshToken{Provenance: tc.current}))
+			require.Equal(t, tc.replaces, replaces(imported, consent.Existing{RefreshToken: vault.RefreshToken{Provenance: tc.current}}))
 		})
 	}
+	require.True(t, replaces(imported, consent.Existing{OtherProvider: vault.ErrOtherProvider}))
 }
 
 // same wants the current version of a secret to be a file's content: "same FILE SECRET".

@@ -43,7 +43,7 @@ endpoint to revoke at, it says what the user does there, and exits with 3.`,
 // fails and says so. It leaves the tokens readable until the provider has
 // answered, because a later attempt needs them to end the grant.
 func (a *vaultApp) revoke(ctx context.Context, t target) error {
-	if err := a.refusePending(ctx, t, "revoke"); err != nil {
+	if err := a.refusePending(ctx, t, "revoke", vault.RefreshToken{}); err != nil {
 		return err
 	}
 	var left []string // to do
@@ -81,13 +81,14 @@ func (a *vaultApp) revoke(ctx context.Context, t target) error {
 }
 
 // refusePending ends a command where a consent of the account is saved on this
-// machine: the file is all that is left of its grant.
-func (a *vaultApp) refusePending(ctx context.Context, t target, command string) error {
-	_, found, err := a.PendingStore.Load(ctx, t.Account)
-	if err != nil || !found {
+// machine: the file is all that is left of its grant. One that the vault's consent has
+// outdated does not count.
+func (a *vaultApp) refusePending(ctx context.Context, t target, command string, current vault.RefreshToken) error {
+	pending, found, err := a.PendingStore.Load(ctx, t.Account)
+	if err != nil || !found || pending.IsOutdated(current) {
 		return err
 	}
-	return fmt.Errorf("%s %s: a consent that the vault has not taken is kept in %s, and only it can end its grant; nothing was touched; store it first with: %s",
+	return fmt.Errorf("%s %s: a consent that the vault has not taken is kept in %s, and only it can end its grant; nothing was touched; store it first with: %s, or remove the file to give the consent up",
 		command, t, a.PendingStore.Path(t.Account), t.command("authorize"))
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -97,7 +96,10 @@ func accountCommand(cmd *cobra.Command, environ map[string]string, load func(map
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load(environ)
 		providers, providersErr := provider.Load(cfg.ProvidersFile)
-		if err := errors.Join(err, providersErr); err != nil {
+		if providersErr != nil {
+			err = errors.Join(err, usageError{providersErr})
+		}
+		if err != nil {
 			return err
 		}
 		t, err := newTarget(providers, *issuer, *name, *secretsOf)
@@ -119,10 +121,12 @@ func outputFlag(cmd *cobra.Command, readable string) *string {
 // is a variable that the shell did not know, and would mean the default account.
 func checkFlags(cmd *cobra.Command, _ []string) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		switch {
+		switch all, empty := countValues(f.Value); {
 		case err != nil:
-		case isEmpty(f.Value):
+		case empty == all:
 			err = usageError{fmt.Errorf("--%s is empty; give it a value or leave it out", f.Name)}
+		case empty > 0:
+			err = usageError{fmt.Errorf("--%s has an empty value beside others; remove it", f.Name)}
 		case f.Name == "output" && f.Value.String() != f.DefValue && f.Value.String() != "json":
 			err = usageError{fmt.Errorf("--output is %q; use %s or json", f.Value, f.DefValue)}
 		}
@@ -130,12 +134,16 @@ func checkFlags(cmd *cobra.Command, _ []string) (err error) {
 	return err
 }
 
-// isEmpty reports whether a flag's value, or one of its values, is empty.
-func isEmpty(v pflag.Value) bool {
+// countValues counts a flag's values, of which a list has several, and its empty ones.
+func countValues(v pflag.Value) (all, empty int) {
 	values := []string{v.String()}
 	if list, ok := v.(pflag.SliceValue); ok {
 		values = list.GetSlice()
 	}
-	blank := func(s string) bool { return strings.TrimSpace(s) == "" }
-	return len(values) == 0 || slices.ContainsFunc(values, blank)
+	for _, value := range values {
+		if strings.TrimSpace(value) == "" {
+			empty++
+		}
+	}
+	return len(values), empty
 }

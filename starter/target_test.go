@@ -57,8 +57,8 @@ func TestAFlagThatIsGivenAndEmptyIsWrongUsage(t *testing.T) {
 	} {
 		require.True(t, covered[name], "no subcommand has --%s", name)
 	}
-	require.Contains(t, refusal(t, "recover", "--from", "nightly", "--from", ""), "--from is empty")
-	require.Contains(t, refusal(t, "authorize", "--scopes", "sleep,"), "--scopes is empty")
+	require.Contains(t, refusal(t, "recover", "--from", "nightly", "--from", ""), "--from has an empty value beside others; remove it")
+	require.Contains(t, refusal(t, "authorize", "--scopes", "sleep,"), "--scopes has an empty value")
 }
 
 func TestEverySubcommandRefusesAnAccountThatCannotExist(t *testing.T) {

@@ -126,7 +126,7 @@ func (a *vaultApp) readClient(ctx context.Context, file string) (token.Client, e
 	if err != nil {
 		return token.Client{}, fmt.Errorf("--client: %w", err)
 	}
-	id, secret, found := strings.Cut(strings.Join(strings.Fields(text.Reveal()), ":"), ":")
+	id, secret, found := strings.Cut(strings.Join(strings.Fields(strings.TrimPrefix(text.Reveal(), "\ufeff")), ":"), ":")
 	if !found || id == "" || strings.ContainsAny(id, `{}[]"'<>/=`) {
 		return token.Client{}, errors.New("--client: it holds no client_id:client_secret; write the two with a colon or on two lines")
 	}

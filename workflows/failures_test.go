@@ -137,6 +137,16 @@ func TestAFailureWithoutATypeIsAlertedToo(t *testing.T) {
 	require.NotEmpty(t, s.notices[0].Message)
 }
 
+// An operator who fails an activity by hand gives no type.
+func TestAFailureWithAnEmptyTypeIsAlertedToo(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(""))
+	_, err := s.refresh()
+	require.Error(t, err)
+	require.Len(t, s.notices, 1)
+	require.Equal(t, workflows.Unexplained, s.notices[0].Reason)
+}
+
 func TestAnAlertThatCannotBeRaisedChangesNothing(t *testing.T) {
 	s := newScenario(t)
 	s.alert = func(int, activities.AlertInput) error { return forNow("nothing listens") }

@@ -32,6 +32,9 @@ var steps = []string{
 
 // unrecorded are words of the code that no recording has, and why not.
 var unrecorded = map[string]string{
+	workflows.TimedOut:      "the server ends such a run, and the workflow decides nothing",
+	workflows.Cancelled:     "how a closed run is read back; the cancelled paths are recorded by their health",
+	workflows.Terminated:    "the server ends such a run, and the workflow decides nothing",
 	activities.VaultRefused: "ends a run at the step where MissingSecret does",
 	workflows.Unexplained:   "Temporal itself gives an activity up; ends a run at the step where VaultNotReady does",
 }

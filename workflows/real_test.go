@@ -130,7 +130,7 @@ func TestAnAccessTokenThatIsTooLongFailsRunsAndLosesNoRefreshToken(t *testing.T)
 			_, _ = w.Write([]byte(`{"access_token":"` + strings.Repeat("a", length) + `","refresh_token":"fake-refresh-` + generation + `","expires_in":28800,"token_type":"Bearer","user_id":"USER-1","scope":"sleep"}`))
 		}
 	}
-	const tooLong = "vault: set AccessToken: the access token of generation 1 has 30000 bytes and Key Vault takes 25600; the refresh token is stored; ask Fitbit for fewer scopes"
+	const tooLong = "vault: set AccessToken: the access token of generation 1 is too long: it has 30000 bytes, and Key Vault takes 25600; the refresh token is stored; if it goes on, ask Fitbit for fewer scopes"
 	issue("1", 30000)
 	s, _, err := r.run(workflows.Input{})
 	require.Equal(t, tooLong, requireFailure(t, err, activities.MalformedSecret))

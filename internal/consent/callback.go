@@ -82,7 +82,7 @@ func Listen(redirectURL, state string, onForeign func(error)) (*Callback, error)
 	}
 	c.server = &http.Server{Handler: http.HandlerFunc(c.serve), ReadHeaderTimeout: 10 * time.Second}
 	for _, l := range listeners {
-		go func() { _ = c.server.Serve(l) }() // always ErrServerClosed, after Close
+		go func() { _ = c.server.Serve(l) }() // ends with Close; Wait ends with its context
 	}
 	return c, nil
 }

@@ -37,6 +37,9 @@ type Existing struct {
 	Client token.Client
 	// RefreshToken is as Service.Current returns it.
 	RefreshToken vault.RefreshToken
+	// OtherProvider describes a usable token of another provider under the account's
+	// names; nil for none. A new consent is stored on top of it.
+	OtherProvider error
 }
 
 // Preflight proves that the vault answers, takes writes, and has a keyset that
@@ -56,16 +59,29 @@ func (s Service) Preflight(ctx context.Context, l vault.Location) (Existing, err
 	if err != nil && !errors.Is(err, vault.ErrNotFound) {
 		return Existing{}, err
 	}
-	current, err := s.Current(ctx, l)
-	return Existing{Client: client, RefreshToken: current}, err
+	existing := Existing{Client: client}
+	existing.RefreshToken, err = s.load(ctx, l)
+	if errors.Is(err, vault.ErrOtherProvider) {
+		existing.OtherProvider, err = err, nil
+	}
+	return existing, err
 }
 
 // Current returns the account's usable refresh token. It is zero where the vault
 // holds none: absent, deleted, disabled, malformed, or another provider's. A new
 // consent mends each of these.
 func (s Service) Current(ctx context.Context, l vault.Location) (vault.RefreshToken, error) {
+	current, err := s.load(ctx, l)
+	if errors.Is(err, vault.ErrOtherProvider) {
+		return vault.RefreshToken{}, nil
+	}
+	return current, err
+}
+
+// load is Current, with ErrOtherProvider for another provider's token.
+func (s Service) load(ctx context.Context, l vault.Location) (vault.RefreshToken, error) {
 	current, _, err := s.Vault.Load(ctx, l.Names)
-	for _, unusable := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrOtherProvider} {
+	for _, unusable := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed} {
 		if errors.Is(err, unusable) {
 			return vault.RefreshToken{}, nil
 		}

@@ -57,19 +57,35 @@ func parseAnswer(text string, now time.Time) (token.Pair, error) {
 	if a.RefreshToken == "" {
 		return token.Pair{}, errors.New("the JSON has no refresh_token")
 	}
-	if err := token.CheckValue(a.RefreshToken); err != nil {
+	if err := token.CheckCopied(a.RefreshToken); err != nil {
 		return token.Pair{}, fmt.Errorf("its refresh_token %w", err)
 	}
 	if len(a.UserID) == 0 {
 		a.UserID = a.WithingsUserID
 	}
-	pair := token.Pair{RefreshToken: token.NewSecret(a.RefreshToken), Issue: token.Issue{UserID: strings.Trim(string(a.UserID), `"`)}}
-	if pair.UserID == "null" {
-		pair.UserID = ""
-	}
+	pair := token.Pair{RefreshToken: token.NewSecret(a.RefreshToken), Issue: token.Issue{UserID: userID(a.UserID)}}
 	seconds, err := strconv.ParseInt(strings.Trim(string(a.ExpiresAt), `"`), 10, 64)
-	if expiry := time.Unix(seconds, 0); err == nil && expiry.After(now) && token.CheckValue(a.AccessToken) == nil {
+	expiry := time.Unix(seconds, 0)
+	if err != nil || !expiry.After(now) || expiry.Year() > 9999 { // milliseconds, for one
+		return pair, nil
+	}
+	if err := token.CheckValue(a.AccessToken); a.AccessToken != "" && err != nil {
+		pair.AccessProblem = err.Error()
+	} else if a.AccessToken != "" {
 		pair.AccessToken, pair.Expiry = token.NewSecret(a.AccessToken), expiry
 	}
 	return pair, nil
+}
+
+// userID reads a text or a number; anything else is unknown.
+func userID(raw json.RawMessage) string {
+	var text string
+	var number json.Number
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		return text
+	case json.Unmarshal(raw, &number) == nil:
+		return number.String()
+	}
+	return ""
 }

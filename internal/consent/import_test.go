@@ -49,6 +49,8 @@ func TestParseTokensExplainsAndQuotesNothing(t *testing.T) {
 		{"JSON with an empty one", `{"refresh_token":""}`, "has no refresh_token"},
 		{"JSON with a number for one", `{"refresh_token":12345}`, "its tokens are no texts"},
 		{"JSON with two lines for one", `{"refresh_token":"fake\none"}`, "its refresh_token has characters that no token may have"},
+		{"JSON with a header's value", `{"refresh_token":"Bearer fake"}`, "its refresh_token begins with Bearer"},
+		{"JSON with an address", `{"refresh_token":"https://fake.test/callback"}`, "its refresh_token is an address"},
 		{"far too much", strings.Repeat("fake", 20000), "too long"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -78,13 +80,31 @@ func carried(t *testing.T, pair token.Pair) string {
 }
 
 func TestBlanksInATokenOfAnAnswerStay(t *testing.T) {
-	for _, refresh := range []string{"fake refresh", "fake-refresh ", " fake-refresh", "  fake  refresh  ", "Bearer fake-refresh", "https://fake.test/refresh"} {
+	for _, refresh := range []string{"fake refresh", "fake-refresh ", " fake-refresh", "  fake  refresh  "} {
 		t.Run(refresh, func(t *testing.T) {
 			pair, err := consent.ParseTokens(`{"refresh_token":"`+refresh+`"}`, now)
 			require.NoError(t, err)
 			require.Equal(t, refresh, pair.RefreshToken.Reveal())
 			require.Equal(t, refresh, carried(t, pair))
 		})
+	}
+}
+
+func TestTheRestOfAnAnswerIsReadAsARefreshReadsIt(t *testing.T) {
+	for text, want := range map[string]token.Pair{
+		`{"refresh_token":"r","user_id":"people\/42"}`: {Issue: token.Issue{UserID: "people/42"}},
+		`{"refresh_token":"r","user_id":"Zo\u00eb"}`:   {Issue: token.Issue{UserID: "Zoë"}},
+		`{"refresh_token":"r","user_id":42}`:           {Issue: token.Issue{UserID: "42"}},
+		`{"refresh_token":"r","user_id":null}`:         {},
+		// Milliseconds would be a year that no JSON has.
+		`{"refresh_token":"r","access_token":"a","expires_at":1795651200000}`: {},
+		`{"refresh_token":"r","access_token":"a\n","expires_at":4102444800}`: {
+			Issue: token.Issue{AccessProblem: "has characters that no token may have (RFC 6749 appendix A)"}},
+	} {
+		pair, err := consent.ParseTokens(text, now)
+		require.NoError(t, err)
+		want.RefreshToken = token.NewSecret("r")
+		require.Equal(t, want, pair, text)
 	}
 }
 

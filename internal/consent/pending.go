@@ -14,6 +14,7 @@ import (
 
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // PendingConsent is a consent on its way into the vault.
@@ -27,10 +28,13 @@ type PendingConsent struct {
 }
 
 // IsOutdated reports whether the vault got another consent since p was requested.
-// Where the vault held no readable one then, the present one may be older than p;
-// then Vault.StoreConsent decides.
-func (p PendingConsent) IsOutdated(current token.Fingerprint) bool {
-	return p.Over != "" && current != "" && current != p.Over && current != p.RefreshToken.Fingerprint()
+// Where it held no readable one then, the times of both tell, if they are known.
+func (p PendingConsent) IsOutdated(current vault.RefreshToken) bool {
+	switch current.Consent {
+	case "", p.Over, p.RefreshToken.Fingerprint():
+		return false
+	}
+	return p.Over != "" || !p.ObtainedAt.IsZero() && current.ObtainedAt.After(p.ObtainedAt)
 }
 
 // PendingStore saves consents until the vault has them, one file for each account.

@@ -82,18 +82,22 @@ func TestAPendingConsentIsOutdatedOnceTheVaultGotAnother(t *testing.T) {
 	for _, tc := range []struct {
 		name          string
 		over, current token.Fingerprint
+		obtained      time.Time // the current one; zero when unknown
 		outdated      bool
 	}{
-		{"the vault holds the one of before", before, before, false},
-		{"the vault holds this one", before, own, false},
-		{"the vault holds another", before, another, true},
-		{"the vault holds no readable one", before, "", false},
-		{"there was no readable one before, so another may be older", "", another, false},
+		{"the vault holds the one of before", before, before, time.Time{}, false},
+		{"the vault holds a later generation of the one of before", before, before, given.ObtainedAt.Add(time.Hour), false},
+		{"the vault holds this one", before, own, time.Time{}, false},
+		{"the vault holds another", before, another, time.Time{}, true},
+		{"the vault holds no readable one", before, "", time.Time{}, false},
+		{"there was no readable one before, so another may be older", "", another, time.Time{}, false},
+		{"there was no readable one before, and another is older", "", another, given.ObtainedAt.Add(-time.Hour), false},
+		{"there was no readable one before, and another is newer", "", another, given.ObtainedAt.Add(time.Hour), true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := given
 			p.Over = tc.over
-			require.Equal(t, tc.outdated, p.IsOutdated(tc.current))
+			require.Equal(t, tc.outdated, p.IsOutdated(vault.RefreshToken{Provenance: token.Provenance{Fingerprint: tc.current, Consent: tc.current}, ObtainedAt: tc.obtained}))
 		})
 	}
 }

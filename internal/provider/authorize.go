@@ -73,7 +73,12 @@ func (c *Client) Exchange(ctx context.Context, p Provider, cl token.Client, cons
 		_, err := request.Exchange(ctx, code.Reveal(), oauth2.VerifierOption(consent.Verifier))
 		return err
 	})
-	if failure == nil && pair.RefreshToken.Empty() {
+	switch {
+	case failure != nil:
+	case pair.RefreshProblem != "":
+		return token.Pair{}, &Failure{Provider: p.Name, Op: exchanging, Kind: Malformed, Status: http.StatusOK,
+			Detail: "a refresh token that " + pair.RefreshProblem, Fix: "ask for fewer scopes"}
+	case pair.RefreshToken.Empty():
 		failure = &Failure{Provider: p.Name, Op: exchanging, Kind: Malformed, Status: http.StatusOK, Detail: noRefreshToken}
 	}
 	if failure != nil {

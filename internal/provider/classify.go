@@ -129,7 +129,9 @@ type success struct {
 // readPair takes the tokens out of an answer of success, or says what makes it
 // unusable. It is strict about what is stored as a token and tolerant of the rest,
 // so that no issued pair is lost to an unusual scope, token type or lifetime. An
-// access token too long to store does not cost the refresh token beside it.
+// access token that cannot be stored, and a refresh token too long to store, are left
+// out: they do not cost the one beside them. A refresh token with other damage may come
+// whole when the provider repeats its answer.
 func readPair(p Provider, a Answer) (token.Pair, string) {
 	var body success
 	if problem := a.ignoreLateCut().decode(&body); problem != "" {
@@ -139,36 +141,33 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 	if body.RefreshToken != nil {
 		refresh = *body.RefreshToken
 	}
-	accessErr, refreshErr := token.CheckValue(body.AccessToken), token.CheckValue(refresh)
-	oversize := 0
+	var issue token.Issue
+	if err := token.CheckValue(body.AccessToken); body.AccessToken != "" && err != nil {
+		issue.AccessProblem, body.AccessToken = err.Error(), ""
+	}
+	refreshErr := token.CheckValue(refresh)
+	switch {
+	case refresh == "" || refreshErr == nil:
+	case p.Rotation == NoRotation:
+		refresh = "" // the old one stays in force
+	case errors.Is(refreshErr, token.ErrTooLong):
+		issue.RefreshProblem, refresh = refreshErr.Error(), ""
+	}
 	switch {
 	case body.Error != "":
 		return token.Pair{}, "an error code in an answer of success"
-	case body.AccessToken == "":
+	case body.AccessToken == "" && issue.AccessProblem == "":
 		return token.Pair{}, "no access token"
-	case refresh == "" && mustRotate(p.Rotation, body.RefreshToken):
+	case refresh == "" && issue.RefreshProblem == "" && mustRotate(p.Rotation, body.RefreshToken):
 		return token.Pair{}, noRefreshToken
 	case refresh != "" && refreshErr != nil:
 		return token.Pair{}, fmt.Sprintf("a refresh token that %v", refreshErr)
-	case errors.Is(accessErr, token.ErrTooLong):
-		oversize, body.AccessToken = len(body.AccessToken), ""
-	case accessErr != nil:
-		return token.Pair{}, fmt.Sprintf("an access token that %v", accessErr)
 	}
-	pair := token.Pair{
-		AccessToken:  token.NewSecret(body.AccessToken),
-		RefreshToken: token.NewSecret(refresh),
-		Issue: token.Issue{
-			ObtainedAt: a.ReadAt,
-			UserID:     string(body.UserID),
-			Scopes:     p.Dialect.splitScopes(string(body.Scope)),
-			Oversize:   oversize,
-		},
-	}
+	issue.ObtainedAt, issue.UserID, issue.Scopes = a.ReadAt, string(body.UserID), p.Dialect.splitScopes(string(body.Scope))
 	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
-		pair.Expiry = a.ReadAt.Add(lifetime)
+		issue.Expiry = a.ReadAt.Add(lifetime)
 	}
-	return pair, ""
+	return token.Pair{AccessToken: token.NewSecret(body.AccessToken), RefreshToken: token.NewSecret(refresh), Issue: issue}, ""
 }
 
 // mustRotate reports whether an answer whose refresh token is absent (nil) or

@@ -137,7 +137,6 @@ func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
 		{"no tokens at all", "fitbit", answer(200, `{}`), "no access token"},
 		{"no access token", "fitbit", answer(200, `{"refresh_token":"`+echoed+`"}`), "no access token"},
 		{"an empty access token", "fitbit", answer(200, `{"access_token":"","refresh_token":"`+echoed+`"}`), "no access token"},
-		{"a blank access token", "fitbit", answer(200, `{"access_token":"  ","refresh_token":"r"}`), "an access token that is empty"},
 		{"a blank refresh token", "fitbit", answer(200, `{"access_token":"a","refresh_token":"  "}`), "a refresh token that is empty"},
 		{"no refresh token of single use", "fitbit", answer(200, `{"access_token":"a"}`), "no refresh token"},
 		{"an empty refresh token of single use", "fitbit", answer(200, `{"access_token":"a","refresh_token":""}`), "no refresh token"},
@@ -224,36 +223,37 @@ func TestClassifyKeepsTheBlanksOfATokenAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestATokenThatNoVaultTakesIsKnownAtTheAnswer(t *testing.T) {
+func TestATokenThatCannotBeStoredIsLeftOutOfThePairWithTheReason(t *testing.T) {
 	longest, oversize := strings.Repeat("a", token.MaxLength), strings.Repeat("a", token.MaxLength+1)
-	const refused = "a refresh token that is too long: it has 25601 bytes, and Key Vault takes 25600"
+	const tooLong = "is too long: it has 25601 bytes, and Key Vault takes 25600"
+	const odd = "has characters that no token may have (RFC 6749 appendix A)"
 	for _, tc := range []struct {
-		name, access, refresh string
-		detail                string // of the failure; empty means a pair
+		name, provider, access, refresh string
+		accessProblem, refreshProblem   string
 	}{
-		{"the longest tokens", longest, longest, ""},
-		{"an oversize refresh token", "a", oversize, refused},
-		{"an oversize access token", oversize, "r", ""},
-		{"both", oversize, oversize, refused},
+		{"the longest tokens", "fitbit", longest, longest, "", ""},
+		{"an oversize refresh token", "fitbit", "a", oversize, "", tooLong},
+		{"an oversize access token", "fitbit", oversize, "r", tooLong, ""},
+		{"both oversize", "fitbit", oversize, oversize, tooLong, tooLong},
+		{"an access token with a line break", "whoop", "a\n", "r", odd, ""},
+		{"an access token that is not ASCII", "xero", "a\u00a0", "r", odd, ""},
+		{"an access token of blanks", "oura", "  ", "r", "is empty", ""},
+		{"an oversize refresh token where the old one stays in force", "google-health", "a", oversize, "", ""},
+		{"an odd refresh token where the old one stays in force", "google-health", "a", "r\n", "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			pair, failure := provider.Classify(lookup(t, "fitbit"), answer(200, pairBody(tc.access, tc.refresh)))
-			if tc.detail != "" {
-				require.NotNil(t, failure)
-				require.Equal(t, provider.Malformed, failure.Kind)
-				require.Equal(t, tc.detail, failure.Detail)
-				require.Equal(t, token.Pair{}, pair)
-				return
-			}
+			pair, failure := provider.Classify(lookup(t, tc.provider), answer(200, pairBody(tc.access, tc.refresh)))
 			require.Nil(t, failure)
-			require.Equal(t, tc.refresh, pair.RefreshToken.Reveal())
-			if len(tc.access) > token.MaxLength {
-				require.True(t, pair.AccessToken.Empty())
-				require.Equal(t, len(tc.access), pair.Oversize)
-				return
+			require.Equal(t, tc.accessProblem, pair.AccessProblem)
+			require.Equal(t, tc.refreshProblem, pair.RefreshProblem)
+			want := func(value, problem string, keptOld bool) string {
+				if problem != "" || keptOld {
+					return ""
+				}
+				return value
 			}
-			require.Equal(t, tc.access, pair.AccessToken.Reveal())
-			require.Zero(t, pair.Oversize)
+			require.Equal(t, want(tc.access, tc.accessProblem, false), pair.AccessToken.Reveal())
+			require.Equal(t, want(tc.refresh, tc.refreshProblem, tc.provider == "google-health"), pair.RefreshToken.Reveal())
 		})
 	}
 }

@@ -60,6 +60,9 @@ func checkNew(e entry, found *problems) {
 	if _, err := token.NewAccount(e.name, ""); err != nil {
 		found.add(e.line, "%v", err)
 	}
+	if strings.Contains(e.name, "token-refresh") {
+		found.add(e.line, "provider %q would share workflow ids with another provider's accounts; leave token-refresh out of its name", e.name)
+	}
 	var missing []string
 	for _, key := range []string{"token_url", "auth_style", "rotation", "replay_window", "access_token_lifetime"} {
 		if !slices.ContainsFunc(e.fields, func(f field) bool { return f.key == key }) {

@@ -216,3 +216,8 @@ func TestURLsAreHTTPSOrLoopback(t *testing.T) {
 		require.Equal(t, ok, err == nil, "%s: %v", url, err)
 	}
 }
+
+func TestAProviderWhoseNameWouldShareWorkflowIDsIsRefused(t *testing.T) {
+	_, err := provider.Builtin().Override([]byte("providers: {fitbit-token-refresh: {token_url: 'https://a.test', auth_style: body, rotation: none, replay_window: 0s, access_token_lifetime: 1h}}"), "a.yaml")
+	require.EqualError(t, err, `a.yaml:1: provider "fitbit-token-refresh" would share workflow ids with another provider's accounts; leave token-refresh out of its name`)
+}

@@ -59,9 +59,10 @@ type Issue struct {
 	Expiry time.Time `json:"accessTokenExpiry,omitzero"`
 	// ObtainedAt is when the answer had been read, by the worker's clock.
 	ObtainedAt time.Time `json:"obtainedAt"`
-	// Oversize is the length, in bytes, of an access token that is longer than
-	// MaxLength and therefore not in the pair; zero otherwise.
-	Oversize int `json:"oversize,omitempty"`
+	// AccessProblem and RefreshProblem are CheckValue's words for a token of the answer
+	// that can be stored nowhere, and is therefore not in the pair; empty otherwise.
+	AccessProblem  string `json:"accessTokenProblem,omitempty"`
+	RefreshProblem string `json:"refreshTokenProblem,omitempty"`
 }
 
 // Sealed is a secret encrypted by package seal: safe in a workflow's history.

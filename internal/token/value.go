@@ -30,16 +30,23 @@ func CheckValue(text string) error {
 	return nil
 }
 
-// CheckPasted is CheckValue for a text that a user pasted, piped or put into the
-// vault by hand: it refuses the usual mistakes as well.
-func CheckPasted(text string) error {
+// CheckCopied is CheckValue for a token that a user copied from elsewhere: it refuses
+// an Authorization header's value and an address as well.
+func CheckCopied(text string) error {
 	switch {
 	case strings.HasPrefix(text, "Bearer "):
 		return errors.New("begins with Bearer, so it is an access token")
-	case strings.ContainsAny(text, " \t\r\n"):
-		return errors.New("has several words or lines")
 	case strings.Contains(text, "://"):
 		return errors.New("is an address")
 	}
 	return CheckValue(text)
+}
+
+// CheckPasted is CheckCopied for a token that stands alone, pasted or put into the
+// vault by hand: blanks are a mistake then.
+func CheckPasted(text string) error {
+	if !strings.HasPrefix(text, "Bearer ") && strings.ContainsAny(text, " \t\r\n") {
+		return errors.New("has several words or lines")
+	}
+	return CheckCopied(text)
 }

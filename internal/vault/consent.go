@@ -46,7 +46,7 @@ func (v *Vault) storeConsentRefresh(ctx context.Context, name string, a token.Ac
 		case recovered:
 			s.before, outOfRounds = nil, deletedAgain // versions came back that were not listed
 		default:
-			s.view.Written = true
+			s.view.Written, outOfRounds = true, staleOnTop
 		}
 	}
 	return Receipt{}, outOfRounds(name)

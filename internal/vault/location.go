@@ -68,6 +68,9 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 // checkPrefix refuses an account without a provider's prefix whose name begins with
 // one: withings-will-RefreshToken is Withings' already.
 func checkPrefix(a token.Account, table provider.Table) error {
+	if a.IsDefault() {
+		return nil // its secrets' names carry no account
+	}
 	first, _, _ := strings.Cut(a.Name, "-")
 	for _, other := range table.Providers() {
 		if prefix := other.VaultPrefix(); prefix != "" && strings.EqualFold(first, prefix) {

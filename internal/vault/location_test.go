@@ -67,3 +67,13 @@ func TestNoTwoAccountsShareAName(t *testing.T) {
 		}
 	}
 }
+
+func TestAProviderOfTheDefaultAccountsNameIsNoOther(t *testing.T) {
+	table, err := provider.Builtin().Override([]byte("providers: {default: {token_url: 'https://a.test', auth_style: body, rotation: none, replay_window: 0s, access_token_lifetime: 1h}}"), "a.yaml")
+	require.NoError(t, err)
+	for issuer, want := range map[string]string{"fitbit": "RefreshToken", "default": "Default-RefreshToken"} {
+		l, err := vault.Locate(table, token.Account{Provider: issuer, Name: token.DefaultAccount})
+		require.NoError(t, err)
+		require.Equal(t, want, l.Names.RefreshToken)
+	}
+}

@@ -56,7 +56,7 @@ func (v *Vault) readSuccessor(ctx context.Context, name string, o order, dead to
 		}
 		return t, nil
 	}
-	return noToken(""), nil
+	return RefreshToken{}, nil
 }
 
 // promoted is what promoteNewest leaves on top.
@@ -101,7 +101,7 @@ func (v *Vault) readNewest(ctx context.Context, name string, o order) (RefreshTo
 		}
 		return t, err
 	}
-	return noToken(""), nil
+	return RefreshToken{}, nil
 }
 
 // readOrdered reads the current version, and then all of them.
@@ -124,7 +124,7 @@ func (v *Vault) readCurrent(ctx context.Context, name string) (RefreshToken, err
 	case err == nil:
 		return refreshTokenOf(s), nil
 	case absent(err):
-		return noToken(""), nil
+		return RefreshToken{}, nil
 	case !errors.Is(err, ErrDisabled):
 		return RefreshToken{}, err
 	}
@@ -134,7 +134,7 @@ func (v *Vault) readCurrent(ctx context.Context, name string) (RefreshToken, err
 	}
 	last, _ := newOrder(versions).lastDisabled()
 	if !last.tagged {
-		return noToken(last.Version), nil
+		return RefreshToken{Version: last.Version}, nil
 	}
 	return RefreshToken{Provenance: last.Provenance, Version: last.Version, tagged: true}, nil
 }

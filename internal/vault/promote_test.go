@@ -157,7 +157,7 @@ func TestPromoteAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
 			current, _ := r.load()
 			r.recordIntent(current)
 		}, token.Provenance{Generation: 6, Fingerprint: token.NewSecret(fresh).Fingerprint(), Consent: token.NewSecret(fresh).Fingerprint()}},
-		{"anything, for a dead token that the vault never current", func(r *fixture) {
+		{"anything, for a dead token that the vault never had", func(r *fixture) {
 			r.upTo(old, 4)
 			hiding(r, fresh)
 		}, line{name: "elsewhere"}.provenance(5)},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"strconv"
 
 	"tokenkeeper/internal/token"
 )
@@ -44,8 +46,6 @@ func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, 
 		// An earlier try may have written its access token over the newer one.
 		_, err = v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation)
 		return Receipt{Superseded: true, RefreshTokenVersion: refresh.version}, err
-	case e.AccessToken.Empty():
-		return Receipt{RefreshTokenVersion: refresh.version}, nil
 	}
 	access, err := v.storeAccess(ctx, n, e, run)
 	if err != nil {
@@ -120,7 +120,8 @@ func (v *Vault) decideRefresh(ctx context.Context, name string, issued token.Pro
 }
 
 // storeAccess makes the entry's access token the current version, unless a newer one is
-// or there is a newer refresh token, which it puts on top.
+// or there is a newer refresh token, which it puts on top. Where the entry has none, the
+// current one is tagged with the entry's generation, for which it then vouches.
 func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (stored, error) {
 	own := e.Provenance
 	own.Fingerprint = e.AccessToken.Fingerprint()
@@ -140,6 +141,9 @@ func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (sto
 		if decision != Write {
 			return stored{version: current.Version}, nil
 		}
+		if e.AccessToken.Empty() {
+			return stored{version: current.Version}, v.raiseGeneration(ctx, n.AccessToken, current, e.Provenance.Generation)
+		}
 		written, recovered, err := v.set(ctx, n.AccessToken, e.AccessToken, Properties{
 			Tags:    tagsOf(e.Account, own, e.UserID, e.ObtainedAt, run),
 			Expires: e.Expiry,
@@ -149,6 +153,16 @@ func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (sto
 		}
 	}
 	return stored{}, deletedAgain(n.AccessToken)
+}
+
+// raiseGeneration tags an access token that is there with a later generation.
+func (v *Vault) raiseGeneration(ctx context.Context, name string, current AccessTokenInfo, g token.Generation) error {
+	if !current.Tagged || current.Generation >= g {
+		return nil // one without tags vouches for nothing, and every load scans
+	}
+	tags := maps.Clone(current.tags)
+	tags[tagGeneration] = strconv.Itoa(int(g))
+	return v.secrets.SetTags(ctx, name, current.Version, tags)
 }
 
 // set writes a version. A soft-deleted name is recovered instead; the caller then

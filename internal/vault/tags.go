@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -140,20 +139,15 @@ type RefreshToken struct {
 
 	tagged     bool // its tags state its provenance
 	properties Properties
-	problem    error // why there is no refresh token here; nil where there is one
+	problem    error // why the value is no token; nil where it is one
 }
 
-// noToken is what is read where a name has no token that can be read.
-func noToken(version string) RefreshToken {
-	return RefreshToken{Version: version, problem: errors.New("is absent")}
-}
-
-// usable reports whether there is a token at all.
-func (t RefreshToken) usable() bool { return t.problem == nil }
+// usable reports whether there is a token at all. The zero value is none.
+func (t RefreshToken) usable() bool { return t.Fingerprint != "" && t.problem == nil }
 
 // refreshTokenOf reads a version. Where the fingerprint tag is not the value's, the value
-// was written by hand: it counts as untagged, and white space around it is not part of
-// it.
+// was written by hand, and white space around it is not part of it; it counts as untagged
+// unless the tag is of what remains, as where a run has recorded its intent on it.
 func refreshTokenOf(s Secret) RefreshToken {
 	value, check := s.Value, token.CheckValue
 	if s.Tags[tagFingerprint] != string(value.Fingerprint()) {
@@ -214,13 +208,18 @@ type AccessTokenInfo struct {
 	Expires     time.Time
 	Version     string
 	Tagged      bool // false where it was written by hand, and where there is none
+
+	tags map[string]string
 }
 
 // accessTokenOf reads a version, by the same rule as refreshTokenOf. The vault's clock
 // bounds the writer's, which may be ahead: no other worker's access token would count
 // until that time has come.
 func accessTokenOf(s Secret) AccessTokenInfo {
-	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version}
+	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version, tags: s.Tags}
+	if t.Expires.Year() > 9999 {
+		t.Expires = time.Time{} // no JSON has such a time
+	}
 	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == t.Fingerprint {
 		t.Generation, t.Tagged = p.Generation, true
 		t.ObtainedAt = timeOf(s.Tags, tagObtainedAt)

@@ -45,14 +45,14 @@ func answered(t *rapid.T) (pair token.Pair, ok bool) {
 	require.NoError(t, err)
 	pair, failure := provider.Classify(fitbit, provider.Answer{Status: http.StatusOK, Body: token.NewSecret(string(body)), ReadAt: noon})
 
-	accessErr := token.CheckValue(access)
-	wantOK := token.CheckValue(refresh) == nil && (accessErr == nil || errors.Is(accessErr, token.ErrTooLong))
-	require.Equal(t, wantOK, failure == nil, "the reading and the rule for tokens differ")
-	if failure == nil {
-		require.Equal(t, refresh, pair.RefreshToken.Reveal())
-		require.Equal(t, pair.Oversize == 0, pair.AccessToken.Reveal() == access)
+	refreshErr := token.CheckValue(refresh)
+	require.Equal(t, access != "" && (refreshErr == nil || errors.Is(refreshErr, token.ErrTooLong)), failure == nil, "the reading and the rule for tokens differ")
+	if failure != nil || pair.RefreshProblem != "" {
+		return token.Pair{}, false
 	}
-	return pair, failure == nil
+	require.Equal(t, refresh, pair.RefreshToken.Reveal())
+	require.Equal(t, (pair.AccessProblem == ""), pair.AccessToken.Reveal() == access)
+	return pair, true
 }
 
 func TestWhatAnAnswerBringsIsStoredAndReadBackUnchanged(t *testing.T) {
@@ -111,7 +111,7 @@ func requireUnchanged(t *rapid.T, r *fixture, pair token.Pair, before token.Secr
 	require.Equal(t, pair.RefreshToken.Fingerprint(), current.Fingerprint)
 	require.Equal(t, "FAKE01", current.UserID, "the tags are the value's")
 	want := pair.AccessToken
-	if pair.Oversize > 0 {
+	if pair.AccessProblem != "" {
 		want = before
 	}
 	read, err := r.secrets.Get(r.t.Context(), names.AccessToken, "")
@@ -142,9 +142,9 @@ func TestAnAccessTokenThatIsTooLongDoesNotCostTheRefreshToken(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 1)
 	e := old.entry(2)
-	e.AccessToken, e.Oversize = token.Secret{}, token.MaxLength+1
+	e.AccessToken, e.AccessProblem = token.Secret{}, "is too long"
 	receipt := r.store(e)
-	require.Equal(t, vault.Receipt{RefreshTokenVersion: r.top(names.RefreshToken).Version}, receipt)
+	require.Equal(t, vault.Receipt{RefreshTokenVersion: r.top(names.RefreshToken).Version, AccessTokenVersion: r.top(names.AccessToken).Version}, receipt)
 	require.Equal(t, old.refresh(2), r.top(names.RefreshToken).Value)
 	require.Equal(t, old.access(1), r.top(names.AccessToken).Value, "the access secret stays as it is")
 
@@ -153,4 +153,40 @@ func TestAnAccessTokenThatIsTooLongDoesNotCostTheRefreshToken(t *testing.T) {
 	require.Equal(t, old.provenance(2), current.Provenance)
 	require.False(t, r.store(old.entry(3)).Superseded)
 	require.Equal(t, old.access(3), r.top(names.AccessToken).Value)
+}
+
+// A pair without its access token is protected as any other: the access token that is
+// there vouches for its generation.
+func TestALateWriterDoesNotHideARefreshTokenWithoutItsAccessToken(t *testing.T) {
+	bare := old.entry(3)
+	bare.AccessToken, bare.AccessProblem = token.Secret{}, "is too long"
+
+	t.Run("a late store after it", func(t *testing.T) {
+		r := open(t)
+		r.upTo(old, 2)
+		r.store(bare)
+		r.again(names.RefreshToken, old.refresh(2)) // decided before, and written now
+		require.True(t, r.store(old.entry(2)).Superseded)
+		current, _ := r.load()
+		require.Equal(t, old.provenance(3), current.Provenance)
+	})
+	t.Run("a late writer that dies", func(t *testing.T) {
+		r := open(t)
+		r.upTo(old, 2)
+		r.store(bare)
+		r.again(names.RefreshToken, old.refresh(2))
+		current, _ := r.load()
+		require.Equal(t, old.provenance(3), current.Provenance)
+	})
+	t.Run("a late write in each gap of the store", func(t *testing.T) {
+		for n := 1; n <= 8; n++ {
+			r := open(t)
+			r.upTo(old, 2)
+			r.at(n, func() { r.secrets.Before = nil; r.again(names.RefreshToken, old.refresh(2)) })
+			r.store(bare)
+			r.secrets.Before = nil
+			current, _ := r.load()
+			require.Equal(t, old.provenance(3), current.Provenance, "before call %d", n)
+		}
+	})
 }

@@ -25,22 +25,22 @@ const (
 
 // figures are what was measured of one group. Lengths are in lines.
 type figures struct {
-	Group           string      `json:"group"`
-	Files           int         `json:"files"`
-	Lines           int         `json:"lines"`
-	MedianFile      int         `json:"medianFile"`
-	P90File         int         `json:"p90File"` // nine of ten files are no longer
-	LongestFile     longest     `json:"longestFile"`
-	LongestFunction longest     `json:"longestFunction"`
-	FilesPerPackage float64     `json:"filesPerPackage"`
-	OneWordNames    float64     `json:"oneWordNames"` // per cent of all functions and methods
-	PrivateWords    int         `json:"privateWords"`
-	Found           []foundWord `json:"-"`
+	Group           string
+	Files           int
+	Lines           int
+	MedianFile      int
+	P90File         int // nine of ten files are no longer
+	LongestFile     longest
+	LongestFunction longest
+	FilesPerPackage float64
+	OneWordNames    float64 // per cent of all functions and methods
+	PrivateWords    int
+	Found           []foundWord
 }
 
 type longest struct {
-	Name  string `json:"name"`
-	Lines int    `json:"lines"`
+	Name  string
+	Lines int
 }
 
 // foundWord is a private word in a comment.

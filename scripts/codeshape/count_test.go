@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,15 +79,8 @@ func TestTwoCheckoutsAreShownBesideEachOther(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "a.go"), []byte(source), 0o600))
 	}
 	var table bytes.Buffer
-	require.NoError(t, run(&table, []string{before, after}, false, true))
+	require.NoError(t, run(&table, []string{before, after}, true))
 	require.Regexp(t, `\n  lines +1 +3\n`, table.String())
 	require.Regexp(t, `\n  private words in comments +1 +0\n`, table.String())
 	require.Contains(t, table.String(), "a.go:1: nobody\n")
-
-	var encoded bytes.Buffer
-	require.NoError(t, run(&encoded, []string{before, after}, true, false))
-	var decoded []checkout
-	require.NoError(t, json.Unmarshal(encoded.Bytes(), &decoded))
-	require.Len(t, decoded, 2)
-	require.Equal(t, 3, decoded[1].Groups[3].Lines)
 }

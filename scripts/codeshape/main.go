@@ -2,11 +2,10 @@
 // much there is, how it is cut into files and functions, and how its comments
 // read. With a second checkout it prints both beside each other.
 //
-//	go run ./scripts/codeshape [-json] [-v] [DIR] [AFTER]
+//	go run ./scripts/codeshape [-v] [DIR] [AFTER]
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -15,10 +14,9 @@ import (
 )
 
 func main() {
-	asJSON := flag.Bool("json", false, "print JSON")
 	verbose := flag.Bool("v", false, "list the private words of the comments and where they are")
 	flag.Usage = func() {
-		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: codeshape [-json] [-v] [DIR] [AFTER]; without DIR it measures the current folder")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: codeshape [-v] [DIR] [AFTER]; without DIR it measures the current folder")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -31,7 +29,7 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(os.Stdout, dirs, *asJSON, *verbose); err != nil {
+	if err := run(os.Stdout, dirs, *verbose); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "codeshape:", err)
 		os.Exit(1)
 	}
@@ -39,11 +37,11 @@ func main() {
 
 // checkout is what was measured in one folder.
 type checkout struct {
-	Dir    string    `json:"dir"`
-	Groups []figures `json:"groups"`
+	Dir    string
+	Groups []figures
 }
 
-func run(w io.Writer, dirs []string, asJSON, verbose bool) error {
+func run(w io.Writer, dirs []string, verbose bool) error {
 	var all []checkout
 	for _, dir := range dirs {
 		files, err := readTree(os.DirFS(dir))
@@ -55,11 +53,6 @@ func run(w io.Writer, dirs []string, asJSON, verbose bool) error {
 			c.Groups = append(c.Groups, measure(group, files))
 		}
 		all = append(all, c)
-	}
-	if asJSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(all)
 	}
 	if err := printTable(w, all); err != nil {
 		return err

@@ -136,8 +136,8 @@ func Start(o Options) (*Server, error) {
 // Close ends the server and cuts all connections.
 func (s *Server) Close() {
 	s.closing.Do(func() {
+		_ = s.serving.Close() // first, so that a paused request ends without an answer
 		close(s.done)
-		_ = s.serving.Close() // fails only for a listener that is gone already
 	})
 }
 
