@@ -131,9 +131,3 @@ func (p path) claim(generation int) {
 	_, err := p.secrets().Set(p.t.Context(), p.secret("RefreshToken"), value, vault.Properties{Tags: tags})
 	require.NoError(p.t, err)
 }
-
-// drop ends a cron.
-func (r run) drop() {
-	r.t.Helper()
-	require.NoError(r.t, r.temporal.TerminateWorkflow(r.t.Context(), r.id, "", "the path is recorded"))
-}

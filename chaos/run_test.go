@@ -194,6 +194,12 @@ func (r run) terminate() {
 	require.NoError(r.t, r.temporal.TerminateWorkflow(r.t.Context(), r.id, r.runID, "for the row's sake"))
 }
 
+// drop terminates a cron that the row does not need any more.
+func (r run) drop() {
+	r.t.Helper()
+	require.NoError(r.t, r.temporal.TerminateWorkflow(r.t.Context(), r.id, "", "the row has seen enough"))
+}
+
 // holdsNoSecret asserts that the history holds all secrets sealed.
 func (r run) holdsNoSecret() {
 	r.t.Helper()

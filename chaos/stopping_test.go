@@ -24,7 +24,7 @@ func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
 	s.work()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	run.triedOnce()
+	require.True(t, run.triedOnce())
 	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
 	a.nothingLost(1)
 }
@@ -71,7 +71,7 @@ func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) 
 			s.work()
 
 			require.Equal(t, workflows.Refreshed, run.result().Outcome)
-			run.triedOnce()
+			require.True(t, run.triedOnce())
 			a.nothingLost(1)
 		})
 	}
