@@ -57,8 +57,8 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 	$(LINTER) workflowcheck ./...
 
 .PHONY: shape
-shape: ## Measure the code: files, lines, functions, and the words of its comments
-	@go run ./scripts/codeshape
+shape: ## Measure the code: files, lines, functions, words, beside another checkout: BEFORE
+	@go run ./scripts/codeshape $(BEFORE) .
 
 .PHONY: temporal
 temporal: ## Put a Temporal CLI into .bin/: the installed one, or one built from source

@@ -80,7 +80,7 @@ func (a *Activities) deliver(ctx context.Context, info activity.Info, names vaul
 	}
 }
 
-// complete reports whether Temporal has the result.
+// complete reports whether Temporal has the result, and notes when it no longer wants it.
 func (a *Activities) complete(ctx context.Context, d *delivery) bool {
 	tryCtx, cancel := context.WithTimeout(ctx, completeTimeout)
 	defer cancel()

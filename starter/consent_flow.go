@@ -41,17 +41,21 @@ type consentFlow struct {
 	request  provider.AuthorizationRequest
 	pending  consent.PendingConsent
 	saved    bool // pending is on disk
-	// unsaved is what is said of a pending consent that is not on disk: while it is
-	// being stored, and when it was not.
-	unsaved [2]string
+	unsaved  notices
 	// superseded: the vault held something newer than pending, which stayed.
 	superseded bool
 }
 
+// notices are what is said of a pending consent that is not on disk.
+type notices struct{ whileStoring, notStored string }
+
 // run stores the consent that an earlier attempt saved or, where there is none,
 // a new one.
 func (f *consentFlow) run(ctx context.Context) error {
-	f.unsaved = [2]string{"Do not end this program: the consent is nowhere else.", "The consent is lost with this program. Run it again."}
+	f.unsaved = notices{
+		whileStoring: "Do not end this program: the consent is nowhere else.",
+		notStored:    "The consent is lost with this program. Run it again.",
+	}
 	if err := f.preflight(ctx); err != nil {
 		return err
 	}
@@ -80,7 +84,7 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 	}
 	at := when(earlier.ObtainedAt, time.Now())
 	if earlier.IsOutdated(f.existing.RefreshToken) {
-		f.say("A consent of %s, %s, was kept here because the vault did not take it. Another one has come since, so it is dropped.", f.target, at)
+		f.say("A consent of %s, %s, was kept here because the vault did not take it. The vault has got another one since, so the kept one is dropped.", f.target, at)
 		return false, f.PendingStore.Delete(f.target.Account)
 	}
 	switch {
@@ -94,7 +98,7 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 	f.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", f.target, at)
 	f.pending, f.saved = earlier, true
 	if err := f.checkUser(); err != nil {
-		return false, fmt.Errorf("%w; or remove %s to give the consent up that is kept there", err, f.PendingStore.Path(f.target.Account))
+		return false, fmt.Errorf("%w; or remove %s to discard the consent that is kept there", err, f.PendingStore.Path(f.target.Account))
 	}
 	return true, f.storePending(ctx)
 }
@@ -285,10 +289,10 @@ func (f *consentFlow) reportScopes() {
 // says, once for each reason, why that takes long.
 func (f *consentFlow) storePending(ctx context.Context) (err error) {
 	path := f.PendingStore.Path(f.target.Account)
-	whileStoring, unstored := f.unsaved[0], f.unsaved[1]
+	notice := f.unsaved
 	if f.saved {
-		whileStoring = "Ctrl-C loses nothing: it is kept sealed in " + path + "."
-		unstored = fmt.Sprintf("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s", f.target, path, f.resumeCommand)
+		notice.whileStoring = "Ctrl-C loses nothing: it is kept sealed in " + path + "."
+		notice.notStored = fmt.Sprintf("The vault has not taken the consent of %s. It is kept, sealed, in %s. To store it, run: %s", f.target, path, f.resumeCommand)
 	}
 	if f.beforeStore != nil {
 		err = f.beforeStore()
@@ -298,12 +302,12 @@ func (f *consentFlow) storePending(ctx context.Context) (err error) {
 		f.superseded, err = f.Store(ctx, f.target.Location, f.pending, func(failure error, _ time.Duration) {
 			if reason := failure.Error(); reason != last {
 				last = reason
-				f.say("The vault does not take it yet: %s\nIt is tried again until it does. %s", reason, whileStoring)
+				f.say("The vault does not take it yet: %s\nIt is tried again until it does. %s", reason, notice.whileStoring)
 			}
 		})
 	}
 	if err != nil {
-		f.say("%s", unstored)
+		f.say("%s", notice.notStored)
 		if ctx.Err() != nil {
 			return errInterrupted
 		}

@@ -29,10 +29,10 @@ It is read from stdin, which a terminal does not show, or from a file. There is
 no flag for it: other users of a machine see the arguments of a program.
 
 Where the vault holds a usable refresh token of the account, import asks before it
-replaces that, or wants --replace. Whatever is in flight for the account yields to
-the imported token. Nothing else may go on using it: at most providers it works
-once. Of a JSON answer, the access token is taken as well where expires_at says
-until when.`,
+replaces that, or wants --replace. A running refresh does not overwrite the imported
+token. Nothing else may go on using it: at most providers it works once. Of a JSON
+answer, the access token is taken as well if it has an expires_at; of one with
+expires_in alone, the next refresh writes another.`,
 		Example: `  starter import --account will < refresh-token.txt
   starter import --account will --file tokens.json --replace`,
 	}
@@ -56,7 +56,7 @@ until when.`,
 
 // importTokens stores tokens that were issued elsewhere.
 func (f *consentFlow) importTokens(ctx context.Context, options importOptions) error {
-	f.unsaved = [2]string{"Ctrl-C ends it; then import again.", "The token may not be in the vault. Import it again."}
+	f.unsaved = notices{whileStoring: "Ctrl-C ends it; then import again.", notStored: "The token may not be in the vault. Import it again."}
 	err := f.preflight(ctx)
 	if err == nil {
 		err = f.refusePending(ctx, f.target, "import", f.existing.RefreshToken)

@@ -89,9 +89,9 @@ type settings struct {
 // with a run for which these, the environment and the table of providers have been
 // checked. load is [config.LoadStarter] or [config.LoadStarterWithVault].
 func accountCommand(cmd *cobra.Command, environ map[string]string, load func(map[string]string) (config.Starter, error), run func(settings, target) error) *cobra.Command {
-	name := cmd.Flags().String("account", token.DefaultAccount, "whose tokens")
-	issuer := cmd.Flags().String("provider", token.DefaultProvider, "the provider that issues them")
-	secretsOf := cmd.Flags().String("secrets-of", "", "keep the secrets under the names that the account has at this provider")
+	name := cmd.Flags().String("account", token.DefaultAccount, "the account's name")
+	issuer := cmd.Flags().String("provider", token.DefaultProvider, "the account's provider")
+	secretsOf := cmd.Flags().String("secrets-of", "", "keep the secrets under the names that the account has at this provider (after migrate: fitbit)")
 	cmd.Args = noArgs
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load(environ)

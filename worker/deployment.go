@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -250,42 +249,4 @@ func (s versionStatus) message(makeCurrent string) string {
 		return "this version is not current and gets no new runs" + instead + "; make it current with: " + makeCurrent
 	}
 	return "cannot ask whether this version is current; if it gets no runs, make it current with: " + makeCurrent
-}
-
-// revision is what the image was built from; the linker sets it.
-var revision string
-
-// withBuildID sets the build id of a worker of a deployment to its revision, where
-// the environment names none, so that two images are never one version.
-func withBuildID(environ map[string]string, revision string) map[string]string {
-	const name, build = "TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID"
-	if environ[name] != "" && environ[build] == "" && revision != "" {
-		environ[build] = revision
-	}
-	return environ
-}
-
-// buildRevision is the revision that the linker set, or else the commit that Go
-// recorded, if the tree had no changes. It is empty where neither is known.
-func buildRevision() string {
-	if revision != "" {
-		return revision
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	return recordedCommit(info.Settings)
-}
-
-func recordedCommit(settings []debug.BuildSetting) (commit string) {
-	for _, s := range settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			return ""
-		}
-	}
-	return commit
 }

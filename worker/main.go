@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"tokenkeeper/internal/config"
@@ -79,4 +80,42 @@ func signalContext() context.Context {
 		cancel()
 	}()
 	return ctx
+}
+
+// revision is what the image was built from; the linker sets it.
+var revision string
+
+// withBuildID sets the build id of a worker of a deployment to its revision, where
+// the environment names none, so that two images are never one version.
+func withBuildID(environ map[string]string, revision string) map[string]string {
+	const name, build = "TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID"
+	if environ[name] != "" && environ[build] == "" && revision != "" {
+		environ[build] = revision
+	}
+	return environ
+}
+
+// buildRevision is the revision that the linker set, or else the commit that Go
+// recorded, if the tree had no changes. It is empty where neither is known.
+func buildRevision() string {
+	if revision != "" {
+		return revision
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	return recordedCommit(info.Settings)
+}
+
+func recordedCommit(settings []debug.BuildSetting) (commit string) {
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			return ""
+		}
+	}
+	return commit
 }

@@ -33,7 +33,7 @@ func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err erro
 	return loaded, err
 }
 
-// call has the refresh token spent.
+// call asks the provider for a new pair, which spends the refresh token.
 func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued activities.RefreshResult, err error) {
 	if ctx.Err() != nil {
 		return activities.RefreshResult{}, ctx.Err()
@@ -52,8 +52,8 @@ func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued a
 		r.setDetails(ctx, "Cancelled. Bringing the call to %s to its end first, for up to %s.", loaded.ProviderTitle, grace)
 	}, loaded.CallActivity, loaded, &issued)
 	if gaveUp && err != nil && !nonRetryable(err) {
-		// A server does not retry a cancelled activity: the error may as well be
-		// what the last attempt happened to fail with.
+		// A server does not retry a cancelled activity, so that this is the failure
+		// of its last attempt, and the provider may have answered an earlier one.
 		r.unanswered = !loaded.NonRotating
 		return activities.RefreshResult{}, ctx.Err()
 	}
@@ -101,8 +101,8 @@ func cancelGrace(loaded activities.LoadResult) time.Duration {
 }
 
 // firstPause is what a failed call waits before the second attempt. Where the
-// provider repeats a lost answer, haste saves it; where it never does, a second
-// attempt must not meet the first one's pair on its way.
+// provider repeats a lost answer, an early attempt gets it; where it never does, the
+// second attempt waits until the first one's pair is in the history or the vault.
 func firstPause(loaded activities.LoadResult) time.Duration {
 	if loaded.ReplayWindow == 0 && !loaded.NonRotating {
 		return activities.MaxInFlight
@@ -110,7 +110,7 @@ func firstPause(loaded activities.LoadResult) time.Duration {
 	return time.Second
 }
 
-// store has the pair written. Neither a cancellation nor an hour without the vault
+// store writes the pair to the vault. Neither a cancellation nor an hour without the vault
 // stops it.
 func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, issued activities.RefreshResult) (Result, error) {
 	if issued.ForOtherUser(loaded) {

@@ -27,16 +27,17 @@ type Receipt struct {
 }
 
 // maxRounds bounds how often a write is tried again because of other writers. Each round
-// needs one at the same moment; more than a few are a defect.
+// takes another writer at the same moment; more than a few are a defect.
 const maxRounds = 5
 
 // Store writes the refresh token, then the access token. It skips what the vault has and
 // refuses what is older, so that any process may repeat it at any time. An entry may lack
 // its access token, which was then too long to store.
 //
-// Concurrent stores converge: the newer one rereads the refresh token after it has
-// written the access token, and the older one meets the newer access token. Where the
-// older one dies before it has mended its write, Load sees the same difference.
+// Concurrent stores converge. The newer one rereads the refresh token after it has written
+// the access token; the older one finds that access token, and makes the newer refresh
+// token the current version again. If the older one dies before that, Load finds an access
+// token of a later generation than the refresh token, and scans all versions.
 func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, error) {
 	refresh, err := v.storeRefresh(ctx, n, e, run)
 	switch {
