@@ -87,13 +87,11 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 		f.say("A consent of %s, %s, was kept here because the vault did not take it. The vault has got another one since, so the kept one is dropped.", f.target, at)
 		return false, f.PendingStore.Delete(f.target.Account)
 	}
-	switch {
-	case f.options.client != "":
+	earlier.Client = earlier.ClientFor(f.existing)
+	if f.options.client != "" {
 		if earlier.Client, err = f.readClient(ctx, f.options.client); err != nil {
 			return false, err
 		}
-	case f.existing.Client.ID == earlier.Client.ID:
-		earlier.Client = token.Client{} // the vault's secret of the app is at least as new
 	}
 	f.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", f.target, at)
 	f.pending, f.saved = earlier, true

@@ -37,6 +37,15 @@ func (p PendingConsent) IsOutdated(current vault.RefreshToken) bool {
 	return p.Over != "" || !p.ObtainedAt.IsZero() && current.ObtainedAt.After(p.ObtainedAt)
 }
 
+// ClientFor is the app whose credentials are to be stored with p: p's own, unless the
+// vault has those of the same app, whose secret is then at least as new.
+func (p PendingConsent) ClientFor(existing Existing) token.Client {
+	if p.Client.ID == existing.Client.ID {
+		return token.Client{}
+	}
+	return p.Client
+}
+
 // PendingStore saves consents until the vault has them, one file for each account.
 // The files are sealed with the vault's keyset: without access to the vault they
 // are useless.

@@ -102,6 +102,25 @@ func TestAPendingConsentIsOutdatedOnceTheVaultGotAnother(t *testing.T) {
 	}
 }
 
+func TestAPendingConsentKeepsTheCredentialsOfItsApp(t *testing.T) {
+	first := token.Client{ID: "FAKE01", Secret: token.NewSecret("fake-client-secret-1")}
+	renewed := token.Client{ID: "FAKE01", Secret: token.NewSecret("fake-client-secret-2")}
+	other := token.Client{ID: "FAKE02", Secret: token.NewSecret("fake-client-secret-3")}
+	for _, tc := range []struct {
+		name                  string
+		own, existing, stored token.Client
+	}{
+		{"the vault has no app", first, token.Client{}, first},
+		{"the vault has a newer secret of the app", first, renewed, token.Client{}},
+		{"the vault has another app", first, other, first},
+		{"the consent was of the vault's app", token.Client{}, first, token.Client{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			require.Equal(t, tc.stored, consent.PendingConsent{Client: tc.own}.ClientFor(consent.Existing{Client: tc.existing}))
+		})
+	}
+}
+
 func TestASavedConsentOpensForItsAccountOnly(t *testing.T) {
 	service, _, location := newService(t)
 	_, err := service.Preflight(t.Context(), location)

@@ -196,3 +196,16 @@ func TestNoTagHoldsASecret(t *testing.T) {
 	shown := fmt.Sprintf("%v %+v %#v", current, current, current)
 	require.NotContains(t, shown, "fake-refresh")
 }
+
+// A time beyond the year 9999 has no JSON: a result that held it could not be recorded.
+func TestAnExpiryThatNoJSONHasIsUnknown(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 1)
+	top := r.top(names.AccessToken)
+	top.Expires = time.Date(58872, 5, 4, 0, 0, 0, 0, time.UTC)
+	_, err := r.secrets.Set(t.Context(), names.AccessToken, top.Value, top.Properties)
+	require.NoError(t, err)
+	_, access := r.load()
+	require.Zero(t, access.Expires)
+	require.Equal(t, token.Generation(1), access.Generation)
+}
