@@ -91,6 +91,8 @@ func run(ctx context.Context, s setup) error {
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
 	monitor := &deploymentMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, log: log}
 	stopMonitor := monitor.start(ctx)
+	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, log: log}
+	stopStalls := stalls.start(ctx)
 	health.setReady(true)
 
 	select {
@@ -99,6 +101,7 @@ func run(ctx context.Context, s setup) error {
 		err = explain(err, s.Temporal.HostPort, s.Temporal.Namespace)
 	}
 	stopMonitor()
+	stopStalls()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()
