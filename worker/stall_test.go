@@ -206,8 +206,14 @@ func TestWorkflowTasksThatWorkersDieWithAreReported(t *testing.T) {
 	go func() { // a worker that ends with each task that it takes
 		defer close(taken)
 		for ctx.Err() == nil {
-			_, _ = s.temporal.WorkflowService().PollWorkflowTaskQueue(ctx, &workflowservice.PollWorkflowTaskQueueRequest{
-				Namespace: client.DefaultNamespace, TaskQueue: &taskqueuepb.TaskQueue{Name: s.TaskQueue()}})
+			polling, cancel := context.WithTimeout(ctx, patience)
+			_, err := s.temporal.WorkflowService().PollWorkflowTaskQueue(polling, &workflowservice.PollWorkflowTaskQueueRequest{
+				Namespace: client.DefaultNamespace, TaskQueue: &taskqueuepb.TaskQueue{Name: s.TaskQueue()}, Identity: "dying"})
+			cancel()
+			if err != nil && ctx.Err() == nil {
+				t.Log(err)
+				time.Sleep(time.Second)
+			}
 		}
 	}()
 	id := s.begin()
