@@ -27,7 +27,7 @@ func (s subject) account(t *testing.T) (token.Account, vault.Names, vault.Refres
 	names := located.Names
 	names.Credentials += "-" + account.Name // so that accounts share nothing
 	s.set(t, names.RefreshToken, value, vault.Properties{})
-	first, _, err := vault.New(s).Load(t.Context(), names)
+	first, _, err := vault.New(s).Load(t.Context(), names, 0)
 	require.NoError(t, err)
 	return account, names, first
 }
