@@ -42,6 +42,11 @@ type Provider struct {
 	// ReplayWindow is how long the provider repeats its answer to a refresh
 	// token that is already spent. Zero: never, and a lost answer is a lost grant.
 	ReplayWindow time.Duration
+	// RepeatPause is the shortest pause that it allows between two refreshes with the
+	// same token; zero for none.
+	RepeatPause time.Duration
+	// Reuse is what it does when a spent token is presented outside the replay window.
+	Reuse Reuse
 	// AccessTokenLifetime is what the provider documents; an answer's expires_in
 	// outranks it.
 	AccessTokenLifetime time.Duration
@@ -102,6 +107,21 @@ const (
 	Sometimes Rotation = "sometimes"
 	// NoRotation: the token stays in force, and answers usually hold none.
 	NoRotation Rotation = "none"
+)
+
+// Reuse says what a provider does when a spent refresh token is presented again after
+// its replay window. The zero value is unknown, and counts as RevokesGrant wherever
+// care costs nothing.
+type Reuse string
+
+const (
+	// Harmless: the token is still good, or is answered like one.
+	Harmless Reuse = "harmless"
+	// Refused: the token is refused, and its successor stays good.
+	Refused Reuse = "refused"
+	// RevokesGrant: the provider takes it for theft and ends the whole grant (RFC 9700
+	// section 4.14.2).
+	RevokesGrant Reuse = "revokes-grant"
 )
 
 // Status says whether the provider still serves. The zero Status is active.
