@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
@@ -54,16 +55,7 @@ func TestARunOfAProviderThatOnlySomeWorkersKnowIsGreenInTheEnd(t *testing.T) {
 		ids = append(ids, id)
 	}
 	for _, id := range ids {
-		eventually(t, "the worker without the provider has had the run", func() bool {
-			described, err := s.temporal.DescribeWorkflowExecution(t.Context(), id, "")
-			require.NoError(t, err)
-			for _, a := range described.GetPendingActivities() {
-				if strings.Contains(a.GetLastFailure().GetMessage(), `provider "example-health" is not known`) {
-					return true
-				}
-			}
-			return false
-		})
+		s.waitsBecause(id, `provider "example-health" is not known`)
 	}
 
 	with := s.work(variable)
@@ -72,4 +64,37 @@ func TestARunOfAProviderThatOnlySomeWorkersKnowIsGreenInTheEnd(t *testing.T) {
 		s.greenInTheEnd(id)
 	}
 	s.refreshes(s.consent())
+}
+
+// Another worker of the queue may know the provider, so the run waits a while. What
+// it waits for shows where an operator looks.
+func TestAProviderThatNoWorkerKnowsIsNamedWhileTheRunWaits(t *testing.T) {
+	s := newSystem(t)
+	require.NoError(t, s.CreateAccount("default"))
+	s.work()
+	before := s.writes()
+	id := unique("refresh")
+	s.temporalCLI("workflow", "start", "--type", workflows.Type, "--task-queue", s.TaskQueue(), "--workflow-id", id, "--input", `{"provider":"fitbot"}`)
+	s.waitsBecause(id, `provider "fitbot" is not known; use one of fitbit, google-health, oura, strava, whoop, withings, xero, or describe it in the providers file`)
+	require.Empty(t, s.Provider.Events(""))
+	require.Equal(t, before, s.writes())
+	s.temporalCLI("workflow", "cancel", "--workflow-id", id)
+	var canceled *temporal.CanceledError
+	require.ErrorAs(t, s.temporal.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil), &canceled)
+}
+
+// waitsBecause waits until an activity of a run was refused with a message, and is
+// retried.
+func (s *system) waitsBecause(id, message string) {
+	s.t.Helper()
+	eventually(s.t, "run "+id+" waits because "+message, func() bool {
+		described, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), id, "")
+		require.NoError(s.t, err)
+		for _, a := range described.GetPendingActivities() {
+			if strings.Contains(a.GetLastFailure().GetMessage(), message) {
+				return true
+			}
+		}
+		return false
+	})
 }
