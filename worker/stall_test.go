@@ -20,7 +20,7 @@ import (
 )
 
 // stallPatience covers the time until a stall counts as one, until pollers that are
-// gone are forgotten, until the next look and until the next attempt.
+// gone are forgotten, until the next check and until the next attempt.
 const stallPatience = 6 * time.Minute
 
 // stallLine is one line of a worker's log about runs that stand still.

@@ -20,11 +20,11 @@ import (
 )
 
 const (
-	// stallsEvery is the least time between two looks at the queue's runs, and
-	// stallsJitter what chance adds, so that many workers do not look at once.
+	// stallsEvery is the least time between two checks of the queue's runs, and
+	// stallsJitter what chance adds, so that many workers do not check at once.
 	stallsEvery, stallsJitter = 30 * time.Second, 30 * time.Second
-	// stallPage bounds the runs that one look lists, and stallSample those that it
-	// describes: whatever the fleet, a look is one listing, and some reads more only
+	// stallPage bounds the runs that one check lists, and stallSample those that it
+	// describes: whatever the fleet, a check is one listing, and some reads more only
 	// while runs are in progress for longer than stalledAfter.
 	stallPage, stallSample = 100, 10
 	// failurePage is more events than follow a workflow task's failure in a history:
@@ -46,7 +46,7 @@ type stallMonitor struct {
 	log *slog.Logger
 
 	incidents map[stall]incident
-	blind     bool // the last look failed
+	blind     bool // the last check failed
 }
 
 // incident is a cause that was reported and is not over.
@@ -58,7 +58,7 @@ type incident struct {
 }
 
 // start sets the metric to 0 for every cause, so that the first incident is a
-// change, and looks at the runs until stop is called or ctx ends.
+// change, and checks the runs until stop is called or ctx ends.
 func (m *stallMonitor) start(ctx context.Context) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
 	m.incidents = map[stall]incident{}
@@ -76,11 +76,11 @@ func (m *stallMonitor) start(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// check looks once and reports what is new. A look that fails changes nothing.
+// check surveys the queue once and reports what is new. A survey that fails changes nothing.
 func (m *stallMonitor) check(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	found, examined, err := m.look(ctx)
+	found, examined, err := m.survey(ctx)
 	if ctx.Err() == context.Canceled {
 		return
 	}
@@ -96,8 +96,8 @@ func (m *stallMonitor) check(ctx context.Context) {
 	m.measure(ctx)
 }
 
-// look examines the runs that were found last and a sample of the others.
-func (m *stallMonitor) look(ctx context.Context) (found map[stall]incident, examined int, err error) {
+// survey examines the runs that were found last and a sample of the others.
+func (m *stallMonitor) survey(ctx context.Context) (found map[stall]incident, examined int, err error) {
 	found = map[stall]incident{}
 	candidates, err := m.candidates(ctx)
 	if err != nil || len(candidates) == 0 {

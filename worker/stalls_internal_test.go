@@ -66,7 +66,7 @@ func TestAnIncidentIsLoggedOnceRemindedAndEnded(t *testing.T) {
 		requireLines(0, 0, "nothing stands still")
 		require.Equal(t, gauge{"search_attribute": 0, "non_determinism": 0, "workflow_task_failed": 0, "workflow_task_timed_out": 0, "no_worker": 0, "backlog": 0}, shown)
 		seen(attribute)
-		requireLines(1, 0, "the first look that finds it")
+		requireLines(1, 0, "the first check that finds it")
 		time.Sleep(time.Minute)
 		seen(attribute, gone("v1"), gone("v2"))
 		requireLines(2, 0, "two others begin")
@@ -82,7 +82,7 @@ func TestAnIncidentIsLoggedOnceRemindedAndEnded(t *testing.T) {
 	})
 }
 
-func TestALookThatFailsIsLoggedOnceAndChangesNothing(t *testing.T) {
+func TestACheckThatFailsIsLoggedOnceAndChangesNothing(t *testing.T) {
 	var out bytes.Buffer
 	shown := gauge{}
 	open := map[stall]incident{{cause: noWorker}: {example: &commonpb.WorkflowExecution{WorkflowId: "refresh-1"}, runs: 1}}
