@@ -6,8 +6,8 @@
 //	go run ./chaos/model -write docs/model.md
 //
 // It ends with an error when a promise is broken with all protections in place,
-// or when none is without one of them. It takes about a minute and three gigabytes
-// on two cores.
+// or when none is without one of them. It takes a minute and a half and three
+// gigabytes on two cores.
 package main
 
 import (

@@ -21,9 +21,11 @@ func (v move) load() {
 	record := func(n *State) {
 		if v.has(intentRecord) {
 			n.Intents.add(a.Token)
-			n.Runs[v.who].Retried = !v.has(ownIntent) // nothing else depends on it
+			n.Runs[v.who].Retried = !v.has(earlierIntents) // nothing else depends on it
 			if v.rivals() {
 				n.Runs[v.who].Recorded = a.Token
+				other := &n.Runs[1-v.who]
+				other.Since = other.Since || other.Recorded == a.Token
 			}
 		}
 	}
@@ -51,13 +53,15 @@ func (v move) loaded(n *State, next Phase, a Attempt) {
 	v.enter(n, next)
 }
 
-// read mirrors Vault.Load. The record that a further attempt finds may be its own
-// run's, written over another's.
+// read mirrors Vault.Load, and what LoadSecrets makes of the record that it finds.
 func (v move) read(n *State) {
 	t := v.newestToken()
 	r := &n.Runs[v.who]
-	r.EarlierIntent = n.Intents.has(t) && (v.has(ownIntent) || !r.Retried) || v.has(temporalFirst) && n.Closed.hasAfter(t)
-	r.Rival = v.rivals() && n.Runs[1-v.who].Recorded == t && !(n.Runs[1-v.who].Rival && v.has(oneWaits))
+	r.EarlierIntent = n.Intents.has(t) && (v.has(earlierIntents) || !r.Retried) || v.has(temporalFirst) && n.Closed.hasAfter(t)
+	r.Since, r.Rival = false, noRival
+	if v.rivals() && n.Runs[1-v.who].Recorded == t {
+		r.Rival = atWork
+	}
 	r.Attempt.At, r.Attempt.Token = recordIntent, t
 	r.Attempt.Known = n.Refresh.Versions.hasAfter(t) || n.Issued.hasAfter(t)
 }
@@ -71,10 +75,18 @@ func (v move) checkRun() {
 // checkEscrow mirrors Activities.checkEscrow, before every attempt but the first.
 func (v move) checkEscrow() {
 	a := v.self()
+	since := v.who != late && v.s.Runs[v.who].Since // activities.loadedSince
+	if since && v.has(inDoubt) {
+		v.report("sees that another run has loaded refresh token %d since", a.Token, nothing, func(n *State) { v.enter(n, load) })
+		return
+	}
 	known := v.s.Refresh.Versions.hasAfter(a.Token)
 	goOn := func(known bool) func(*State) {
 		return func(n *State) {
 			n.at(v.who).At, n.at(v.who).Known = send, known
+			if since {
+				n.Runs[v.who].Race |= told
+			}
 		}
 	}
 	if newest := v.newestToken(); v.has(checkBeforeRetry) && newest > a.Token {
@@ -92,8 +104,13 @@ func (v move) checkEscrow() {
 // send mirrors provider.Client.Refresh and the provider's decision.
 func (v move) send() {
 	a := v.self()
-	if v.who != late && v.s.Runs[v.who].Rival {
-		v.s.Runs[1-v.who].Overtaken = true
+	if v.who != late && v.rivals() {
+		if other := &v.s.Runs[1-v.who]; other.Token == a.Token {
+			other.Race |= shared
+			if v.s.Runs[v.who].Rival == atWork {
+				other.Race |= told
+			}
+		}
 	}
 	received := func(n *State) {
 		b := n.at(v.who)
@@ -130,7 +147,7 @@ func (v move) send() {
 			switch {
 			case a.Known:
 				n.Broken = noBlindReuse
-			case v.who != late && n.Runs[v.who].Overtaken:
+			case v.who != late && n.Runs[v.who].Race == shared|told:
 				n.Broken = noRace
 			}
 		}, func(n *State) {

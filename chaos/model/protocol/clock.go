@@ -102,12 +102,13 @@ func (v move) untilRetry(n *State) {
 	}
 	r := &n.Runs[v.who]
 	noticed := v.wait(n, window.Silence, heartbeatTimeout, heartbeats)
-	if !v.has(heartbeats) {
-		noticed = startToClose(r.Phase)
-	}
 	pause := firstRetry
-	if r.Phase == call && v.Replay == Never {
-		pause = maxInFlight // workflows: firstPause
+	hurried := r.Phase != call || v.Replay != Never // workflows: heartbeat and firstPause
+	if !hurried {
+		pause = maxInFlight
+	}
+	if !hurried || !v.has(heartbeats) {
+		noticed = startToClose(r.Phase)
 	}
 	r.Attempt.Wait = inTicks(noticed + v.wait(n, window.Retry, pause, boundedWaits))
 }
@@ -137,13 +138,16 @@ func (v move) unavailable(what string, effect func(*State)) {
 	})
 }
 
-// present mirrors the workflow after a search that has found nothing: the grant is
-// presented, or searched for once more when a call that is in flight must have
-// ended.
+// present mirrors workflows.nextLook after a search that has found nothing: the
+// grant is presented, or searched for once more when a call that is in flight must
+// have ended.
 func (v move) present(n *State) {
 	r := &n.Runs[v.who]
 	wait := v.wait(n, window.Search, maxInFlight, presentedAtOnce)
-	again := !r.Retried || r.Rival && v.has(secondLook)
+	again := !r.Retried || v.mayCall(n) || r.Rival == ended && v.has(secondLook)
+	if r.Rival == ended && v.has(secondLook) {
+		r.Rival, r.Race = noRival, 0 // it has waited for the other one
+	}
 	if v.Setting != Clocked || wait == 0 || !again {
 		v.enter(n, call)
 		return
@@ -151,6 +155,47 @@ func (v move) present(n *State) {
 	v.enter(n, searchBefore)
 	r.Retried = true
 	r.Attempt.Wait = inTicks(wait)
+}
+
+// mayCall mirrors workflows.mayCall: whether the other run, which this one has read
+// on the intent record, may still present the token. Of two that search and have
+// each other on the record, the one with the smaller id goes on.
+func (v move) mayCall(n *State) bool {
+	r, other := n.Runs[v.who], n.Runs[1-v.who]
+	if r.Rival != atWork || !v.has(secondLook) {
+		return false
+	}
+	switch other.Phase {
+	case searchBefore, searchAfter:
+		return other.Rival != atWork || other.First || !v.has(oneWaits)
+	case load, call:
+		return true
+	}
+	return false
+}
+
+// rivalEnds notes that the other run has ended.
+func (r *Run) rivalEnds() {
+	r.First = false
+	if r.Rival == atWork {
+		r.Rival = ended
+	}
+}
+
+// withID gives a run an id, which is smaller or larger than that of the other run at
+// work.
+func (v move) withID(give func(func(*State))) {
+	other := 1 - v.who
+	if !v.rivals() || v.s.Runs[other].Phase == idle {
+		give(nothing)
+		return
+	}
+	for _, first := range []actor{v.who, other} {
+		give(func(n *State) {
+			n.Runs[v.who].First, n.Runs[other].First = false, false
+			n.Runs[first].First = true
+		})
+	}
 }
 
 // cancelled is a cancellation that ends a run inside the window.

@@ -114,7 +114,7 @@ func (r Run) order() uint64 {
 	for _, t := range [...]Token{r.Token, r.Pair, r.Recorded, r.Attempt.Token, r.Attempt.Pair} {
 		o = o<<8 | uint64(t)
 	}
-	for _, b := range [...]bool{r.EarlierIntent, r.Outdated, r.Retried, r.Rival, r.Overtaken, r.Known, r.Attempt.Known} {
+	for _, b := range [...]bool{r.EarlierIntent, r.Outdated, r.Retried, r.Rival == atWork, r.Rival == ended, r.Since, r.First, r.Race&shared != 0, r.Race&told != 0, r.Known, r.Attempt.Known} {
 		o <<= 1
 		if b {
 			o++

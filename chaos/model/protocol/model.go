@@ -77,8 +77,8 @@ func Complete() []Model {
 	models := []Model{
 		{Replay: Brief}, {Replay: Lasting}, {Replay: Never},
 		{Replay: Never, Setting: Restored},
-		{Replay: Brief, Setting: Clocked, Faults: 2},
 		{Replay: Never, Setting: Clocked, Faults: 2},
+		{Replay: Brief, Setting: Clocked, Faults: 2},
 		{Replay: Never, Setting: Refusing, Alone: true},
 	}
 	for i := range models {

@@ -25,7 +25,7 @@ const (
 	// durable at the load, or in the vault at the beginning of a later attempt.
 	// A provider that watches for reuse would revoke the grant.
 	noBlindReuse
-	// noRace: of two runs that present one token, neither had read the intent record
+	// noRace: of two runs that present one token, the intent record had not told either
 	// of the other.
 	noRace
 	// noWaste: no refresh token is spent while the vault refuses new versions.
@@ -46,7 +46,7 @@ func (p Promise) String() string {
 		noRegress:     "all are done, and an older token covers a newer one in the vault",
 		noOverwriting: "an older refresh token was written over a newer one that was there to be seen",
 		noBlindReuse:  "a spent token was presented although its successor was there to be found",
-		noRace:        "two runs presented one refresh token although one had read the intent record of the other",
+		noRace:        "two runs presented one refresh token although the intent record had told one of the other",
 		noWaste:       "a refresh token was spent although the vault refuses what was issued for it",
 		noFalseAlarm:  "consent was asked for although the live token was there to be found",
 		noEnd:         "undisturbed work does not come to an end",

@@ -7,7 +7,7 @@ type Protections uint32
 
 const (
 	intentRecord Protections = 1 << iota
-	ownIntent
+	earlierIntents
 	keptIntent
 	allVersions
 	checkBeforeRetry
@@ -30,6 +30,7 @@ const (
 	writeProof
 	secondLook
 	oneWaits
+	inDoubt
 
 	// All is the protocol as the product has it.
 	All Protections = 1<<iota - 1
@@ -77,8 +78,8 @@ func Catalogue() []Protection {
 	return []Protection{
 		{intentRecord, never, "Intent record", "activities/load.go",
 			"Before a run spends a refresh token it records that intent on the token's version in the vault. A run that finds such a record searches for a successor of the token before it presents it.", ""},
-		{ownIntent, never, "Own intent record", "activities/load.go",
-			"A further attempt of the load treats a record of its own run as another run's: the attempt before may have written it over another's, and died.", ""},
+		{earlierIntents, never, "Earlier intent records", "internal/vault/tags.go",
+			"A run that leaves its intent record keeps those of earlier runs beside it, where a further attempt of its load finds them.", ""},
 		{keptIntent, never, "Kept intent record", "internal/vault/load.go",
 			"The record of a token counts on whichever of its versions it is; a late writer that writes the token again does not erase it.",
 			"only the record on the version that is loaded counts"},
@@ -118,10 +119,12 @@ func Catalogue() []Protection {
 			"Inside the replay window a pause is at most half of what is left, whoever asks for it.", ""},
 		{grace, byTheClock(Brief, 1), "Grace", "internal/window/window.go",
 			"Inside the replay window a cancelled run goes on, in its load and its search as in its call.", ""},
-		{secondLook, byTheClock(Never, 1), "Second look", "workflows/recover.go",
+		{secondLook, byTheClock(Never, 0), "Second look", "workflows/recover.go",
 			"A run that has read another run's intent record does not present the token for as long as that run may.", ""},
 		{oneWaits, byTheClock(Never, 1), "One of two waits", "workflows/recover.go",
-			"A run waits only for the runs that stand before it on the intent record; those behind it have read its own.", ""},
+			"Of two runs that search and have each other on the record, the one with the smaller id goes on.", ""},
+		{inDoubt, byTheClock(Never, 2), "In doubt", "activities/call.go",
+			"A further attempt of the call does not present the token where another run has loaded it since; the run loads it again.", ""},
 		{temporalFirst, restored, "Temporal first", "activities/load.go",
 			"Where Temporal knows a newer generation than the vault shows, a run searches before it presents what the vault has.", ""},
 		{writeProof, refusing, "Proven write", "activities/load.go",

@@ -69,11 +69,30 @@ type Run struct {
 	Outdated      bool  // call: reset since Token was loaded, by a run of another id
 	Retried       bool  // call: not the first attempt; load: an attempt left its own intent record; searchBefore: searched before
 	Recorded      Token // by the clock: the refresh token that carries its intent record
-	Rival         bool  // by the clock: it has read the intent record of the other run, which is at work
-	Overtaken     bool  // observer: a rival presents Token
+	Since         bool  // by the clock: another run has left its record there since this one read it
+	Rival         Rival // by the clock
+	First         bool  // by the clock: its id is the smaller one
+	Race          Race  // observer
 	Known         bool  // observer: a successor of Token was durable when it was loaded
 	Attempt       Attempt
 }
+
+// Rival is the other run, where this one has read its intent record.
+type Rival uint8
+
+const (
+	noRival Rival = iota
+	atWork
+	ended // a moment ago, so that its call may be in flight
+)
+
+// Race is what an observer knows of a run whose token the other run presents.
+type Race uint8
+
+const (
+	shared Race = 1 << iota // it does
+	told                    // the intent record has told one of the two
+)
 
 // Phase is the activity that a run is at.
 type Phase uint8

@@ -16,7 +16,12 @@ func (v move) start() {
 		v.read(n)
 	}
 	if v.who == 0 || v.s.Runs[0].Phase != idle && !v.Alone {
-		v.then("starts and reads refresh token %d", v.newestToken(), begin)
+		v.withID(func(id func(*State)) {
+			v.then("starts and reads refresh token %d", v.newestToken(), func(n *State) {
+				id(n)
+				begin(n)
+			})
+		})
 	}
 	if v.who == 0 && v.s.atRest() {
 		v.then("starts undisturbed and reads refresh token %d", v.newestToken(), func(n *State) {
@@ -53,9 +58,12 @@ func (v move) abandon() {
 	}
 	v.then("is terminated", none, terminate)
 	if r.Phase >= call {
-		v.then("is reset to its call", none, func(n *State) {
-			part(n)
-			v.reset(n)
+		v.withID(func(id func(*State)) {
+			v.then("is reset to its call", none, func(n *State) {
+				part(n)
+				v.reset(n)
+				id(n)
+			})
 		})
 	}
 	if r.Phase == store && !v.has(disconnectedStore) {
@@ -80,16 +88,16 @@ func (v move) reset(n *State) {
 	next.Known = n.Refresh.Versions.hasAfter(t) || n.Issued.hasAfter(t)
 	next.Attempt = v.attempt(next)
 	n.Runs[v.who] = next
-	n.Runs[1-v.who].Rival = false
+	n.Runs[1-v.who].rivalEnds()
 }
 
 // enter brings a run to its next activity.
 func (v move) enter(n *State, p Phase) {
 	r := &n.Runs[v.who]
 	if p == load {
-		recorded := r.Recorded
+		recorded, first := r.Recorded, r.First
 		*r = noRun
-		r.Recorded = recorded
+		r.Recorded, r.First = recorded, first
 	}
 	r.Phase, r.Outdated, r.Retried = p, false, false
 	r.Attempt = v.attempt(*r)
@@ -136,7 +144,7 @@ func (v move) leave(n *State) {
 // end ends a run.
 func (v move) end(n *State, e Ending) {
 	n.Runs[v.who] = noRun
-	n.Runs[1-v.who].Rival = false
+	n.Runs[1-v.who].rivalEnds()
 	if n.Stage == last {
 		n.Ending = e
 	}
