@@ -11,8 +11,8 @@
 //
 // activities.go and store.go mirror the product and name the function that each
 // step stands for; temporal.go has the server, the ends of runs, and the faults;
-// clock.go has the time that waiting takes; surroundings.go has what happens without
-// any worker. Decisions of the vault's fence and on how long something may wait are
+// clock.go has the time that waiting takes, rivals.go what two runs know of each other,
+// and surroundings.go what happens without any worker. Decisions of the vault's fence and on how long something may wait are
 // the product's own functions.
 //
 // docs/model.md says what bounds the model and what it leaves out. Two bounds are
