@@ -17,14 +17,20 @@ type AlertInput struct {
 	Healed bool `json:"healed,omitempty"`
 }
 
+// AlertResult is what was logged: the input's message with the cause that Temporal
+// knows of.
+type AlertResult struct {
+	Message string `json:"message"`
+}
+
 // Alert logs an incident as an error and counts it; its end is logged only.
-func (a *Activities) Alert(ctx context.Context, in AlertInput) error {
+func (a *Activities) Alert(ctx context.Context, in AlertInput) (AlertResult, error) {
 	attributes := []any{"account", in.Account.String(), "reason", in.Reason, "message", in.Message}
 	if in.Healed {
 		a.Log.InfoContext(ctx, "healed", attributes...)
-		return nil
+		return AlertResult{in.Message}, nil
 	}
 	a.Metrics.Alerted(ctx, in.Account, in.Reason)
 	a.Log.ErrorContext(ctx, "needs a person", attributes...)
-	return nil
+	return AlertResult{in.Message}, nil
 }

@@ -27,6 +27,9 @@ const (
 	ProviderRetired    = "ProviderRetired"    // the provider has ended this API
 	RequestRejected    = "RequestRejected"    // the provider calls the request wrong
 	GenerationConflict = "GenerationConflict" // two refresh tokens claim one generation
+	AnswerLost         = "AnswerLost"         // the provider issued a pair in an answer that cannot be used, and does not repeat it
+	GrantInDoubt       = "GrantInDoubt"       // another run may have spent the refresh token since it was loaded
+	UnexpectedResult   = "UnexpectedResult"   // an activity's result is not what was asked for
 )
 
 // Retryable failure types; Temporal tries again.
@@ -34,6 +37,7 @@ const (
 	vaultNotReady      = "VaultNotReady"
 	providerNotReady   = "ProviderNotReady"
 	historyNotReady    = "HistoryNotReady"
+	providerUnknown    = "ProviderUnknown"
 	tooLate            = "AttemptTooLate"
 	noWordFromTemporal = "NoWordFromTemporal"
 )

@@ -30,6 +30,7 @@ func TestLoadSealsAGrantThatWasPutThereByHand(t *testing.T) {
 		CallActivity:        "CallFitbit",
 		ProviderTitle:       "Fitbit",
 		ReplayWindow:        2 * time.Minute,
+		VersionsRead:        1,
 	}, loaded)
 }
 
@@ -161,9 +162,9 @@ func TestAnAccountThatCannotBeMeantEndsLoadForGood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, activity := range []string{"LoadSecrets", "ReadGrant", "CallFitbit", "RecoverGrant"} {
-				var in any = a
-				if activity == "CallFitbit" || activity == "RecoverGrant" {
-					in = activities.LoadResult{Account: a}
+				var in any = activities.LoadResult{Account: a}
+				if activity == "ReadGrant" {
+					in = a
 				}
 				_, err := perform[any](s, attempt{}, activity, in)
 				requireFailure(t, err, activities.InvalidInput, true)

@@ -18,6 +18,9 @@ type LoadInput struct {
 	// Known is the newest refresh token that Temporal knows of: the last result's, or
 	// one that this run has seen. A vault that shows an older one is not believed.
 	Known Known `json:"known,omitzero"`
+	// Searchable: the namespace has the search attributes, so that the account's runs
+	// under other workflow IDs are found too.
+	Searchable bool `json:"searchable,omitempty"`
 }
 
 // Known is a refresh token that Temporal knows to be issued. The zero value is none.
@@ -74,9 +77,12 @@ func (r RefreshResult) ForOtherUser(in LoadResult) bool {
 
 // StoreResult says where the pair is now.
 type StoreResult struct {
-	Superseded          bool   `json:"superseded,omitempty"` // the vault holds something newer, which was left as it is
+	Superseded          bool   `json:"superseded,omitempty"` // the vault holds a newer refresh token, which was left as it is
 	RefreshTokenVersion string `json:"refreshTokenVersion"`
-	AccessTokenVersion  string `json:"accessTokenVersion"`
+	AccessTokenVersion  string `json:"accessTokenVersion"` // empty where the vault has none that is as new as the pair's
+	// AccessTokenNewer: of a superseded pair, the vault's access token is newer than the
+	// pair's. Without it nothing has come into force.
+	AccessTokenNewer bool `json:"accessTokenNewer,omitempty"`
 }
 
 // What lies inside an envelope. These two types are the only ones in which a

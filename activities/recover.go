@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
@@ -45,19 +46,40 @@ type RecoverInput struct {
 
 // RecoverResult is what the recovery ladder led to.
 type RecoverResult struct {
-	Found    string `json:"found,omitempty"` // FoundInVault, FoundInHistory, or empty
-	Searched int    `json:"searched"`        // the earlier runs that were read
+	Found string `json:"found,omitempty"` // FoundInVault, FoundInHistory, or empty
+	// Generation of what was found; zero where nothing was.
+	Generation token.Generation `json:"generation,omitempty"`
+	Searched   int              `json:"searched"` // the earlier runs that were read
 	// Gone are the runs on the intent record that cannot be read: the namespace's
 	// retention has deleted their histories, or no listing finds them.
 	Gone []string `json:"gone,omitempty"`
-	// MayEnd is until when a call of a run on the intent record may be in flight;
-	// zero where none was found.
+	// MayEnd is until when a call of a closed run on the intent record may be in flight;
+	// zero where none can be. One of a running run is, while its state is Calling.
 	MayEnd time.Time `json:"mayEnd,omitzero"`
+	// Callers are the runs on the intent record that could be read, the oldest first.
+	Callers []Caller `json:"callers,omitempty"`
 	// FoundIn is the run whose history held the pair. These are set for FoundInHistory.
 	FoundIn string         `json:"foundIn,omitempty"`
 	Called  *RefreshResult `json:"called,omitempty"`
 	Stored  *StoreResult   `json:"stored,omitempty"`
 }
+
+// Caller is a run on the intent record, as its history shows it.
+type Caller struct {
+	RunID string      `json:"runId"`
+	State CallerState `json:"state"`
+}
+
+// CallerState says what a run on the intent record is at.
+type CallerState string
+
+const (
+	Closed    CallerState = "closed"    // it presents nothing more
+	Loading   CallerState = "loading"   // it runs, and has not scheduled a call
+	Searching CallerState = "searching" // it runs, and looks for a successor before or after its call
+	Calling   CallerState = "calling"   // it runs, and its call is pending
+	Called    CallerState = "called"    // it runs, and its call has ended
+)
 
 // RecoverGrant goes through the recovery ladder: first the vault's other versions,
 // then the sealed pairs in the histories of the account's earlier runs. It never
