@@ -17,9 +17,9 @@ import (
 	"tokenkeeper/internal/window"
 )
 
-// CallTimeout bounds one attempt of a Call activity; then Temporal starts the next.
-// It is short, because only its end shows that a worker has died, and a provider's
-// replay window is short too.
+// CallTimeout bounds one attempt of a Call activity; then Temporal starts the next. It is
+// short, because a provider's replay window is short too. Where there is one, heartbeats
+// show still sooner that a worker has died.
 const CallTimeout = 20 * time.Second
 
 // MaxInFlight is the longest that a pair may be on its way: from the start of an
@@ -112,10 +112,17 @@ func (c *calling) sentAt(request time.Time) timing {
 
 // unsent leaves word that this attempt has sent nothing, and says when to try again.
 func (c *calling) unsent(ctx context.Context, err error) error {
-	c.told.Attempt = c.attempt
-	c.report(c.told)
-	record(ctx, c.details)
-	return retryIn(err, c.retryDelay(0, time.Now()))
+	return c.leaveWord(ctx, c.told, retryIn(err, c.retryDelay(0, time.Now())))
+}
+
+// leaveWord tells the next attempt, where there will be one, how this one has ended.
+func (c *calling) leaveWord(ctx context.Context, told progress, err error) error {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); !ok || !failure.NonRetryable() {
+		told.Attempt = c.attempt
+		c.report(told)
+		record(ctx, c.details)
+	}
+	return err
 }
 
 // prepare opens the grant, and checks for an escrowed pair before a further
@@ -202,11 +209,10 @@ func (a *Activities) callFailed(ctx context.Context, c *calling, request time.Ti
 	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.window(now).IsOpen(now) {
 		return answerLost(c.loaded)
 	}
-	c.told.Attempt, c.told.Issued = c.attempt, c.told.Issued || f.Issued
+	told := c.told
+	told.Issued = told.Issued || f.Issued
 	if f.MaybeSpent {
-		c.told = c.told.with(request)
+		told = told.with(request)
 	}
-	c.report(c.told)
-	record(ctx, c.details)
-	return refreshError(f, open, after.retryDelay(f.RetryAfter, now))
+	return c.leaveWord(ctx, told, refreshError(f, open, after.retryDelay(f.RetryAfter, now)))
 }

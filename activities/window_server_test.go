@@ -16,6 +16,7 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/vault"
 )
 
 // stuck is a refresh that calls until it is signalled, and alerts then.
@@ -148,5 +149,33 @@ func TestALoadBelievesAServersHistoriesRatherThanTheVault(t *testing.T) {
 func (c *cluster) closed(run client.WorkflowRun) bool {
 	list, err := c.client.ListWorkflow(c.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
 		Query: "RunId = '" + run.GetRunID() + "' AND ExecutionStatus != 'Running'"})
+	return err == nil && len(list.GetExecutions()) == 1
+}
+
+func TestASearchSaysWhatAServersRunsAreAt(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
+	run := c.start("", nil)
+	loaded := result[activities.LoadResult](c, run, "LoadSecrets")
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	lost := activities.RecoverInput{LoadResult: loaded}
+	lost.MayHaveSpent = []vault.Intent{{RunID: run.GetRunID()}}
+	eventually(t, func() bool { return c.isListed(run) })
+
+	var recovery activities.RecoverResult
+	require.NoError(t, c.start("-search", &lost).Get(t.Context(), &recovery))
+	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Calling}}, recovery.Callers)
+	require.Zero(t, recovery.MayEnd, "it is in flight for as long as it is pending")
+
+	c.terminate(run)
+	require.NoError(t, c.start("-search", &lost).Get(t.Context(), &recovery))
+	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Closed}}, recovery.Callers, "the listing may not show it yet")
+	require.WithinDuration(t, time.Now().Add(activities.MaxInFlight), recovery.MayEnd, 10*time.Second)
+	c.Provider.Release("")
+}
+
+// isListed reports whether the server lists a run at all.
+func (c *cluster) isListed(run client.WorkflowRun) bool {
+	list, err := c.client.ListWorkflow(c.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "RunId = '" + run.GetRunID() + "'"})
 	return err == nil && len(list.GetExecutions()) == 1
 }
