@@ -41,16 +41,16 @@ const (
 // returned result is dropped, silently, after ten seconds without the server.
 func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, error) {
 	info := activity.GetInfo(ctx)
+	c := newCalling(ctx, info, in)
 	at, err := a.locate(info, in.Account)
 	if err != nil {
-		return RefreshResult{}, err
+		return RefreshResult{}, c.unsent(ctx, err)
 	}
 	if in.RunID != info.WorkflowExecution.RunID { // a reset run may have spent the grant before
 		return RefreshResult{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
 	}
-	c := newCalling(ctx, info, at, in)
 	defer beat(ctx, c.details)()
-	refresh, client, err := a.prepare(ctx, c)
+	refresh, client, err := a.prepare(ctx, at.Names, c)
 	if err != nil {
 		return RefreshResult{}, c.unsent(ctx, err)
 	}
@@ -74,22 +74,21 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 		return RefreshResult{}, a.callFailed(ctx, c, now, err)
 	}
 	a.Metrics.Answered(ctx, at.Provider.Name, "ok")
-	return RefreshResult{}, a.deliver(ctx, info, at.Names, in, pair)
+	err = a.deliver(ctx, info, at.Names, in, pair)
+	return RefreshResult{}, retryIn(err, c.sentAt(now).retryDelay(0, time.Now()))
 }
 
 // calling is one attempt of a call.
 type calling struct {
 	timing
-	info  activity.Info
-	at    vault.Location
 	again bool // an earlier attempt may have sent a request
 	told  progress
 	// reported is what the heartbeats say.
 	reported atomic.Pointer[progress]
 }
 
-func newCalling(ctx context.Context, info activity.Info, at vault.Location, in LoadResult) *calling {
-	c := &calling{info: info, at: at}
+func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling {
+	c := &calling{}
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &c.told) // of another version of the program: no word
 	}
@@ -128,12 +127,12 @@ func (c *calling) leaveWord(ctx context.Context, told progress, err error) error
 // prepare opens the grant, and checks for an escrowed pair before a further
 // attempt or a first one that had to wait for a worker. It is short, so that the
 // request is over before Temporal starts the next attempt.
-func (a *Activities) prepare(ctx context.Context, c *calling) (token.Secret, token.Client, error) {
+func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	refresh, client, err := a.openGrant(ctx, c.at.Names, c.loaded)
+	refresh, client, err := a.openGrant(ctx, names, c.loaded)
 	if err == nil && c.again {
-		err = a.checkEscrow(ctx, c)
+		err = a.checkEscrow(ctx, names, c)
 	}
 	return refresh, client, err
 }
@@ -142,12 +141,12 @@ func (a *Activities) prepare(ctx context.Context, c *calling) (token.Secret, tok
 // attempt, cut off from Temporal, has put its pair into the vault, or another run may
 // have spent the token. A provider that watches for reuse could revoke everything at
 // its second sight. The replay window does not wait for the vault.
-func (a *Activities) checkEscrow(ctx context.Context, c *calling) error {
+func (a *Activities) checkEscrow(ctx context.Context, names vault.Names, c *calling) error {
 	now := time.Now()
 	w := c.window(now)
 	look, cancel := context.WithTimeout(ctx, w.Wait(window.Look, prepareTimeout, now))
 	defer cancel()
-	held, _, err := a.Vault.Load(look, c.at.Names, 0)
+	held, _, err := a.Vault.Load(look, names, 0)
 	const cannotLook = "cannot look for an escrowed pair before another attempt"
 	switch {
 	case errors.Is(err, vault.ErrOtherProvider):

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -106,6 +107,25 @@ func TestACallThatIsAtItIsNotGivenUp(t *testing.T) {
 	called := result[activities.RefreshResult](c, run, "CallFitbit")
 	require.Equal(t, c.Provider.Audit(testenv.UserOf("")).Live, called.Provenance.Fingerprint)
 	require.Equal(t, 1, c.Provider.Stats().Total.Calls[authserver.Token])
+}
+
+// A heartbeat tells the worker of the cancellation while the provider has the request.
+func TestACallThatLearnsOfItsCancellationKeepsThePair(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
+	run := c.startStuck()
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	require.NoError(t, c.client.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+	var requested time.Time
+	c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool {
+		if requested.IsZero() && p.GetState() == enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED {
+			requested = time.Now()
+		}
+		return !requested.IsZero() && p.GetLastHeartbeatTime().AsTime().After(requested)
+	})
+	c.Provider.Release("")
+	called := result[activities.RefreshResult](c, run, "CallFitbit")
+	require.Equal(t, c.Provider.Audit(testenv.UserOf("")).Live, called.Provenance.Fingerprint)
 }
 
 func TestAServerTellsThatACallIsPaused(t *testing.T) {
