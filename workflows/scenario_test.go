@@ -38,6 +38,7 @@ type scenario struct {
 	store   func(n int, c activities.RefreshResult) (activities.StoreResult, error)
 	recover func(n int, lost activities.RecoverInput) (activities.RecoverResult, error)
 	alert   func(n int, notice activities.AlertInput) error
+	cause   string // what an alert's answer adds to its message
 
 	mu      sync.Mutex
 	calls   map[string]int
@@ -56,16 +57,21 @@ func newScenario(t *testing.T) *scenario {
 		return activities.RecoverResult{Searched: 3}, nil
 	}
 	s.alert = func(int, activities.AlertInput) error { return nil }
-	standIn(s, "LoadSecrets", &s.load)
+	load := func(n int, in activities.LoadInput) (activities.LoadResult, error) { return s.load(n, in.Account) }
+	standIn(s, "LoadSecrets", &load)
 	standIn(s, "ReadGrant", &s.read)
 	standIn(s, "CallFitbit", &s.call)
 	standIn(s, "StoreSecrets", &s.store)
-	standIn(s, "RecoverGrant", &s.recover)
-	alert := func(n int, notice activities.AlertInput) (struct{}, error) {
+	recovery := func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+		r, err := s.recover(n, lost)
+		return accountingFor(r, lost), err
+	}
+	standIn(s, "RecoverGrant", &recovery)
+	alert := func(n int, notice activities.AlertInput) (activities.AlertResult, error) {
 		s.mu.Lock()
 		s.notices = append(s.notices, notice)
 		s.mu.Unlock()
-		return struct{}{}, s.alert(n, notice)
+		return activities.AlertResult{Message: notice.Message + s.cause}, s.alert(n, notice)
 	}
 	standIn(s, "Alert", &alert)
 	return s
@@ -95,6 +101,18 @@ func standIn[In, Out any](s *scenario, name string, answer *func(int, In) (Out, 
 		s.mu.Unlock()
 		return (*answer)(n, in)
 	}, activity.RegisterOptions{Name: name})
+}
+
+// accountingFor adds to a recovery that names no run the runs on the record, as closed
+// ones.
+func accountingFor(r activities.RecoverResult, lost activities.RecoverInput) activities.RecoverResult {
+	if r.Callers != nil || r.Gone != nil {
+		return r
+	}
+	for _, i := range lost.MayHaveSpent {
+		r.Callers = append(r.Callers, activities.Caller{RunID: i.RunID, State: activities.Closed})
+	}
+	return r
 }
 
 // refresh runs the workflow for the default account.
