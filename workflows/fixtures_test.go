@@ -67,6 +67,11 @@ func forGood(kind string) error {
 
 func forNow(kind string) error { return temporal.NewApplicationError("what "+kind+" says", kind) }
 
+// forNowAfter is a failure that is retried after a wait.
+func forNowAfter(wait time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions("what a provider says that wants a wait", "ProviderNotReady", temporal.ApplicationErrorOptions{NextRetryDelay: wait})
+}
+
 // requireFailure demands that a run failed for good with a type, and returns its
 // message.
 func requireFailure(t *testing.T, err error, kind string) string {
