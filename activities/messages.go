@@ -59,6 +59,12 @@ type LoadResult struct {
 	Grant         token.Sealed   `json:"grant,omitempty"`       // empty in the result of ReadGrant
 }
 
+// reuseMayRevoke reports whether the provider may end the grant when it sees a spent
+// token again.
+func (l LoadResult) reuseMayRevoke() bool {
+	return !l.NonRotating && l.Reuse != provider.Harmless && l.Reuse != provider.Refused
+}
+
 // RefreshResult is what the provider issued.
 type RefreshResult struct {
 	Account    token.Account    `json:"account"`
@@ -105,29 +111,31 @@ const (
 	pairKind  = "pair"
 )
 
-func (a *Activities) sealGrant(ctx context.Context, l LoadResult, refresh token.Secret, client token.Client) (token.Sealed, error) {
-	return a.seal(ctx, binding(grantKind, l.Account, l.Provenance), grantInside{refresh.Reveal(), client.ID, client.Secret.Reveal()})
+func (a *Activities) sealGrant(ctx context.Context, n vault.Names, l LoadResult, refresh token.Secret, client token.Client) (token.Sealed, error) {
+	return a.seal(ctx, binding(grantKind, l.Account, l.Provenance, n), grantInside{refresh.Reveal(), client.ID, client.Secret.Reveal()})
 }
 
-func (a *Activities) openGrant(ctx context.Context, l LoadResult) (token.Secret, token.Client, error) {
+func (a *Activities) openGrant(ctx context.Context, n vault.Names, l LoadResult) (token.Secret, token.Client, error) {
 	var in grantInside
-	err := a.open(ctx, binding(grantKind, l.Account, l.Provenance), l.Grant, &in)
+	err := a.open(ctx, binding(grantKind, l.Account, l.Provenance, n), l.Grant, &in)
 	return token.NewSecret(in.RefreshToken), token.Client{ID: in.ClientID, Secret: token.NewSecret(in.ClientSecret)}, err
 }
 
-func (a *Activities) sealPair(ctx context.Context, r RefreshResult, p token.Pair) (token.Sealed, error) {
-	return a.seal(ctx, binding(pairKind, r.Account, r.Provenance), pairInside{p.AccessToken.Reveal(), p.RefreshToken.Reveal()})
+func (a *Activities) sealPair(ctx context.Context, n vault.Names, r RefreshResult, p token.Pair) (token.Sealed, error) {
+	return a.seal(ctx, binding(pairKind, r.Account, r.Provenance, n), pairInside{p.AccessToken.Reveal(), p.RefreshToken.Reveal()})
 }
 
 // openPair puts the two tokens back beside what r says of them in the clear.
-func (a *Activities) openPair(ctx context.Context, r RefreshResult) (token.Pair, error) {
+func (a *Activities) openPair(ctx context.Context, n vault.Names, r RefreshResult) (token.Pair, error) {
 	var in pairInside
-	err := a.open(ctx, binding(pairKind, r.Account, r.Provenance), r.Pair, &in)
+	err := a.open(ctx, binding(pairKind, r.Account, r.Provenance, n), r.Pair, &in)
 	return token.Pair{AccessToken: token.NewSecret(in.AccessToken), RefreshToken: token.NewSecret(in.RefreshToken), Issue: r.Issue}, err
 }
 
-func binding(kind string, account token.Account, p token.Provenance) seal.Binding {
-	return seal.Binding{Kind: kind, Account: account, Generation: p.Generation}
+// binding binds an envelope to all that decides where its tokens are written, so that
+// no result that was altered by hand takes them elsewhere.
+func binding(kind string, account token.Account, p token.Provenance, n vault.Names) seal.Binding {
+	return seal.Binding{Kind: kind, Account: account, Provenance: p, Names: []string{n.RefreshToken, n.AccessToken}}
 }
 
 func (a *Activities) seal(ctx context.Context, b seal.Binding, inside any) (token.Sealed, error) {
