@@ -202,8 +202,9 @@ func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
 		{"the same where that is unknown", "earlier-run", "", append(make120(activities.Calling), last), 121},
 		{"the same where a repeat is refused", "earlier-run", provider.Refused, append(make120(activities.Calling), last), 4},
 		{"it loads, then calls", "earlier-run", provider.RevokesGrant, []activities.CallerState{activities.Loading, activities.Calling, activities.Called}, 3},
-		{"it searches, and goes first", "a-run", provider.RevokesGrant, []activities.CallerState{activities.Searching, activities.Called}, 2},
-		{"it searches, and this run goes first", "z-run", provider.RevokesGrant, []activities.CallerState{activities.Searching}, 1},
+		{"it searches, then calls", "z-run", provider.RevokesGrant, []activities.CallerState{activities.Searching, activities.Calling, activities.Called}, 3},
+		{"it searches for long, and has the greater id", "z-run", provider.RevokesGrant, []activities.CallerState{activities.Searching}, 5},
+		{"it searches for long, and has the smaller id", "a-run", provider.RevokesGrant, append(make120(activities.Searching), last), 121},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)

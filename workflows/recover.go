@@ -77,7 +77,7 @@ func (r *run) searchEarlierRuns(ctx workflow.Context, loaded activities.LoadResu
 			return recovery, err
 		}
 		now := workflow.Now(ctx)
-		next := nextLook(look, recovery, loaded, workflow.GetInfo(ctx).WorkflowExecution.RunID, now)
+		next := nextLook(look, recovery, loaded, turn{workflow.GetInfo(ctx).WorkflowExecution.RunID, r.elders}, now)
 		if r.unsettled.fingerprint == loaded.Provenance.Fingerprint {
 			next.wait = max(next.wait, remaining(r.unsettled.inFlight, now))
 		}

@@ -16,7 +16,7 @@ type look struct {
 // nextLook decides how long to wait after the n-th search, which has found nothing: while
 // a call that was begun may be in flight, and while a run on the record may still make
 // one. The record's times count once only: they are by other workers' clocks.
-func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, self string, now time.Time) look {
+func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, turn turn, now time.Time) look {
 	var next look
 	atLeast := func(wait time.Duration, runID string) {
 		if wait > next.wait {
@@ -24,7 +24,7 @@ func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, self s
 		}
 	}
 	for _, c := range r.Callers {
-		if mayCall(c, self) {
+		if turn.isOf(c, n) {
 			atLeast(activities.MaxInFlight, c.RunID)
 		}
 	}
@@ -37,17 +37,26 @@ func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, self s
 	return next
 }
 
-// mayCall reports whether a run on the intent record may still present the token. Of two
-// runs that search and have each other on the record, the one with the smaller id goes
-// on, so that they do not wait for each other.
-func mayCall(c activities.Caller, self string) bool {
+// turn decides which of the runs that have each other on the intent record goes first.
+type turn struct {
+	self string
+	// elders are the runs that were on the record when this run first loaded the grant;
+	// nil: any run counts as one. They cannot know of this run unless they have loaded
+	// again. All others know of it, and wait for it.
+	elders []string
+}
+
+// isOf reports whether a run on the record may present the token before this one does,
+// at the n-th look. Two runs that loaded at the same moment are elders to each other, so
+// after a few looks the one with the smaller id goes on.
+func (t turn) isOf(c activities.Caller, n int) bool {
 	switch c.State {
 	case activities.Closed, activities.Called:
 		return false
-	case activities.Searching:
-		return c.RunID < self
+	case activities.Loading, activities.Searching:
+		return (t.elders == nil || slices.Contains(t.elders, c.RunID)) && (n <= fewLooks || c.RunID < t.self)
 	}
-	return c.RunID != self
+	return c.RunID != t.self
 }
 
 // Where a late repeat is refused and nothing worse, a run that may still call is waited

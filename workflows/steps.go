@@ -44,7 +44,11 @@ func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err erro
 		return activities.LoadResult{}, ctx.Err()
 	}
 	err = checked("LoadSecrets", r.account, err, func() string { return checkLoaded(loaded, r.account) })
-	return r.withOwn(ctx, loaded), err
+	if err != nil {
+		return activities.LoadResult{}, err
+	}
+	r.noteElders(ctx, loaded)
+	return r.withOwn(ctx, loaded), nil
 }
 
 // call asks the provider for a new pair, which spends the refresh token. again: a signal

@@ -125,7 +125,6 @@ func TestHowACallIsRetriedAndGivenUp(t *testing.T) {
 }
 
 func TestNextLook(t *testing.T) {
-	const self = "run-5"
 	caller := func(runID string, state activities.CallerState) []activities.Caller {
 		return []activities.Caller{{RunID: runID, State: state}}
 	}
@@ -135,7 +134,7 @@ func TestNextLook(t *testing.T) {
 		began   time.Duration // before now
 		mayEnd  time.Duration // from now
 		first   time.Duration // the wait after the first search
-		later   time.Duration // and after a later one
+		later   time.Duration // and after the fifth
 	}{
 		{"closed long ago", caller("run-1", activities.Closed), time.Hour, -time.Hour, 0, 0},
 		{"closed a moment ago", caller("run-1", activities.Closed), time.Hour, 12 * time.Second, 12 * time.Second, 12 * time.Second},
@@ -143,18 +142,19 @@ func TestNextLook(t *testing.T) {
 		{"began by a clock that is ahead", caller("run-1", activities.Closed), -time.Hour, -time.Hour, 30 * time.Second, 0},
 		{"it has called, and nothing came", caller("run-1", activities.Called), time.Hour, -time.Hour, 0, 0},
 		{"it is at its call", caller("run-9", activities.Calling), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
-		{"it loads", caller("run-9", activities.Loading), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
 		{"it is at a step that is unknown", caller("run-9", "dancing"), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
-		{"it searches, and goes first", caller("run-1", activities.Searching), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
-		{"it searches, and goes second", caller("run-9", activities.Searching), time.Hour, -time.Hour, 0, 0},
-		{"this run itself", caller(self, activities.Calling), time.Hour, -time.Hour, 0, 0},
+		{"it loads, and its id is smaller", caller("run-1", activities.Loading), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
+		{"it searches, and its id is smaller", caller("run-1", activities.Searching), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
+		{"it loads, and its id is greater", caller("run-9", activities.Loading), time.Hour, -time.Hour, 30 * time.Second, 0},
+		{"it searches, and its id is greater", caller("run-9", activities.Searching), time.Hour, -time.Hour, 30 * time.Second, 0},
+		{"this run itself", caller("run-5", activities.Calling), time.Hour, -time.Hour, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			runID := c.callers[0].RunID
 			l := activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: runID, At: now.Add(-c.began)}}}
 			r := activities.RecoverResult{Callers: c.callers, MayEnd: now.Add(c.mayEnd)}
-			for n, want := range map[int]time.Duration{1: c.first, 2: c.later} {
-				next := nextLook(n, r, l, self, now)
+			for n, want := range map[int]time.Duration{1: c.first, 5: c.later} {
+				next := nextLook(n, r, l, turn{"run-5", []string{runID}}, now)
 				require.Equal(t, want, next.wait)
 				if want > 0 {
 					require.Equal(t, runID, next.runID)
@@ -164,10 +164,20 @@ func TestNextLook(t *testing.T) {
 	}
 }
 
-func TestOfTwoRunsThatSearchOneGoesOn(t *testing.T) {
-	for _, pair := range [][2]string{{"run-1", "run-2"}, {"run-2", "run-1"}} {
-		first := mayCall(activities.Caller{RunID: pair[0], State: activities.Searching}, pair[1])
-		second := mayCall(activities.Caller{RunID: pair[1], State: activities.Searching}, pair[0])
-		require.NotEqual(t, first, second)
+func TestTurn(t *testing.T) {
+	mine := turn{self: "run-5", elders: []string{"run-1"}}
+	for _, state := range []activities.CallerState{activities.Loading, activities.Searching} {
+		require.True(t, mine.isOf(activities.Caller{RunID: "run-1", State: state}, 1), "it cannot know of this run")
+		require.False(t, mine.isOf(activities.Caller{RunID: "run-2", State: state}, 1), "it knows of this run, and waits")
+		require.True(t, turn{self: "run-5"}.isOf(activities.Caller{RunID: "run-2", State: state}, 1), "a recovery waits for all")
 	}
+	require.True(t, mine.isOf(activities.Caller{RunID: "run-2", State: activities.Calling}, 1), "a call is waited for in any case")
+}
+
+// Two runs that loaded at the same moment must not wait for each other for ever.
+func TestOfTwoRunsThatSearchOneGoesOn(t *testing.T) {
+	goesFirst := func(self, other string) bool {
+		return turn{self, []string{other}}.isOf(activities.Caller{RunID: other, State: activities.Searching}, fewLooks+1)
+	}
+	require.NotEqual(t, goesFirst("run-1", "run-2"), goesFirst("run-2", "run-1"))
 }
