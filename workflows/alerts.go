@@ -67,6 +67,7 @@ func (r *run) alertOverdue(ctx workflow.Context) {
 // cause; empty where that is not known.
 func (r *run) alert(ctx workflow.Context, in activities.AlertInput) string {
 	in.Account = r.account
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // of a cancelled run as well
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,
 		ScheduleToCloseTimeout: time.Minute,

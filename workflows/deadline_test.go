@@ -232,6 +232,35 @@ func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
 	}
 }
 
+// A run that came onto the record later knows of this one, and waits for it.
+func TestARunThatLoadedLaterIsNotWaitedFor(t *testing.T) {
+	for name, loads := range map[string]struct{ earlierAt, looks int }{
+		"it was there at the first load":  {1, 5},
+		"it was there at the second only": {2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+				l := loaded(a, 4)
+				if l.Reuse, l.ReplayWindow = provider.RevokesGrant, 0; n >= loads.earlierAt {
+					l.MayHaveSpent = []vault.Intent{{RunID: "other-run", At: s.Now().Add(-time.Hour)}}
+				}
+				return l, nil
+			}
+			s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+				if loads.earlierAt == 2 && s.calls["CallFitbit"] == 1 {
+					return activities.RefreshResult{}, forGood(activities.GrantOutdated)
+				}
+				return issuedFor(in), nil
+			}
+			s.recover = another("other-run", activities.Searching)
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, loads.looks, s.calls["RecoverGrant"])
+		})
+	}
+}
+
 func make120(state activities.CallerState) (states []activities.CallerState) {
 	for range 120 {
 		states = append(states, state)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
@@ -77,6 +78,27 @@ func TestRefreshNowCutsALongWaitForTheProviderShort(t *testing.T) {
 			require.Zero(t, s.unread)
 		})
 	}
+}
+
+// An attempt at work pays no heed to a cancellation, and its pair is the run's.
+func TestAnAttemptThatIsAtWorkWhenARefreshIsAskedForIsTheRefresh(t *testing.T) {
+	s := newScenario(t)
+	s.instead = func(ctx workflow.Context, name string) workflow.Future {
+		if name != "CallFitbit" {
+			return nil
+		}
+		future, settle := workflow.NewFuture(ctx)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			ctx.Done().Receive(ctx, nil)
+			settle.SetValue(issuedFor(loaded(token.Account{Provider: "fitbit", Name: "default"}, 4)))
+		})
+		return future
+	}
+	s.askAfter(time.Minute)
+	result, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, token.Generation(5), result.Generation)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
 }
 
 func TestASignalThatStartsARunCutsNothingShort(t *testing.T) {
