@@ -62,7 +62,9 @@ func FuzzClassify(f *testing.F) {
 		}
 		require.Equal(t, token.Pair{}, pair)
 		require.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
-		require.LessOrEqual(t, failure.RetryAfter, provider.MaxRetryAfter)
+		require.LessOrEqual(t, failure.RetryAfter, p.MaxWait())
+		require.True(t, failure.MaybeSpent || failure.Kind == provider.InvalidGrant || failure.Kind == provider.InvalidClient || failure.Kind == provider.RequestRejected)
+		require.True(t, failure.MaybeSpent || !failure.Issued)
 		if failure.Kind == provider.InvalidGrant {
 			// Withings says everything with 200.
 			require.True(t, status == 400 || status == 401 || p.Dialect == provider.WithingsEnvelope && status >= 200 && status < 300)

@@ -109,7 +109,7 @@ func TestTooMuch(t *testing.T) {
 	require.Equal(t, string(truth), string(dripped))
 }
 
-func TestADripEndsWithItsClient(t *testing.T) {
+func TestADripHasTakenEffectBeforeItBegins(t *testing.T) {
 	s := start(t, authserver.Options{})
 	refreshToken, _ := s.CreateGrant(user)
 	require.NoError(t, s.Inject(authserver.Fault{Answer: authserver.Drip, Pause: authserver.Duration(time.Hour)}))
