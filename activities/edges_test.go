@@ -82,6 +82,7 @@ type earlierRun struct {
 	closed    bool
 	completed any        // its result, where it has one
 	tried     []pastCall // calls that returned nothing
+	quiet     bool       // it has made no call at all
 }
 
 // pastCall is a call of an earlier run that has spent a token, or has tried to.
@@ -168,7 +169,7 @@ func (r earlierRun) events() []*historypb.HistoryEvent {
 	for _, c := range r.called {
 		schedule("CallFitbit", c)
 	}
-	if len(r.tried) == 0 {
+	if len(r.tried) == 0 && !r.quiet {
 		schedule("CallFitbit", "what another version of the program wrote")
 		schedule("StoreSecrets", activities.StoreResult{})
 	}

@@ -74,8 +74,11 @@ func readHistory(ctx context.Context, h Histories, run *commonpb.WorkflowExecuti
 func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, callActivity string) {
 	at := event.GetEventTime().AsTime()
 	if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
-		h.last = a.GetActivityType().GetName()
-		if h.last == callActivity {
+		name := a.GetActivityType().GetName()
+		if name != "Alert" { // runs beside the others
+			h.last = name
+		}
+		if name == callActivity {
 			var in LoadResult
 			_ = decode(a.GetInput(), &in) // another version's: its token is unknown
 			calls[event.GetEventId()] = &pastCall{of: in.Provenance.Fingerprint, scheduled: at}
