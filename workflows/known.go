@@ -67,6 +67,7 @@ func (r *run) noteUnsettled(ctx workflow.Context, l activities.LoadResult) {
 	if r.unsettled.fingerprint != l.Provenance.Fingerprint {
 		r.unsettled = presentation{fingerprint: l.Provenance.Fingerprint, at: r.called}
 	}
+	r.unanswered = true
 	r.unsettled.inFlight = workflow.Now(ctx).Add(activities.MaxInFlight)
 }
 

@@ -88,7 +88,7 @@ type run struct {
 	unsettled  presentation     // the refresh token that this run has presented without an answer
 	recovered  bool             // a better grant than the first one was found on the way
 	sources    []string         // the workflow ids whose runs a recovery reads; none means the run's own
-	unanswered bool             // a cancelled call was given up before the provider answered
+	unanswered bool             // a call has ended before the provider answered
 
 	at      step     // what the run is at
 	overdue []string // the reasons of the alerts of this run, which are over when it is green

@@ -92,6 +92,20 @@ func TestASearchThatIsCompletedByHandInsideTheWindowIsToldAndTheTokenPresented(t
 	require.True(t, s.notices[1].Healed)
 }
 
+func TestACancelledRunTellsOfSuchASearchToo(t *testing.T) {
+	s := newScenario(t)
+	load := inWindow(s, 0, "")
+	s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+		s.CancelWorkflow()
+		return load(n, a)
+	}
+	s.byHand["RecoverGrant"] = map[string]any{}
+	_, err := s.refresh()
+	requireCanceled(t, err)
+	require.Equal(t, activities.UnexpectedResult, s.notices[0].Reason)
+	require.Equal(t, 1, s.calls["StoreSecrets"])
+}
+
 func TestASupersededPairIsGreenOnlyBesideANewerAccessToken(t *testing.T) {
 	superseded := activities.StoreResult{Superseded: true, RefreshTokenVersion: "another-runs"}
 	t.Run("there is none, so the run refreshes with what is there", func(t *testing.T) {

@@ -70,7 +70,6 @@ func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued a
 		// A server does not retry a cancelled activity, so that this is the failure
 		// of its last attempt, and the provider may have answered an earlier one.
 		r.noteUnsettled(ctx, loaded)
-		r.unanswered = !loaded.NonRotating
 		return activities.RefreshResult{}, end == cutShort, ctx.Err()
 	}
 	return issued, false, checked(loaded.CallActivity, r.account, err, func() string { return checkIssued(issued, loaded) })
