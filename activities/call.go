@@ -17,9 +17,9 @@ import (
 	"tokenkeeper/internal/window"
 )
 
-// CallTimeout bounds one attempt of a Call activity; then Temporal starts the next.
-// It is short, because only its end shows that a worker has died, and a provider's
-// replay window is short too.
+// CallTimeout bounds one attempt of a Call activity; then Temporal starts the next. It is
+// short, because a provider's replay window is short too. Where there is one, heartbeats
+// show still sooner that a worker has died.
 const CallTimeout = 20 * time.Second
 
 // MaxInFlight is the longest that a pair may be on its way: from the start of an
@@ -41,16 +41,16 @@ const (
 // returned result is dropped, silently, after ten seconds without the server.
 func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, error) {
 	info := activity.GetInfo(ctx)
+	c := newCalling(ctx, info, in)
 	at, err := a.locate(info, in.Account)
 	if err != nil {
-		return RefreshResult{}, err
+		return RefreshResult{}, c.unsent(ctx, err)
 	}
 	if in.RunID != info.WorkflowExecution.RunID { // a reset run may have spent the grant before
 		return RefreshResult{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
 	}
-	c := newCalling(ctx, info, at, in)
 	defer beat(ctx, c.details)()
-	refresh, client, err := a.prepare(ctx, c)
+	refresh, client, err := a.prepare(ctx, at.Names, c)
 	if err != nil {
 		return RefreshResult{}, c.unsent(ctx, err)
 	}
@@ -74,22 +74,21 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 		return RefreshResult{}, a.callFailed(ctx, c, now, err)
 	}
 	a.Metrics.Answered(ctx, at.Provider.Name, "ok")
-	return RefreshResult{}, a.deliver(ctx, info, at.Names, in, pair)
+	err = a.deliver(ctx, info, at.Names, in, pair)
+	return RefreshResult{}, retryIn(err, c.sentAt(now).retryDelay(0, time.Now()))
 }
 
 // calling is one attempt of a call.
 type calling struct {
 	timing
-	info  activity.Info
-	at    vault.Location
 	again bool // an earlier attempt may have sent a request
 	told  progress
 	// reported is what the heartbeats say.
 	reported atomic.Pointer[progress]
 }
 
-func newCalling(ctx context.Context, info activity.Info, at vault.Location, in LoadResult) *calling {
-	c := &calling{info: info, at: at}
+func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling {
+	c := &calling{}
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &c.told) // of another version of the program: no word
 	}
@@ -112,21 +111,28 @@ func (c *calling) sentAt(request time.Time) timing {
 
 // unsent leaves word that this attempt has sent nothing, and says when to try again.
 func (c *calling) unsent(ctx context.Context, err error) error {
-	c.told.Attempt = c.attempt
-	c.report(c.told)
-	record(ctx, c.details)
-	return retryIn(err, c.retryDelay(0, time.Now()))
+	return c.leaveWord(ctx, c.told, retryIn(err, c.retryDelay(0, time.Now())))
+}
+
+// leaveWord tells the next attempt, where there will be one, how this one has ended.
+func (c *calling) leaveWord(ctx context.Context, told progress, err error) error {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); !ok || !failure.NonRetryable() {
+		told.Attempt = c.attempt
+		c.report(told)
+		record(ctx, c.details)
+	}
+	return err
 }
 
 // prepare opens the grant, and checks for an escrowed pair before a further
 // attempt or a first one that had to wait for a worker. It is short, so that the
 // request is over before Temporal starts the next attempt.
-func (a *Activities) prepare(ctx context.Context, c *calling) (token.Secret, token.Client, error) {
+func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	refresh, client, err := a.openGrant(ctx, c.at.Names, c.loaded)
+	refresh, client, err := a.openGrant(ctx, names, c.loaded)
 	if err == nil && c.again {
-		err = a.checkEscrow(ctx, c)
+		err = a.checkEscrow(ctx, names, c)
 	}
 	return refresh, client, err
 }
@@ -135,12 +141,12 @@ func (a *Activities) prepare(ctx context.Context, c *calling) (token.Secret, tok
 // attempt, cut off from Temporal, has put its pair into the vault, or another run may
 // have spent the token. A provider that watches for reuse could revoke everything at
 // its second sight. The replay window does not wait for the vault.
-func (a *Activities) checkEscrow(ctx context.Context, c *calling) error {
+func (a *Activities) checkEscrow(ctx context.Context, names vault.Names, c *calling) error {
 	now := time.Now()
 	w := c.window(now)
 	look, cancel := context.WithTimeout(ctx, w.Wait(window.Look, prepareTimeout, now))
 	defer cancel()
-	held, _, err := a.Vault.Load(look, c.at.Names, 0)
+	held, _, err := a.Vault.Load(look, names, 0)
 	const cannotLook = "cannot look for an escrowed pair before another attempt"
 	switch {
 	case errors.Is(err, vault.ErrOtherProvider):
@@ -202,11 +208,10 @@ func (a *Activities) callFailed(ctx context.Context, c *calling, request time.Ti
 	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.window(now).IsOpen(now) {
 		return answerLost(c.loaded)
 	}
-	c.told.Attempt, c.told.Issued = c.attempt, c.told.Issued || f.Issued
+	told := c.told
+	told.Issued = told.Issued || f.Issued
 	if f.MaybeSpent {
-		c.told = c.told.with(request)
+		told = told.with(request)
 	}
-	c.report(c.told)
-	record(ctx, c.details)
-	return refreshError(f, open, after.retryDelay(f.RetryAfter, now))
+	return c.leaveWord(ctx, told, refreshError(f, open, after.retryDelay(f.RetryAfter, now)))
 }

@@ -40,6 +40,7 @@ type history struct {
 	calls  []*pastCall
 	last   string    // the name of the last activity that was scheduled
 	result runResult // zero where the run has not completed
+	closed time.Time // zero while it runs
 }
 
 // pastCall is a call in a history.
@@ -104,9 +105,18 @@ func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, 
 			calls[id].ended, calls[id].failure = at, failure.GetApplicationFailureInfo().GetType()
 		}
 	}
+	if slices.Contains(closing, event.GetEventType()) {
+		h.closed = at
+	}
 	if a := event.GetWorkflowExecutionCompletedEventAttributes(); a != nil {
 		_ = decode(a.GetResult(), &h.result) // of another workflow: names no token
 	}
+}
+
+// closing are the events that end a run.
+var closing = []enumspb.EventType{
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
 }
 
 // runResult is what a completed run's result says of the refresh token. The result is
@@ -149,9 +159,9 @@ func (c *pastCall) spentNothing() bool {
 }
 
 // state says what a run is at.
-func (h history) state(running bool, callActivity string) CallerState {
+func (h history) state(callActivity string) CallerState {
 	switch {
-	case !running:
+	case !h.closed.IsZero():
 		return Closed
 	case slices.ContainsFunc(h.calls, func(c *pastCall) bool { return c.ended.IsZero() }):
 		return Calling

@@ -84,10 +84,13 @@ func (s *search) readIntentRun(ctx context.Context, runID string) error {
 		if err != nil {
 			return err
 		}
-		if s.read[runID] {
-			s.callers = append(s.callers, Caller{RunID: runID, State: h.state(isRunning(info), s.lost.CallActivity)})
+		if h.closed.IsZero() && !isRunning(info) {
+			h.closed = info.GetCloseTime().AsTime() // closed since its history was read
 		}
-		if end := h.inFlightUntil(info); end.After(s.mayEnd) {
+		if s.read[runID] {
+			s.callers = append(s.callers, Caller{RunID: runID, State: h.state(s.lost.CallActivity)})
+		}
+		if end := h.inFlightUntil(); end.After(s.mayEnd) {
 			s.mayEnd = end
 		}
 	}
@@ -97,16 +100,17 @@ func (s *search) readIntentRun(ctx context.Context, runID string) error {
 	return nil
 }
 
-// isRunning reports whether a listed run has not closed. A listing is a moment behind.
+// isRunning reports whether a run is listed as running. A listing is a moment behind,
+// which a history is not.
 func isRunning(info *workflowpb.WorkflowExecutionInfo) bool { return info.GetCloseTime() == nil }
 
 // inFlightUntil is until when a call of a closed run may be in flight; zero where it
 // made none. Its worker learns of the run's end only when the call is over.
-func (h history) inFlightUntil(info *workflowpb.WorkflowExecutionInfo) time.Time {
-	if isRunning(info) || len(h.calls) == 0 {
+func (h history) inFlightUntil() time.Time {
+	if h.closed.IsZero() || len(h.calls) == 0 {
 		return time.Time{}
 	}
-	return info.GetCloseTime().AsTime().Add(MaxInFlight)
+	return h.closed.Add(MaxInFlight)
 }
 
 // readRun reads one run's history, if it still exists. The run is the issuer where

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -16,6 +17,7 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/vault"
 )
 
 // stuck is a refresh that calls until it is signalled, and alerts then.
@@ -107,6 +109,25 @@ func TestACallThatIsAtItIsNotGivenUp(t *testing.T) {
 	require.Equal(t, 1, c.Provider.Stats().Total.Calls[authserver.Token])
 }
 
+// A heartbeat tells the worker of the cancellation while the provider has the request.
+func TestACallThatLearnsOfItsCancellationKeepsThePair(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
+	run := c.startStuck()
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	require.NoError(t, c.client.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+	var requested time.Time
+	c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool {
+		if requested.IsZero() && p.GetState() == enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED {
+			requested = time.Now()
+		}
+		return !requested.IsZero() && p.GetLastHeartbeatTime().AsTime().After(requested)
+	})
+	c.Provider.Release("")
+	called := result[activities.RefreshResult](c, run, "CallFitbit")
+	require.Equal(t, c.Provider.Audit(testenv.UserOf("")).Live, called.Provenance.Fingerprint)
+}
+
 func TestAServerTellsThatACallIsPaused(t *testing.T) {
 	c := newCluster(t)
 	require.NoError(t, c.Provider.Inject(authserver.Fault{Answer: authserver.Status, Status: 502, Times: authserver.EveryTime}))
@@ -148,5 +169,33 @@ func TestALoadBelievesAServersHistoriesRatherThanTheVault(t *testing.T) {
 func (c *cluster) closed(run client.WorkflowRun) bool {
 	list, err := c.client.ListWorkflow(c.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
 		Query: "RunId = '" + run.GetRunID() + "' AND ExecutionStatus != 'Running'"})
+	return err == nil && len(list.GetExecutions()) == 1
+}
+
+func TestASearchSaysWhatAServersRunsAreAt(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
+	run := c.start("", nil)
+	loaded := result[activities.LoadResult](c, run, "LoadSecrets")
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	lost := activities.RecoverInput{LoadResult: loaded}
+	lost.MayHaveSpent = []vault.Intent{{RunID: run.GetRunID()}}
+	eventually(t, func() bool { return c.isListed(run) })
+
+	var recovery activities.RecoverResult
+	require.NoError(t, c.start("-search", &lost).Get(t.Context(), &recovery))
+	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Calling}}, recovery.Callers)
+	require.Zero(t, recovery.MayEnd, "it is in flight for as long as it is pending")
+
+	c.terminate(run)
+	require.NoError(t, c.start("-search", &lost).Get(t.Context(), &recovery))
+	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Closed}}, recovery.Callers, "the listing may not show it yet")
+	require.WithinDuration(t, time.Now().Add(activities.MaxInFlight), recovery.MayEnd, 10*time.Second)
+	c.Provider.Release("")
+}
+
+// isListed reports whether the server lists a run at all.
+func (c *cluster) isListed(run client.WorkflowRun) bool {
+	list, err := c.client.ListWorkflow(c.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "RunId = '" + run.GetRunID() + "'"})
 	return err == nil && len(list.GetExecutions()) == 1
 }
