@@ -104,6 +104,9 @@ func TestACancelledRunTellsOfSuchASearchToo(t *testing.T) {
 	requireCanceled(t, err)
 	require.Equal(t, activities.UnexpectedResult, s.notices[0].Reason)
 	require.Equal(t, 1, s.calls["StoreSecrets"])
+	for _, step := range s.steps {
+		require.False(t, step.vain, step.name)
+	}
 }
 
 func TestASupersededPairIsGreenOnlyBesideANewerAccessToken(t *testing.T) {

@@ -150,6 +150,7 @@ type step struct {
 	options workflow.ActivityOptions
 	timer   time.Duration
 	details string // the run's details at the time
+	vain    bool   // it was asked for in a cancelled context, and a server never sees it
 }
 
 // recorder writes down what a run asks for.
@@ -213,7 +214,7 @@ type outbound struct {
 
 func (out *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
 	r := out.recorder
-	r.steps = append(r.steps, step{name: name, input: args[0], options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx)})
+	r.steps = append(r.steps, step{name: name, input: args[0], options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx), vain: ctx.Err() != nil})
 	if r.instead != nil {
 		if future := r.instead(ctx, name); future != nil {
 			return future
