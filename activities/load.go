@@ -33,7 +33,6 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
-	held = outrank(held, in.Known)
 	run := runOf(info)
 	loaded := loadResult(at, held, access, run)
 	if err := a.askTemporal(ctx, in, &loaded, held.Tagged()); err != nil {
