@@ -191,11 +191,17 @@ func (o order) hiddenConsents(dead, place token.Provenance) []candidate {
 	return hidden
 }
 
-// handPutAfter lists the enabled versions without a provenance that were created after
-// the given time, the latest first.
-func (o order) handPutAfter(t time.Time) []listed {
+// covered lists the consents that the given version covers and nothing else does: enabled
+// versions without a provenance that were created after all other ones with one, and
+// after the given time. The latest is first.
+func (o order) covered(by string, after time.Time) []listed {
+	for _, v := range o.ranked {
+		if v.Version != by && v.Created.After(after) {
+			after = v.Created
+		}
+	}
 	put := slices.DeleteFunc(slices.Clone(o.versions), func(v listed) bool {
-		return v.tagged || !v.Enabled || !v.Created.After(t)
+		return v.tagged || !v.Enabled || !v.Created.After(after)
 	})
 	slices.SortFunc(put, func(a, b listed) int { return b.Created.Compare(a.Created) })
 	return put

@@ -91,7 +91,7 @@ func (v *Vault) uncover(ctx context.Context, name string, t, before RefreshToken
 		return err
 	}
 	o := newOrder(versions)
-	for _, hidden := range o.handPutAfter(before.properties.Created) {
+	for _, hidden := range o.covered(written.Version, before.properties.Created) {
 		consent, err := v.read(ctx, name, hidden.Version)
 		switch {
 		case errors.Is(err, ErrMalformed), err == nil && !o.maySucceed(consent, t.Provenance):

@@ -55,6 +55,30 @@ func TestARunThatLoadsTwiceStillLearnsOfTheRunBeforeIt(t *testing.T) {
 	require.Equal(t, []vault.Intent{{RunID: "run-1", At: first.IntentAt}}, first.Intents())
 }
 
+// The oldest run may have opened the replay window: where not all fit, it stays, and with
+// it the newest ones.
+func TestAnIntentRecordThatIsFullKeepsTheOldestRunAndTheNewest(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 5)
+	var all []vault.Intent
+	for i := range 20 {
+		at := noon.Add(time.Duration(i) * time.Minute)
+		all = append(all, vault.Intent{RunID: fmt.Sprintf("0197a1b2-c3d4-7e5f-8a9b-%012d", i), At: at})
+	}
+	current, _ := r.load()
+	require.NoError(t, r.vault.RecordIntent(t.Context(), names, account, current, run, all))
+	record := r.top(names.RefreshToken).Tags["refresh-earlier-run"]
+	require.LessOrEqual(t, len(record), 512)
+	require.Greater(t, len(record), 400, "as many as fit")
+
+	current, _ = r.load()
+	kept := current.Intents()
+	require.Equal(t, all[0], kept[0])
+	require.Equal(t, run.RunID, kept[len(kept)-1].RunID)
+	newest := kept[1 : len(kept)-1]
+	require.Equal(t, all[len(all)-len(newest):], newest)
+}
+
 func TestANewValueBesideOldTagsHasNoIntentRecord(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 5)

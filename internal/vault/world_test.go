@@ -79,11 +79,14 @@ func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 	if w.runs++; w.runs%2 == 0 {
 		worker = vault.New(w.secrets)
 	}
-	for range 5 {
+	for range 8 {
 		current, _, err := worker.Load(ctx, names, 0)
-		if err != nil || worker.RecordIntent(ctx, names, account, current, run, current.Intents()) != nil {
+		if err != nil {
 			w.unexpected(err)
 			return // nothing is spent; a run's next attempt is another run
+		}
+		if worker.RecordIntent(ctx, names, account, current, run, current.Intents()) != nil {
+			continue // LoadSecrets is tried again
 		}
 		w.pause("request")
 		pair, outcome := w.book.Refresh(current.Value, w.now)
