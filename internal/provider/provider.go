@@ -11,6 +11,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -136,7 +137,11 @@ type Status struct {
 
 // ActivityType is the Temporal activity that calls this provider, such as
 // "CallFitbit". No two providers of a table share one.
-func (p Provider) ActivityType() string { return "Call" + p.camelName() }
+func (p Provider) ActivityType() string { return ActivityTypeOf(p.Name) }
+
+// ActivityTypeOf is the ActivityType of the provider of this name, also where no table
+// has it.
+func ActivityTypeOf(name string) string { return "Call" + Provider{Name: name}.camelName() }
 
 // VaultPrefix starts the names of the provider's tokens in the vault. It is
 // empty for the default provider, which keeps the original article's names.
@@ -207,13 +212,16 @@ func Load(file string) (Table, error) {
 	return Builtin().Override(yaml, file)
 }
 
+// ErrUnknownProvider is in the error of [Table.Lookup] for a name that the table lacks.
+var ErrUnknownProvider = errors.New("is not known")
+
 // Lookup finds a provider by its name; the error for an unknown one lists the
-// known names.
+// known names and is [ErrUnknownProvider].
 func (t Table) Lookup(name string) (Provider, error) {
 	p, ok := t.byName[name]
 	if !ok {
-		return Provider{}, fmt.Errorf("provider %.60q is not known; use one of %s, or describe it in the providers file",
-			name, strings.Join(t.names(), ", "))
+		return Provider{}, fmt.Errorf("provider %.60q %w; use one of %s, or describe it in the providers file",
+			name, ErrUnknownProvider, strings.Join(t.names(), ", "))
 	}
 	return p, nil
 }
