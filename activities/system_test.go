@@ -91,8 +91,11 @@ func newSystemWith(t *testing.T, o setup) *system {
 	ring := seal.New(vault.NewKeysets(o.secrets))
 	_, err = ring.Create(t.Context())
 	require.NoError(t, err)
+	// The worker has written before: its first intent record would be a new version.
+	worker := vault.New(o.secrets)
+	require.NoError(t, worker.PutCredentials(t.Context(), vault.Names{Credentials: "OtherCredentials"}, token.Client{ID: "FAKE0D", Secret: token.NewSecret("fake")}))
 	s.Activities = activities.New(activities.Dependencies{
-		Vault:     vault.New(o.secrets),
+		Vault:     worker,
 		Keyring:   ring,
 		Providers: table,
 		Client:    provider.NewClient(nil),
