@@ -3,6 +3,8 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"tokenkeeper/internal/sim/authserver"
@@ -11,25 +13,122 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// account is one whose refresh token is at stake. One goroutine at a time uses it.
+// account is one whose refresh token is at stake.
 type account struct {
 	name, user string
+	flows      []*flow // the workflow ids that refresh it, with what happened to each
+
+	// consenting is held by the one who looks whether a consent is needed and gives it.
+	consenting sync.Mutex
 	consents   []token.Fingerprint // the tokens that its consents began with
-	runs       []string            // ids of its workflow runs, oldest first
+	consented  time.Time           // when the last one was given
 }
 
-// consent consents at the provider and puts the refresh token into the vault.
+// flow is one workflow id and what was done to it.
+type flow struct {
+	id string
+
+	mu    sync.Mutex
+	runs  []string  // ids of its runs, in the order in which they became known
+	since time.Time // when the run that is open was first seen; zero for none
+	blows []time.Time
+	pause time.Time // when a call of it was paused last
+}
+
+// ran takes note of a run.
+func (f *flow) ran(runID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.runs, runID) {
+		f.runs = append(f.runs, runID)
+	}
+}
+
+func (f *flow) setOpen(open bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.since = time.Time{}
+	if open {
+		f.since = time.Now()
+	}
+}
+
+// struck takes note of a command.
+func (f *flow) struck(o operation, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if o == PauseActivity {
+		f.pause = now
+	}
+	if o.ends() {
+		f.blows = append(f.blows, now)
+	}
+}
+
+func (f *flow) standing(now time.Time) standing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := standing{rest: sparedFor, paused: now.Sub(f.pause) < sparedFor}
+	if !f.since.IsZero() {
+		s.open = max(now.Sub(f.since), 1)
+	}
+	for _, at := range f.blows {
+		if ago := now.Sub(at); ago < sparedFor {
+			s.strikes++
+			s.rest = min(s.rest, ago)
+		}
+	}
+	return s
+}
+
+// known are the ids of the runs so far.
+func (f *flow) known() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.runs)
+}
+
+// ended is when commands took runs of the account out of the worker's hands.
+func (a *account) ended() (times []time.Time) {
+	for _, f := range a.flows {
+		f.mu.Lock()
+		times = append(times, f.blows...)
+		f.mu.Unlock()
+	}
+	return times
+}
+
+// consent consents at the provider and puts the refresh token into the vault. The
+// caller holds a.consenting, or is alone.
 func (c *campaign) consent(a *account) error {
 	if err := c.CreateAccount(a.name); err != nil {
 		return fmt.Errorf("consent for %s: %w", a.name, err)
 	}
 	a.consents = append(a.consents, token.NewSecret(c.Held(a.name)).Fingerprint())
+	a.consented = time.Now()
 	return nil
 }
 
-// reauthorize consents anew for an account whose refresh the provider refuses.
-func (c *campaign) reauthorize(ctx context.Context, a *account) error {
+// staysLost is for how long a token has to look lost, where an operator ends runs:
+// what such a run was issued comes into the vault by itself.
+const staysLost = 3 * time.Second
+
+// reauthorize consents anew for an account whose refresh the provider refuses. The
+// refusal is of a run that began at the given time.
+func (c *campaign) reauthorize(ctx context.Context, a *account, began time.Time) error {
+	a.consenting.Lock()
+	defer a.consenting.Unlock()
+	patience := time.Now().Add(staysLost)
+	for c.options.Operations > 0 && c.Lost(a.name) && time.Now().Before(patience) {
+		if err := sleepUntil(ctx, time.Now().Add(100*time.Millisecond)); err != nil {
+			return err
+		}
+	}
 	if !c.Lost(a.name) {
+		if a.consented.After(began) {
+			return nil // the run knew the token that this consent has replaced
+		}
+		c.logf("%s asks for a consent although nothing is lost", a.name)
 		c.count(func(r *Report) { r.FalseAlarms++ })
 		return nil
 	}
@@ -46,7 +145,10 @@ func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) er
 	if err != nil {
 		return fmt.Errorf("look for the lost token of %s: %w", a.name, err)
 	}
-	l.kept, l.committed = kept, c.clock.wall(rotation(c.Provider.Events(a.user), l.Issued))
+	at, answerLost := rotation(c.Provider.Events(a.user), l.Issued)
+	l.kept, l.committed = kept, c.clock.wall(at)
+	l.answerLost, l.ended = answerLost, a.ended()
+	c.logf("%s is lost: %s, issued %s ago", a.name, l.Issued, time.Since(l.committed).Round(time.Second))
 	c.count(func(r *Report) {
 		r.Lost++
 		if !detected {
@@ -57,39 +159,15 @@ func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) er
 	return nil
 }
 
-// explain gives every loss its cause, once it is known how long the slowest pair
-// was on its way.
-func (c *campaign) explain(slowest time.Duration) {
-	w := windowFor(slowest)
-	c.count(func(r *Report) {
-		for i := range r.Losses {
-			l := &r.Losses[i]
-			l.Cause = w.cause(l.committed, l.kept, c.kills, c.outages)
-			if kill, killed := w.killAfter(l.committed, c.kills); killed {
-				l.KilledAfter = float64(kill.At.Sub(l.committed).Microseconds()) / 1000
-			}
-			switch l.Cause {
-			case OnItsWay:
-				r.LostOnItsWay++
-			case InHand:
-				r.LostInHand++
-			case InOutage:
-				r.LostInOutage++
-			default:
-				r.Unexplained++
-			}
-		}
-	})
-}
-
-// rotation is when the provider issued a refresh token, by the provider's clock.
-func rotation(events []authserver.Event, issued token.Fingerprint) time.Time {
+// rotation is when the provider issued a refresh token, by the provider's clock,
+// and whether a fault withheld the answer.
+func rotation(events []authserver.Event, issued token.Fingerprint) (time.Time, bool) {
 	for _, e := range events {
 		if e.Outcome == grant.Rotated && e.Issued == issued {
-			return e.Time
+			return e.Time, e.Lost
 		}
 	}
-	return time.Time{}
+	return time.Time{}, false
 }
 
 // audit compares what the vault holds with what the provider would take, for

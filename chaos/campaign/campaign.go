@@ -35,6 +35,11 @@ type Options struct {
 	// Outages is how often the vault takes no writes for a while; less often in a
 	// campaign too short for it.
 	Outages int
+	// Operations is how many commands an operator gives. Where there are any, Temporal
+	// and the vault are killed as well, and the provider loses answers and asks for waits.
+	Operations int
+	// IDs is how many workflow ids refresh each account: 1 or 2.
+	IDs int
 
 	Dir    string // for logs
 	Binary string // the program to kill: the worker or the baseline
@@ -48,13 +53,26 @@ type Options struct {
 
 // period is how often an account is due.
 func (o Options) period() time.Duration {
-	return time.Duration(float64(o.Accounts) / load * float64(time.Second))
+	perSecond := load
+	if o.Operations > 0 {
+		perSecond = loadBesideOperator
+	}
+	return time.Duration(float64(o.Accounts*o.IDs) / perSecond * float64(time.Second))
+}
+
+// patience is how long a run may go on once all faults have ended: as long as the
+// longest wait that a provider has asked for, and a recovery after it.
+func (o Options) patience() time.Duration {
+	return max(o.Replay, waitUnit)*5/4 + 30*time.Second
 }
 
 const (
 	// load is how many accounts are due in a second, about half of what Temporal's
 	// development server can take.
 	load = 2.5
+	// loadBesideOperator is less: an operator's commands start runs as well, and the
+	// server has two workers' runs where the old worker is measured beside.
+	loadBesideOperator = 1.5
 	// inLife is the period that a campaign's period stands for.
 	inLife = 6 * time.Hour
 
@@ -79,11 +97,13 @@ type campaign struct {
 	target   target
 	copies   firstCopies
 	survivor *testenv.Worker
+	calm     <-chan struct{} // closed once the server that all campaigns share is killed no more
 
-	mu      sync.Mutex
-	kills   []Kill
-	outages []Outage
-	report  Report
+	mu           sync.Mutex
+	kills        []Kill
+	outages      []Outage // times in which the vault took no writes
+	temporalAway []Outage
+	report       Report
 }
 
 // Run runs campaigns at the same time, so that all of them meet the same machine.
@@ -105,9 +125,15 @@ func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 		campaigns = append(campaigns, c)
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	calm := make(chan struct{})
 	for _, c := range campaigns {
+		c.calm = calm
 		group.Go(func() error { return c.run(ctx) })
 	}
+	group.Go(func() error {
+		defer close(calm)
+		return killTemporal(ctx, all[0].Temporal, planFor(all[0]).temporal, campaigns)
+	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
@@ -121,7 +147,7 @@ func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 func start(ctx context.Context, o Options) (c *campaign, err error) {
 	c = &campaign{options: o, clock: clock{start: time.Now(), speed: 1}}
 	c.report = Report{
-		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, Failed: map[string]int{},
+		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, IDs: o.IDs, Failed: map[string]int{}, Commands: map[operation]int{}, Idle: map[operation]int{},
 		Period: o.period().String(), Replay: o.Replay.String(),
 	}
 	if o.Target == Baseline {
@@ -149,38 +175,40 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 	if c.temporal, err = c.Temporal.Dial(); err != nil {
 		return nil, err
 	}
-	if err = c.moveAway(); err != nil {
-		return nil, err
-	}
+	c.setVault()
 	for i := range o.Accounts {
 		name := fmt.Sprintf("%s-%d", o.TaskQueue, i+1)
 		a := &account{name: name, user: testenv.UserOf(name)}
+		for i := range o.IDs {
+			a.flows = append(a.flows, &flow{id: flowID(name, i)})
+		}
 		if err = c.consent(a); err != nil {
 			return nil, err
 		}
 		c.accounts = append(c.accounts, a)
 	}
-	c.target = &workflowTarget{c}
+	if err = c.setProvider(planFor(o).answers); err != nil {
+		return nil, err
+	}
+	c.target = &workflowTarget{campaign: c}
 	if o.Target == Baseline {
 		c.target = &baselineTarget{c}
 	}
 	return c, nil
 }
 
-// moveAway puts provider and vault as far away as real ones are.
-func (c *campaign) moveAway() error {
-	c.setVault()
-	return c.Provider.Inject(authserver.Fault{
-		Endpoint: authserver.Token, Times: authserver.EveryTime,
-		DelayBefore: authserver.Duration(halfway), DelayAfter: authserver.Duration(halfway),
-	})
+// flowID is an account's first or second workflow id.
+func flowID(account string, i int) string {
+	if i == 0 {
+		return "refresh-" + account
+	}
+	return fmt.Sprintf("refresh-%s-%d", account, i+1)
 }
 
 // run kills, heals and audits.
 func (c *campaign) run(ctx context.Context) error {
-	began := time.Now()
-	lives := schedule(c.options.Seed, c.options.Kills)
-	ctx, cancel := context.WithTimeout(ctx, sum(lives)+settlesWithin)
+	began, todo := time.Now(), planFor(c.options)
+	ctx, cancel := context.WithTimeout(ctx, todo.lasts+settlesWithin)
 	var reporting sync.WaitGroup
 	reporting.Go(func() { c.reportProgress(ctx) })
 	defer reporting.Wait()
@@ -189,10 +217,9 @@ func (c *campaign) run(ctx context.Context) error {
 	enough := make(chan struct{})
 	group, atWork := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.target.work(atWork, enough) })
-	group.Go(func() error { return c.failVault(atWork, outages(c.options.Seed, c.options.Outages, sum(lives))) })
 	group.Go(func() error {
 		defer close(enough)
-		return c.killAll(atWork, lives)
+		return c.doHarm(atWork, todo)
 	})
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("refresh %d accounts: %w", len(c.accounts), err)
@@ -205,13 +232,33 @@ func (c *campaign) run(ctx context.Context) error {
 		return err
 	}
 	var slowest time.Duration
-	if c.options.Target == TokenKeeper {
+	if c.options.Target != Baseline {
 		c.report.FirstCopy = c.copies.summary()
 		slowest = time.Duration(c.report.FirstCopy.SlowestMS * float64(time.Millisecond))
 	}
 	c.explain(slowest)
 	c.report.Seconds = int(time.Since(began).Seconds())
 	return nil
+}
+
+// doHarm carries out the plan. When it returns, all faults have ended.
+func (c *campaign) doHarm(ctx context.Context, todo plan) error {
+	harm, atWork := errgroup.WithContext(ctx)
+	harm.Go(func() error { return c.killAll(atWork, todo.lives) })
+	harm.Go(func() error { return c.failVault(atWork, todo.outages) })
+	harm.Go(func() error { return c.killVault(atWork, todo.vault) })
+	harm.Go(func() error { return c.target.operate(atWork, todo.commands) })
+	if err := harm.Wait(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.calm:
+	}
+	c.countAnswers(todo.answers)
+	c.logf("no more faults; waiting until everything is healed")
+	return c.setProvider(nil)
 }
 
 func (c *campaign) stop() error {
@@ -233,7 +280,7 @@ func (c *campaign) tally() Report {
 	answers := c.Provider.Stats().Total
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.report.Kills, c.report.Outages = len(c.kills), len(c.outages)
+	c.report.Kills = len(c.kills)
 	c.report.Refreshes, c.report.Repeated = answers.Refreshes, answers.Replays
 	return c.report
 }

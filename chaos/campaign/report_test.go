@@ -59,13 +59,14 @@ func TestTheVerdictSaysWhichPromiseWasBroken(t *testing.T) {
 func TestATargetIsNamed(t *testing.T) {
 	for name, want := range map[string][]campaign.Target{
 		"tokenkeeper": {campaign.TokenKeeper}, "baseline": {campaign.Baseline}, "both": {campaign.TokenKeeper, campaign.Baseline},
+		"old": {campaign.Old}, "all": {campaign.TokenKeeper, campaign.Old, campaign.Baseline},
 	} {
 		got, err := campaign.ParseTargets(name)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
 	_, err := campaign.ParseTargets("cron")
-	require.EqualError(t, err, `"cron" is no target; use tokenkeeper, baseline or both`)
+	require.EqualError(t, err, `"cron" is no target; use tokenkeeper, old, baseline, both or all`)
 }
 
 func TestTheTableHasTheReportsSideBySide(t *testing.T) {

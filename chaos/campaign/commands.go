@@ -1,0 +1,103 @@
+package campaign
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// operation is one of an operator's commands.
+type operation string
+
+const (
+	Start                 operation = "start"
+	SignalWithStart       operation = "signal-with-start"
+	StartTerminating      operation = "start-terminate-existing"
+	Cancel                operation = "cancel"
+	Terminate             operation = "terminate"
+	ResetToFirstTask      operation = "reset-to-first-task"
+	ResetToLastTask       operation = "reset-to-last-task"
+	PauseActivity         operation = "activity-pause"
+	UnpauseActivity       operation = "activity-unpause"
+	ResetActivity         operation = "activity-reset"
+	FailActivity          operation = "activity-fail"
+	CompleteActivityEmpty operation = "activity-complete-empty"
+)
+
+// weights are how often each operation is drawn. An unpause comes with its pause.
+var weights = []struct {
+	operation operation
+	weight    int
+}{
+	{Start, 6}, {SignalWithStart, 6}, {StartTerminating, 10}, {Cancel, 10}, {Terminate, 12},
+	{ResetToFirstTask, 8}, {ResetToLastTask, 8}, {PauseActivity, 8}, {ResetActivity, 8}, {FailActivity, 6}, {CompleteActivityEmpty, 6},
+}
+
+// needsRun: without a run that is open there is nothing to do.
+func (o operation) needsRun() bool {
+	switch o {
+	case Start, SignalWithStart, ResetToFirstTask, ResetToLastTask:
+		return false
+	}
+	return true
+}
+
+// ends reports whether the operation takes a run, or its activity, out of the
+// worker's hands, so that a pair which arrives later has no history to go to.
+func (o operation) ends() bool {
+	switch o {
+	case Start, SignalWithStart, PauseActivity, UnpauseActivity:
+		return false
+	}
+	return true
+}
+
+// command is one operation. Which account it meets is decided when it is due,
+// because an operator looks at what hangs: see choose.
+type command struct {
+	operation operation
+	after     time.Duration // the campaign's beginning
+	pick      uint          // among what suits
+	hanging   bool          // the run that has been open for the longest time
+	second    bool          // the account's second workflow id, where it has two
+	lasts     time.Duration // of a pause, which an unpause ends
+}
+
+// commands draws n operations, of which each pause counts for two: it is followed
+// by its unpause.
+func commands(seed uint64, n int, total time.Duration) []command {
+	random := rand.New(rand.NewPCG(seed, seed+1))
+	every := total / time.Duration(max(n, 1))
+	var drawn []command
+	var at time.Duration
+	for left := n; left > 0; left-- {
+		at += between(random, every/2, every+every/2)
+		c := command{
+			operation: drawOperation(random), after: at, pick: uint(random.Uint32()),
+			hanging: random.IntN(2) == 0, second: random.IntN(2) == 0, lasts: between(random, shortestPause, longestPause),
+		}
+		if c.operation == PauseActivity {
+			if left--; left == 0 {
+				c.operation = Terminate // no operation is left for the unpause
+			}
+		}
+		if c.operation != PauseActivity {
+			c.lasts = 0
+		}
+		drawn = append(drawn, c)
+	}
+	return drawn
+}
+
+func drawOperation(random *rand.Rand) operation {
+	total := 0
+	for _, w := range weights {
+		total += w.weight
+	}
+	drawn := random.IntN(total)
+	for _, w := range weights {
+		if drawn -= w.weight; drawn < 0 {
+			return w.operation
+		}
+	}
+	return weights[0].operation
+}
