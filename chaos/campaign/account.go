@@ -30,7 +30,8 @@ type flow struct {
 
 	mu    sync.Mutex
 	runs  []string  // ids of its runs, in the order in which they became known
-	since time.Time // when the run that is open was first seen; zero for none
+	open  bool      // a run is followed
+	since time.Time // when the first run began that was followed since one ended well; zero for none
 	blows []time.Time
 	pause time.Time // when a call of it was paused last
 }
@@ -44,17 +45,26 @@ func (f *flow) ran(runID string) {
 	}
 }
 
-func (f *flow) setOpen(open bool) {
+// follow takes note that a run is followed until done is called.
+func (f *flow) follow(now time.Time) (done func(fine bool)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.since = time.Time{}
-	if open {
-		f.since = time.Now()
+	f.open = true
+	if f.since.IsZero() {
+		f.since = now
+	}
+	return func(fine bool) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.open = false
+		if fine {
+			f.since = time.Time{}
+		}
 	}
 }
 
 // struck takes note of a command.
-func (f *flow) struck(o operation, now time.Time) {
+func (f *flow) struck(o Operation, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if o == PauseActivity {
@@ -69,7 +79,7 @@ func (f *flow) standing(now time.Time) standing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := standing{rest: sparedFor, paused: now.Sub(f.pause) < sparedFor}
-	if !f.since.IsZero() {
+	if f.open {
 		s.open = max(now.Sub(f.since), 1)
 	}
 	for _, at := range f.blows {

@@ -147,7 +147,7 @@ func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 func start(ctx context.Context, o Options) (c *campaign, err error) {
 	c = &campaign{options: o, clock: clock{start: time.Now(), speed: 1}}
 	c.report = Report{
-		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, IDs: o.IDs, Failed: map[string]int{}, Commands: map[operation]int{}, Idle: map[operation]int{},
+		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, IDs: o.IDs, Operator: o.Operations > 0, Failed: map[string]int{}, Commands: map[Operation]int{}, Idle: map[Operation]int{},
 		Period: o.period().String(), Replay: o.Replay.String(),
 	}
 	if o.Target == Baseline {

@@ -8,7 +8,7 @@ import (
 
 // standing is what an operator sees of one workflow, and has done to it.
 type standing struct {
-	open    time.Duration // how long its run has been open; 0 where none is
+	open    time.Duration // where a run is open, how long none has ended well; else 0
 	rest    time.Duration // since the last command that took a run out of the worker's hands
 	strikes int           // how many such commands it has had within sparedFor
 	paused  bool          // a call of it was paused within sparedFor
@@ -26,7 +26,7 @@ const (
 )
 
 // allows reports whether a command may meet a workflow.
-func (s standing) allows(o operation) bool {
+func (s standing) allows(o Operation) bool {
 	switch {
 	case o == PauseActivity:
 		return !s.paused
@@ -36,10 +36,11 @@ func (s standing) allows(o operation) bool {
 	return true
 }
 
-// choose finds the workflow that a command meets: the one whose run hangs, any with
-// an open run, or any at all. It is -1 where the command is allowed at none.
+// choose finds the workflow that a command meets: the one that has hung for the
+// longest time, any with an open run, or any at all; for a start, one without. It
+// is -1 where the command is allowed at none.
 func choose(c command, seen []standing) int {
-	var allowed, open []int
+	var allowed, open, closed []int
 	for i, s := range seen {
 		if !s.allows(c.operation) {
 			continue
@@ -47,15 +48,20 @@ func choose(c command, seen []standing) int {
 		allowed = append(allowed, i)
 		if s.open > 0 {
 			open = append(open, i)
+		} else {
+			closed = append(closed, i)
 		}
 	}
+	pick := func(from []int) int { return from[int(c.pick%uint(len(from)))] }
 	switch {
-	case len(open) > 0 && c.hanging:
+	case c.operation == Start && len(closed) > 0:
+		return pick(closed)
+	case c.hanging && len(open) > 0:
 		return slices.MaxFunc(open, func(i, j int) int { return cmp.Compare(seen[i].open, seen[j].open) })
-	case len(open) > 0 && c.operation.needsRun():
-		return open[int(c.pick%uint(len(open)))]
+	case c.operation.needsRun() && len(open) > 0:
+		return pick(open)
 	case len(allowed) > 0:
-		return allowed[int(c.pick%uint(len(allowed)))]
+		return pick(allowed)
 	}
 	return -1
 }

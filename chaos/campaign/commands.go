@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// operation is one of an operator's commands.
-type operation string
+// Operation is one of an operator's commands.
+type Operation string
 
 const (
-	Start                 operation = "start"
-	SignalWithStart       operation = "signal-with-start"
-	StartTerminating      operation = "start-terminate-existing"
-	Cancel                operation = "cancel"
-	Terminate             operation = "terminate"
-	ResetToFirstTask      operation = "reset-to-first-task"
-	ResetToLastTask       operation = "reset-to-last-task"
-	PauseActivity         operation = "activity-pause"
-	UnpauseActivity       operation = "activity-unpause"
-	ResetActivity         operation = "activity-reset"
-	FailActivity          operation = "activity-fail"
-	CompleteActivityEmpty operation = "activity-complete-empty"
+	Start                 Operation = "start"
+	SignalWithStart       Operation = "signal-with-start"
+	StartTerminating      Operation = "start-terminate-existing"
+	Cancel                Operation = "cancel"
+	Terminate             Operation = "terminate"
+	ResetToFirstTask      Operation = "reset-to-first-task"
+	ResetToLastTask       Operation = "reset-to-last-task"
+	PauseActivity         Operation = "activity-pause"
+	UnpauseActivity       Operation = "activity-unpause"
+	ResetActivity         Operation = "activity-reset"
+	FailActivity          Operation = "activity-fail"
+	CompleteActivityEmpty Operation = "activity-complete-empty"
 )
 
 // weights are how often each operation is drawn. An unpause comes with its pause.
 var weights = []struct {
-	operation operation
+	operation Operation
 	weight    int
 }{
 	{Start, 6}, {SignalWithStart, 6}, {StartTerminating, 10}, {Cancel, 10}, {Terminate, 12},
@@ -33,7 +33,7 @@ var weights = []struct {
 }
 
 // needsRun: without a run that is open there is nothing to do.
-func (o operation) needsRun() bool {
+func (o Operation) needsRun() bool {
 	switch o {
 	case Start, SignalWithStart, ResetToFirstTask, ResetToLastTask:
 		return false
@@ -43,7 +43,7 @@ func (o operation) needsRun() bool {
 
 // ends reports whether the operation takes a run, or its activity, out of the
 // worker's hands, so that a pair which arrives later has no history to go to.
-func (o operation) ends() bool {
+func (o Operation) ends() bool {
 	switch o {
 	case Start, SignalWithStart, PauseActivity, UnpauseActivity:
 		return false
@@ -54,7 +54,7 @@ func (o operation) ends() bool {
 // command is one operation. Which account it meets is decided when it is due,
 // because an operator looks at what hangs: see choose.
 type command struct {
-	operation operation
+	operation Operation
 	after     time.Duration // the campaign's beginning
 	pick      uint          // among what suits
 	hanging   bool          // the run that has been open for the longest time
@@ -88,7 +88,7 @@ func commands(seed uint64, n int, total time.Duration) []command {
 	return drawn
 }
 
-func drawOperation(random *rand.Rand) operation {
+func drawOperation(random *rand.Rand) Operation {
 	total := 0
 	for _, w := range weights {
 		total += w.weight

@@ -115,7 +115,7 @@ func (o *operator) choose(c command) *flow {
 
 // record counts a command. One that fails for another reason than that its run or
 // activity is not there is the harness's fault, and is shown.
-func (o *operator) record(what operation, err error) {
+func (o *operator) record(what Operation, err error) {
 	_, notFound := errors.AsType[*serviceerror.NotFound](err)
 	_, started := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
 	if err != nil && !notFound && !started && !errors.Is(err, errNothing) {
@@ -131,7 +131,7 @@ func (o *operator) record(what operation, err error) {
 	})
 }
 
-func (o *operator) do(ctx context.Context, what operation, f *flow) error {
+func (o *operator) do(ctx context.Context, what Operation, f *flow) error {
 	switch what {
 	case Start:
 		options := o.startOptions(f)

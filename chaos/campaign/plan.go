@@ -79,7 +79,7 @@ func (a answer) waits() bool { return a.fault.Answer == authserver.Status }
 
 const (
 	// latestCall is the last of an account's calls that goes wrong.
-	latestCall = 10
+	latestCall = 6
 	// waitUnit stands for the window of a provider that has none.
 	waitUnit = 20 * time.Second
 )

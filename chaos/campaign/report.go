@@ -27,10 +27,11 @@ type Report struct {
 	Refreshes int `json:"refreshes"` // rotations at the provider
 	Repeated  int `json:"repeated"`  // answers that the provider gave once more
 
-	// Of a campaign with an operator.
+	// Of a campaign with an operator, who has nothing to command at the baseline.
+	Operator      bool              `json:"operator,omitempty"`
 	Operations    int               `json:"operations,omitempty"` // commands that were given
-	Commands      map[operation]int `json:"commands,omitempty"`   // of them, those that took effect, by kind
-	Idle          map[operation]int `json:"idle,omitempty"`       // and those that found nothing to do
+	Commands      map[Operation]int `json:"commands,omitempty"`   // of them, those that took effect, by kind
+	Idle          map[Operation]int `json:"idle,omitempty"`       // and those that found nothing to do
 	VaultKills    int               `json:"vault_kills,omitempty"`
 	TemporalKills int               `json:"temporal_kills,omitempty"`
 	LostAnswers   int               `json:"lost_answers,omitempty"` // withheld by the provider after its commit

@@ -19,7 +19,7 @@ type row struct {
 func Table(reports []Report) string {
 	var without, with []Report
 	for _, r := range reports {
-		if r.Operations > 0 {
+		if r.Operator {
 			with = append(with, r)
 		} else {
 			without = append(without, r)

@@ -86,9 +86,9 @@ func (w *workflowTarget) refreshPeriodically(ctx context.Context, stop <-chan st
 // consent that it asks for. It reports whether the last run ended well. Where an
 // operator has put another run in the place of one, it follows that.
 func (w *workflowTarget) refresh(ctx context.Context, a *account, f *flow) (fine bool, err error) {
-	f.setOpen(true)
-	defer f.setOpen(false)
 	began := time.Now()
+	done := f.follow(began)
+	defer func() { done(fine) }()
 	var run client.WorkflowRun
 	if err := persist(ctx, func() (err error) {
 		run, err = w.temporal.ExecuteWorkflow(ctx, w.startOptions(f), workflows.Type, workflows.Input{Account: a.name})
