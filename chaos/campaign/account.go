@@ -32,8 +32,13 @@ type flow struct {
 	runs  []string  // ids of its runs, in the order in which they became known
 	open  bool      // a run is followed
 	since time.Time // when the first run began that was followed since one ended well; zero for none
-	blows []time.Time
-	pause time.Time // when a call of it was paused last
+	deeds []deed
+}
+
+// deed is a command that met a workflow.
+type deed struct {
+	at   time.Time
+	what Operation
 }
 
 // ran takes note of a run.
@@ -67,23 +72,23 @@ func (f *flow) follow(now time.Time) (done func(fine bool)) {
 func (f *flow) struck(o Operation, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if o == PauseActivity {
-		f.pause = now
-	}
-	if o.ends() {
-		f.blows = append(f.blows, now)
-	}
+	f.deeds = append(f.deeds, deed{now, o})
 }
 
 func (f *flow) standing(now time.Time) standing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := standing{rest: sparedFor, paused: now.Sub(f.pause) < sparedFor}
+	s := standing{rest: sparedFor}
 	if f.open {
 		s.open = max(now.Sub(f.since), 1)
 	}
-	for _, at := range f.blows {
-		if ago := now.Sub(at); ago < sparedFor {
+	for _, d := range f.deeds {
+		ago := now.Sub(d.at)
+		switch {
+		case ago >= sparedFor:
+		case d.what == PauseActivity:
+			s.paused = true
+		case d.what.ends():
 			s.strikes++
 			s.rest = min(s.rest, ago)
 		}
@@ -98,14 +103,14 @@ func (f *flow) known() []string {
 	return slices.Clone(f.runs)
 }
 
-// ended is when commands took runs of the account out of the worker's hands.
-func (a *account) ended() (times []time.Time) {
+// done are the commands that met the account.
+func (a *account) done() (deeds []deed) {
 	for _, f := range a.flows {
 		f.mu.Lock()
-		times = append(times, f.blows...)
+		deeds = append(deeds, f.deeds...)
 		f.mu.Unlock()
 	}
-	return times
+	return deeds
 }
 
 // consent consents at the provider and puts the refresh token into the vault. The
@@ -155,9 +160,17 @@ func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) er
 	if err != nil {
 		return fmt.Errorf("look for the lost token of %s: %w", a.name, err)
 	}
-	at, answerLost := rotation(c.Provider.Events(a.user), l.Issued)
-	l.kept, l.committed = kept, c.clock.wall(at)
-	l.answerLost, l.ended = answerLost, a.ended()
+	events, deeds := c.Provider.Events(a.user), a.done()
+	at, answerLost := rotation(events, l.Issued)
+	l.kept, l.committed, l.answerLost = kept, c.clock.wall(at), answerLost
+	for _, d := range deeds {
+		if d.what.ends() {
+			l.ended = append(l.ended, d.at)
+		}
+	}
+	if c.options.Operations > 0 {
+		l.Story = story(l.committed, events, c.clock, deeds)
+	}
 	c.logf("%s is lost: %s, issued %s ago", a.name, l.Issued, time.Since(l.committed).Round(time.Second))
 	c.count(func(r *Report) {
 		r.Lost++

@@ -109,3 +109,18 @@ func TestAnOperatorsHandExplainsTheseEnds(t *testing.T) {
 		require.Equal(t, want, byHand(end), end)
 	}
 }
+
+func TestALossHasAStory(t *testing.T) {
+	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	at := func(seconds float64) time.Time {
+		return committed.Add(time.Duration(seconds * float64(time.Second)))
+	}
+	require.Equal(t, []string{
+		"+0.0 provider: rotated, answer withheld", "+1.5 operator: terminate", "+20.0 provider: replayed", "+21.0 operator: activity-pause", "+150.0 provider: reused",
+	}, story(committed, []authserver.Event{
+		{Outcome: grant.Rotated, Time: at(-20)},
+		{Outcome: grant.Rotated, Time: at(0), Lost: true},
+		{Outcome: grant.Replayed, Time: at(20)},
+		{Outcome: grant.Reused, Time: at(150)},
+	}, clock{start: committed, speed: 1}, []deed{{at(-1), Cancel}, {at(21), PauseActivity}, {at(1.5), Terminate}}))
+}

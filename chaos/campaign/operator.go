@@ -85,6 +85,7 @@ func (o *operator) give(ctx context.Context, c command) {
 		return
 	}
 	_ = sleepUntil(ctx, time.Now().Add(c.lasts))
+	f.struck(UnpauseActivity, time.Now())
 	o.record(UnpauseActivity, o.within(ctx, func(ctx context.Context) error {
 		return o.unpause(ctx, paused.GetExecution(), paused.GetId())
 	}))

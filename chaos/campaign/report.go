@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"tokenkeeper/internal/token"
 )
 
 // Report is a campaign's result.
@@ -61,20 +59,6 @@ type Report struct {
 	FirstCopy *FirstCopy `json:"first_copy,omitempty"` // measured by the worker; absent for the baseline
 	Losses    []Loss     `json:"losses,omitempty"`
 	Seconds   int        `json:"seconds"`
-}
-
-// Loss is one refresh token that was lost.
-type Loss struct {
-	Account     string            `json:"account"`
-	Issued      token.Fingerprint `json:"issued"`
-	KilledAfter float64           `json:"killed_after_ms"` // the provider's commit; negative for a request on its way
-	Cause       Cause             `json:"cause"`
-	Detected    bool              `json:"detected"`
-
-	committed  time.Time
-	kept       bool        // somewhere other than in the vault
-	answerLost bool        // a fault withheld the provider's answer
-	ended      []time.Time // when an operator took a run of the account from its worker
 }
 
 // Details explain the numbers of Line, a line each.
