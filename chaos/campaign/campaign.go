@@ -24,7 +24,7 @@ import (
 	"tokenkeeper/internal/testenv/temporal"
 )
 
-// Options say what to do to what. All are required.
+// Options say what to do to what.
 type Options struct {
 	Target Target
 	Kills  int
@@ -38,7 +38,7 @@ type Options struct {
 	// Operations is how many commands an operator gives. Where there are any, Temporal
 	// and the vault are killed as well, and the provider loses answers and asks for waits.
 	Operations int
-	// IDs is how many workflow ids refresh each account: 1 or 2.
+	// IDs is how many workflow ids refresh each account. 0 means 1.
 	IDs int
 
 	Dir    string // for logs
@@ -118,6 +118,7 @@ func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 		}
 	}()
 	for _, o := range all {
+		o.IDs = max(o.IDs, 1)
 		c, err := start(ctx, o)
 		if err != nil {
 			return nil, err

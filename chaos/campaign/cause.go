@@ -101,8 +101,8 @@ const (
 )
 
 // causeAmid is cause with an operator and with servers that are killed. A pair is in
-// hand for longer where a server that would take it is away: Temporal, or the vault
-// where an operator has ended the run. That time does not count against the margin.
+// hand for longer where a server that would take it is away: Temporal, and the vault
+// too where an operator has ended the run. That time does not count against the margin.
 func (w window) causeAmid(committed time.Time, kept bool, kills []Kill, a amid) Cause {
 	switch {
 	case kept:
@@ -117,12 +117,14 @@ func (w window) causeAmid(committed time.Time, kept bool, kills []Kill, a amid) 
 	ended := slices.ContainsFunc(a.ended, func(t time.Time) bool {
 		return t.After(committed.Add(-callTakes)) && t.Before(kill.At)
 	})
-	var away time.Duration
-	if ended {
-		away = overlap(a.vault, committed, kill.At, 0)
-	} else {
-		away = overlap(a.temporal, committed, kill.At, comesBack)
+	withoutServer := make([]Outage, 0, len(a.temporal))
+	for _, o := range a.temporal {
+		withoutServer = append(withoutServer, Outage{o.From, o.Until.Add(comesBack)})
 	}
+	if ended {
+		withoutServer = append(withoutServer, a.vault...)
+	}
+	away := overlap(withoutServer, committed, kill.At)
 	inHand := kill.At.Sub(committed)-away < w.after
 	switch {
 	case inHand && ended:
@@ -133,12 +135,11 @@ func (w window) causeAmid(committed time.Time, kept bool, kills []Kill, a amid) 
 	return w.cause(committed, kept, kills, a.vault)
 }
 
-// overlap is how much of a time lies in outages, each of which goes on by further.
-// Outages that overlap count once.
-func overlap(outages []Outage, from, until time.Time, further time.Duration) (total time.Duration) {
+// overlap is how much of a time lies in outages. Outages that overlap count once.
+func overlap(outages []Outage, from, until time.Time) (total time.Duration) {
 	sorted := slices.SortedFunc(slices.Values(outages), func(a, b Outage) int { return a.From.Compare(b.From) })
 	for _, o := range sorted {
-		begin, end := o.From, o.Until.Add(further)
+		begin, end := o.From, o.Until
 		if begin.Before(from) {
 			begin = from
 		}

@@ -109,8 +109,8 @@ func inOrder[K ~string](counts map[K]int) string {
 	return strings.Join(listed, ", ")
 }
 
-// explained is how many of the lost have a cause, of whatever kind.
-func (r Report) explained() int {
+// Explained is how many of the lost have a cause, of whatever kind.
+func (r Report) Explained() int {
 	return r.LostOnItsWay + r.LostInHand + r.LostInOutage + r.LostAnswer + r.LostRunEnded + r.LostServerAway + r.Unexplained
 }
 
@@ -130,7 +130,7 @@ func (r Report) Verdict() error {
 		count(r.Lost, "tokens lost although the provider repeats its answers")
 	}
 	// Each loss has one cause, or explain was not called.
-	count(r.Lost-r.explained(), "tokens lost of which the campaign does not say how")
+	count(r.Lost-r.Explained(), "tokens lost of which the campaign does not say how")
 	count(r.Unexplained, "tokens lost outside the gap between the provider's commit and Temporal's acknowledgement")
 	count(r.LostInOutage, "tokens lost because the vault took no writes for a while")
 	count(r.Undetected, "tokens lost and not detected")

@@ -1,10 +1,11 @@
 // Command publish puts the numbers of campaigns into the documentation: all of
-// them, with every loss, into docs/reliability-campaign.json, and the table into
+// them, with every loss, into docs/reliability-campaign.json, and the tables into
 // docs/reliability.md, so that the two agree.
 //
 //	make chaos TARGET=both JSON=repeats.json
 //	make chaos TARGET=both REPLAY=0 JSON=never.json
-//	go run ./chaos/publish repeats.json never.json
+//	make chaos OPERATOR=1 KILLS=60 TARGET=all JSON=operator.json
+//	go run ./chaos/publish repeats.json never.json operator.json
 //
 // It is run at the top of the repository, and takes the files' reports in the
 // order in which they are named.

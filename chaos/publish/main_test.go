@@ -29,7 +29,7 @@ func TestThePublishedCampaignsKeptThePromise(t *testing.T) {
 	require.NoError(t, err)
 	for _, r := range reports {
 		require.NoError(t, r.Verdict())
-		require.Equal(t, r.Lost, r.LostOnItsWay+r.LostInHand+r.LostInOutage+r.Unexplained, "each loss has one cause")
+		require.Equal(t, r.Lost, r.Explained(), "each loss has one cause")
 		require.Len(t, r.Losses, r.Lost)
 	}
 }
