@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -72,7 +73,7 @@ func (w *workflowTarget) refreshPeriodically(ctx context.Context, stop <-chan st
 		_, err := w.refresh(ctx, a, f)
 		switch {
 		case errors.Is(err, errStuck):
-			return w.end(a, f)
+			return w.end(f)
 		case err != nil:
 			return err
 		}
@@ -162,16 +163,31 @@ func (w *workflowTarget) next(ctx context.Context, f *flow, last string) (run cl
 }
 
 // end terminates a run that does not end, as an operator would have to.
-func (w *workflowTarget) end(a *account, f *flow) error {
-	w.count(func(r *Report) { r.Stuck++ })
-	w.logf("a run of %s does not end and is terminated", f.id)
+func (w *workflowTarget) end(f *flow) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	w.count(func(r *Report) { r.Stuck++ })
+	w.logf("a run of %s does not end and is terminated: %s", f.id, w.standsAt(ctx, f))
 	err := persist(ctx, func() error { return w.temporal.TerminateWorkflow(ctx, f.id, "", "it does not end") })
 	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
 		return nil
 	}
 	return err
+}
+
+// standsAt is in words what the open run of a workflow waits for.
+func (w *workflowTarget) standsAt(ctx context.Context, f *flow) string {
+	d, err := w.temporal.DescribeWorkflowExecution(ctx, f.id, "")
+	if err != nil {
+		return err.Error()
+	}
+	if task := d.GetPendingWorkflowTask(); task != nil {
+		return fmt.Sprintf("attempt %d at a workflow task", task.GetAttempt())
+	}
+	for _, a := range d.GetPendingActivities() {
+		return fmt.Sprintf("attempt %d of %s: %s", a.GetAttempt(), a.GetActivityType().GetName(), a.GetLastFailure().GetMessage())
+	}
+	return "a timer"
 }
 
 func (w *workflowTarget) settle(ctx context.Context) error {
@@ -201,7 +217,7 @@ func (w *workflowTarget) settleAccount(ctx context.Context, a *account) error {
 		cancel()
 		switch {
 		case errors.Is(err, errStuck) && ctx.Err() == nil:
-			if err := w.end(a, f); err != nil {
+			if err := w.end(f); err != nil {
 				return err
 			}
 		case err != nil:
