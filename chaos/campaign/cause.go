@@ -23,14 +23,18 @@ func windowFor(slowest time.Duration) window {
 	return window{before: halfway + max(requestMargin, slowest), after: halfway + max(pairMargin, slowest)}
 }
 
-// killAfter finds the first kill that the request, the answer or the pair met.
-func (w window) killAfter(committed time.Time, kills []Kill) (Kill, bool) {
+// killOf finds the kill that the request, the answer or the pair met: of those in the
+// window the one nearest to the commit, else the first one after it.
+func (w window) killOf(committed time.Time, kills []Kill) (Kill, bool) {
+	var found Kill
 	for _, k := range kills {
-		if k.Gone.After(committed.Add(-w.before)) {
-			return k, true
+		switch {
+		case !k.Gone.After(committed.Add(-w.before)):
+		case found.At.IsZero(), k.At.Before(committed.Add(w.after)) && k.At.Sub(committed).Abs() < found.At.Sub(committed).Abs():
+			found = k
 		}
 	}
-	return Kill{}, false
+	return found, !found.At.IsZero()
 }
 
 // Cause is what a refresh token was lost to.
@@ -62,7 +66,7 @@ const writeTakes = 2 * halfwayVault
 // there is a copy outside the vault. A process with the answer in hand while the
 // vault takes no writes loses it to the outage, killed before its end or not.
 func (w window) cause(committed time.Time, kept bool, kills []Kill, outages []Outage) Cause {
-	kill, killed := w.killAfter(committed, kills)
+	kill, killed := w.killOf(committed, kills)
 	killed = killed && kill.At.Before(committed.Add(w.after))
 	switch {
 	case kept:
@@ -110,7 +114,7 @@ func (w window) causeAmid(committed time.Time, kept bool, kills []Kill, a amid) 
 	case a.answerLost:
 		return AnswerLost
 	}
-	kill, killed := w.killAfter(committed, kills)
+	kill, killed := w.killOf(committed, kills)
 	if !killed || kill.At.Sub(committed) <= halfway {
 		return w.cause(committed, kept, kills, a.vault)
 	}

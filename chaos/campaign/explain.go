@@ -38,7 +38,7 @@ func (c *campaign) explain(slowest time.Duration) {
 				around.ended, around.temporal = l.ended, c.temporalAway
 			}
 			l.Cause = w.causeAmid(l.committed, l.kept, c.kills, around)
-			if kill, killed := w.killAfter(l.committed, c.kills); killed {
+			if kill, killed := w.killOf(l.committed, c.kills); killed {
 				l.KilledAfter = float64(kill.At.Sub(l.committed).Microseconds()) / 1000
 			}
 			*r.lostTo(l.Cause)++
