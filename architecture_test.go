@@ -19,7 +19,7 @@ const module = "tokenkeeper"
 // product lists the layers of internal/ that the product is made of.
 var product = []string{
 	"internal/token", "internal/provider", "internal/seal", "internal/vault", "internal/config", "internal/telemetry",
-	"internal/consent",
+	"internal/consent", "internal/window",
 }
 
 // layers are the only folders that hold packages, each with the layers that it
@@ -29,6 +29,7 @@ var product = []string{
 // environment.
 var layers = map[string][]string{
 	"internal/token":     {},
+	"internal/window":    {},
 	"internal/provider":  {"internal/token"},
 	"internal/seal":      {"internal/token"},
 	"internal/vault":     {"internal/token", "internal/seal", "internal/provider"},

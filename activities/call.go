@@ -87,7 +87,7 @@ func (a *Activities) prepare(ctx context.Context, info activity.Info, names vaul
 // pair into the vault: the refresh token is spent, and a provider that watches for
 // reuse could revoke everything at its second sight.
 func (a *Activities) checkEscrow(ctx context.Context, info activity.Info, names vault.Names, in LoadResult) error {
-	held, _, err := a.Vault.Load(ctx, names)
+	held, _, err := a.Vault.Load(ctx, names, 0)
 	if errors.Is(err, vault.ErrOtherProvider) {
 		return vaultFailure(err) // the account has moved since it was loaded
 	}

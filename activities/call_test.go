@@ -187,7 +187,7 @@ func TestAProviderThatDoesNotRotateKeepsTheProvenance(t *testing.T) {
 			}) + "\n"})
 			s.vault.Put("GoogleHealth-RefreshToken", canary+"google")
 			s.vault.Put("GoogleHealthCredentials", credentials)
-			loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default"})
+			loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: token.Account{Provider: "google-health", Name: "default"}})
 			require.NoError(t, err)
 			_, err = perform[activities.RefreshResult](s, attempt{}, "CallGoogleHealth", loaded)
 			require.ErrorIs(t, err, activity.ErrResultPending)

@@ -14,8 +14,8 @@ import (
 // them sealed. It proves that the steps after it can succeed: the keyset opens, and
 // the vault takes the intent record, a write. It fails for good where a secret is
 // missing or malformed or Microsoft Entra refuses a credential, else retryably.
-func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (LoadResult, error) {
-	at, err := a.locate(account)
+func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult, error) {
+	at, err := a.locate(in.Account)
 	if err != nil {
 		return LoadResult{}, err
 	}
@@ -26,7 +26,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
-	held, access, err := a.Vault.Load(ctx, at.Names)
+	held, access, err := a.Vault.Load(ctx, at.Names, in.Known.Generation)
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
@@ -38,7 +38,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, account token.Account) (Lo
 	if loaded.Grant, err = a.sealGrant(ctx, loaded, held.Value, client); err != nil {
 		return LoadResult{}, keyringFailure(err)
 	}
-	if err := a.Vault.RecordIntent(ctx, at.Names, account, held, run); err != nil {
+	if err := a.Vault.RecordIntent(ctx, at.Names, in.Account, held, run, loaded.MayHaveSpent); err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
 	return loaded, nil
@@ -52,7 +52,7 @@ func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (Load
 	if err != nil {
 		return LoadResult{}, err
 	}
-	held, access, err := a.Vault.Load(ctx, at.Names)
+	held, access, err := a.Vault.Load(ctx, at.Names, 0)
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
@@ -67,26 +67,24 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		RunID:               run.RunID,
 		Provenance:          held.Provenance,
 		UserID:              held.UserID,
+		ObtainedAt:          held.ObtainedAt,
 		RefreshTokenVersion: held.Version,
 		AccessTokenExpiry:   access.Expires,
+		VersionsRead:        held.VersionsRead,
 		CallActivity:        at.Provider.ActivityType(),
 		ProviderTitle:       at.Provider.Title,
 		ReplayWindow:        at.Provider.ReplayWindow,
+		RepeatPause:         at.Provider.RepeatPause,
+		Reuse:               at.Provider.Reuse,
 		NonRotating:         at.Provider.Rotation == provider.NoRotation,
 	}
 	if loaded.NonRotating {
 		return loaded // a refresh spends nothing
 	}
-	except := ""
-	if exceptOwn {
-		except = run.RunID
-	}
-	intents := held.IntentsExcept(except)
-	if len(intents) > 0 {
-		loaded.EarlierIntentRunID, loaded.EarlierIntentAt = intents[0].RunID, intents[0].At
-	}
-	if len(intents) > 1 {
-		loaded.OldestIntentRunID = intents[1].RunID
+	for _, intent := range held.Intents() {
+		if !exceptOwn || intent.RunID != run.RunID {
+			loaded.MayHaveSpent = append(loaded.MayHaveSpent, intent)
+		}
 	}
 	return loaded
 }

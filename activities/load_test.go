@@ -48,7 +48,7 @@ func TestLoadLeavesTheIntentRecord(t *testing.T) {
 	s := newSystem(t)
 	first, err := s.load(attempt{run: "run-1"})
 	require.NoError(t, err)
-	require.Empty(t, first.EarlierIntentRunID)
+	require.Empty(t, first.MayHaveSpent)
 	tags := s.vault.All("RefreshToken")[0].Tags
 	require.Equal(t, "run-1", tags["refresh-run-id"])
 	started, err := time.Parse(time.RFC3339Nano, tags["refresh-started-at"])
@@ -58,12 +58,12 @@ func TestLoadLeavesTheIntentRecord(t *testing.T) {
 
 	again, err := s.load(attempt{run: "run-1", number: 2})
 	require.NoError(t, err)
-	require.Equal(t, "run-1", again.EarlierIntentRunID, "its record may lie on another run's")
+	require.Equal(t, []string{"run-1"}, runsOf(again), "its record may lie on another run's")
 
 	next, err := s.load(attempt{run: "run-2"})
 	require.NoError(t, err)
-	require.Equal(t, "run-1", next.EarlierIntentRunID)
-	require.WithinDuration(t, time.Now(), next.EarlierIntentAt, time.Minute)
+	require.Equal(t, []string{"run-1"}, runsOf(next))
+	require.WithinDuration(t, time.Now(), next.MayHaveSpent[0].At, time.Minute)
 }
 
 // A provider that does not rotate never spends the token, so that every run but
@@ -73,10 +73,10 @@ func TestATokenThatIsNeverSpentWasNotSpentBefore(t *testing.T) {
 	s.vault.Put("GoogleHealth-RefreshToken", canary+"google")
 	s.vault.Put("GoogleHealthCredentials", credentials)
 	for _, run := range []string{"run-1", "run-2"} {
-		loaded, err := perform[activities.LoadResult](s, attempt{run: run}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default"})
+		loaded, err := perform[activities.LoadResult](s, attempt{run: run}, "LoadSecrets", activities.LoadInput{Account: token.Account{Provider: "google-health", Name: "default"}})
 		require.NoError(t, err)
 		require.Equal(t, "CallGoogleHealth", loaded.CallActivity)
-		require.Empty(t, loaded.EarlierIntentRunID)
+		require.Empty(t, loaded.MayHaveSpent)
 	}
 }
 
@@ -172,6 +172,14 @@ func TestAnAccountThatCannotBeMeantEndsLoadForGood(t *testing.T) {
 	}
 }
 
+// runsOf names the runs that may have spent a grant.
+func runsOf(loaded activities.LoadResult) (ids []string) {
+	for _, intent := range loaded.MayHaveSpent {
+		ids = append(ids, intent.RunID)
+	}
+	return ids
+}
+
 func (s *system) readGrant() (activities.LoadResult, error) {
 	return perform[activities.LoadResult](s, attempt{run: "run-now"}, "ReadGrant", account)
 }
@@ -185,9 +193,8 @@ func TestReadingAGrantLeavesTheIntentRecordAlone(t *testing.T) {
 	before := maps.Clone(s.vault.All("RefreshToken")[0].Tags)
 	held, err := s.readGrant()
 	require.NoError(t, err)
-	require.Equal(t, "run-2", held.EarlierIntentRunID)
-	require.NotZero(t, held.EarlierIntentAt)
-	require.Equal(t, "run-1", held.OldestIntentRunID)
+	require.Equal(t, []string{"run-1", "run-2"}, runsOf(held))
+	require.NotZero(t, held.MayHaveSpent[1].At)
 	require.Equal(t, "CallFitbit", held.CallActivity)
 	require.Empty(t, held.Grant)
 	require.Equal(t, before, s.vault.All("RefreshToken")[0].Tags)
@@ -201,7 +208,7 @@ func TestAGrantIsReadWithoutWhatOnlyARefreshNeeds(t *testing.T) {
 	s.coldKeyring()
 	held, err := s.readGrant()
 	require.NoError(t, err)
-	require.Empty(t, held.EarlierIntentRunID)
+	require.Empty(t, held.MayHaveSpent)
 }
 
 func TestAGrantThatCannotBeReadSaysWhy(t *testing.T) {

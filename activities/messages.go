@@ -6,9 +6,25 @@ import (
 	"fmt"
 	"time"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
+
+// LoadInput asks for an account's grant.
+type LoadInput struct {
+	Account token.Account `json:"account"`
+	// Known is the newest refresh token that Temporal knows of: the last result's, or
+	// one that this run has seen. A vault that shows an older one is not believed.
+	Known Known `json:"known,omitzero"`
+}
+
+// Known is a refresh token that Temporal knows to be issued. The zero value is none.
+type Known struct {
+	Generation  token.Generation  `json:"generation"`
+	Fingerprint token.Fingerprint `json:"fingerprint"`
+}
 
 // LoadResult is the grant that a run is about to use.
 type LoadResult struct {
@@ -17,21 +33,27 @@ type LoadResult struct {
 	// reset goes on under another id.
 	RunID               string           `json:"runId"`
 	Provenance          token.Provenance `json:"provenance"`
-	UserID              string           `json:"userId,omitempty"` // the provider's id of the account owner; empty when unknown
+	UserID              string           `json:"userId,omitempty"`    // the provider's id of the account owner; empty when unknown
+	ObtainedAt          time.Time        `json:"obtainedAt,omitzero"` // zero when unknown
 	RefreshTokenVersion string           `json:"refreshTokenVersion"`
 	AccessTokenExpiry   time.Time        `json:"accessTokenExpiry,omitzero"` // zero when unknown
-	// EarlierIntentRunID is an earlier run that was about to spend this refresh token
-	// and has stored nothing for it, EarlierIntentAt when it was, and OldestIntentRunID
-	// the run that was about to before it; zero where there is none.
-	EarlierIntentRunID string    `json:"spentBefore,omitempty"`
-	EarlierIntentAt    time.Time `json:"spentSince,omitzero"`
-	OldestIntentRunID  string    `json:"spentEarlier,omitempty"`
+	// MayHaveSpent are the earlier runs that may have spent this refresh token and have
+	// stored nothing for it, the oldest first.
+	MayHaveSpent []vault.Intent `json:"mayHaveSpent,omitempty"`
+	// Behind: Temporal knows a newer refresh token than the vault shows, so that this
+	// one is probably spent.
+	Behind bool `json:"behind,omitempty"`
+	// VersionsRead is how many versions of the refresh token were listed; zero where
+	// the current one was enough.
+	VersionsRead int `json:"versionsRead,omitempty"`
 
-	CallActivity  string        `json:"callActivity"`      // calls this account's provider
-	ProviderTitle string        `json:"providerTitle"`     // as messages name it
-	ReplayWindow  time.Duration `json:"replayWindow"`      // how long it repeats a lost answer
-	NonRotating   bool          `json:"unspent,omitempty"` // a refresh spends nothing and may be repeated
-	Grant         token.Sealed  `json:"grant,omitempty"`   // empty in the result of ReadGrant
+	CallActivity  string         `json:"callActivity"`          // calls this account's provider
+	ProviderTitle string         `json:"providerTitle"`         // as messages name it
+	ReplayWindow  time.Duration  `json:"replayWindow"`          // how long it repeats a lost answer
+	RepeatPause   time.Duration  `json:"repeatPause,omitempty"` // the least between two refreshes with one token
+	Reuse         provider.Reuse `json:"reuse,omitempty"`       // what it does about a spent token
+	NonRotating   bool           `json:"unspent,omitempty"`     // a refresh spends nothing and may be repeated
+	Grant         token.Sealed   `json:"grant,omitempty"`       // empty in the result of ReadGrant
 }
 
 // RefreshResult is what the provider issued.

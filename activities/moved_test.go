@@ -23,7 +23,7 @@ func (s *system) move() {
 func TestAMovedAccountKeepsItsNames(t *testing.T) {
 	s := newSystem(t)
 	s.move()
-	loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", movedAccount)
+	loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: movedAccount})
 	require.NoError(t, err)
 	require.Equal(t, movedAccount, loaded.Account)
 	require.Equal(t, "CallGoogleHealth", loaded.CallActivity)
@@ -35,7 +35,7 @@ func TestACronThatWasLeftBehindByAMoveSpendsNothingAndOverwritesNothing(t *testi
 	s := newSystem(t)
 	before := s.mustLoad()
 	s.move()
-	_, err := perform[activities.LoadResult](s, attempt{run: "run-of-google"}, "LoadSecrets", movedAccount)
+	_, err := perform[activities.LoadResult](s, attempt{run: "run-of-google"}, "LoadSecrets", activities.LoadInput{Account: movedAccount})
 	require.NoError(t, err)
 
 	_, err = s.load(attempt{run: "run-2"})
@@ -51,6 +51,6 @@ func TestACronThatWasLeftBehindByAMoveSpendsNothingAndOverwritesNothing(t *testi
 
 func TestASecretOfAnUnknownProviderIsRefused(t *testing.T) {
 	s := newSystem(t)
-	_, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", token.Account{Provider: "google-health", Name: "default", SecretsOf: "fitbot"})
+	_, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: token.Account{Provider: "google-health", Name: "default", SecretsOf: "fitbot"}})
 	require.Contains(t, requireFailure(t, err, activities.InvalidInput, true), `provider "fitbot" is not known`)
 }

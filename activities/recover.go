@@ -130,11 +130,11 @@ type finding struct {
 }
 
 func (s *search) run(ctx context.Context) error {
-	for _, runID := range []string{s.lost.EarlierIntentRunID, s.lost.OldestIntentRunID} {
-		if runID == "" || runID == s.self.RunID {
+	for _, intent := range slices.Backward(s.lost.MayHaveSpent) {
+		if intent.RunID == s.self.RunID {
 			continue
 		}
-		if err := s.readIntentRun(ctx, runID); err != nil {
+		if err := s.readIntentRun(ctx, intent.RunID); err != nil {
 			return err
 		}
 	}

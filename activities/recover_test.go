@@ -192,19 +192,19 @@ func TestTheQueryAsksForWhatTheNamespaceCanSearch(t *testing.T) {
 		{"nothing but the workflow ID", activities.RecoverInput{}, []string{own}},
 		{"other workflow IDs", activities.RecoverInput{WorkflowIDs: []string{"fitbit-token-refresh-will", "nightly"}},
 			[]string{`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh-will' OR WorkflowId = 'nightly')`}},
-		{"the runs of the intent record", activities.RecoverInput{LoadResult: activities.LoadResult{EarlierIntentRunID: "run-9", OldestIntentRunID: "run-8"}},
+		{"the runs of the intent record", activities.RecoverInput{LoadResult: activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: "run-8"}, {RunID: "run-9"}}}},
 			[]string{`WorkflowType = 'RefreshTokens' AND (RunId = 'run-9')`, `WorkflowType = 'RefreshTokens' AND (RunId = 'run-8')`, own}},
 		{"the account", activities.RecoverInput{Searchable: true},
 			[]string{`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR (TokenAccount = 'will' AND TokenProvider = 'fitbit'))`}},
-		{"a text that would end the literal", activities.RecoverInput{LoadResult: activities.LoadResult{EarlierIntentRunID: `a' OR '\`}},
+		{"a text that would end the literal", activities.RecoverInput{LoadResult: activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: `a' OR '\`}}}},
 			[]string{`WorkflowType = 'RefreshTokens' AND (RunId = 'a'' OR ''\\')`, own}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
 			s.vault.Put("will-RefreshToken", canary+"will")
-			loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", will)
+			loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: will})
 			require.NoError(t, err)
-			loaded.EarlierIntentRunID, loaded.OldestIntentRunID = c.lost.EarlierIntentRunID, c.lost.OldestIntentRunID
+			loaded.MayHaveSpent = c.lost.MayHaveSpent
 			_, err = s.recover(activities.RecoverInput{LoadResult: loaded, Searchable: c.lost.Searchable, WorkflowIDs: c.lost.WorkflowIDs})
 			require.NoError(t, err)
 			require.Equal(t, c.want, s.temporal.queries)
@@ -215,7 +215,7 @@ func TestTheQueryAsksForWhatTheNamespaceCanSearch(t *testing.T) {
 func TestTheRunsOfTheIntentRecordAreReadFirstAndOnce(t *testing.T) {
 	s := newSystem(t)
 	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
-	lost.EarlierIntentRunID, lost.OldestIntentRunID = "run-2", "run-elsewhere"
+	lost.MayHaveSpent = []vault.Intent{{RunID: "run-elsewhere"}, {RunID: "run-2"}}
 	called := s.issued()
 	s.temporal.runs = []earlierRun{{id: "run-3"}, {id: "run-2"}, {id: "run-elsewhere", elsewhere: true, called: []activities.RefreshResult{called}}}
 	recovery, err := s.recover(lost)
@@ -241,7 +241,7 @@ func TestEvidenceThatIsGoneIsNamed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
 			lost := activities.RecoverInput{LoadResult: s.mustLoad()}
-			lost.EarlierIntentRunID, lost.OldestIntentRunID = "run-2", "run-1"
+			lost.MayHaveSpent = []vault.Intent{{RunID: "run-1"}, {RunID: "run-2"}}
 			s.temporal.runs = c.runs
 			recovery, err := s.recover(lost)
 			require.NoError(t, err)
@@ -254,7 +254,7 @@ func TestEvidenceThatIsGoneIsNamed(t *testing.T) {
 func TestARunDoesNotSuspectItself(t *testing.T) {
 	s := newSystem(t)
 	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
-	lost.EarlierIntentRunID = "run-now" // recover's own
+	lost.MayHaveSpent = []vault.Intent{{RunID: "run-now"}} // recover's own
 	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Empty(t, recovery)

@@ -79,7 +79,7 @@ func interrupted(ctx workflow.Context, lost *activities.RecoverInput) (activitie
 		return recovery, err
 	}
 	var loaded activities.LoadResult
-	if err := workflow.ExecuteActivity(ctx, "LoadSecrets", account).Get(ctx, &loaded); err != nil {
+	if err := workflow.ExecuteActivity(ctx, "LoadSecrets", activities.LoadInput{Account: account}).Get(ctx, &loaded); err != nil {
 		return recovery, err
 	}
 	if err := workflow.ExecuteActivity(ctx, "CallFitbit", loaded).Get(ctx, nil); err != nil {
@@ -168,7 +168,7 @@ func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 
 			lost := activities.RecoverInput{LoadResult: loaded, Searchable: c.searchable}
 			if c.intent {
-				lost.EarlierIntentRunID = run.GetRunID()
+				lost.MayHaveSpent = []vault.Intent{{RunID: run.GetRunID()}}
 			}
 			var recovery activities.RecoverResult
 			require.NoError(t, s.start(c.other, &lost).Get(t.Context(), &recovery))

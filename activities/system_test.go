@@ -144,7 +144,7 @@ func perform[Out any](s *system, at attempt, name string, in any) (out Out, err 
 }
 
 func (s *system) load(at attempt) (activities.LoadResult, error) {
-	return perform[activities.LoadResult](s, at, "LoadSecrets", account)
+	return perform[activities.LoadResult](s, at, "LoadSecrets", activities.LoadInput{Account: account})
 }
 
 // mustLoad is a grant that is ready to be spent.

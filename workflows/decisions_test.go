@@ -11,6 +11,7 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -91,7 +92,7 @@ func TestReauthorizeSaysWhatWasFoundAndTheProvidersFix(t *testing.T) {
 		{"nothing is known", nil, activities.RecoverResult{Searched: 3}, refusal("consent again at Fitbit; see first that it will last"),
 			"it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost; " +
 				"the vault and 3 earlier runs hold nothing newer; consent again at Fitbit; see first that it will last"},
-		{"an earlier run may have spent it", func(l *activities.LoadResult) { l.EarlierIntentRunID = "run-9" }, activities.RecoverResult{}, refusal("consent again"),
+		{"an earlier run may have spent it", func(l *activities.LoadResult) { l.MayHaveSpent = []vault.Intent{{RunID: "run-9"}} }, activities.RecoverResult{}, refusal("consent again"),
 			"it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost (run run-9 may have made one); " +
 				"the vault and 0 earlier runs hold nothing newer; consent again"},
 		{"a history is gone", nil, activities.RecoverResult{Gone: []string{"run-9"}}, refusal("consent again"),

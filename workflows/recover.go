@@ -48,7 +48,7 @@ func (r *run) recover(ctx workflow.Context) (Result, error) {
 			// It is on top now, and may itself have been spent for a newer one.
 		case r.recovered:
 			return leftAs(held, recovery, Recovered), nil
-		case held.EarlierIntentRunID == "":
+		case len(held.MayHaveSpent) == 0:
 			return leftAs(held, recovery, Untouched), nil
 		default:
 			return leftAs(held, recovery, Unchanged), nil
@@ -75,12 +75,16 @@ func (r *run) searchEarlierRuns(ctx workflow.Context, loaded activities.LoadResu
 		return recovery, err
 	}
 	now := workflow.Now(ctx)
-	wait := max(remaining(loaded.EarlierIntentAt.Add(activities.MaxInFlight), now), remaining(recovery.MayEnd, now))
+	last := loaded.MayHaveSpent[max(0, len(loaded.MayHaveSpent)-1):]
+	if len(last) == 0 {
+		return recovery, nil
+	}
+	wait := max(remaining(last[0].At.Add(activities.MaxInFlight), now), remaining(recovery.MayEnd, now))
 	if wait == 0 {
 		return recovery, nil
 	}
 	r.setDetails(ctx, "Run %s is or was about to spend generation %d of %s. Waiting %s for its pair.",
-		loaded.EarlierIntentRunID, loaded.Provenance.Generation, r.account, wait.Round(time.Second))
+		last[0].RunID, loaded.Provenance.Generation, r.account, wait.Round(time.Second))
 	return r.recoverGrantAfter(ctx, wait, loaded)
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
 )
 
@@ -16,7 +17,7 @@ import (
 // ReadGrant returns it.
 func readOnly(_ int, a token.Account) (activities.LoadResult, error) {
 	l := loaded(a, 4)
-	l.Grant, l.EarlierIntentRunID = nil, "earlier-run"
+	l.Grant, l.MayHaveSpent = nil, []vault.Intent{{RunID: "earlier-run"}}
 	return l, nil
 }
 
@@ -45,7 +46,7 @@ func TestARecoveryReadsTheRunsOfTheCronAndOfTheGivenWorkflows(t *testing.T) {
 	require.NoError(t, err)
 	lost := first[activities.RecoverInput](s, "RecoverGrant")
 	require.Equal(t, []string{"fitbit-token-refresh-will", "nightly-refresh"}, lost.WorkflowIDs)
-	require.Equal(t, "earlier-run", lost.EarlierIntentRunID)
+	require.Equal(t, "earlier-run", lost.MayHaveSpent[0].RunID)
 	require.True(t, lost.Searchable)
 }
 
@@ -77,7 +78,9 @@ func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
 			s := newScenario(t)
 			s.read = func(n int, a token.Account) (activities.LoadResult, error) {
 				l, err := readOnly(n, a)
-				l.EarlierIntentRunID = c.intent
+				if l.MayHaveSpent = nil; c.intent != "" {
+					l.MayHaveSpent = []vault.Intent{{RunID: c.intent}}
+				}
 				return l, err
 			}
 			s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
@@ -127,7 +130,7 @@ func TestARecoveryWaitsForACallThatMayBeInFlight(t *testing.T) {
 	s := newScenario(t)
 	s.read = func(n int, a token.Account) (activities.LoadResult, error) {
 		l, err := readOnly(n, a)
-		l.EarlierIntentAt = s.Now().Add(-10 * time.Second)
+		l.MayHaveSpent[0].At = s.Now().Add(-10 * time.Second)
 		return l, err
 	}
 	s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {

@@ -106,7 +106,7 @@ func (r *run) attempt(ctx workflow.Context) (done bool, _ Result, _ error) {
 	if err != nil {
 		return true, Result{}, err
 	}
-	if loaded.EarlierIntentRunID != "" {
+	if len(loaded.MayHaveSpent) > 0 {
 		// Presenting a token that an earlier run has spent may cost its pair.
 		recovery, err := r.searchEarlierRuns(ctx, loaded)
 		if err != nil || recovery.Found != "" {
@@ -153,8 +153,8 @@ func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult
 	if loaded.NonRotating {
 		why = "it was revoked, it has lapsed, or newer consents have pushed it out"
 	}
-	if loaded.EarlierIntentRunID != "" {
-		why += fmt.Sprintf(" (run %s may have made one)", loaded.EarlierIntentRunID)
+	if n := len(loaded.MayHaveSpent); n > 0 {
+		why += fmt.Sprintf(" (run %s may have made one)", loaded.MayHaveSpent[n-1].RunID)
 	}
 	found := fmt.Sprintf("the vault and %d earlier runs hold nothing newer", recovery.Searched)
 	if len(recovery.Gone) > 0 {

@@ -18,7 +18,7 @@ func TestARefreshIsThreeActivitiesInOrder(t *testing.T) {
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
-	require.Equal(t, token.Account{Provider: "fitbit", Name: "will"}, first[token.Account](s, "LoadSecrets"))
+	require.Equal(t, activities.LoadInput{Account: token.Account{Provider: "fitbit", Name: "will"}}, first[activities.LoadInput](s, "LoadSecrets"))
 }
 
 func TestSealedPartsArePassedOnUntouched(t *testing.T) {

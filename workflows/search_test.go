@@ -11,6 +11,7 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
 )
 
@@ -112,7 +113,7 @@ func TestAPairThatArrivesAfterTheRefusalIsFoundByTheRecheck(t *testing.T) {
 // spentBefore is a vault whose token an earlier run was about to spend.
 func spentBefore(_ int, a token.Account) (activities.LoadResult, error) {
 	l := loaded(a, 4)
-	l.EarlierIntentRunID = "earlier-run"
+	l.MayHaveSpent = []vault.Intent{{RunID: "earlier-run"}}
 	return l, nil
 }
 
@@ -124,7 +125,7 @@ func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheSearch(t *testing.T) 
 		require.NoError(t, err)
 		require.Equal(t, []string{"LoadSecrets", "RecoverGrant"}, s.order())
 		require.Equal(t, workflows.Recovered, result.Outcome)
-		require.Equal(t, "earlier-run", first[activities.RecoverInput](s, "RecoverGrant").EarlierIntentRunID)
+		require.Equal(t, "earlier-run", first[activities.RecoverInput](s, "RecoverGrant").MayHaveSpent[0].RunID)
 	})
 	t.Run("found in the vault", func(t *testing.T) {
 		s := newScenario(t)
@@ -229,7 +230,7 @@ func TestARecoveredPairThatIsHalfWornIsRefreshedWith(t *testing.T) {
 func spentAgo(s *scenario, ago time.Duration) func(int, token.Account) (activities.LoadResult, error) {
 	return func(n int, a token.Account) (activities.LoadResult, error) {
 		l, err := spentBefore(n, a)
-		l.EarlierIntentAt = s.Now().Add(-ago)
+		l.MayHaveSpent[0].At = s.Now().Add(-ago)
 		return l, err
 	}
 }

@@ -29,7 +29,7 @@ func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err erro
 	r.setDetails(ctx, "Loading the secrets of %s from the vault.", r.account)
 	r.at = step{LoadStuck, fmt.Sprintf("The vault does not give the secrets of %s, or takes no writes; nothing is spent.", r.account)}
 	ctx = forVault(ctx, vaultAttempt, forEver, "read the grant of %s, see that the vault takes writes", r.account)
-	err = workflow.ExecuteActivity(ctx, acts.LoadSecrets, r.account).Get(ctx, &loaded)
+	err = workflow.ExecuteActivity(ctx, acts.LoadSecrets, activities.LoadInput{Account: r.account}).Get(ctx, &loaded)
 	return loaded, err
 }
 

@@ -80,7 +80,7 @@ func (s Service) Current(ctx context.Context, l vault.Location) (vault.RefreshTo
 
 // load is Current, with ErrOtherProvider for another provider's token.
 func (s Service) load(ctx context.Context, l vault.Location) (vault.RefreshToken, error) {
-	current, _, err := s.Vault.Load(ctx, l.Names)
+	current, _, err := s.Vault.Load(ctx, l.Names, 0)
 	for _, unusable := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed} {
 		if errors.Is(err, unusable) {
 			return vault.RefreshToken{}, nil

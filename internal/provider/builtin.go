@@ -8,6 +8,8 @@ import (
 
 // Builtin is the table without a providers file: a further provider is one more
 // literal here and its rows in the tests.
+//
+// Reuse is empty where the provider documents nothing about it.
 func Builtin() Table {
 	t := Table{byName: map[string]Provider{}}
 	for _, p := range []Provider{fitbit(), googleHealth(), oura(), strava(), whoop(), withings(), xero()} {
@@ -105,28 +107,30 @@ func strava() Provider {
 
 // whoop is as in the WHOOP developer documentation's "OAuth 2.0" and "Refreshing
 // Access Tokens": the consent and each refresh ask for the scope offline. It
-// documents no replay.
+// documents no replay. The rate limit's header is in "API Rate Limiting".
 func whoop() Provider {
 	return Provider{
-		Name:                "whoop",
-		Title:               "WHOOP",
-		AuthURL:             "https://api.prod.whoop.com/oauth/oauth2/auth",
-		TokenURL:            "https://api.prod.whoop.com/oauth/oauth2/token",
-		RevokeURL:           "https://api.prod.whoop.com/developer/v2/user/access",
-		AuthStyle:           AuthBody,
-		Revocation:          RevokeByBearer,
-		Rotation:            SingleUse,
-		AccessTokenLifetime: time.Hour,
-		Scopes:              []string{"offline", "read:cycles", "read:profile", "read:recovery", "read:sleep", "read:workout"},
-		RefreshParams:       map[string]string{"scope": "offline"},
-		Dialect:             RFC6749,
+		Name:                 "whoop",
+		Title:                "WHOOP",
+		AuthURL:              "https://api.prod.whoop.com/oauth/oauth2/auth",
+		TokenURL:             "https://api.prod.whoop.com/oauth/oauth2/token",
+		RevokeURL:            "https://api.prod.whoop.com/developer/v2/user/access",
+		AuthStyle:            AuthBody,
+		Revocation:           RevokeByBearer,
+		Rotation:             SingleUse,
+		AccessTokenLifetime:  time.Hour,
+		Scopes:               []string{"offline", "read:cycles", "read:profile", "read:recovery", "read:sleep", "read:workout"},
+		RefreshParams:        map[string]string{"scope": "offline"},
+		Dialect:              RFC6749,
+		RateLimitResetHeader: "X-RateLimit-Reset",
 	}
 }
 
 // withings is as in the Withings API reference, "Get your access token" and
 // "Refresh your access token": a spent refresh token is good for eight more
 // hours, or until the new access token is used. It takes signed revocation
-// requests only, which is another protocol, so RevokeURL is empty.
+// requests only, which is another protocol, so RevokeURL is empty. Its status 601 says
+// "Same arguments in less than 10 seconds".
 func withings() Provider {
 	return Provider{
 		Name:                "withings",
@@ -136,6 +140,7 @@ func withings() Provider {
 		AuthStyle:           AuthBody,
 		Rotation:            SingleUse,
 		ReplayWindow:        8 * time.Hour,
+		RepeatPause:         10 * time.Second,
 		AccessTokenLifetime: 3 * time.Hour,
 		Scopes:              []string{"user.info", "user.metrics", "user.activity"},
 		Dialect:             WithingsEnvelope,
@@ -143,7 +148,9 @@ func withings() Provider {
 }
 
 // xero is as in the Xero developer "OAuth 2.0" pages and FAQ: a refresh that got
-// no answer may be repeated with the same token for 30 minutes.
+// no answer may be repeated with the same token for 30 minutes. Afterwards the old token
+// is invalid_grant and the new one works (its developer community, "invalid_grant when
+// refreshing a token").
 func xero() Provider {
 	return Provider{
 		Name:                "xero",
@@ -154,6 +161,7 @@ func xero() Provider {
 		AuthStyle:           AuthHeader,
 		Rotation:            SingleUse,
 		ReplayWindow:        30 * time.Minute,
+		Reuse:               Refused,
 		AccessTokenLifetime: 30 * time.Minute,
 		Scopes:              []string{"offline_access", "openid", "profile", "email", "accounting.settings.read"},
 		Dialect:             RFC6749,

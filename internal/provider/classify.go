@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,8 @@ import (
 )
 
 // MaxBody bounds the body of an answer, in bytes. Token answers have a few
-// kilobytes.
-const MaxBody = 1 << 20
+// kilobytes, and no token above 25 kB can be stored.
+const MaxBody = 256 << 10
 
 // Answer is what a token endpoint sent back, not yet classified.
 type Answer struct {
@@ -41,7 +42,7 @@ func Classify(p Provider, a Answer) (token.Pair, *Failure) {
 	if a.Status >= 200 && a.Status < 300 {
 		pair, problem := readPair(p, a)
 		if problem != "" {
-			return token.Pair{}, &Failure{Provider: p.Name, Kind: Malformed, Status: a.Status, Detail: problem}
+			return token.Pair{}, &Failure{Provider: p.Name, Kind: Malformed, Status: a.Status, Detail: problem, MaybeSpent: true, Issued: problem != errorInSuccess && namesToken(a)}
 		}
 		return pair, nil
 	}
@@ -57,7 +58,24 @@ func Classify(p Provider, a Answer) (token.Pair, *Failure) {
 		RetryAfter: retryAfter(p, kind, a),
 		Detail:     detail,
 		Fix:        hint(p, kind, code),
+		MaybeSpent: !refusesForGood(kind),
 	}
+}
+
+// refusesForGood reports whether a refusal of this kind proves that its request took no
+// effect: only the token endpoint itself gives an OAuth error code with a 4xx. Any
+// other status may be a gateway's, which has lost the true answer.
+func refusesForGood(k Kind) bool {
+	return k == InvalidGrant || k == InvalidClient || k == RequestRejected
+}
+
+// tokenValue begins a token in an answer, whether or not the rest of it came.
+var tokenValue = regexp.MustCompile(`"(access_token|refresh_token)"\s*:\s*"[^"]`)
+
+// namesToken reports whether the answer holds at least the beginning of a token.
+func namesToken(a Answer) bool {
+	body := strings.TrimSpace(strings.TrimPrefix(a.Body.Reveal(), "\ufeff"))
+	return strings.HasPrefix(body, "{") && tokenValue.MatchString(body)
 }
 
 // classifyStatus classifies a refusal by its status and its OAuth error code. A
@@ -113,8 +131,11 @@ func readError(a Answer) (code, detail string) {
 	return body.Error, body.Error
 }
 
-// noRefreshToken is the detail of an answer of success that lacks a refresh token.
-const noRefreshToken = "no refresh token"
+// Details of an answer of success that holds no usable pair.
+const (
+	noRefreshToken = "no refresh token"
+	errorInSuccess = "an error code in an answer of success"
+)
 
 // success is RFC 6749 section 5.1 with the user_id that Fitbit adds.
 type success struct {
@@ -155,7 +176,7 @@ func readPair(p Provider, a Answer) (token.Pair, string) {
 	}
 	switch {
 	case body.Error != "":
-		return token.Pair{}, "an error code in an answer of success"
+		return token.Pair{}, errorInSuccess
 	case body.AccessToken == "" && issue.AccessProblem == "":
 		return token.Pair{}, "no access token"
 	case refresh == "" && issue.RefreshProblem == "" && mustRotate(p.Rotation, body.RefreshToken):
@@ -191,40 +212,6 @@ func readLifetime(raw json.RawMessage) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// MaxRetryAfter bounds the wait that a provider can ask for. The longest real
-// limit is a daily one; a longer wait would let tokens lapse for a typing error.
-const MaxRetryAfter = 24 * time.Hour
-
-// retryAfter is the wait that the answer asks for. Retry-After (RFC 9110 section
-// 10.2.3) counts for both kinds; a rate limit's reset counts only when the limit
-// is why the call failed, because every other answer carries it as well.
-func retryAfter(p Provider, kind Kind, a Answer) time.Duration {
-	if kind != RateLimited && kind != Unavailable {
-		return 0
-	}
-	if wait := delay(a.Header.Get("Retry-After"), a.ReadAt); wait > 0 || kind == Unavailable {
-		return wait
-	}
-	if wait := delay(a.Header.Get(p.RateLimitResetHeader), a.ReadAt); wait > 0 {
-		return wait
-	}
-	return delay(a.Header.Get("RateLimit-Reset"), a.ReadAt)
-}
-
-// delay reads seconds or an HTTP date; zero when it is neither, or in the past.
-func delay(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
-		// Bounded before it is multiplied, which could overflow.
-		seconds = min(max(seconds, 0), int64(MaxRetryAfter/time.Second))
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return min(max(date.Sub(now), 0), MaxRetryAfter)
-	}
-	return 0
-}
-
 // decode reads the body into v and returns why it could not, empty for success.
 // The body has to be one whole JSON object; text in another encoding inside it is
 // accepted, so that no pair is lost to a name.
@@ -232,7 +219,7 @@ func (a Answer) decode(v any) string {
 	body := strings.TrimSpace(strings.TrimPrefix(a.Body.Reveal(), "\ufeff"))
 	switch {
 	case len(a.Body.Reveal()) > MaxBody:
-		return "an answer of more than 1 MiB"
+		return "an answer of more than 256 KiB"
 	case a.Cut:
 		return "an answer that broke off"
 	case body == "":

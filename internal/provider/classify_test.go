@@ -67,7 +67,7 @@ func TestClassifyRefusals(t *testing.T) {
 		{"invalid_grant in capitals", "google-health", answer(400, `{"error":"INVALID_GRANT"}`), provider.Unexpected, "no known OAuth error code"},
 		{"invalid_grant in prose", "google-health", answer(400, `{"message":"invalid_grant"}`), provider.Unexpected, "no known OAuth error code"},
 		{"an error that is an object", "google-health", answer(400, `{"error":{"code":"invalid_grant"}}`), provider.Unexpected, "JSON of another shape"},
-		{"a page of more than a mebibyte", "google-health", answer(400, deadBody+strings.Repeat(" ", provider.MaxBody)), provider.Unexpected, "an answer of more than 1 MiB"},
+		{"a page that is too long", "google-health", answer(400, deadBody+strings.Repeat(" ", provider.MaxBody)), provider.Unexpected, "an answer of more than 256 KiB"},
 
 		{"Fitbit refuses the client", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header. Client id invalid.")), provider.InvalidClient, "invalid_client"},
 		{"Fitbit echoes the Basic header", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header format. Received header = "+basic+".")), provider.InvalidClient, "invalid_client"},
@@ -133,7 +133,7 @@ func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
 		{"broke off", "fitbit", cut, "an answer that broke off"},
 		{"a list", "fitbit", answer(200, `[]`), "something other than JSON"},
 		{"a number for a token", "fitbit", answer(200, `{"access_token":1,"refresh_token":"r"}`), "JSON of another shape"},
-		{"over a mebibyte", "fitbit", answer(200, `{"access_token":"a","refresh_token":"r"`+strings.Repeat(" ", provider.MaxBody)+`}`), "an answer of more than 1 MiB"},
+		{"too long", "fitbit", answer(200, `{"access_token":"a","refresh_token":"r"`+strings.Repeat(" ", provider.MaxBody)+`}`), "an answer of more than 256 KiB"},
 		{"no tokens at all", "fitbit", answer(200, `{}`), "no access token"},
 		{"no access token", "fitbit", answer(200, `{"refresh_token":"`+echoed+`"}`), "no access token"},
 		{"an empty access token", "fitbit", answer(200, `{"access_token":"","refresh_token":"`+echoed+`"}`), "no access token"},
@@ -269,34 +269,4 @@ func TestAnEmptyRefreshTokenIsALostOneWhereTokensRotateAtTimes(t *testing.T) {
 	_, failure := provider.Classify(p, answer(200, `{"access_token":"a","refresh_token":""}`))
 	require.NotNil(t, failure)
 	require.Equal(t, provider.Malformed, failure.Kind)
-}
-
-func TestRetryAfterIsWhatTheProviderAsks(t *testing.T) {
-	for _, tc := range []struct {
-		name   string
-		answer provider.Answer
-		want   time.Duration
-	}{
-		{"seconds", answer(429, "", "Retry-After", "90"), 90 * time.Second},
-		{"a date", answer(429, "", "Retry-After", "Sun, 22 Nov 2026 08:05:00 GMT"), 5 * time.Minute},
-		{"a date in the past", answer(429, "", "Retry-After", "Sun, 22 Nov 2026 07:05:00 GMT"), 0},
-		{"negative", answer(429, "", "Retry-After", "-5"), 0},
-		{"no number", answer(429, "", "Retry-After", "soon"), 0},
-		{"more than any real limit", answer(429, "", "Retry-After", "9223372036854775807"), provider.MaxRetryAfter},
-		{"a date too far away", answer(429, "", "Retry-After", "Sun, 22 Nov 2099 08:05:00 GMT"), provider.MaxRetryAfter},
-		{"Fitbit's header", answer(429, "", "Fitbit-Rate-Limit-Reset", "1800"), 30 * time.Minute},
-		{"Fitbit's header with its own word", answer(400, fitbitError("system", ""), "Fitbit-Rate-Limit-Reset", "1800"), 30 * time.Minute},
-		{"the usual header", answer(429, "", "RateLimit-Reset", "60"), time.Minute},
-		{"Retry-After before the others", answer(429, "", "Retry-After", "10", "Fitbit-Rate-Limit-Reset", "1800"), 10 * time.Second},
-		{"an outage with Retry-After", answer(503, "", "Retry-After", "30"), 30 * time.Second},
-		{"an outage in a limited hour", answer(503, "", "Fitbit-Rate-Limit-Reset", "1800"), 0},
-		{"a dead grant", answer(400, deadBody, "Retry-After", "30"), 0},
-		{"nothing", answer(429, ""), 0},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			_, failure := provider.Classify(lookup(t, "fitbit"), tc.answer)
-			require.NotNil(t, failure)
-			require.Equal(t, tc.want, failure.RetryAfter)
-		})
-	}
 }

@@ -7,8 +7,10 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -40,14 +42,16 @@ func freshConnections() *http.Transport {
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
 		DisableKeepAlives:   true,
+		// Its own default is 10 MiB, which a few dozen accounts of one provider that runs
+		// wild would turn into an end of the worker for want of memory.
+		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
 
 // Refresh spends rt at p for a new pair, in exactly one POST: no redirect is
 // followed and nothing is sent again. ctx bounds all of it. The error is a
-// [*Failure]; after one that is [Unreachable] or [Malformed] the token may be
-// spent, and only the same refresh inside the provider's replay window gets the
-// answer back.
+// [*Failure]; after one with MaybeSpent the token may be spent, and only the same
+// refresh inside the provider's replay window gets the answer back.
 //
 // golang.org/x/oauth2 makes the request. Its reading of the answer is not used:
 // it puts the old refresh token where the answer has none, and whole bodies into
@@ -76,7 +80,7 @@ func (c *Client) do(ctx context.Context, p Provider, op string, form map[string]
 	once := &exchange{transport: c.transport, form: form}
 	err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: once}))
 	if once.answer == nil {
-		return token.Pair{}, transportError(p, op, err)
+		return token.Pair{}, transportError(p, op, err, once.maybeSent())
 	}
 	pair, failure := Classify(p, *once.answer)
 	if failure != nil {
@@ -117,6 +121,23 @@ type exchange struct {
 	form      map[string]string // added to the request's form, for which x/oauth2 has no option
 	used      bool
 	answer    *Answer // nil until one has come
+	// The transport was asked for a connection, and had one. Both are set by callbacks.
+	connecting, connected atomic.Bool
+}
+
+// maybeSent reports whether any of the request may have left. It is false where the
+// transport never had a connection: no address, no route, no TLS. A transport that
+// reports nothing of its connections is taken to have sent it.
+func (x *exchange) maybeSent() bool {
+	return x.used && (x.connected.Load() || !x.connecting.Load())
+}
+
+// watch has the transport report its connections.
+func (x *exchange) watch(req *http.Request) *http.Request {
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GetConn: func(string) { x.connecting.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { x.connected.Store(true) },
+	}))
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -127,28 +148,33 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, errors.New("a token request is one request")
 	}
-	x.used = true
 	req, err := x.complete(req)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/json")
 
-	resp, err := x.transport.RoundTrip(req)
+	if err := req.Context().Err(); err != nil {
+		_ = req.Body.Close()
+		return nil, err
+	}
+	x.used = true
+	resp, err := x.transport.RoundTrip(x.watch(req))
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	read, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
 	_ = resp.Body.Close()
+	body := string(read)
 	x.answer = &Answer{
 		Status: resp.StatusCode,
 		Header: resp.Header,
-		Body:   token.NewSecret(string(body)),
+		Body:   token.NewSecret(body),
 		Cut:    err != nil,
 		ReadAt: time.Now(),
 	}
 	whole := *resp
-	whole.Body = io.NopCloser(strings.NewReader(string(body)))
+	whole.Body = io.NopCloser(strings.NewReader(body))
 	return &whole, nil
 }
 

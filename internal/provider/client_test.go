@@ -166,7 +166,7 @@ func TestRefreshClassifiesWhatTheServerSays(t *testing.T) {
 	requireKind(t, err, provider.InvalidGrant)
 }
 
-func TestRefreshReadsNoMoreThanAMebibyte(t *testing.T) {
+func TestRefreshReadsNoMoreThanItTakes(t *testing.T) {
 	gone := make(chan struct{})
 	p, _ := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
 		defer close(gone)
@@ -178,7 +178,7 @@ func TestRefreshReadsNoMoreThanAMebibyte(t *testing.T) {
 		}
 	})
 	_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-	require.Equal(t, "an answer of more than 1 MiB", failureOf(t, err, provider.Malformed).Detail)
+	require.Equal(t, "an answer of more than 256 KiB", failureOf(t, err, provider.Malformed).Detail)
 	select {
 	case <-gone:
 	case <-time.After(10 * time.Second):

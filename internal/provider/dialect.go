@@ -135,10 +135,26 @@ func fromWithings(a Answer) Answer {
 	}
 	if *envelope.Status != 0 {
 		status, code := withingsRefusal(*envelope.Status, string(envelope.Error))
-		return refusal(whole, status, code)
+		return withWait(refusal(whole, status, code), envelope.Body)
 	}
 	whole.Body = token.NewSecret(string(renameKey(envelope.Body, "userid", "user_id")))
 	return whole
+}
+
+// withWait puts body.wait_seconds where RFC 9110 has it.
+func withWait(a Answer, body json.RawMessage) Answer {
+	var wait struct {
+		Seconds looseString `json:"wait_seconds"`
+	}
+	if json.Unmarshal(body, &wait) != nil || wait.Seconds == "" {
+		return a
+	}
+	a.Header = a.Header.Clone()
+	if a.Header == nil {
+		a.Header = http.Header{}
+	}
+	a.Header.Set("Retry-After", string(wait.Seconds))
+	return a
 }
 
 // The numbers of Withings' table "Response status" that token endpoints are known

@@ -81,6 +81,13 @@ type Failure struct {
 	// RetryAfter is the wait that the provider asks for, at most MaxRetryAfter;
 	// zero when it asks for none.
 	RetryAfter time.Duration
+	// MaybeSpent: the provider may have taken the refresh token, although the request
+	// failed. False only where nothing was sent, or where the provider refused it for
+	// good in a well-formed error.
+	MaybeSpent bool
+	// Issued: the answer was a success and held at least the beginning of a token, so
+	// that the refresh token is known to be spent.
+	Issued bool
 	// Detail is an OAuth error code, or this package's description of the answer.
 	Detail string
 	// Fix is the operator's next step, as a clause that completes any message about
@@ -152,9 +159,10 @@ func retiredHint(p Provider) string {
 	return s + fmt.Sprintf("; grants do not move, so the account owner must consent anew at its successor, provider %s", p.Status.Successor)
 }
 
-// transportError is the failure of a request that got no answer. The network's own
-// error stays out of it, because it can quote URLs and proxies' addresses.
-func transportError(p Provider, op string, err error) *Failure {
+// transportError is the failure of a request that got no answer; sent says whether any
+// of it may have left. The network's own error stays out of it, because it can quote
+// URLs and proxies' addresses.
+func transportError(p Provider, op string, err error, sent bool) *Failure {
 	const (
 		route = "if it goes on, check token_url and whether the worker may reach it"
 		trust = "if it goes on, check token_url and the certificate authorities that the worker trusts"
@@ -180,11 +188,18 @@ func transportError(p Provider, op string, err error) *Failure {
 		detail, fix = "no route to the host", route
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		detail = "connection reset"
+	case says(err, "response headers exceeded"), says(err, "response header list larger"): // HTTP/1 and HTTP/2
+		detail = "an answer with more than 64 KiB of headers"
+	case says(err, "connection error: PROTOCOL_ERROR"): // among other things more than twice as many
+		detail = "an answer that breaks HTTP/2"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		detail = "connection closed without an answer"
 	}
-	return &Failure{Provider: p.Name, Op: op, Kind: Unreachable, Detail: detail, Fix: fix}
+	return &Failure{Provider: p.Name, Op: op, Kind: Unreachable, Detail: detail, Fix: fix, MaybeSpent: sent}
 }
+
+// says recognises the errors for which net/http has no type.
+func says(err error, words string) bool { return err != nil && strings.Contains(err.Error(), words) }
 
 // isTLS recognises an untrusted certificate, a peer without TLS, and alerts of
 // either side, which crypto/tls reports as operations of the connection.

@@ -28,8 +28,8 @@ import (
 //	    access_token_lifetime: 1h
 //
 // A new provider states all five of these. Optional everywhere: title, auth_url,
-// revoke_url, scopes (a list), auth_params and refresh_params (maps) and
-// rate_limit_reset_header. URLs are https, or http on loopback.
+// revoke_url, reuse, repeat_pause, scopes (a list), auth_params and refresh_params (maps)
+// and rate_limit_reset_header. URLs are https, or http on loopback.
 //
 // The error names every problem at once, each as filename:line. It quotes no
 // values of unknown keys, because a secret may have strayed there.
@@ -46,6 +46,8 @@ func (t Table) Override(yaml []byte, filename string) (Table, error) {
 		}
 		changed := e.apply(base, found)
 		checkWindow(changed, e, found)
+		checkReuse(changed, e, found)
+		checkPause(changed, e, found)
 		merged.byName[e.name] = changed
 	}
 	if err := found.err(); err != nil {
@@ -91,12 +93,31 @@ func checkWindow(p Provider, e entry, found *problems) {
 	if p.Rotation != NoRotation || p.ReplayWindow == 0 {
 		return
 	}
-	for _, f := range e.fields {
-		if f.key == "rotation" || f.key == "replay_window" {
-			found.add(f.line, "provider %q: rotation none and a replay_window of %s contradict each other; state replay_window 0s if its refresh tokens never change, or else another rotation",
-				p.Name, p.ReplayWindow)
-			return
-		}
+	if f, ok := e.first("rotation", "replay_window"); ok {
+		found.add(f.line, "provider %q: rotation none and a replay_window of %s contradict each other; state replay_window 0s if its refresh tokens never change, or else another rotation",
+			p.Name, p.ReplayWindow)
+	}
+}
+
+// checkReuse refuses a reuse where no refresh token is spent.
+func checkReuse(p Provider, e entry, found *problems) {
+	if p.Rotation != NoRotation || p.Reuse == "" {
+		return
+	}
+	if f, ok := e.first("rotation", "reuse"); ok {
+		found.add(f.line, "provider %q: rotation none and reuse contradict each other; a token that never changes is never spent", p.Name)
+	}
+}
+
+// checkPause demands a replay window in which an answer that was lost can be asked for
+// more than once.
+func checkPause(p Provider, e entry, found *problems) {
+	if p.ReplayWindow == 0 || p.RepeatPause <= p.ReplayWindow/4 {
+		return
+	}
+	if f, ok := e.first("replay_window", "repeat_pause"); ok {
+		found.add(f.line, "provider %q: a repeat_pause of %s is more than a quarter of the replay_window of %s, which leaves too few attempts; correct one of them",
+			p.Name, p.RepeatPause, p.ReplayWindow)
 	}
 }
 
@@ -105,6 +126,15 @@ type entry struct {
 	name   string
 	line   int
 	fields []field
+}
+
+// first is the first field with one of these keys.
+func (e entry) first(keys ...string) (field, bool) {
+	i := slices.IndexFunc(e.fields, func(f field) bool { return slices.Contains(keys, f.key) })
+	if i < 0 {
+		return field{}, false
+	}
+	return e.fields[i], true
 }
 
 // field is one key of an entry with its value, not yet read.
@@ -140,6 +170,10 @@ func (f field) set(p *Provider) (err error) {
 		p.Rotation, err = oneOf(f.value, SingleUse, Sometimes, NoRotation)
 	case "replay_window":
 		p.ReplayWindow, err = f.value.duration(0)
+	case "repeat_pause":
+		p.RepeatPause, err = f.value.duration(0)
+	case "reuse":
+		p.Reuse, err = oneOf(f.value, Harmless, Refused, RevokesGrant)
 	case "access_token_lifetime":
 		p.AccessTokenLifetime, err = f.value.duration(1)
 	case "scopes":
@@ -152,7 +186,7 @@ func (f field) set(p *Provider) (err error) {
 		p.RateLimitResetHeader, err = f.value.text()
 	default:
 		return errors.New("is not a key; the keys are title, auth_url, token_url, revoke_url, auth_style, rotation, " +
-			"replay_window, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header")
+			"replay_window, repeat_pause, reuse, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header")
 	}
 	return err
 }

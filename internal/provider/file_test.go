@@ -62,6 +62,8 @@ func TestOverrideTakesEveryKey(t *testing.T) {
     scopes: [profile, sleep]
     auth_params: {access_type: offline, prompt: "true"}
     rate_limit_reset_header: X-Reset
+    reuse: revokes-grant
+    repeat_pause: 10s
 `), "p.yaml")
 	require.NoError(t, err)
 	got, err := table.Lookup("example-health")
@@ -72,6 +74,8 @@ func TestOverrideTakesEveryKey(t *testing.T) {
 	require.Equal(t, []string{"profile", "sleep"}, got.Scopes)
 	require.Equal(t, map[string]string{"access_type": "offline", "prompt": "true"}, got.AuthParams)
 	require.Equal(t, "X-Reset", got.RateLimitResetHeader)
+	require.Equal(t, provider.RevokesGrant, got.Reuse)
+	require.Equal(t, 10*time.Second, got.RepeatPause)
 }
 
 func TestOverrideNamesEveryMistakeWithItsLine(t *testing.T) {
@@ -109,7 +113,7 @@ provider: {}
 `), "providers.yaml")
 	require.EqualError(t, err, strings.TrimSpace(`
 providers.yaml:3: provider "fitbit": token_url must begin with https:// (http:// is for 127.0.0.1, [::1] and localhost only)
-providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are title, auth_url, token_url, revoke_url, auth_style, rotation, replay_window, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header
+providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are title, auth_url, token_url, revoke_url, auth_style, rotation, replay_window, repeat_pause, reuse, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header
 providers.yaml:5: provider "fitbit": auth_style must be one of header, body
 providers.yaml:6: provider "fitbit": scopes must be a list of texts, such as [profile, sleep]
 providers.yaml:7: provider "fitbit": title must be a text that is not empty
@@ -146,15 +150,46 @@ func TestOverrideRefusesAReplayWindowWhereNothingIsSpent(t *testing.T) {
 		"never rotating without a window":  {"providers: {fitbit: {rotation: none, replay_window: 0s}}", ""},
 		"rotating at times, with a window": {"providers: {strava: {replay_window: 2m}}", ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := provider.Builtin().Override([]byte(tc.yaml), "p.yaml")
-			if tc.want == "" {
-				require.NoError(t, err)
-				return
-			}
-			require.EqualError(t, err, tc.want)
-		})
+		t.Run(name, func(t *testing.T) { requireOverride(t, tc.yaml, tc.want) })
 	}
+}
+
+func TestOverrideRefusesAReuseWhereNothingIsSpent(t *testing.T) {
+	const contradiction = `: rotation none and reuse contradict each other; a token that never changes is never spent`
+	for name, tc := range map[string]struct{ yaml, want string }{
+		"a built-in that never rotates": {"providers:\n  google-health:\n    reuse: harmless\n", `p.yaml:3: provider "google-health"` + contradiction},
+		"a built-in's rotation":         {"providers: {xero: {replay_window: 0s,\n rotation: none}}", `p.yaml:2: provider "xero"` + contradiction},
+		"another word":                  {"providers: {fitbit: {reuse: fine}}", `p.yaml:1: provider "fitbit": reuse must be one of harmless, refused, revokes-grant`},
+		"not a word":                    {"providers: {fitbit: {reuse: true}}", `p.yaml:1: provider "fitbit": reuse must be one of harmless, refused, revokes-grant`},
+		"where tokens rotate":           {"providers: {fitbit: {reuse: refused}, strava: {reuse: harmless}, oura: {reuse: revokes-grant}}", ""},
+	} {
+		t.Run(name, func(t *testing.T) { requireOverride(t, tc.yaml, tc.want) })
+	}
+}
+
+func TestOverrideLeavesRoomForRepeats(t *testing.T) {
+	for name, tc := range map[string]struct{ yaml, want string }{
+		"a pause too long":       {"providers:\n  fitbit:\n    title: x\n    repeat_pause: 31s\n", `p.yaml:4: provider "fitbit": a repeat_pause of 31s is more than a quarter of the replay_window of 2m0s, which leaves too few attempts; correct one of them`},
+		"a window too short":     {"providers: {withings: {replay_window: 39s}}", `p.yaml:1: provider "withings": a repeat_pause of 10s is more than a quarter of the replay_window of 39s, which leaves too few attempts; correct one of them`},
+		"a quarter":              {"providers: {withings: {replay_window: 40s}}", ""},
+		"no window":              {"providers: {withings: {replay_window: 0s}}", ""},
+		"no pause":               {"providers: {withings: {repeat_pause: 0s, replay_window: 1s}}", ""},
+		"a negative pause":       {"providers: {withings: {repeat_pause: -1s}}", `p.yaml:1: provider "withings": repeat_pause "-1s" is negative`},
+		"a pause without a unit": {"providers: {withings: {repeat_pause: 10}}", `p.yaml:1: provider "withings": repeat_pause must be a duration with its unit, such as 2m, 8h or 0s`},
+	} {
+		t.Run(name, func(t *testing.T) { requireOverride(t, tc.yaml, tc.want) })
+	}
+}
+
+// requireOverride wants this error, or none.
+func requireOverride(t *testing.T, yaml, want string) {
+	t.Helper()
+	_, err := provider.Builtin().Override([]byte(yaml), "p.yaml")
+	if want == "" {
+		require.NoError(t, err)
+		return
+	}
+	require.EqualError(t, err, want)
 }
 
 func TestParametersOfTheFileNeverTakeTheProtocolsPlace(t *testing.T) {

@@ -32,6 +32,10 @@ func FuzzClassify(f *testing.F) {
 			}
 		}
 	}
+	for _, retryAfter := range []string{"1795334400", "1795334400250", "0.5", "Sun, 22 Nov 2026 08:05:00 GMT", "-1", "NaN", "1e9", ".", strings.Repeat("9", 400)} {
+		f.Add(429, "", retryAfter, uint8(0), false)
+		f.Add(200, `{"status":601,"body":{"wait_seconds":"`+retryAfter+`"}}`, "", uint8(5), false)
+	}
 	oversize := strings.Repeat("a", token.MaxLength+1)
 	f.Add(200, pairBody(oversize, "r"), "", uint8(0), false)
 	f.Add(200, pairBody("a", oversize), "", uint8(0), false)
@@ -58,7 +62,9 @@ func FuzzClassify(f *testing.F) {
 		}
 		require.Equal(t, token.Pair{}, pair)
 		require.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
-		require.LessOrEqual(t, failure.RetryAfter, provider.MaxRetryAfter)
+		require.LessOrEqual(t, failure.RetryAfter, p.MaxWait())
+		require.True(t, failure.MaybeSpent || failure.Kind == provider.InvalidGrant || failure.Kind == provider.InvalidClient || failure.Kind == provider.RequestRejected)
+		require.True(t, failure.MaybeSpent || !failure.Issued)
 		if failure.Kind == provider.InvalidGrant {
 			// Withings says everything with 200.
 			require.True(t, status == 400 || status == 401 || p.Dialect == provider.WithingsEnvelope && status >= 200 && status < 300)
@@ -77,7 +83,7 @@ func FuzzClassify(f *testing.F) {
 var ownWords = []string{
 	"", "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	"server_error", "temporarily_unavailable", "deleted_client", "invalid_token", "expired_token",
-	"no known OAuth error code", "an answer of more than 1 MiB", "an answer that broke off", "an empty answer", "HTML instead of JSON",
+	"no known OAuth error code", "an answer of more than 256 KiB", "an answer that broke off", "an empty answer", "HTML instead of JSON",
 	"something other than JSON", "broken or truncated JSON", "JSON of another shape", "an error code in an answer of success",
 	"no access token", "an access token that is empty", "an access token that has characters that no token may have (RFC 6749 appendix A)", "no refresh token",
 	"a refresh token that is empty", "a refresh token that has characters that no token may have (RFC 6749 appendix A)",

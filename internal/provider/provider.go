@@ -11,6 +11,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -42,6 +43,11 @@ type Provider struct {
 	// ReplayWindow is how long the provider repeats its answer to a refresh
 	// token that is already spent. Zero: never, and a lost answer is a lost grant.
 	ReplayWindow time.Duration
+	// RepeatPause is the shortest pause that it allows between two refreshes with the
+	// same token; zero for none.
+	RepeatPause time.Duration
+	// Reuse is what it does when a spent token is presented outside the replay window.
+	Reuse Reuse
 	// AccessTokenLifetime is what the provider documents; an answer's expires_in
 	// outranks it.
 	AccessTokenLifetime time.Duration
@@ -104,6 +110,21 @@ const (
 	NoRotation Rotation = "none"
 )
 
+// Reuse says what a provider does when a spent refresh token is presented again after
+// its replay window. The zero value is unknown, and counts as RevokesGrant wherever
+// care costs nothing.
+type Reuse string
+
+const (
+	// Harmless: the token is still good, or is answered like one.
+	Harmless Reuse = "harmless"
+	// Refused: the token is refused, and its successor stays good.
+	Refused Reuse = "refused"
+	// RevokesGrant: the provider takes it for theft and ends the whole grant (RFC 9700
+	// section 4.14.2).
+	RevokesGrant Reuse = "revokes-grant"
+)
+
 // Status says whether the provider still serves. The zero Status is active.
 type Status struct {
 	Retired bool
@@ -116,7 +137,11 @@ type Status struct {
 
 // ActivityType is the Temporal activity that calls this provider, such as
 // "CallFitbit". No two providers of a table share one.
-func (p Provider) ActivityType() string { return "Call" + p.camelName() }
+func (p Provider) ActivityType() string { return ActivityTypeOf(p.Name) }
+
+// ActivityTypeOf is the ActivityType of the provider of this name, also where no table
+// has it.
+func ActivityTypeOf(name string) string { return "Call" + Provider{Name: name}.camelName() }
 
 // VaultPrefix starts the names of the provider's tokens in the vault. It is
 // empty for the default provider, which keeps the original article's names.
@@ -187,13 +212,16 @@ func Load(file string) (Table, error) {
 	return Builtin().Override(yaml, file)
 }
 
+// ErrUnknownProvider is in the error of [Table.Lookup] for a name that the table lacks.
+var ErrUnknownProvider = errors.New("is not known")
+
 // Lookup finds a provider by its name; the error for an unknown one lists the
-// known names.
+// known names and is [ErrUnknownProvider].
 func (t Table) Lookup(name string) (Provider, error) {
 	p, ok := t.byName[name]
 	if !ok {
-		return Provider{}, fmt.Errorf("provider %.60q is not known; use one of %s, or describe it in the providers file",
-			name, strings.Join(t.names(), ", "))
+		return Provider{}, fmt.Errorf("provider %.60q %w; use one of %s, or describe it in the providers file",
+			name, ErrUnknownProvider, strings.Join(t.names(), ", "))
 	}
 	return p, nil
 }

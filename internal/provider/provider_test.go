@@ -108,8 +108,24 @@ func TestProvidersAreSortedByName(t *testing.T) {
 	require.Equal(t, []string{"fitbit", "google-health", "oura", "strava", "whoop", "withings", "xero"}, names)
 }
 
+func TestBuiltinProvidersSayWhatIsDocumentedOfReuseAndRepeats(t *testing.T) {
+	for _, p := range provider.Builtin().Providers() {
+		require.Equal(t, map[string]provider.Reuse{"xero": provider.Refused}[p.Name], p.Reuse, p.Name)
+		require.Equal(t, map[string]time.Duration{"withings": 10 * time.Second}[p.Name], p.RepeatPause, p.Name)
+		require.Equal(t, map[string]string{"fitbit": "Fitbit-Rate-Limit-Reset", "whoop": "X-RateLimit-Reset"}[p.Name], p.RateLimitResetHeader, p.Name)
+	}
+}
+
+func TestAnActivityTypeNeedsNoTable(t *testing.T) {
+	for _, p := range provider.Builtin().Providers() {
+		require.Equal(t, p.ActivityType(), provider.ActivityTypeOf(p.Name))
+	}
+	require.Equal(t, "CallExampleHealth", provider.ActivityTypeOf("example-health"))
+}
+
 func TestLookupOfAnUnknownProviderListsTheKnownOnes(t *testing.T) {
 	_, err := provider.Builtin().Lookup("fitbitt")
+	require.ErrorIs(t, err, provider.ErrUnknownProvider)
 	require.EqualError(t, err, `provider "fitbitt" is not known; use one of fitbit, google-health, oura, strava, whoop, withings, xero, or describe it in the providers file`)
 }
 

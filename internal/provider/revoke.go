@@ -28,7 +28,7 @@ func (c *Client) Revoke(ctx context.Context, p Provider, cl token.Client, pair t
 	once := &exchange{transport: c.transport}
 	response, err := once.RoundTrip(request)
 	if err != nil {
-		return transportError(p, revoking, err)
+		return transportError(p, revoking, err, once.maybeSent())
 	}
 	_ = response.Body.Close()
 	return classifyRevocation(p, *once.answer)

@@ -99,7 +99,7 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 }
 
 // providersYAML points the built-in provider at the simulator and gives it the
-// simulator's replay window. All else is as the product's table has it.
+// simulator's replay window and repeat pause. All else is as the product's table has it.
 func (s *System) providersYAML() string {
 	base, p := s.Provider.URL(), s.Provider.Imitates()
 	lines := []string{
@@ -108,6 +108,7 @@ func (s *System) providersYAML() string {
 		"    auth_url: " + base + p.AuthorizePath,
 		"    token_url: " + base + p.TokenPath,
 		"    replay_window: " + s.Provider.ReplayWindow().String(),
+		"    repeat_pause: " + s.Provider.RepeatPause().String(),
 	}
 	if p.RevokePath != "" {
 		lines = append(lines, "    revoke_url: "+base+p.RevokePath)

@@ -256,9 +256,9 @@ func TestAConsentElsewhereIsNotForTheRunsOfTheProviderBefore(t *testing.T) {
 	r.upTo(old, 3)
 	_, err := r.vault.StoreConsent(t.Context(), moved, token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}, given)
 	require.NoError(t, err)
-	_, _, err = r.vault.Load(t.Context(), names)
+	_, _, err = r.vault.Load(t.Context(), names, 0)
 	require.ErrorIs(t, err, vault.ErrOtherProvider, "before any run of the new provider has numbered it")
-	current, _, err := r.vault.Load(t.Context(), moved)
+	current, _, err := r.vault.Load(t.Context(), moved, 0)
 	require.NoError(t, err)
 	require.Equal(t, token.Generation(4), current.Generation)
 }

@@ -88,14 +88,14 @@ func open(t testing.TB) *fixture {
 
 func (r *fixture) load() (vault.RefreshToken, vault.AccessTokenInfo) {
 	r.t.Helper()
-	current, access, err := r.vault.Load(r.t.Context(), names)
+	current, access, err := r.vault.Load(r.t.Context(), names, 0)
 	require.NoError(r.t, err)
 	return current, access
 }
 
 func (r *fixture) recordIntent(h vault.RefreshToken) {
 	r.t.Helper()
-	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), names, account, h, run))
+	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), names, account, h, run, nil))
 }
 
 func (r *fixture) store(e vault.Entry) vault.Receipt {

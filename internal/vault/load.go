@@ -10,9 +10,10 @@ import (
 )
 
 // Load finds the refresh token to spend, which is the current version unless a newer one
-// lies under it, and reads the access token's tags. It returns no token of another
+// lies under it, and reads the access token's tags. A generation below atLeast is known
+// to be old, so that all versions are listed for a newer one. It returns no token of another
 // provider: after a move, the old provider's workflow must not spend it.
-func (v *Vault) Load(ctx context.Context, n Names) (RefreshToken, AccessTokenInfo, error) {
+func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (RefreshToken, AccessTokenInfo, error) {
 	for range maxRounds {
 		current, err := v.readRefresh(ctx, n)
 		if err != nil {
@@ -20,7 +21,7 @@ func (v *Vault) Load(ctx context.Context, n Names) (RefreshToken, AccessTokenInf
 		}
 		access, err := v.readAccess(ctx, n)
 		settled := err == nil
-		if settled && needsScan(current, access, n) {
+		if settled && (needsScan(current, access, n) || current.Generation < atLeast) {
 			current, settled, err = v.scan(ctx, n, current.Version, access)
 		}
 		switch {
@@ -55,8 +56,10 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 		return RefreshToken{}, false, err
 	}
 	o := newOrder(versions)
+	current.VersionsRead = len(versions)
 	if o.isStale(current) {
 		newest, err := v.readNewest(ctx, n.RefreshToken, o)
+		newest.VersionsRead = len(versions)
 		if err != nil || newest.usable() {
 			return newest, true, err
 		}
@@ -68,9 +71,10 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 }
 
 // RecordIntent writes the intent record, the run and the time, onto the refresh token
-// that run is about to spend. That also proves that the vault takes writes.
-func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t RefreshToken, run Run) error {
-	return v.tag(ctx, n.RefreshToken, t.Version, withIntent(t, a, run, time.Now()))
+// that run is about to spend, with the earlier runs that may have spent it. That also
+// proves that the vault takes writes.
+func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t RefreshToken, run Run, earlier []Intent) error {
+	return v.tag(ctx, n.RefreshToken, t.Version, withIntent(t, a, run, earlier, time.Now()))
 }
 
 // tag replaces a version's tags.

@@ -58,7 +58,7 @@ func TestADisabledNewestGenerationIsAnErrorAndNoReasonToSpendAnOlderOne(t *testi
 	r.upTo(old, 6)
 	r.secrets.Disable(names.RefreshToken)
 	r.again(names.RefreshToken, old.refresh(5))
-	_, _, err := r.vault.Load(t.Context(), names)
+	_, _, err := r.vault.Load(t.Context(), names, 0)
 	require.ErrorIs(t, err, vault.ErrDisabled)
 }
 
@@ -83,7 +83,7 @@ func TestATokenThatCannotBeReadIsExplained(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := open(t)
 			tc.given(r)
-			_, _, err := r.vault.Load(t.Context(), names)
+			_, _, err := r.vault.Load(t.Context(), names, 0)
 			require.ErrorIs(t, err, tc.kind)
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "fake-refresh")
@@ -98,7 +98,7 @@ func TestAVaultThatIsAwayFailsALoadRetryably(t *testing.T) {
 		r.upTo(old, 6)
 		r.again(names.RefreshToken, old.refresh(5))
 		r.secrets.Before = refusing(call, vault.ErrUnavailable)
-		_, _, err := r.vault.Load(t.Context(), names)
+		_, _, err := r.vault.Load(t.Context(), names, 0)
 		require.ErrorIs(t, err, vault.ErrUnavailable, call)
 		require.True(t, vault.Retryable(err))
 	}
@@ -117,7 +117,7 @@ func refusing(call string, kind error) func(op, name string) error {
 func TestAnExplanationSurvivesAVaultThatDoesNotSayWhatIsDeleted(t *testing.T) {
 	r := open(t)
 	r.secrets.Before = refusing("deleted "+names.RefreshToken, vault.ErrDenied)
-	_, _, err := r.vault.Load(t.Context(), names)
+	_, _, err := r.vault.Load(t.Context(), names, 0)
 	require.ErrorIs(t, err, vault.ErrNotFound)
 	require.False(t, errors.Is(err, vault.ErrDenied))
 }
@@ -144,7 +144,7 @@ func TestARefreshTokenThatNeverStopsChangingIsNamed(t *testing.T) {
 		return nil
 	}
 	r.secrets.Put(names.RefreshToken, fresh)
-	_, _, err := r.vault.Load(t.Context(), names)
+	_, _, err := r.vault.Load(t.Context(), names, 0)
 	require.EqualError(t, err, "vault: get will-RefreshToken: unavailable (other writers change it as fast as it is read)")
 	require.True(t, vault.Retryable(err))
 }

@@ -16,10 +16,10 @@ var moved = vault.Names{RefreshToken: names.RefreshToken, AccessToken: names.Acc
 func (r *fixture) move() vault.RefreshToken {
 	r.t.Helper()
 	r.secrets.Put(moved.RefreshToken, "fake-refresh-of-google")
-	current, _, err := r.vault.Load(r.t.Context(), moved)
+	current, _, err := r.vault.Load(r.t.Context(), moved, 0)
 	require.NoError(r.t, err)
 	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}
-	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), moved, a, current, vault.Run{WorkflowID: "refresh-google", RunID: "run-of-google"}))
+	require.NoError(r.t, r.vault.RecordIntent(r.t.Context(), moved, a, current, vault.Run{WorkflowID: "refresh-google", RunID: "run-of-google"}, current.Intents()))
 	return current
 }
 
@@ -27,13 +27,13 @@ func TestATokenOfAnotherProviderIsNeverHandedOut(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 3)
 	require.Equal(t, token.Generation(4), r.move().Generation, "generations go on over the move")
-	_, _, err := r.vault.Load(t.Context(), names)
+	_, _, err := r.vault.Load(t.Context(), names, 0)
 	require.ErrorIs(t, err, vault.ErrOtherProvider)
 	require.False(t, vault.Retryable(err))
 	require.EqualError(t, err, "vault: read will-RefreshToken: another provider's token (generation 4 there is of google-health, and this is for fitbit); "+
 		"if the account has moved to google-health, end the workflow that refreshes it at fitbit; if not, store its refresh token of fitbit there again")
 
-	current, _, err := r.vault.Load(t.Context(), moved)
+	current, _, err := r.vault.Load(t.Context(), moved, 0)
 	require.NoError(t, err)
 	require.Equal(t, "fake-refresh-of-google", current.Value.Reveal())
 }
@@ -59,7 +59,7 @@ func TestAnOldTokenWrittenOverTheMoveIsPassedOver(t *testing.T) {
 	// A writer that read before the move and writes after it.
 	_, err := r.secrets.Set(t.Context(), names.RefreshToken, late.RefreshToken, vault.Properties{Tags: r.tagsOf(late)})
 	require.NoError(t, err)
-	google, _, err := r.vault.Load(t.Context(), moved)
+	google, _, err := r.vault.Load(t.Context(), moved, 0)
 	require.NoError(t, err)
 	require.Equal(t, "fake-refresh-of-google", google.Value.Reveal())
 }

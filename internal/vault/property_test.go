@@ -200,7 +200,7 @@ func generationOf(tags map[string]string) (g token.Generation, numbered bool) {
 
 // checkFound holds that Load finds the provider's live token.
 func (w *world) checkFound(t *rapid.T) token.Secret {
-	current, _, err := w.vault.Load(t.Context(), names)
+	current, _, err := w.vault.Load(t.Context(), names, 0)
 	if err != nil || !w.book.IsLive(current.Value, w.now) {
 		t.Fatalf("Load finds generation %d (%v), which is not the live one", current.Generation, err)
 	}

@@ -9,7 +9,7 @@ import (
 // Tokens reads the two current tokens, for revocation. One that is absent, deleted
 // or disabled, or that another provider issued, is empty.
 func (v *Vault) Tokens(ctx context.Context, n Names) (token.Pair, error) {
-	refresh, _, err := v.Load(ctx, n)
+	refresh, _, err := v.Load(ctx, n, 0)
 	if err != nil && !unreadable(err) {
 		return token.Pair{}, err
 	}

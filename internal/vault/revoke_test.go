@@ -24,7 +24,7 @@ func TestAnEndedGrantIsDisabledAndKept(t *testing.T) {
 		require.Len(t, r.values(name), 4)
 		require.Equal(t, "3", r.top(name).Tags["generation"])
 	}
-	_, _, err = r.vault.Load(t.Context(), names)
+	_, _, err = r.vault.Load(t.Context(), names, 0)
 	require.ErrorIs(t, err, vault.ErrDisabled, "nothing older may take its place")
 
 	disabled, err = r.vault.Disable(t.Context(), names)

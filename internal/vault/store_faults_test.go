@@ -108,7 +108,7 @@ func TestALateStoreLeavesADisabledNewerGenerationToItsOwner(t *testing.T) {
 	require.True(t, receipt.Superseded)
 	require.Equal(t, old.access(6), r.top(names.AccessToken).Value)
 	require.Equal(t, old.refresh(5), r.top(names.RefreshToken).Value)
-	_, _, err := r.vault.Load(t.Context(), names)
+	_, _, err := r.vault.Load(t.Context(), names, 0)
 	require.ErrorIs(t, err, vault.ErrDisabled)
 }
 

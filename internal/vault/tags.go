@@ -27,7 +27,7 @@ const (
 	// The intent record: which run is about to spend this refresh token.
 	tagStartedAt  = "refresh-started-at"
 	tagStartedRun = "refresh-run-id"
-	// The intent record before that: its run and, after a space, its time.
+	// Earlier runs on the intent record, which may have spent the token; see earlierRuns.
 	tagEarlierRun = "refresh-earlier-run"
 
 	maxTags      = 15
@@ -69,15 +69,38 @@ func originTags(a token.Account, f token.Fingerprint, userID string, obtained ti
 	return tags
 }
 
-// withIntent returns the tags of a refresh token that run is about to spend.
-func withIntent(t RefreshToken, a token.Account, run Run, now time.Time) map[string]string {
+// withIntent returns the tags of a refresh token that run is about to spend, with the
+// given earlier runs, which may have spent it, beside it on the intent record.
+func withIntent(t RefreshToken, a token.Account, run Run, earlier []Intent, now time.Time) map[string]string {
 	tags := withGeneration(t, a, run)
-	if earlier := tags[tagStartedRun]; earlier != "" && earlier != run.RunID {
-		tags[tagEarlierRun] = truncate(earlier + " " + tags[tagStartedAt])
-	}
 	tags[tagStartedAt] = now.UTC().Format(time.RFC3339Nano)
 	tags[tagStartedRun] = truncate(run.RunID)
+	delete(tags, tagEarlierRun)
+	if record := earlierRuns(earlier, run.RunID); record != "" {
+		tags[tagEarlierRun] = record
+	}
 	return tags
+}
+
+// earlierRuns encodes runs of the intent record other than the given one, as "RUN TIME"
+// separated by semicolons, the oldest first. Where not all fit into a tag, the oldest
+// stays, for it may have opened the replay window, and with it the newest.
+func earlierRuns(earlier []Intent, except string) string {
+	var entries []string
+	length := 0
+	for _, i := range earlier {
+		if i.RunID == except {
+			continue
+		}
+		entry := i.RunID + " " + i.At.UTC().Format(time.RFC3339Nano)
+		length += len(entry) + 1
+		entries = append(entries, entry)
+	}
+	for len(entries) > 1 && length > maxTagLength {
+		length -= len(entries[1]) + 1
+		entries = slices.Delete(entries, 1, 2)
+	}
+	return truncate(strings.Join(entries, ";"))
 }
 
 // withGeneration returns a refresh token's tags with its provenance. It keeps the owner's
@@ -137,6 +160,8 @@ type RefreshToken struct {
 	IntentRunID string    // the run that last was about to spend it; empty for none
 	IntentAt    time.Time // when that was, by its worker's clock; zero when unknown
 
+	VersionsRead int // how many versions were listed to find it; zero where none were
+
 	tagged     bool // its tags state its provenance
 	properties Properties
 	problem    error // why the value is no token; nil where it is one
@@ -183,21 +208,23 @@ func (t RefreshToken) relisted(versions []Properties) RefreshToken {
 
 // Intent is an entry of the intent record: a run that was about to spend a token.
 type Intent struct {
-	RunID string
-	At    time.Time // by that run's worker's clock; zero when unknown
+	RunID string    `json:"runId"`
+	At    time.Time `json:"at,omitzero"` // by that run's worker's clock; zero when unknown
 }
 
-// IntentsExcept lists the runs on the intent record other than the given one, the last
-// first. The record keeps two, so that a run that loads twice still finds the one before.
-func (t RefreshToken) IntentsExcept(runID string) []Intent {
+// Intents lists the runs on the intent record, the oldest first.
+func (t RefreshToken) Intents() []Intent {
 	if !t.tagged {
 		return nil // the record is another value's
 	}
-	earlier, since, _ := strings.Cut(t.properties.Tags[tagEarlierRun], " ")
-	at, _ := time.Parse(time.RFC3339Nano, since)
-	return slices.DeleteFunc([]Intent{{t.IntentRunID, t.IntentAt}, {earlier, at}}, func(i Intent) bool {
-		return i.RunID == "" || i.RunID == runID
-	})
+	var intents []Intent
+	for entry := range strings.SplitSeq(t.properties.Tags[tagEarlierRun], ";") {
+		runID, since, _ := strings.Cut(entry, " ")
+		at, _ := time.Parse(time.RFC3339Nano, since)
+		intents = append(intents, Intent{runID, at})
+	}
+	intents = append(intents, Intent{t.IntentRunID, t.IntentAt})
+	return slices.DeleteFunc(intents, func(i Intent) bool { return i.RunID == "" })
 }
 
 // AccessTokenInfo is what the vault's access token's tags state.

@@ -72,8 +72,8 @@ func (w *world) put() {
 func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 	ctx := context.Background()
 	for range 5 {
-		current, _, err := w.vault.Load(ctx, names)
-		if err != nil || w.vault.RecordIntent(ctx, names, account, current, run) != nil {
+		current, _, err := w.vault.Load(ctx, names, 0)
+		if err != nil || w.vault.RecordIntent(ctx, names, account, current, run, current.Intents()) != nil {
 			w.unexpected(err)
 			return // nothing is spent; a run's next attempt is another run
 		}

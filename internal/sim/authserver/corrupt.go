@@ -1,20 +1,22 @@
 package authserver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // corrupt returns the answer that is sent in place of the true one. truth is
 // the zero reply when the request took no effect.
-func (f Fault) corrupt(truth reply, user, authorization string) reply {
+func (f Fault) corrupt(p Provider, truth reply, user, authorization string) reply {
 	switch f.Answer {
 	case Status:
-		return f.statusReply()
+		return f.statusReply(p)
 	case Malformed:
 		return textReply(http.StatusOK, "application/json", `{"access_token":"fake-broken","expires_in":28800,`)
 	case HTML:
@@ -34,24 +36,64 @@ func (f Fault) corrupt(truth reply, user, authorization string) reply {
 		return truth
 	case InvalidClient:
 		return invalidClient(authorization)
+	case FloodHeaders:
+		return f.flooded()
+	case FloodBody:
+		return f.flooding()
+	case Drip:
+		truth.pause = time.Duration(cmp.Or(f.Pause, Duration(time.Second)))
+		return truth
+	case LongTokens:
+		return truth.lengthened(strings.Repeat("a", cmp.Or(f.Size, 30_000)))
+	case OddTokens:
+		return truth.lengthened("\n")
 	default:
 		return truth
 	}
 }
 
-func (f Fault) statusReply() reply {
+func (f Fault) statusReply(p Provider) reply {
 	r := refuse(f.Status, "system", theRequest, http.StatusText(f.Status))
-	if f.Status >= http.StatusInternalServerError {
+	gateway := f.Status >= http.StatusInternalServerError
+	if gateway {
 		page := fmt.Sprintf("<html><head><title>%d %s</title></head></html>", f.Status, http.StatusText(f.Status))
 		r = textReply(f.Status, "text/html", page)
 	}
-	if f.RetryAfter > 0 {
-		r.header.Set("Retry-After", seconds(f.RetryAfter))
+	switch {
+	case f.RetryAfter == 0:
+	case p.WaitInBody && !gateway:
+		r.refused.wait = time.Duration(f.RetryAfter)
+	default:
+		r.header.Set("Retry-After", f.WaitAs.of(time.Duration(f.RetryAfter), time.Now()))
 	}
-	if f.RateLimitReset > 0 {
-		r.header.Set(rateLimitReset, seconds(f.RateLimitReset))
+	if f.RateLimitReset != 0 {
+		name := "RateLimit-Reset"
+		if p.RateLimits {
+			name = rateLimitReset
+		}
+		r.header.Set(name, f.WaitAs.of(time.Duration(f.RateLimitReset), time.Now()))
+	}
+	for name, value := range f.Header {
+		r.header.Set(name, value)
 	}
 	return r
+}
+
+// of writes a wait that begins now. It goes by the machine's clock, because the client
+// has no other to hold a time against.
+func (w WaitForm) of(wait time.Duration, now time.Time) string {
+	switch w {
+	case AsHTTPDate:
+		return now.Add(wait + time.Second - 1).UTC().Format(http.TimeFormat) // whole seconds, rounded up
+	case AsUnixTime:
+		return strconv.FormatInt(now.Add(wait+time.Second-1).Unix(), 10)
+	case AsUnixMillis:
+		return strconv.FormatInt(now.Add(wait).UnixMilli(), 10)
+	case AsRubbish:
+		return "in a while"
+	default:
+		return seconds(Duration(wait))
+	}
 }
 
 func seconds(d Duration) string { return strconv.Itoa(int(time.Duration(d).Seconds())) }

@@ -64,7 +64,7 @@ func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.Handle
 			reset(w)
 			return
 		}
-		fault.corrupt(truth, user, r.Header.Get("Authorization")).in(s.options.Provider.wire).write(w)
+		s.send(w, r, fault.corrupt(s.options.Provider, truth, user, r.Header.Get("Authorization")).in(s.options.Provider.wire))
 	}
 }
 

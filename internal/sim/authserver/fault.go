@@ -1,6 +1,7 @@
 package authserver
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,8 +10,10 @@ import (
 // Answer is what a fault sends in place of the true answer.
 type Answer string
 
-// The answers. Truncated and WrongUser are made from the true answer, so the
-// request takes effect; with the others it does only with [Fault.Commit].
+// The answers. Truncated, WrongUser, Drip, LongTokens and OddTokens are made from the
+// true answer, so the request takes effect; with the others it does only with
+// [Fault.Commit]. So a gateway that gives up on a refresh that succeeded is {Commit:
+// true, Answer: Status, Status: 503}.
 const (
 	// Truth is the provider's own answer.
 	Truth Answer = ""
@@ -34,6 +37,17 @@ const (
 	WrongUser Answer = "wrong-user"
 	// InvalidClient is a 401 invalid_client that echoes the Authorization header.
 	InvalidClient Answer = "invalid-client"
+	// FloodHeaders is a 200 with Fault.Size bytes of headers.
+	FloodHeaders Answer = "flood-headers"
+	// FloodBody is a 200 with Fault.Size bytes of JSON, without a Content-Length.
+	FloodBody Answer = "flood-body"
+	// Drip is the true answer, a byte at a time, Fault.Pause apart.
+	Drip Answer = "drip"
+	// LongTokens is the true answer with Fault.Size bytes more in each token.
+	LongTokens Answer = "long-tokens"
+	// OddTokens is the true answer with a line feed at the end of each token, which RFC
+	// 6749 appendix A.12 and A.17 forbid.
+	OddTokens Answer = "odd-tokens"
 )
 
 // WrongUserID is the user that the WrongUser answer names.
@@ -69,11 +83,35 @@ type Fault struct {
 
 	// Status is the HTTP status of the answer "status", 400 to 599.
 	Status int `json:"status,omitempty"`
-	// RetryAfter and RateLimitReset are headers of the answer "status", sent
-	// when not zero, in whole seconds.
+	// RetryAfter and RateLimitReset are headers of the answer "status", sent when not
+	// zero, in the form that WaitAs says. RateLimitReset goes into the provider's own
+	// header, or else into RateLimit-Reset. Where a provider gives the wait in the body,
+	// its own refusals (below 500) have RetryAfter there instead.
 	RetryAfter     Duration `json:"retry_after,omitempty"`
 	RateLimitReset Duration `json:"rate_limit_reset,omitempty"`
+	WaitAs         WaitForm `json:"wait_as,omitempty"`
+	// Header are more headers of the answer "status", sent as they stand.
+	Header map[string]string `json:"header,omitempty"`
+
+	// Size of what is sent too much of, in bytes. Zero means 9 MB of headers, 10 MB of
+	// body and 30 kB of token.
+	Size int `json:"size,omitempty"`
+	// Pause between the bytes of the answer "drip". Zero means a second.
+	Pause Duration `json:"pause,omitempty"`
 }
+
+// WaitForm is how a header says how long to wait.
+type WaitForm string
+
+// The forms. RFC 9110 has the first two for Retry-After; the others are what gateways
+// and rate limiters send in its place.
+const (
+	InSeconds    WaitForm = ""
+	AsHTTPDate   WaitForm = "http-date"
+	AsUnixTime   WaitForm = "unix-time"
+	AsUnixMillis WaitForm = "unix-millis"
+	AsRubbish    WaitForm = "rubbish"
+)
 
 // Duration is a time.Duration that reads as "1m30s" in JSON.
 type Duration time.Duration
@@ -94,7 +132,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // commits reports whether the request takes effect.
 func (f Fault) commits() bool {
 	switch f.Answer {
-	case Truth, Truncated, WrongUser:
+	case Truth, Truncated, WrongUser, Drip, LongTokens, OddTokens:
 		return true
 	default:
 		return f.Commit
@@ -108,9 +146,10 @@ func (f Fault) check() error {
 		return fmt.Errorf("fault: endpoint %q is unknown; use authorize, token, revoke or profile", f.Endpoint)
 	}
 	switch f.Answer {
-	case Truth, Reset, Malformed, HTML, Truncated, NoTokens, EmptyTokens, WrongUser, InvalidClient:
-		if f.Status != 0 || f.RetryAfter != 0 || f.RateLimitReset != 0 {
-			return fmt.Errorf("fault: status, retry_after and rate_limit_reset belong to the answer %q, not %q", Status, f.Answer)
+	case Truth, Reset, Malformed, HTML, Truncated, NoTokens, EmptyTokens, WrongUser, InvalidClient,
+		FloodHeaders, FloodBody, Drip, LongTokens, OddTokens:
+		if f.Status != 0 || f.RetryAfter != 0 || f.RateLimitReset != 0 || f.WaitAs != "" || f.Header != nil {
+			return fmt.Errorf("fault: status, retry_after, rate_limit_reset, wait_as and header belong to the answer %q, not %q", Status, f.Answer)
 		}
 	case Status:
 		if f.Status < 400 || f.Status > 599 {
@@ -118,6 +157,14 @@ func (f Fault) check() error {
 		}
 	default:
 		return fmt.Errorf("fault: answer %q is unknown; see the constants of type Answer", f.Answer)
+	}
+	switch f.WaitAs {
+	case InSeconds, AsHTTPDate, AsUnixTime, AsUnixMillis, AsRubbish:
+	default:
+		return fmt.Errorf("fault: wait_as %q is unknown; see the constants of type WaitForm", f.WaitAs)
+	}
+	if f.Size < 0 || f.Pause < 0 {
+		return errors.New("fault: a negative size or pause")
 	}
 	return nil
 }

@@ -216,6 +216,9 @@ func TestInjectRefusesFaultsThatMakeNoSense(t *testing.T) {
 		"status answer without":   {authserver.Fault{Answer: authserver.Status}, "use 400 to 599"},
 		"status on another":       {authserver.Fault{Answer: authserver.HTML, Status: 503}, "belong to the answer"},
 		"header on the true one":  {authserver.Fault{RetryAfter: 1}, "belong to the answer"},
+		"a wait on another":       {authserver.Fault{WaitAs: authserver.AsUnixTime}, "belong to the answer"},
+		"unknown form of a wait":  {authserver.Fault{Answer: authserver.Status, Status: 503, WaitAs: "weeks"}, `wait_as "weeks" is unknown`},
+		"negative size":           {authserver.Fault{Answer: authserver.FloodBody, Size: -1}, "negative size"},
 		"status that is no error": {authserver.Fault{Answer: authserver.Status, Status: 302}, "status 302 is no error"},
 	} {
 		t.Run(name, func(t *testing.T) { require.ErrorContains(t, s.Inject(c.fault), c.want) })

@@ -38,6 +38,11 @@ type Provider struct {
 	TokenForm map[string]string
 	// RateLimits: answers carry Fitbit's headers.
 	RateLimits bool
+	// RepeatPause is how long after a token request another one with the same arguments
+	// is refused as too many requests. Each one that is refused begins it anew.
+	RepeatPause time.Duration
+	// WaitInBody: "too many requests" has body.wait_seconds in place of Retry-After.
+	WaitInBody bool
 	// RedirectEnd ends every redirect, and ScopeInRedirect puts the granted scopes
 	// into its query.
 	RedirectEnd     string
@@ -121,12 +126,13 @@ func Whoop() Provider {
 	}
 }
 
-// Withings is as in its API reference.
+// Withings is as in its API reference. "Same arguments in less than 10 seconds" and
+// wait_seconds are as people's logs have them (MMM-withings issue 15).
 func Withings() Provider {
 	return Provider{
 		Name: "withings", ReplayWindow: 8 * time.Hour, AccessTokenLifetime: 3 * time.Hour, Body: true,
 		AuthorizePath: "/oauth2_user/authorize2", TokenPath: "/v2/oauth2",
-		TokenForm: map[string]string{"action": "requesttoken"}, wire: withingsWire{},
+		TokenForm: map[string]string{"action": "requesttoken"}, RepeatPause: 10 * time.Second, WaitInBody: true, wire: withingsWire{},
 	}
 }
 

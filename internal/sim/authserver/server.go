@@ -42,6 +42,10 @@ const (
 // answer, such as WHOOP.
 const NoReplay time.Duration = -1
 
+// NoPause as [Options.RepeatPause] lets the same request be repeated at once, where the
+// provider would refuse it.
+const NoPause time.Duration = -1
+
 // Options shape a [Server]. The zero value is Fitbit with a fake client.
 type Options struct {
 	// Listen is the address to serve plain http on. Default 127.0.0.1:0, a free
@@ -56,6 +60,9 @@ type Options struct {
 	ReplayWindow time.Duration
 	// AccessTokenLifetime, in whole seconds. Zero means the provider's.
 	AccessTokenLifetime time.Duration
+	// RepeatPause is [Provider.RepeatPause]. Zero means the provider's; [NoPause] turns
+	// it off.
+	RepeatPause time.Duration
 	// ReuseRevokes ends a grant when one of its spent refresh tokens is
 	// presented outside the replay window, also where the provider does not.
 	ReuseRevokes bool
@@ -96,6 +103,7 @@ type Server struct {
 	script  script
 	journal journal
 	quota   quota
+	repeats repeats
 	paused  map[*pausedRequest]struct{}
 	retired bool
 
@@ -121,6 +129,7 @@ func Start(o Options) (*Server, error) {
 		codes:   grant.NewCodes(newToken),
 		journal: newJournal(),
 		quota:   quota{},
+		repeats: repeats{},
 		paused:  map[*pausedRequest]struct{}{},
 	}
 	listener, err := net.Listen("tcp", o.Listen)
@@ -153,6 +162,10 @@ func (s *Server) Imitates() Provider { return s.options.Provider }
 // ReplayWindow is how long the server repeats an answer; zero for never.
 func (s *Server) ReplayWindow() time.Duration { return max(0, s.options.ReplayWindow) } // NoReplay is negative
 
+// RepeatPause is how long the server refuses to be asked the same again; zero for not
+// at all.
+func (s *Server) RepeatPause() time.Duration { return max(0, s.options.RepeatPause) } // NoPause is negative
+
 // reachable is where a client on this machine finds a listener: a listener on
 // all interfaces is no address to call.
 func reachable(address net.Addr) string {
@@ -182,6 +195,7 @@ func (o Options) withDefaults() Options {
 		o.Provider = Fitbit()
 	}
 	o.ReplayWindow = cmp.Or(o.ReplayWindow, o.Provider.ReplayWindow)
+	o.RepeatPause = cmp.Or(o.RepeatPause, o.Provider.RepeatPause)
 	o.AccessTokenLifetime = cmp.Or(o.AccessTokenLifetime, o.Provider.AccessTokenLifetime)
 	o.ReuseRevokes = o.ReuseRevokes || o.Provider.ReuseRevokes
 	o.TokenPrefix = cmp.Or(o.TokenPrefix, "fake-")

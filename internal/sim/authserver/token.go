@@ -14,6 +14,9 @@ import (
 
 // token reads the body only: a token in the URL is ignored.
 func (s *Server) token(r *http.Request) reply {
+	if refusal, again := s.tooSoon(r.PostForm); again {
+		return refusal
+	}
 	if refusal, ok := s.authenticate(r); !ok {
 		return refusal
 	}

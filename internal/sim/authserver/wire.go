@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -30,6 +31,7 @@ type refusal struct {
 	code    string
 	what    parameter
 	message string
+	wait    time.Duration // only in the body of a provider with WaitInBody
 }
 
 // parameter is what a request was refused for.
@@ -131,6 +133,11 @@ type envelope struct {
 	Error  string `json:"error,omitempty"`
 }
 
+// waitBody says when to ask again, in seconds; empty without a wait.
+type waitBody struct {
+	WaitSeconds int `json:"wait_seconds,omitempty"`
+}
+
 func (withingsWire) issued(i issue) (int, any) {
 	return http.StatusOK, envelope{Body: struct {
 		UserID       string  `json:"userid"`
@@ -145,7 +152,7 @@ func (withingsWire) issued(i issue) (int, any) {
 func (withingsWire) refused(r refusal) (int, any) {
 	switch {
 	case r.status == http.StatusTooManyRequests:
-		return http.StatusOK, envelope{601, struct{}{}, "Too many requests"}
+		return http.StatusOK, envelope{601, waitBody{int(math.Ceil(r.wait.Seconds()))}, r.message}
 	case r.status == http.StatusGone:
 		return r.status, envelope{2554, struct{}{}, "Not implemented"}
 	case r.what == theRequest:
@@ -167,6 +174,10 @@ type reply struct {
 	refused *refusal
 	// truncated announces the whole body and sends half of it.
 	truncated bool
+	// pause between the bytes of the body; zero sends it at once.
+	pause time.Duration
+	// endless is how many bytes the body goes on for, unannounced.
+	endless int
 }
 
 func jsonReply(status int, body any) reply {
@@ -197,7 +208,7 @@ func tokenReply(i issue) reply {
 // refuse is an error, in the provider's format.
 func refuse(status int, code string, what parameter, message string) reply {
 	r := jsonReply(status, nil)
-	r.refused = &refusal{status, code, what, message}
+	r.refused = &refusal{status: status, code: code, what: what, message: message}
 	return r
 }
 
@@ -228,8 +239,24 @@ func (r reply) in(w wire) reply {
 		return r
 	}
 	formatted := jsonReply(status, body)
-	formatted.header, formatted.truncated = r.header, r.truncated
+	formatted.header, formatted.truncated, formatted.pause = r.header, r.truncated, r.pause
 	return formatted
+}
+
+// lengthened adds to the end of both tokens. An answer without tokens stays as it is.
+func (r reply) lengthened(by string) reply {
+	if r.tokens == nil {
+		return r
+	}
+	changed := *r.tokens
+	for _, t := range []**string{&changed.access, &changed.refresh} {
+		if *t != nil {
+			longer := **t + by
+			*t = &longer
+		}
+	}
+	r.tokens = &changed
+	return r
 }
 
 func (r reply) write(w http.ResponseWriter) {

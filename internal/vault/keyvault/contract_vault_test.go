@@ -57,8 +57,8 @@ func vaultRefreshes(t *testing.T, s subject) {
 	require.Zero(t, first.Generation)
 	require.Equal(t, value, first.Value.Reveal())
 
-	require.NoError(t, v.RecordIntent(t.Context(), names, account, first, run))
-	begun, _, err := v.Load(t.Context(), names)
+	require.NoError(t, v.RecordIntent(t.Context(), names, account, first, run, nil))
+	begun, _, err := v.Load(t.Context(), names, 0)
 	require.NoError(t, err)
 	require.Equal(t, run.RunID, begun.IntentRunID)
 	require.Equal(t, first.Version, begun.Version, "the intent record makes no version")
@@ -71,7 +71,7 @@ func vaultRefreshes(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Equal(t, receipt, again, "storing may be repeated")
 
-	stored, access, err := v.Load(t.Context(), names)
+	stored, access, err := v.Load(t.Context(), names, 0)
 	require.NoError(t, err)
 	require.Equal(t, entry.Provenance, stored.Provenance)
 	require.Equal(t, entry.RefreshToken.Reveal(), stored.Value.Reveal())
@@ -103,7 +103,7 @@ func vaultKeepsTheNewest(t *testing.T, s subject) {
 	receipt, err := vault.New(s).Store(t.Context(), names, entries[0], run)
 	require.NoError(t, err)
 	require.True(t, receipt.Superseded)
-	current, _, err := vault.New(s).Load(t.Context(), names)
+	current, _, err := vault.New(s).Load(t.Context(), names, 0)
 	require.NoError(t, err)
 	require.Equal(t, entries[2].Provenance, current.Provenance)
 }
@@ -128,7 +128,7 @@ func vaultPromotes(t *testing.T, s subject) {
 	found, err = v.PromoteSuccessor(t.Context(), names, account, entries[0].Provenance, run)
 	require.NoError(t, err)
 	require.True(t, found)
-	current, _, err := v.Load(t.Context(), names)
+	current, _, err := v.Load(t.Context(), names, 0)
 	require.NoError(t, err)
 	require.Equal(t, entries[1].Provenance, current.Provenance)
 }
@@ -137,7 +137,7 @@ func vaultStoresIntoADeletedName(t *testing.T, s subject) {
 	v := vault.New(s)
 	account, names, first := s.account(t)
 	require.NoError(t, s.DeleteName(t.Context(), names.RefreshToken))
-	_, _, err := v.Load(t.Context(), names)
+	_, _, err := v.Load(t.Context(), names, 0)
 	require.ErrorIs(t, err, vault.ErrDeleted)
 	require.ErrorContains(t, err, "az keyvault secret recover --vault-name VAULT --name "+names.RefreshToken)
 
@@ -149,7 +149,7 @@ func vaultStoresIntoADeletedName(t *testing.T, s subject) {
 	}
 	_, err = v.Store(t.Context(), names, entry, run)
 	require.NoError(t, err)
-	current, _, err := v.Load(t.Context(), names)
+	current, _, err := v.Load(t.Context(), names, 0)
 	require.NoError(t, err)
 	require.Equal(t, entry.Provenance, current.Provenance)
 }

@@ -73,6 +73,7 @@ func parseFlags(args []string, secret string, out io.Writer) (command, error) {
 	})
 	flags.DurationVar(&o.ReplayWindow, "replay-window", 0, "how long an identical refresh repeats its answer; 0 never (default the provider's)")
 	flags.DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", 0, "how long an access token works (default the provider's)")
+	flags.DurationVar(&o.RepeatPause, "repeat-pause", 0, "how long the same token request is refused after it was made; 0 not at all (default the provider's)")
 	flags.BoolVar(&c.healthy, "healthy", false, "ask the simulator at -listen whether it serves, and end")
 	flags.BoolVar(&o.ReuseRevokes, "reuse-revokes", false, "presenting a spent refresh token outside the window ends the grant")
 	flags.StringVar(&o.TokenPrefix, "token-prefix", "fake-", "what every token begins with")
@@ -102,6 +103,9 @@ func parseFlags(args []string, secret string, out io.Writer) (command, error) {
 	if isGiven(flags, "replay-window") && o.ReplayWindow == 0 {
 		o.ReplayWindow = authserver.NoReplay
 	}
+	if isGiven(flags, "repeat-pause") && o.RepeatPause == 0 {
+		o.RepeatPause = authserver.NoPause
+	}
 	return c, nil
 }
 
@@ -118,6 +122,8 @@ func checkOptions(flags *flag.FlagSet, o authserver.Options) error {
 		return errors.New("a client secret without -client-id; name the client that it belongs to")
 	case o.ReplayWindow < 0:
 		return fmt.Errorf("-replay-window %v is negative; use 0 for a provider that never replays", o.ReplayWindow)
+	case o.RepeatPause < 0:
+		return fmt.Errorf("-repeat-pause %v is negative; use 0 for a provider that can be asked again at once", o.RepeatPause)
 	case isGiven(flags, "access-token-lifetime") && o.AccessTokenLifetime < time.Second:
 		return fmt.Errorf("-access-token-lifetime %v is too short; use at least 1s", o.AccessTokenLifetime)
 	}

@@ -93,9 +93,12 @@ func TestFlagsBecomeOptions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "withings", other.options.Provider.Name)
 
-	c, err := parseFlags([]string{"-replay-window", "0", "-client-id", "FAKE07", "-redirect-uri", "http://127.0.0.1/a", "-redirect-uri", "http://127.0.0.1/b"}, "fake-secret", io.Discard)
+	require.Zero(t, byDefault.options.RepeatPause, "the provider's own")
+
+	c, err := parseFlags([]string{"-replay-window", "0", "-repeat-pause", "0", "-client-id", "FAKE07", "-redirect-uri", "http://127.0.0.1/a", "-redirect-uri", "http://127.0.0.1/b"}, "fake-secret", io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, authserver.NoReplay, c.options.ReplayWindow)
+	require.Equal(t, authserver.NoPause, c.options.RepeatPause)
 	require.Equal(t, "fake-secret", c.options.Client.Secret.Reveal(), "from the environment")
 	require.Equal(t, []string{"http://127.0.0.1/a", "http://127.0.0.1/b"}, c.options.Client.RedirectURIs)
 }
@@ -113,6 +116,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"argument", []string{"serve"}, "", `unexpected argument "serve"`},
 		{"unknown flag", []string{"-port", "1"}, "", "not defined: -port"},
 		{"negative window", []string{"-replay-window", "-1ns"}, "", "use 0 for a provider that never replays"},
+		{"negative pause", []string{"-repeat-pause", "-1ns"}, "", "use 0 for a provider that can be asked again at once"},
 		{"unknown provider", []string{"-provider", "polar"}, "", `provider "polar" is unknown; use one of fitbit`},
 		{"no lifetime", []string{"-access-token-lifetime", "0"}, "", "use at least 1s"},
 		{"secret without a client", nil, "fake-secret", "without -client-id"},

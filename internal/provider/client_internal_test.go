@@ -1,0 +1,49 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/token"
+)
+
+// The transport is not exported, and has to trust the test's certificate.
+func TestHeadersAreBoundedWithHTTP2AsWell(t *testing.T) {
+	var spoken string
+	var headers int
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		spoken = r.Proto
+		for i := range headers {
+			w.Header().Set(fmt.Sprintf("X-Flood-%d", i), strings.Repeat("a", 4<<10))
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	p, err := Builtin().Lookup("fitbit")
+	require.NoError(t, err)
+	p.TokenURL = server.URL
+	transport := freshConnections()
+	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+
+	for _, tc := range []struct {
+		headers int // of 4 KiB
+		detail  string
+	}{
+		{17, "an answer with more than 64 KiB of headers"},
+		{40, "an answer that breaks HTTP/2"},
+	} {
+		headers = tc.headers
+		_, err = NewClient(transport).Refresh(t.Context(), p, token.Client{ID: "FAKE0C"}, token.NewSecret("fake-refresh-token-1"))
+		var failure *Failure
+		require.ErrorAs(t, err, &failure)
+		require.Equal(t, "HTTP/2.0", spoken)
+		require.Equal(t, tc.detail, failure.Detail)
+		require.True(t, failure.MaybeSpent)
+	}
+}

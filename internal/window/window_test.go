@@ -1,0 +1,93 @@
+package window_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/window"
+)
+
+var opened = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+func TestLeft(t *testing.T) {
+	w := window.Window{Opened: opened, Length: 2 * time.Minute}
+	for _, c := range []struct {
+		name string
+		w    window.Window
+		at   time.Duration
+		left time.Duration
+	}{
+		{"just opened", w, 0, 2 * time.Minute},
+		{"half of it", w, time.Minute, time.Minute},
+		{"the last moment", w, 2*time.Minute - time.Nanosecond, time.Nanosecond},
+		{"closed", w, 2 * time.Minute, 0},
+		{"long closed", w, time.Hour, 0},
+		{"a clock that is behind", w, -time.Hour, 2 * time.Minute},
+		{"a provider that never repeats", window.Window{Opened: opened}, 0, 0},
+		{"no request yet", window.Window{Length: time.Minute}, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			now := opened.Add(c.at)
+			require.Equal(t, c.left, c.w.Left(now))
+			require.Equal(t, c.left > 0, c.w.IsOpen(now))
+		})
+	}
+}
+
+func TestWait(t *testing.T) {
+	const length = 2 * time.Minute
+	for _, c := range []struct {
+		name  string
+		kind  window.Kind
+		least time.Duration
+		left  time.Duration // zero: closed
+		asked time.Duration
+		want  time.Duration
+	}{
+		{"the retry policy's pause", window.Retry, 0, length, time.Second, time.Second},
+		{"a Retry-After beyond the window", window.Retry, 0, length, time.Hour, time.Minute},
+		{"one beyond half of what is left", window.Retry, 0, time.Minute, 40 * time.Second, 30 * time.Second},
+		{"one within half of what is left", window.Retry, 0, length, 30 * time.Second, 30 * time.Second},
+		{"the last second", window.Retry, 0, time.Second, time.Hour, time.Second},
+		{"a Retry-After without a window", window.Retry, 0, 0, time.Hour, time.Hour},
+		{"the provider's least pause", window.Retry, 10 * time.Second, length, time.Second, 10 * time.Second},
+		{"a least pause that no longer fits twice", window.Retry, 10 * time.Second, 15 * time.Second, time.Minute, 10 * time.Second},
+		{"a least pause that no longer fits", window.Retry, 10 * time.Second, 8 * time.Second, time.Minute, 4 * time.Second},
+		{"a least pause without a window", window.Retry, 10 * time.Second, 0, time.Second, 10 * time.Second},
+		{"a dead worker", window.Silence, 0, length, 5 * time.Second, 5 * time.Second},
+		{"a dead worker, little left", window.Silence, 0, 12 * time.Second, 5 * time.Second, 3 * time.Second},
+		{"a dead worker, next to nothing left", window.Silence, 0, time.Second, 5 * time.Second, 2 * time.Second},
+		{"a dead worker without a window", window.Silence, 0, 0, 5 * time.Second, 5 * time.Second},
+		{"an earlier run's token", window.Search, 0, length, 30 * time.Second, 0},
+		{"an earlier run's token, closed", window.Search, 0, 0, 30 * time.Second, 30 * time.Second},
+		{"a cancelled run", window.Grace, 0, length, 30 * time.Second, length},
+		{"a cancelled run, little left", window.Grace, 0, time.Second, 30 * time.Second, 30 * time.Second},
+		{"a cancelled run without a window", window.Grace, 0, 0, 30 * time.Second, 30 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := window.Window{Opened: opened, Length: length, LeastPause: c.least}
+			require.Equal(t, c.want, w.Wait(c.kind, c.asked, opened.Add(length-c.left)))
+		})
+	}
+}
+
+// A window of hours does not keep a cancelled run for as long.
+func TestAGraceIsBounded(t *testing.T) {
+	w := window.Window{Opened: opened, Length: 8 * time.Hour}
+	require.Equal(t, 5*time.Minute, w.Wait(window.Grace, 30*time.Second, opened))
+}
+
+// After any wait inside the window two more attempts fit, but at its very end.
+func TestTwoMoreAttemptsFit(t *testing.T) {
+	w := window.Window{Opened: opened, Length: 2 * time.Minute}
+	now, attempts := opened, 0
+	for w.Left(now) > 4*time.Second {
+		wait := w.Wait(window.Retry, time.Hour, now)
+		require.LessOrEqual(t, wait, w.Left(now)/2)
+		now = now.Add(wait)
+		attempts++
+	}
+	require.GreaterOrEqual(t, attempts, 5)
+}
