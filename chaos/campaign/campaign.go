@@ -2,10 +2,13 @@
 // again, while many accounts are refreshed through it, and then counts what was
 // lost: is the refresh token in the vault the one that the provider would take?
 //
-// The same provider, vault, accounts, load and schedule of kills serve for two
-// targets: Token Keeper's worker, and a baseline that does the same without
-// Temporal. [Run] gives a [Report], and [Report.Verdict] says whether the
-// promise was kept.
+// The same provider, vault, accounts, load and schedule of kills serve for three
+// targets: Token Keeper's worker, the same of a former revision, and a baseline that
+// does it without Temporal. With an operator there is more: see [Options.Operations].
+//
+// All that is done is a plan, drawn from the seed before anything begins; the one
+// thing decided later is which workflow a command meets. [Run] gives a [Report], and
+// [Report.Verdict] says whether the promise was kept.
 package campaign
 
 import (

@@ -58,7 +58,6 @@ type command struct {
 	after     time.Duration // the campaign's beginning
 	pick      uint          // among what suits
 	hanging   bool          // the run that has been open for the longest time
-	second    bool          // the account's second workflow id, where it has two
 	lasts     time.Duration // of a pause, which an unpause ends
 }
 
@@ -73,7 +72,7 @@ func commands(seed uint64, n int, total time.Duration) []command {
 		at += between(random, every/2, every+every/2)
 		c := command{
 			operation: drawOperation(random), after: at, pick: uint(random.Uint32()),
-			hanging: random.IntN(2) == 0, second: random.IntN(2) == 0, lasts: between(random, shortestPause, longestPause),
+			hanging: random.IntN(2) == 0, lasts: between(random, shortestPause, longestPause),
 		}
 		if c.operation == PauseActivity {
 			if left--; left == 0 {
