@@ -66,7 +66,7 @@ func (o Options) period() time.Duration {
 // patience is how long a run may go on once all faults have ended: as long as the
 // longest wait that a provider has asked for, and a recovery after it.
 func (o Options) patience() time.Duration {
-	return max(o.Replay*5/4, 2*time.Minute) + 30*time.Second
+	return max(o.window()*5/4, 2*time.Minute) + 30*time.Second
 }
 
 const (

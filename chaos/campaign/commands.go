@@ -62,8 +62,8 @@ type command struct {
 }
 
 // commands draws n operations, of which each pause counts for two: it is followed
-// by its unpause.
-func commands(seed uint64, n int, total time.Duration) []command {
+// by its unpause after longestPause at most.
+func commands(seed uint64, n int, total, longestPause time.Duration) []command {
 	random := rand.New(rand.NewPCG(seed, seed+1))
 	every := total / time.Duration(max(n, 1))
 	var drawn []command

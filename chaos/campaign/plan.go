@@ -39,11 +39,21 @@ const (
 	shortestAbsence = 500 * time.Millisecond
 	longestAbsence  = 3 * time.Second
 
-	// How long a call that is paused stays so. It is short of any replay window,
+	// How long a call that is paused stays so: up to this part of the replay window,
 	// because a call that is paused past it cannot be saved.
-	shortestPause = 2 * time.Second
-	longestPause  = 20 * time.Second
+	shortestPause   = 2 * time.Second
+	pausesPerWindow = 6
+
+	// longestWindow bounds what is derived from a provider's window, so that a campaign
+	// ends, and shortestWindow stands for that of a provider that has none.
+	longestWindow  = 2 * time.Minute
+	shortestWindow = 20 * time.Second
 )
+
+// window is what waits and pauses are measured by.
+func (o Options) window() time.Duration {
+	return min(max(o.Replay, shortestWindow), longestWindow)
+}
 
 // planFor draws the plan of a campaign.
 func planFor(o Options) plan {
@@ -52,11 +62,15 @@ func planFor(o Options) plan {
 		return plan{lasts: sum(lives), lives: lives, outages: outages(o.Seed, o.Outages, sum(lives))}
 	}
 	lasts := max(time.Duration(o.Operations)*commandEvery, time.Duration(o.Kills)*(shortestLife+longestLife)/2)
+	longestPause := longestWindow / pausesPerWindow
+	if o.Replay > 0 {
+		longestPause = o.window() / pausesPerWindow
+	}
 	p := plan{
 		lasts:    lasts,
 		outages:  outages(o.Seed, o.Outages, lasts),
-		commands: commands(o.Seed, o.Operations, lasts),
-		answers:  answers(o.Seed, o.Operations, o.Accounts, o.Replay),
+		commands: commands(o.Seed, o.Operations, lasts, longestPause),
+		answers:  answers(o.Seed, o.Operations, o.Accounts, o.window()),
 		vault:    absences(o.Seed+1, (o.Operations+commandsPerVaultKill/2)/commandsPerVaultKill, lasts),
 		temporal: absences(o.Seed+2, (o.Operations+commandsPerTemporalKill/2)/commandsPerTemporalKill, lasts),
 	}
@@ -77,21 +91,14 @@ type answer struct {
 // waits reports whether it asks for a pause before the next call.
 func (a answer) waits() bool { return a.fault.Answer == authserver.Status }
 
-const (
-	// latestCall is the last of an account's calls that goes wrong.
-	latestCall = 6
-	// waitUnit stands for the window of a provider that has none.
-	waitUnit = 20 * time.Second
-)
+// latestCall is the last of an account's calls that goes wrong.
+const latestCall = 6
 
 // answers draws the lost answers and the refusals with a Retry-After: half of the
 // latter come from a gateway after the provider has committed. The wait is from
 // half of the window to a quarter more than all of it. No two meet one call.
 func answers(seed uint64, operations, accounts int, window time.Duration) []answer {
 	random := rand.New(rand.NewPCG(seed, seed+2))
-	if window == 0 {
-		window = waitUnit
-	}
 	type call struct{ account, nth int }
 	taken := map[call]bool{}
 	add := func(to []answer, f authserver.Fault) []answer {

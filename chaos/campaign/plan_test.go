@@ -91,8 +91,29 @@ func TestTheAnswersThatGoWrongAreDrawnFromTheSeed(t *testing.T) {
 	require.InDelta(t, 30, lost, 6)
 	require.InDelta(t, 10, committed, 4)
 	require.InDelta(t, 10, refused, 4)
+}
 
-	for _, a := range answers(7, 300, accounts, 0) {
-		require.LessOrEqual(t, time.Duration(a.fault.RetryAfter), waitUnit*5/4, "a provider without a window asks for waits as well")
+func TestWaitsAndPausesAreMeasuredByTheWindow(t *testing.T) {
+	longest := func(replay time.Duration) (wait, pause time.Duration) {
+		p := planFor(Options{Seed: 7, Kills: 60, Operations: 300, Accounts: 30, IDs: 1, Replay: replay})
+		for _, a := range p.answers {
+			wait = max(wait, time.Duration(a.fault.RetryAfter))
+		}
+		for _, c := range p.commands {
+			pause = max(pause, c.lasts)
+		}
+		return wait, pause
+	}
+	for _, tc := range []struct{ replay, wait, pause time.Duration }{
+		{2 * time.Minute, 150 * time.Second, 20 * time.Second},
+		{time.Hour, 150 * time.Second, 20 * time.Second}, // so that a campaign ends
+		{time.Minute, 75 * time.Second, 10 * time.Second},
+		{0, 25 * time.Second, 20 * time.Second}, // nothing to keep within
+	} {
+		wait, pause := longest(tc.replay)
+		require.LessOrEqual(t, wait, tc.wait)
+		require.Greater(t, wait, tc.wait*3/5)
+		require.LessOrEqual(t, pause, tc.pause)
+		require.Greater(t, pause, tc.pause/2)
 	}
 }
