@@ -116,10 +116,11 @@ func (a *account) done() (deeds []deed) {
 // consent consents at the provider and puts the refresh token into the vault. The
 // caller holds a.consenting, or is alone.
 func (c *campaign) consent(a *account) error {
-	if err := c.CreateAccount(a.name); err != nil {
+	refresh, _ := c.Provider.CreateGrant(a.user)
+	if _, err := c.vault.Put(testenv.SecretName(a.name, "RefreshToken"), refresh); err != nil {
 		return fmt.Errorf("consent for %s: %w", a.name, err)
 	}
-	a.consents = append(a.consents, token.NewSecret(c.Held(a.name)).Fingerprint())
+	a.consents = append(a.consents, token.NewSecret(refresh).Fingerprint())
 	a.consented = time.Now()
 	return nil
 }
@@ -134,12 +135,12 @@ func (c *campaign) reauthorize(ctx context.Context, a *account, began time.Time)
 	a.consenting.Lock()
 	defer a.consenting.Unlock()
 	patience := time.Now().Add(staysLost)
-	for c.options.Operations > 0 && c.Lost(a.name) && time.Now().Before(patience) {
+	for c.options.Operations > 0 && c.isLost(a.name) && time.Now().Before(patience) {
 		if err := sleepUntil(ctx, time.Now().Add(100*time.Millisecond)); err != nil {
 			return err
 		}
 	}
-	if !c.Lost(a.name) {
+	if !c.isLost(a.name) {
 		if a.consented.After(began) {
 			return nil // the run knew the token that this consent has replaced
 		}
@@ -197,12 +198,12 @@ func rotation(events []authserver.Event, issued token.Fingerprint) (time.Time, b
 // every account, once nothing moves any more.
 func (c *campaign) audit(ctx context.Context) error {
 	for _, a := range c.accounts {
-		if !c.Provider.IsLive(c.Held(a.name)) {
+		if !c.Provider.IsLive(c.held(a.name)) {
 			if err := c.recordLoss(ctx, a, false); err != nil {
 				return err
 			}
 		}
-		versions := c.Vault.Versions(testenv.SecretName(a.name, "RefreshToken"))
+		versions := c.versions(a.name)
 		at := positions(a.consents, c.Provider.Events(a.user))
 		c.count(func(r *Report) {
 			r.Duplicated += duplicated(versions)

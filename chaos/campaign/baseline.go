@@ -63,7 +63,7 @@ func (b *baselineTarget) consentUntil(ctx context.Context, done func() bool) err
 	return nil
 }
 
-func (b *baselineTarget) holdsLive(a *account) bool { return b.Provider.IsLive(b.Held(a.name)) }
+func (b *baselineTarget) holdsLive(a *account) bool { return b.Provider.IsLive(b.held(a.name)) }
 
 func (b *baselineTarget) refreshes(a *account) int { return b.Provider.Stats().Users[a.user].Refreshes }
 

@@ -96,6 +96,8 @@ type campaign struct {
 	*testenv.System
 	temporal client.Client
 	clock    clock
+	vault    vaultServer
+	killable *vaultProcess // the vault where it is killed; else nil
 	accounts []*account
 	target   target
 	copies   firstCopies
@@ -179,7 +181,9 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 	if c.temporal, err = c.Temporal.Dial(); err != nil {
 		return nil, err
 	}
-	c.setVault()
+	if err = c.openVault(ctx); err != nil {
+		return nil, err
+	}
 	for i := range o.Accounts {
 		name := fmt.Sprintf("%s-%d", o.TaskQueue, i+1)
 		a := &account{name: name, user: testenv.UserOf(name)}
@@ -199,6 +203,25 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 		c.target = &baselineTarget{c}
 	}
 	return c, nil
+}
+
+// openVault has the vault in this process, or in one of its own where it is killed,
+// as far away as a real one is.
+func (c *campaign) openVault(ctx context.Context) error {
+	c.vault = c.Vault
+	if c.options.Operations > 0 {
+		process, err := startVault(ctx, c.options.Dir)
+		if err != nil {
+			return err
+		}
+		c.vault, c.killable = process, process
+		const credentials = "FitbitCredentials"
+		if _, err := c.vault.Put(credentials, c.Vault.Versions(credentials)[0].Value); err != nil {
+			return err
+		}
+	}
+	c.setVault()
+	return nil
 }
 
 // flowID is an account's first or second workflow id.
@@ -269,7 +292,11 @@ func (c *campaign) stop() error {
 	if c.temporal != nil {
 		c.temporal.Close()
 	}
-	return c.System.Stop()
+	err := c.System.Stop() // the worker first: it may still hold a pair for the vault
+	if c.killable != nil {
+		err = errors.Join(err, c.killable.stop())
+	}
+	return err
 }
 
 // count changes the report.

@@ -57,8 +57,12 @@ func (c *campaign) launch() (*testenv.Worker, error) {
 	for _, a := range c.accounts {
 		names = append(names, a.name)
 	}
-	return c.LaunchWorker(nil, "BASELINE_TOKEN_URL="+c.Provider.URL()+"/oauth2/token",
-		"BASELINE_ACCOUNTS="+strings.Join(names, ","), "BASELINE_PERIOD="+c.options.period().String())
+	environment := []string{"BASELINE_TOKEN_URL=" + c.Provider.URL() + "/oauth2/token",
+		"BASELINE_ACCOUNTS=" + strings.Join(names, ","), "BASELINE_PERIOD=" + c.options.period().String()}
+	if c.killable != nil {
+		environment = append(environment, c.killable.environment()...)
+	}
+	return c.LaunchWorker(nil, environment...)
 }
 
 // failVault makes the vault fail at those times, counted from now.
@@ -87,16 +91,18 @@ func (c *campaign) failVault(ctx context.Context, begin []time.Duration) error {
 // setVault gives the vault its distance and these faults, the first that matches
 // first.
 func (c *campaign) setVault(faults ...keyvault.Fault) {
-	c.Vault.ClearFaults()
+	c.vault.ClearFaults()
 	for _, f := range append(faults, keyvault.Fault{Kind: keyvault.Delay, DelayBefore: halfwayVault, DelayAfter: halfwayVault}) {
-		c.Vault.Inject(f)
+		c.vault.Inject(f)
 	}
 }
 
-// killVault ends the vault in the middle of whatever it does, cuts every connection, and
-// has it back on the same port with its content.
+// killVault kills the vault with SIGKILL, and starts it again on its data and port.
 func (c *campaign) killVault(ctx context.Context, absences []absence) error {
-	return eachAbsence(ctx, absences, c.Vault.Stop, func(context.Context) error { return c.Vault.Resume() }, func(o Outage) {
+	if c.killable == nil {
+		return nil
+	}
+	return eachAbsence(ctx, absences, c.killable.kill, c.killable.restart, func(o Outage) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.outages = append(c.outages, o)

@@ -205,7 +205,7 @@ func (w *workflowTarget) settle(ctx context.Context) error {
 func (w *workflowTarget) settleAccount(ctx context.Context, a *account) error {
 	f := a.flows[0]
 	if w.options.Operations == 0 {
-		if _, err := w.refresh(ctx, a, f); err != nil || !w.Lost(a.name) {
+		if _, err := w.refresh(ctx, a, f); err != nil || !w.isLost(a.name) {
 			return err
 		}
 		_, err := w.refresh(ctx, a, f)
@@ -222,7 +222,7 @@ func (w *workflowTarget) settleAccount(ctx context.Context, a *account) error {
 			}
 		case err != nil:
 			return err
-		case fine && !w.Lost(a.name):
+		case fine && !w.isLost(a.name):
 			return nil
 		}
 	}
