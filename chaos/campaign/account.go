@@ -75,25 +75,38 @@ func (f *flow) struck(o Operation, now time.Time) {
 	f.deeds = append(f.deeds, deed{now, o})
 }
 
-func (f *flow) standing(now time.Time) standing {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := standing{rest: sparedFor}
-	if f.open {
-		s.open = max(now.Sub(f.since), 1)
-	}
-	for _, d := range f.deeds {
+// standings are those of an account's workflows. What was done to one of them was done
+// to the token of all.
+func (a *account) standings(now time.Time) []standing {
+	whole := standing{rest: sparedFor}
+	for _, d := range a.done() {
 		ago := now.Sub(d.at)
 		switch {
 		case ago >= sparedFor:
 		case d.what == PauseActivity:
-			s.paused = true
+			whole.paused = true
 		case d.what.ends():
-			s.strikes++
-			s.rest = min(s.rest, ago)
+			whole.strikes++
+			whole.rest = min(whole.rest, ago)
 		}
 	}
-	return s
+	var each []standing
+	for _, f := range a.flows {
+		s := whole
+		s.open = f.hangs(now)
+		each = append(each, s)
+	}
+	return each
+}
+
+// hangs is how long no run has ended well, where one is open; else 0.
+func (f *flow) hangs(now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.open {
+		return 0
+	}
+	return max(now.Sub(f.since), 1)
 }
 
 // known are the ids of the runs so far.

@@ -80,22 +80,27 @@ func TestAnOperatorMeetsWhatHangs(t *testing.T) {
 	}
 }
 
-func TestAnOperatorRemembersWhatItDid(t *testing.T) {
+func TestAnOperatorRemembersWhatItDidToAnAccount(t *testing.T) {
 	now := time.Now()
-	f := &flow{id: "refresh-one"}
-	require.Equal(t, standing{rest: sparedFor}, f.standing(now))
-	f.struck(Terminate, now.Add(-sparedFor-1))
-	f.struck(Cancel, now.Add(-time.Minute))
-	f.struck(ResetActivity, now.Add(-10*time.Second))
-	f.struck(SignalWithStart, now)
-	f.struck(PauseActivity, now.Add(-time.Second))
-	require.Equal(t, standing{rest: 10 * time.Second, strikes: 2, paused: true}, f.standing(now))
+	one, two := &flow{id: "refresh-one"}, &flow{id: "refresh-one-2"}
+	a := &account{flows: []*flow{one, two}}
+	require.Equal(t, []standing{{rest: sparedFor}, {rest: sparedFor}}, a.standings(now))
+	one.struck(Terminate, now.Add(-sparedFor-1))
+	one.struck(Cancel, now.Add(-time.Minute))
+	two.struck(ResetActivity, now.Add(-10*time.Second))
+	two.struck(SignalWithStart, now)
+	two.struck(PauseActivity, now.Add(-time.Second))
+	two.follow(now.Add(-5 * time.Second))
+	require.Equal(t, []standing{
+		{rest: 10 * time.Second, strikes: 2, paused: true},
+		{rest: 10 * time.Second, strikes: 2, paused: true, open: 5 * time.Second},
+	}, a.standings(now))
 }
 
 func TestWhatHangsIsWhatHasNotEndedWell(t *testing.T) {
 	now := time.Now()
 	f := &flow{id: "refresh-one"}
-	open := func(after time.Duration) time.Duration { return f.standing(now.Add(after)).open }
+	open := func(after time.Duration) time.Duration { return f.hangs(now.Add(after)) }
 
 	terminated := f.follow(now)
 	require.Equal(t, 10*time.Second, open(10*time.Second))

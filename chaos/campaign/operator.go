@@ -23,8 +23,8 @@ import (
 // Temporal's CLI sends for them.
 type operator struct {
 	*workflowTarget
-	flows    []*flow
-	accounts map[*flow]string
+	flows    []*flow // of all accounts, in their order
+	names    map[*flow]string
 	choosing sync.Mutex
 }
 
@@ -45,10 +45,10 @@ var errNothing = errors.New("nothing to do it to")
 // operate gives the commands when each is due, and returns when every call that was
 // paused goes on again.
 func (w *workflowTarget) operate(ctx context.Context, commands []command) error {
-	o := &operator{workflowTarget: w, accounts: map[*flow]string{}}
+	o := &operator{workflowTarget: w, names: map[*flow]string{}}
 	for _, a := range w.accounts {
 		for _, f := range a.flows {
-			o.flows, o.accounts[f] = append(o.flows, f), a.name
+			o.flows, o.names[f] = append(o.flows, f), a.name
 		}
 	}
 	start := time.Now()
@@ -102,9 +102,9 @@ func (o *operator) choose(c command) *flow {
 	o.choosing.Lock()
 	defer o.choosing.Unlock()
 	now := time.Now()
-	seen := make([]standing, len(o.flows))
-	for i, f := range o.flows {
-		seen[i] = f.standing(now)
+	var seen []standing
+	for _, a := range o.accounts {
+		seen = append(seen, a.standings(now)...)
 	}
 	i := choose(c, seen)
 	if i < 0 {
@@ -177,7 +177,7 @@ func (o *operator) do(ctx context.Context, what Operation, f *flow) error {
 	return err
 }
 
-func (o *operator) input(f *flow) workflows.Input { return workflows.Input{Account: o.accounts[f]} }
+func (o *operator) input(f *flow) workflows.Input { return workflows.Input{Account: o.names[f]} }
 
 // started takes note of a run that a command has started.
 func (o *operator) started(f *flow) func(client.WorkflowRun, error) error {
