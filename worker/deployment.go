@@ -107,10 +107,12 @@ func (m *deploymentMonitor) makeCurrent() string {
 	return m.command("worker deployment set-current-version --deployment-name " + m.deployment.Name + " --build-id " + m.deployment.BuildID)
 }
 
-// command is one of the Temporal CLI's, for the worker's namespace.
-func (m *deploymentMonitor) command(args string) string {
-	if m.namespace != client.DefaultNamespace {
-		args += " --namespace " + m.namespace
+func (m *deploymentMonitor) command(args string) string { return temporalCommand(m.namespace, args) }
+
+// temporalCommand is one of the Temporal CLI's, for a namespace.
+func temporalCommand(namespace, args string) string {
+	if namespace != client.DefaultNamespace {
+		args += " --namespace " + namespace
 	}
 	return "temporal " + args
 }
@@ -156,15 +158,24 @@ func (m *deploymentMonitor) orphanedRuns(ctx context.Context, v config.Deploymen
 	return counted.GetCount(), err
 }
 
-// hasPoller reports whether a worker of the version has polled lately.
+// hasPoller reports whether a worker of the version has polled lately. The empty
+// version stands for workers without a deployment.
 func hasPoller(v config.Deployment, pollers []*taskqueuepb.PollerInfo, now time.Time) bool {
 	for _, p := range pollers {
-		o := p.GetDeploymentOptions()
-		if o.GetDeploymentName() == v.Name && o.GetBuildId() == v.BuildID && now.Sub(p.GetLastAccessTime().AsTime()) < pollsEvery {
+		if versionOf(p) == v && now.Sub(p.GetLastAccessTime().AsTime()) < pollsEvery {
 			return true
 		}
 	}
 	return false
+}
+
+// versionOf is empty for a worker without a deployment, whatever build id it has.
+func versionOf(p *taskqueuepb.PollerInfo) config.Deployment {
+	o := p.GetDeploymentOptions()
+	if o.GetDeploymentName() == "" || o.GetWorkerVersioningMode() == enumspb.WORKER_VERSIONING_MODE_UNVERSIONED {
+		return config.Deployment{}
+	}
+	return config.Deployment{Name: o.GetDeploymentName(), BuildID: o.GetBuildId()}
 }
 
 // runsQuery finds the active runs of a version. A cron that waits for its next run

@@ -69,8 +69,6 @@ func TestInputThatNamesNoAccountFailsTheRunAndTouchesNothing(t *testing.T) {
 			[]string{`account name "Will" has capitals, which Key Vault does not tell apart; use "will"`}},
 		{"an account with a space", `{"account":"will smith"}`, activities.InvalidInput,
 			[]string{`account name "will smith" is not valid; use lower-case letters`}},
-		{"an unknown provider", `{"provider":"fitbot"}`, activities.InvalidInput,
-			[]string{`provider "fitbot" is not known; use one of fitbit, google-health, oura, strava, whoop, withings, xero, or describe it in the providers file`}},
 		{"an account named as another provider's prefix", `{"account":"googlehealth"}`, activities.InvalidInput,
 			[]string{`account "googlehealth" at fitbit would share its secrets' names with provider "GoogleHealth"`, "; choose a name that does not begin with"}},
 		{"an account that does not exist", `{"account":"ann"}`, activities.MissingSecret,

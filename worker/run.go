@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"time"
 
 	"go.temporal.io/sdk/worker"
@@ -88,9 +89,12 @@ func run(ctx context.Context, s setup) error {
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	logProviders(log, s.ProvidersFile, s.providers)
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
 	monitor := &deploymentMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, log: log}
 	stopMonitor := monitor.start(ctx)
+	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, log: log}
+	stopStalls := stalls.start(ctx)
 	health.setReady(true)
 
 	select {
@@ -99,12 +103,32 @@ func run(ctx context.Context, s setup) error {
 		err = explain(err, s.Temporal.HostPort, s.Temporal.Namespace)
 	}
 	stopMonitor()
+	stopStalls()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()
 	acts.Drain()
 	log.Info("stopped")
 	return err
+}
+
+// logProviders says which providers this worker has from its file. A worker of the
+// same queue that lacks one cannot refresh its accounts, and two files of one queue
+// are seen by comparing these lines.
+func logProviders(log *slog.Logger, file string, table provider.Table) {
+	if file == "" {
+		return
+	}
+	added, changed := []string{}, []string{}
+	for _, p := range table.Providers() {
+		switch builtin, err := provider.Builtin().Lookup(p.Name); {
+		case err != nil:
+			added = append(added, p.Name)
+		case !reflect.DeepEqual(p, builtin):
+			changed = append(changed, p.Name)
+		}
+	}
+	log.Info("providers of the file; every worker of the queue needs the same", "file", file, "added", added, "changed", changed)
 }
 
 // shutdown sends the last telemetry within a bound, so that a collector that is
@@ -118,8 +142,18 @@ func shutdown(ctx context.Context, tel *telemetry.Telemetry) {
 // activitiesPerRefresh: load, call, store.
 const activitiesPerRefresh = 3
 
+// heartbeatThrottle is the least time between two heartbeats of an activity that
+// reach Temporal. The SDK's own is 0.8 of the heartbeat timeout: one lost heartbeat
+// would count as a dead worker. Activities record one each second; a throttle below
+// that sends each as it is recorded, where a longer one holds it back and sends it
+// after the activity has completed, which Temporal refuses. The SDK allows each the
+// throttle, and at least a second, before it cancels the activity's context.
+const heartbeatThrottle = 800 * time.Millisecond
+
 func workerOptions(cfg config.Worker) worker.Options {
 	options := worker.Options{
+		MaxHeartbeatThrottleInterval:       heartbeatThrottle,
+		DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 		MaxConcurrentActivityExecutionSize: cfg.MaxConcurrentActivities,
 		TaskQueueActivitiesPerSecond:       cfg.MaxRefreshesPerSecond * activitiesPerRefresh,
 		WorkerStopTimeout:                  cfg.StopTimeout,

@@ -108,9 +108,12 @@ func ensureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 		return true // another worker was faster
 	}
 	log.Warn("runs will carry no search attributes: the namespace lacks them, and this worker cannot add them. Add them, and start the workers again: temporal operator search-attribute create --namespace "+namespace+
-		" --name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword", "error", err)
+		" "+searchAttributeFlags, "error", err)
 	return false
 }
+
+// searchAttributeFlags have the Temporal CLI create those that a namespace lacks.
+const searchAttributeFlags = "--name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword"
 
 // missingAttributes returns those that the namespace lacks. One of another type is
 // an error: it cannot be added, some servers ignore that silently, and setting it

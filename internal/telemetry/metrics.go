@@ -21,13 +21,14 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Metrics count the outcomes of refreshes and measure how long a new pair was in
-// one worker's memory only.
+// Metrics count the outcomes of refreshes and the runs that stand still, and measure
+// how long a new pair was in one worker's memory only.
 type Metrics struct {
 	refreshes metric.Int64Counter
 	answers   metric.Int64Counter
 	escrows   metric.Int64Counter
 	alerts    metric.Int64Counter
+	stalled   metric.Int64Gauge
 	firstCopy metric.Float64Histogram
 	expiries  *expiries
 }
@@ -41,7 +42,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		return meter.Int64Counter("tokenkeeper."+name, metric.WithDescription(description))
 	}
 	m := &Metrics{expiries: &expiries{until: map[token.Account]time.Time{}}}
-	var errs [6]error
+	var errs [7]error
 	m.refreshes, errs[0] = counter("refreshes", "Refreshes whose pair is in the vault, by outcome.")
 	m.answers, errs[1] = counter("provider.answers", "Answers of providers to refreshes, by kind.")
 	m.escrows, errs[2] = counter("escrows", "Pairs that went into the vault because Temporal did not acknowledge them.")
@@ -52,6 +53,8 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 	_, errs[5] = meter.Float64ObservableGauge("tokenkeeper.access_token.time_to_expiry",
 		metric.WithDescription(fmt.Sprintf("How long the access token that this worker stored last is still good. Several workers may know an account: take the highest. Absent on a worker that knows more than %d accounts.", maxAccounts)),
 		metric.WithUnit("s"), metric.WithFloat64Callback(m.expiries.observe))
+	m.stalled, errs[6] = meter.Int64Gauge("tokenkeeper.stalled_runs",
+		metric.WithDescription("Runs that stand still because workflow code cannot run, by cause, among the few that this worker examines. Every worker of a task queue sees the same runs: take the highest."))
 	return m, errors.Join(errs[:]...)
 }
 
@@ -83,6 +86,12 @@ func (m *Metrics) Escrowed(ctx context.Context, provider string) {
 // attributes; as a label it would have no bound.
 func (m *Metrics) Alerted(ctx context.Context, account token.Account, reason string) {
 	m.alerts.Add(ctx, 1, labels("provider", account.Provider, "reason", reason))
+}
+
+// Stalled records how many runs a worker sees stand still for a cause, of which
+// there are few. The accounts are in the log.
+func (m *Metrics) Stalled(ctx context.Context, cause string, runs int) {
+	m.stalled.Record(ctx, int64(runs), labels("cause", cause))
 }
 
 func labels(pairs ...string) metric.MeasurementOption {

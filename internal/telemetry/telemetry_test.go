@@ -51,6 +51,8 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 	tel.Escrowed(ctx, "fitbit")
 	tel.Stored(ctx, will, "refreshed", time.Now().Add(8*time.Hour))
 	tel.Alerted(ctx, will, "ReauthorizationRequired")
+	tel.Stalled(ctx, "no_worker", 3)
+	tel.Stalled(ctx, "backlog", 0)
 
 	page := scrape(t, tel)
 	for _, line := range []string{
@@ -61,6 +63,8 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 		`tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1`,
 		`tokenkeeper_alerts_total{provider="fitbit",reason="ReauthorizationRequired"} 1`,
 		`tokenkeeper_access_token_time_to_expiry_seconds{account="will",provider="fitbit"} 28`,
+		`tokenkeeper_stalled_runs{cause="no_worker"} 3`,
+		`tokenkeeper_stalled_runs{cause="backlog"} 0`,
 		`service_name="tokenkeeper"`,
 		"go_goroutines",
 		"process_start_time_seconds",

@@ -1,6 +1,9 @@
 package protocol
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"slices"
+)
 
 // Report is what an exploration found.
 type Report struct {
@@ -17,7 +20,7 @@ func (r Report) Kept() bool { return r.Broken == kept }
 // breaks a promise. The whole model takes some millions of states and under two
 // gigabytes; a model that breaks a promise usually does so within thousands.
 func (m Model) Explore() Report {
-	g := &graph{Model: m, slots: make([]uint32, 1<<10), seed: maphash.MakeSeed()}
+	g := &graph{Model: m, slots: make([]slot, 1<<10), seed: maphash.MakeSeed()}
 	g.visit(m.Start(), 0)
 	for i := 0; i < len(g.states); i++ {
 		if broken := m.Check(g.states[i]); broken != kept {
@@ -41,11 +44,14 @@ type graph struct {
 	from        []uint32 // the state that each was first reached from
 	transitions int
 
-	// slots is a hash table of the states, by their index plus one. It takes a
-	// fifth of the memory of a map.
-	slots []uint32
+	// slots is a hash table of the states. It takes a third of the memory of a map.
+	slots []slot
 	seed  maphash.Seed
 }
+
+// slot is a state's index plus one, or zero, and a part of its hash, without which
+// each look at another state would be one into memory far away.
+type slot struct{ state, hash uint32 }
 
 func (g *graph) visit(s State, from uint32) {
 	s = s.canonical()
@@ -57,35 +63,39 @@ func (g *graph) visit(s State, from uint32) {
 	if len(g.slots) < 2*len(g.states) {
 		g.grow()
 	}
-	*g.slot(s) = uint32(len(g.states))
+	at, hash := g.slot(s)
+	*at = slot{uint32(len(g.states)), hash}
 }
 
 // find looks for a state, or for the same one without a torn writer: that one has
 // the same successors and is excused from less, so it stands for both.
 func (g *graph) find(s State) (uint32, bool) {
-	at := *g.slot(s)
-	if at == 0 && s.Torn {
+	at, _ := g.slot(s)
+	if at.state == 0 && s.Torn {
 		s.Torn = false
-		at = *g.slot(s)
+		at, _ = g.slot(s)
 	}
-	return at - 1, at != 0
+	return at.state - 1, at.state != 0
 }
 
 // slot is where a state is, or is to be put.
-func (g *graph) slot(s State) *uint32 {
-	mask := uint64(len(g.slots) - 1)
-	for i := maphash.Comparable(g.seed, s) & mask; ; i = (i + 1) & mask {
-		if at := g.slots[i]; at == 0 || g.states[at-1] == s {
-			return &g.slots[i]
+func (g *graph) slot(s State) (at *slot, hash uint32) {
+	full, mask := maphash.Comparable(g.seed, s), uint64(len(g.slots)-1)
+	hash = uint32(full >> 32)
+	for i := full & mask; ; i = (i + 1) & mask {
+		at = &g.slots[i]
+		if at.state == 0 || at.hash == hash && g.states[at.state-1] == s {
+			return at, hash
 		}
 	}
 }
 
 // grow doubles the table; the state that was added last is not in it yet.
 func (g *graph) grow() {
-	g.slots = make([]uint32, 2*len(g.slots))
+	g.slots = make([]slot, 2*len(g.slots))
 	for i, s := range g.states[:len(g.states)-1] {
-		*g.slot(s) = uint32(i + 1)
+		at, hash := g.slot(s)
+		*at = slot{uint32(i + 1), hash}
 	}
 }
 
@@ -100,11 +110,11 @@ func (s State) canonical() State {
 
 // order differs between different runs, and is least for none.
 func (r Run) order() uint64 {
-	o := uint64(r.Phase)<<8 | uint64(r.Attempt.At)
-	for _, t := range [...]Token{r.Token, r.Pair, r.Attempt.Token, r.Attempt.Pair} {
+	o := uint64(r.Phase)<<16 | uint64(r.Attempt.At)<<8 | uint64(r.Attempt.Wait)
+	for _, t := range [...]Token{r.Token, r.Pair, r.Recorded, r.Attempt.Token, r.Attempt.Pair} {
 		o = o<<8 | uint64(t)
 	}
-	for _, b := range [...]bool{r.EarlierIntent, r.Retried, r.Known, r.Attempt.Known} {
+	for _, b := range [...]bool{r.EarlierIntent, r.Outdated, r.Retried, r.Rival == atWork, r.Rival == ended, r.Since, r.First, r.Race&shared != 0, r.Race&told != 0, r.Known, r.Attempt.Known} {
 		o <<= 1
 		if b {
 			o++
@@ -121,10 +131,19 @@ func (g *graph) report(broken Promise, to uint32) Report {
 	}
 	r := Report{States: len(g.states), Transitions: g.transitions, Broken: broken}
 	at := g.Start()
+	var runs int
+	var number [2]int // of the run in each slot
 	for i := len(path) - 1; i >= 0; i-- {
 		here, found := at, false
 		g.Next(here, func(step Step, n State) {
 			if !found && n.canonical() == path[i] {
+				if step.who < late {
+					if here.Runs[step.who].Phase == idle {
+						runs++
+						number[step.who] = runs
+					}
+					step.run = number[step.who]
+				}
 				r.Trace, at, found = append(r.Trace, step), n, true
 			}
 		})
@@ -162,12 +181,23 @@ func (g *graph) endless() (state uint32, found bool) {
 			}
 		}
 	}
-	for i, n := range into {
-		if n > 0 {
-			return uint32(i), true
+	return g.circle(first, to, into)
+}
+
+// circle finds a state among those that a circle leads to, by into, which leads to
+// a circle itself: it removes those that lead to nothing that is left.
+func (g *graph) circle(first, to, into []uint32) (state uint32, found bool) {
+	left := func(j uint32) bool { return into[j] > 0 }
+	for changed := true; changed; {
+		changed = false
+		for i := len(g.states) - 1; i >= 0; i-- {
+			if left(uint32(i)) && !slices.ContainsFunc(to[first[i]:first[i+1]], left) {
+				into[i], changed = 0, true
+			}
 		}
 	}
-	return 0, false
+	i := slices.IndexFunc(into, func(n uint32) bool { return n > 0 })
+	return uint32(max(i, 0)), i >= 0
 }
 
 // undisturbed gives the states that a state leads to while no fault happens and

@@ -10,18 +10,16 @@
 // promise, which shows what each of them is for.
 //
 // activities.go and store.go mirror the product and name the function that each
-// step stands for; temporal.go has the server, the ends of runs, and the faults.
-// Decisions of the vault's fence are the product's own functions.
+// step stands for; temporal.go has the server, the ends of runs, and the faults;
+// clock.go has the time that waiting takes, rivals.go what two runs know of each other,
+// and surroundings.go what happens without any worker. Decisions of the vault's fence and on how long something may wait are
+// the product's own functions.
 //
-// What bounds the model:
-//   - Two rotations of one consent. What the user stores meanwhile is not in it.
-//   - Two runs at work at a time, any number one after the other, and one attempt
-//     that Temporal has given up and that goes on.
-//   - Such an attempt holds something, or is about to send its request: one that
-//     has only read so far does no harm, and simply ends.
+// docs/model.md says what bounds the model and what it leaves out. Two bounds are
+// only of use here:
+//   - An attempt that was given up and goes on holds something, or is about to send
+//     its request: one that has only read so far does no harm, and simply ends.
 //   - Reads that follow one another are one effect, with the decision on them.
-//   - No time passes: all orders of effects are possible, also those that the
-//     product's time-outs exclude. Histories are kept for ever.
 package protocol
 
 import "fmt"
@@ -46,14 +44,79 @@ func (r Replay) String() string {
 	}[r]
 }
 
+// Setting is what happens to the protocol beside the faults that every setting has.
+type Setting uint8
+
+const (
+	// Timeless: effects come in any order, also in those that time-outs exclude.
+	Timeless Setting = iota
+	// Clocked: waiting takes time, work takes none, and the window ends by the clock.
+	Clocked
+	// Restored: the vault may be restored from a backup, once.
+	Restored
+	// Refusing: a policy may keep new versions out of the vault, which takes tags.
+	Refusing
+)
+
 // Model is the protocol with some of its protections at one kind of provider.
 type Model struct {
 	Protections
-	Replay Replay
+	Replay  Replay
+	Setting Setting
+	// Faults is how many there may be by the clock, without which there are any. Each
+	// takes time, so that enough of them outlast any window.
+	Faults uint8
 	// Alone: a run begins only when the one before has ended. What it left behind
 	// may still be at work.
 	Alone bool
 }
+
+// Complete lists the models with all protections, those with the most states
+// first.
+func Complete() []Model {
+	models := []Model{
+		{Replay: Brief}, {Replay: Lasting}, {Replay: Never},
+		{Replay: Never, Setting: Restored},
+		{Replay: Never, Setting: Clocked, Faults: 2},
+		{Replay: Brief, Setting: Clocked, Faults: 2},
+		{Replay: Never, Setting: Refusing, Alone: true},
+	}
+	for i := range models {
+		models[i].Protections = All
+	}
+	return models
+}
+
+// String is where the model is set.
+func (m Model) String() string {
+	where := m.Replay.String()
+	switch {
+	case m.Setting == Clocked && m.Replay == Brief:
+		where = "a provider that repeats an answer for two minutes"
+	case m.Setting == Clocked:
+		where += ", by the clock"
+	case m.Setting == Restored:
+		where += ", with a vault that may be restored from a backup"
+	case m.Setting == Refusing:
+		where += ", with a vault that may refuse new versions"
+	}
+	if m.Setting == Clocked {
+		where += ", with " + [...]string{"no fault", "one fault", "two faults"}[m.Faults]
+	}
+	return where
+}
+
+// horizon is how often the provider rotates. By the clock one window is enough.
+func (m Model) horizon() Token {
+	if m.Setting == Clocked {
+		return 1
+	}
+	return rotations
+}
+
+// loses reports whether an answer that is cut off may be lost without anything
+// having waited for too long.
+func (m Model) loses() bool { return m.Replay == Never || m.Replay == Brief && m.Setting != Clocked }
 
 // Start is an account whose first refresh token was just stored.
 func (m Model) Start() State {
@@ -69,7 +132,7 @@ func (m Model) Start() State {
 func (m Model) Next(s State, emit func(Step, State)) {
 	for who := range world {
 		v := move{m, s, who, emit}
-		if s.at(who).At != nowhere {
+		if s.at(who).ready() {
 			v.act()
 			v.kill()
 		}
@@ -78,7 +141,9 @@ func (m Model) Next(s State, emit func(Step, State)) {
 			v.abandon()
 		}
 	}
-	move{m, s, world, emit}.surroundings()
+	v := move{m, s, world, emit}
+	v.passTime()
+	v.surroundings()
 }
 
 // move is one actor's turn in a state.
@@ -94,6 +159,8 @@ func (v move) act() {
 	switch v.self().At {
 	case readGrant, recordIntent:
 		v.load()
+	case checkRun:
+		v.checkRun()
 	case checkEscrow:
 		v.checkEscrow()
 	case send:
@@ -112,14 +179,34 @@ func (v move) act() {
 // self is the attempt whose turn it is, as it stands before it.
 func (v move) self() Attempt { return *v.s.at(v.who) }
 
+// disturbed reports whether an operator, an app or another run may still come in.
+func (v move) disturbed() bool { return v.s.Stage == faulty }
+
 // faults reports whether something may still go wrong.
-func (v move) faults() bool { return v.s.Stage == faulty }
+func (v move) faults() bool {
+	return v.disturbed() && (v.Setting != Clocked || v.s.Faults < v.Model.Faults)
+}
 
 // then emits a step of the actor.
 func (v move) then(what string, t Token, change func(*State)) {
 	n := v.s
 	change(&n)
 	v.emit(v.step(what, t), n)
+}
+
+// fault is then, for what went wrong.
+func (v move) fault(what string, t Token, change func(*State)) {
+	v.then(what, t, func(n *State) {
+		change(n)
+		v.count(n)
+	})
+}
+
+// count adds a fault, where they are limited.
+func (v move) count(n *State) {
+	if v.Setting == Clocked {
+		n.Faults++
+	}
 }
 
 // goTo is then, and brings the attempt to its next place.
@@ -134,6 +221,9 @@ func (v move) report(what string, t Token, effect, reported func(*State)) {
 		n := v.s
 		effect(&n)
 		v.leave(&n)
+		if v.who != late {
+			v.count(&n)
+		}
 		step := v.step(what, t)
 		step.Unreported = true
 		v.emit(step, n)
@@ -151,6 +241,7 @@ func nothing(*State) {}
 // Step is an effect, in words.
 type Step struct {
 	who      actor
+	run      int // the number of the run, in a trace
 	activity Phase
 	what     string // may hold one %d, for token
 	token    Token
@@ -160,7 +251,7 @@ type Step struct {
 
 func (v move) step(what string, t Token) Step {
 	s := Step{who: v.who, what: what, token: t}
-	if v.who != world {
+	if v.who != world && v.self().Wait == 0 {
 		s.activity = v.self().For
 	}
 	return s
@@ -179,7 +270,7 @@ func (s Step) String() string {
 	case late:
 		return "The given-up attempt of " + name + " " + words
 	}
-	who := fmt.Sprintf("Run %d", s.who+1)
+	who := fmt.Sprintf("Run %d", s.run)
 	if name != "" {
 		who += ", " + name + ","
 	}

@@ -25,6 +25,11 @@ const (
 	// durable at the load, or in the vault at the beginning of a later attempt.
 	// A provider that watches for reuse would revoke the grant.
 	noBlindReuse
+	// noRace: of two runs that present one token, the intent record had not told either
+	// of the other.
+	noRace
+	// noWaste: no refresh token is spent while the vault refuses new versions.
+	noWaste
 	// noFalseAlarm: no run ends as ReauthorizationRequired when Live was durable at
 	// the beginning of its last search.
 	noFalseAlarm
@@ -41,6 +46,8 @@ func (p Promise) String() string {
 		noRegress:     "all are done, and an older token covers a newer one in the vault",
 		noOverwriting: "an older refresh token was written over a newer one that was there to be seen",
 		noBlindReuse:  "a spent token was presented although its successor was there to be found",
+		noRace:        "two runs presented one refresh token although the intent record had told one of the other",
+		noWaste:       "a refresh token was spent although the vault refuses what was issued for it",
 		noFalseAlarm:  "consent was asked for although the live token was there to be found",
 		noEnd:         "undisturbed work does not come to an end",
 	}[p]
@@ -52,7 +59,7 @@ func (m Model) Check(s State) Promise {
 		return s.Broken
 	}
 	held := s.durable(s.Live) || s.repeated()
-	cut := m.Replay != Lasting && (s.remembered(s.Live) || s.Excused)
+	cut := m.loses() && s.Excused || (m.loses() || m.Setting == Clocked) && s.remembered(s.Live)
 	switch {
 	case !held && !cut:
 		return nothingLost

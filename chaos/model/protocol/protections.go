@@ -3,11 +3,11 @@ package protocol
 // Protections is a set of what stands between a fault and a lost token. Each can
 // be taken out of the model; the product has no switch for any. [Catalogue]
 // describes them.
-type Protections uint16
+type Protections uint32
 
 const (
 	intentRecord Protections = 1 << iota
-	ownIntent
+	earlierIntents
 	keptIntent
 	allVersions
 	checkBeforeRetry
@@ -21,6 +21,16 @@ const (
 	disconnectedStore
 	vaultSearch
 	historySearch
+	ownGrant
+	heartbeats
+	presentedAtOnce
+	boundedWaits
+	grace
+	temporalFirst
+	writeProof
+	secondLook
+	oneWaits
+	inDoubt
 
 	// All is the protocol as the product has it.
 	All Protections = 1<<iota - 1
@@ -31,57 +41,94 @@ func (p Protections) has(one Protections) bool { return p&one != 0 }
 // Protection describes one of them.
 type Protection struct {
 	one Protections
-	// Replay is the kind of provider whose tokens the rule saves.
-	Replay Replay
-	Name   string
-	File   string // of the product, where it is
-	Rule   string // what the product does, in a sentence
+	// At is the model of the provider, and of what else happens, that the rule is
+	// for.
+	At   Model
+	Name string
+	File string // of the product, where it is
+	Rule string // what the product does, in a sentence
 	// Accepted is how far the product goes where it does less than the rule; empty
 	// where it does all of it. The page says what that may cost.
 	Accepted string
 }
 
-// Removed is the model of the protection's kind of provider that lacks nothing
-// but the protection.
+// Removed is the model that lacks nothing but the protection.
 func (p Protection) Removed() Model {
-	return Model{Protections: All &^ p.one, Replay: p.Replay}
+	m := p.At
+	m.Protections = All &^ p.one
+	return m
 }
 
-// Catalogue lists the protections in the order in which a refresh needs them.
+// What the protections are for.
+var (
+	never    = Model{Replay: Never}
+	lasting  = Model{Replay: Lasting}
+	restored = Model{Replay: Never, Setting: Restored, Alone: true}
+	refusing = Model{Replay: Never, Setting: Refusing, Alone: true}
+)
+
+func byTheClock(r Replay, faults uint8) Model {
+	return Model{Replay: r, Setting: Clocked, Faults: faults, Alone: r != Never}
+}
+
+// Catalogue lists the protections in the order in which a refresh needs them: those
+// that hold in any order of events, then those by the clock, then those of a vault
+// that is not as it was.
 func Catalogue() []Protection {
 	return []Protection{
-		{intentRecord, Never, "Intent record", "activities/load.go",
+		{intentRecord, never, "Intent record", "activities/load.go",
 			"Before a run spends a refresh token it records that intent on the token's version in the vault. A run that finds such a record searches for a successor of the token before it presents it.", ""},
-		{ownIntent, Never, "Own intent record", "activities/load.go",
-			"A further attempt of the load treats a record of its own run as another run's: the attempt before may have written it over another's, and died.", ""},
-		{keptIntent, Never, "Kept intent record", "internal/vault/load.go",
+		{earlierIntents, never, "Earlier intent records", "internal/vault/tags.go",
+			"A run that leaves its intent record keeps those of earlier runs beside it, where a further attempt of its load finds them.", ""},
+		{keptIntent, never, "Kept intent record", "internal/vault/load.go",
 			"The record of a token counts on whichever of its versions it is; a late writer that writes the token again does not erase it.",
 			"only the record on the version that is loaded counts"},
-		{allVersions, Never, "All versions at load", "internal/vault/load.go",
+		{allVersions, never, "All versions at load", "internal/vault/load.go",
 			"A load takes the newest refresh token of all versions, which need not be the current one.",
 			"all versions are read only where the access token is newer than the current refresh token, or absent, or where either was stored by hand; a listing takes a call for every 25 versions, and an account has four more each day"},
-		{checkBeforeRetry, Never, "Check before a retry", "activities/call.go",
+		{checkBeforeRetry, never, "Check before a retry", "activities/call.go",
 			"A further attempt of the call first checks whether the one before has put its pair into the vault.", ""},
-		{checkOrWait, Never, "Check or wait", "activities/call.go",
+		{checkOrWait, never, "Check or wait", "activities/call.go",
 			"Where a provider has no replay window to lose, an attempt that cannot check does not present the token either.", ""},
-		{confirmedCompletion, Never, "Confirmed completion", "activities/handover.go",
+		{confirmedCompletion, never, "Confirmed completion", "activities/handover.go",
 			"The call completes itself and waits for Temporal's acknowledgement, instead of returning the pair to an SDK that may drop it.", ""},
-		{escrow, Never, "Escrow", "activities/handover.go",
+		{escrow, never, "Escrow", "activities/handover.go",
 			"A pair that Temporal does not acknowledge, or no longer waits for, goes into the vault at once.", ""},
-		{storedBeforeUse, Lasting, "Stored before use", "workflows/refresh.go",
+		{storedBeforeUse, lasting, "Stored before use", "workflows/refresh.go",
 			"No new token is used before it is stored: the first use ends the replay.", ""},
-		{refreshTokenFirst, Lasting, "Refresh token first", "internal/vault/store.go",
+		{refreshTokenFirst, lasting, "Refresh token first", "internal/vault/store.go",
 			"The refresh token is written before the access token, which an app uses as soon as it sees it.", ""},
-		{fence, Never, "Fence", "internal/vault/fence.go",
+		{fence, never, "Fence", "internal/vault/fence.go",
 			"A token that is older than what the vault holds is not written.", ""},
-		{recheckAfterWrites, Never, "Recheck", "internal/vault/store.go",
+		{recheckAfterWrites, never, "Recheck", "internal/vault/store.go",
 			"After its last write a writer reads all versions and puts the newest on top, because the vault has no compare-and-swap.",
 			"a writer reads all versions only where the current refresh token or the access token shows that a newer one was there"},
-		{disconnectedStore, Never, "Disconnected store", "workflows/steps.go",
+		{disconnectedStore, never, "Disconnected store", "workflows/steps.go",
 			"Cancelling a run does not stop it from storing its pair.", ""},
-		{vaultSearch, Never, "Vault search", "internal/vault/promote.go",
+		{vaultSearch, never, "Vault search", "internal/vault/promote.go",
 			"After invalid_grant a run searches the vault's versions for a newer refresh token.", ""},
-		{historySearch, Never, "History search", "activities/recover.go",
+		{historySearch, never, "History search", "activities/recover.go",
 			"A run searches the histories of earlier runs for a pair that was issued and not stored.", ""},
+		{ownGrant, never, "Own grant", "activities/call.go",
+			"A call presents a refresh token only in the run that has loaded it. After a reset the run has another id, and loads again.", ""},
+		{heartbeats, byTheClock(Brief, 2), "Heartbeats", "workflows/steps.go",
+			"An attempt whose worker is silent is given up within seconds, whatever it is at.", ""},
+		{presentedAtOnce, byTheClock(Brief, 1), "Presented at once", "internal/window/window.go",
+			"Inside the replay window a run waits for no other run before it presents the token.", ""},
+		{boundedWaits, byTheClock(Brief, 1), "Bounded waits", "internal/window/window.go",
+			"Inside the replay window a pause is at most half of what is left, whoever asks for it.", ""},
+		{grace, byTheClock(Brief, 1), "Grace", "internal/window/window.go",
+			"Inside the replay window a cancelled run goes on, in its load and its search as in its call.", ""},
+		{secondLook, byTheClock(Never, 0), "Second look", "workflows/recover.go",
+			"A run that has read another run's intent record does not present the token for as long as that run may.", ""},
+		{oneWaits, byTheClock(Never, 1), "One of two waits", "workflows/recover.go",
+			"Of two runs that search and have each other on the record, the one with the smaller id goes on.", ""},
+		{inDoubt, byTheClock(Never, 2), "In doubt", "activities/call.go",
+			"A further attempt of the call does not present the token where another run has loaded it since; the run loads it again.", ""},
+		{temporalFirst, restored, "Temporal first", "activities/load.go",
+			"Where Temporal knows a newer generation than the vault shows, a run searches before it presents what the vault has.", ""},
+		{writeProof, refusing, "Proven write", "activities/load.go",
+			"A run spends nothing before the vault has taken the kind of write that will follow, a new version.",
+			"a worker proves it once, and again after a refusal"},
 	}
 }

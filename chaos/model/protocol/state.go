@@ -37,19 +37,23 @@ type State struct {
 	// The provider.
 	Live   Token // the refresh token in force
 	Window bool  // the one before Live is still answered with Live
+	Left   ticks // by the clock: until the window ends
 
 	// The vault.
 	Refresh Secret
 	Access  Secret
-	Intents Set // refresh tokens that carry an intent record
+	Intents Set  // refresh tokens that carry an intent record
+	Policy  bool // it takes tags and refuses new versions
 
 	// Temporal.
 	Issued Set // pairs, sealed in the results of finished calls
+	Closed Set // those of runs that had ended when the vault was restored
 	Runs   [2]Run
 	Late   Attempt // one that Temporal has given up and that goes on
 
 	// The observer.
 	Stage   Stage
+	Faults  uint8   // by the clock: how many there were
 	Ending  Ending  // of the last run
 	Excused bool    // Live was cut off before it had a durable copy
 	Torn    bool    // a writer stopped for good between its first write and its recheck
@@ -62,10 +66,33 @@ type Run struct {
 	Token         Token // the refresh token that it loaded
 	Pair          Token // what its call returned
 	EarlierIntent bool  // Token carried the intent record of an earlier run
-	Retried       bool  // call: not the first attempt; load: an attempt left its own intent record
+	Outdated      bool  // call: reset since Token was loaded, by a run of another id
+	Retried       bool  // call: not the first attempt; load: an attempt left its own intent record; searchBefore: searched before
+	Recorded      Token // by the clock: the refresh token that carries its intent record
+	Since         bool  // by the clock: another run has left its record there since this one read it
+	Rival         Rival // by the clock
+	First         bool  // by the clock: its id is the smaller one
+	Race          Race  // observer
 	Known         bool  // observer: a successor of Token was durable when it was loaded
 	Attempt       Attempt
 }
+
+// Rival is the other run, where this one has read its intent record.
+type Rival uint8
+
+const (
+	noRival Rival = iota
+	atWork
+	ended // a moment ago, so that its call may be in flight
+)
+
+// Race is what an observer knows of a run whose token the other run presents.
+type Race uint8
+
+const (
+	shared Race = 1 << iota // it does
+	told                    // the intent record has told one of the two
+)
 
 // Phase is the activity that a run is at.
 type Phase uint8
@@ -85,6 +112,7 @@ type Attempt struct {
 	For   Phase // which activity it is an attempt of
 	Token Token // the refresh token that it is about, or is about to put on top
 	Pair  Token // the pair that it holds
+	Wait  ticks // by the clock: until it begins, or until Temporal notices that the one before is dead
 	Known bool  // observer: something newer was there to be found when it searched
 }
 
@@ -97,6 +125,7 @@ const (
 	readGrant    // LoadSecrets: Vault.Load
 	recordIntent // LoadSecrets: Vault.RecordIntent
 
+	checkRun    // Call: which run has loaded the grant
 	checkEscrow // Call: what an earlier attempt put into the vault
 	send        // Call: provider.Client.Refresh
 	complete    // Call: complete
@@ -142,6 +171,9 @@ const (
 	late  actor = 2 // the attempt that Temporal has given up
 	world actor = 3 // the provider and the apps
 )
+
+// ready reports whether an attempt is at work.
+func (a *Attempt) ready() bool { return a.At != nowhere && a.Wait == 0 }
 
 func (s *State) at(who actor) *Attempt {
 	if who == late {

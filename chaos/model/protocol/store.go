@@ -57,7 +57,7 @@ func (v move) refuse(a Attempt) {
 	if !v.faults() || a.For != call || a.At == next {
 		return
 	}
-	v.then("gets no answer from the vault", none, func(n *State) {
+	v.fault("gets no answer from the vault", none, func(n *State) {
 		v.tear(n)
 		b := n.at(v.who)
 		b.At, b.Token, b.Known = next, none, false

@@ -2,13 +2,13 @@ package protocol
 
 var (
 	noAttempt = Attempt{Token: none, Pair: none}
-	noRun     = Run{Token: none, Pair: none, Attempt: noAttempt}
+	noRun     = Run{Token: none, Pair: none, Recorded: none, Attempt: noAttempt}
 )
 
 // start begins a run in a free slot. One that begins when all is at rest may be
 // the last: the cron's next, which must end well.
 func (v move) start() {
-	if v.s.Runs[v.who].Phase != idle || !v.faults() {
+	if v.s.Runs[v.who].Phase != idle || !v.disturbed() {
 		return
 	}
 	begin := func(n *State) {
@@ -16,7 +16,12 @@ func (v move) start() {
 		v.read(n)
 	}
 	if v.who == 0 || v.s.Runs[0].Phase != idle && !v.Alone {
-		v.then("starts and reads refresh token %d", v.newestToken(), begin)
+		v.withID(func(id func(*State)) {
+			v.then("starts and reads refresh token %d", v.newestToken(), func(n *State) {
+				id(n)
+				begin(n)
+			})
+		})
 	}
 	if v.who == 0 && v.s.atRest() {
 		v.then("starts undisturbed and reads refresh token %d", v.newestToken(), func(n *State) {
@@ -27,42 +32,74 @@ func (v move) start() {
 }
 
 // abandon is Temporal giving up an attempt, at its time-out or because the run
-// ends. A run that is cancelled ends so too, but not while it stores.
+// ends, by an operator's hand. A run that is cancelled ends so too, but neither
+// while it stores nor inside the window.
 func (v move) abandon() {
 	r := v.s.Runs[v.who]
 	a := r.Attempt
-	goesOn := a.For == call || a.Pair != none || a.At == promoteRefresh
-	if !v.faults() || r.Phase == idle || goesOn && v.s.Late.At != nowhere {
+	goesOn := a.ready() && a.At != checkRun && (a.For == call || a.Pair != none || a.At == promoteRefresh)
+	if !v.disturbed() || r.Phase == idle || goesOn && v.s.Late.At != nowhere {
 		return
 	}
-	terminate := func(n *State) {
+	part := func(n *State) {
 		if goesOn {
 			n.Late = a
 		}
+	}
+	terminate := func(n *State) {
+		part(n)
 		v.end(n, unfinished)
 	}
-	if goesOn { // otherwise it is as good as killed
-		v.then("is given up at its time-out, and goes on", none, func(n *State) {
-			n.Late = a
+	if goesOn && v.faults() { // otherwise it is as good as killed
+		v.fault("is given up at its time-out, and goes on", none, func(n *State) {
+			part(n)
 			v.leave(n)
 		})
 	}
 	v.then("is terminated", none, terminate)
+	if r.Phase >= call {
+		v.withID(func(id func(*State)) {
+			v.then("is reset to its call", none, func(n *State) {
+				part(n)
+				v.reset(n)
+				id(n)
+			})
+		})
+	}
 	if r.Phase == store && !v.has(disconnectedStore) {
 		v.then("is cancelled", none, func(n *State) {
 			terminate(n)
 			n.mustHold(r.Pair)
 		})
 	}
+	v.cancelled(terminate)
+}
+
+// reset gives a run another id and brings it back to the point where its grant was
+// loaded.
+func (v move) reset(n *State) {
+	r := n.Runs[v.who]
+	t := r.Token
+	if r.Phase == store {
+		t = r.Pair - 1
+	}
+	next := noRun
+	next.Token, next.Outdated, next.Phase = t, true, call
+	next.Known = n.Refresh.Versions.hasAfter(t) || n.Issued.hasAfter(t)
+	next.Attempt = v.attempt(next)
+	n.Runs[v.who] = next
+	n.Runs[1-v.who].rivalEnds()
 }
 
 // enter brings a run to its next activity.
 func (v move) enter(n *State, p Phase) {
 	r := &n.Runs[v.who]
 	if p == load {
+		recorded, first := r.Recorded, r.First
 		*r = noRun
+		r.Recorded, r.First = recorded, first
 	}
-	r.Phase, r.Retried = p, false
+	r.Phase, r.Outdated, r.Retried = p, false, false
 	r.Attempt = v.attempt(*r)
 }
 
@@ -79,6 +116,9 @@ func (m Model) attempt(r Run) Attempt {
 		a.At, a.Token, a.Known = send, r.Token, r.Known
 		if r.Retried {
 			a.At = checkEscrow
+		}
+		if r.Outdated && m.has(ownGrant) {
+			a.At = checkRun
 		}
 	case store:
 		a.At, a.Pair = m.order().first, r.Pair
@@ -98,11 +138,13 @@ func (v move) leave(n *State) {
 		r.Retried, r.Known = true, false
 	}
 	r.Attempt = v.attempt(*r)
+	v.untilRetry(n)
 }
 
 // end ends a run.
 func (v move) end(n *State, e Ending) {
 	n.Runs[v.who] = noRun
+	n.Runs[1-v.who].rivalEnds()
 	if n.Stage == last {
 		n.Ending = e
 	}
@@ -114,32 +156,23 @@ func (v move) kill() {
 	if !v.faults() {
 		return
 	}
-	v.then("is killed", none, func(n *State) {
+	v.fault("is killed", none, func(n *State) {
 		v.tear(n)
 		v.leave(n)
-		if v.Replay != Lasting && !n.durable(n.Live) && !n.remembered(n.Live) {
-			n.Excused = true
-		}
+		v.excuse(n)
 	})
+}
+
+// excuse notes that Live was cut off, where the provider may not repeat it.
+func (v move) excuse(n *State) {
+	if v.loses() && !n.durable(n.Live) && !n.remembered(n.Live) {
+		n.Excused = true
+	}
 }
 
 // tear notes that a writer stops where it may have something to mend.
 func (v move) tear(n *State) {
 	if n.at(v.who).At >= readAccess {
 		n.Torn = true
-	}
-}
-
-// surroundings is what happens without any worker.
-func (v move) surroundings() {
-	if !v.faults() || !v.s.Window {
-		return
-	}
-	shut := func(n *State) { n.Window = false }
-	if v.Replay == Brief {
-		v.then("The replay window ends", none, shut)
-	}
-	if v.s.Access.Current == v.s.Live {
-		v.then("An app uses access token %d, which ends the replay", v.s.Live, shut)
 	}
 }

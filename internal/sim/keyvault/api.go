@@ -53,6 +53,7 @@ type call struct {
 	query         map[string][]string
 	base          string // "https://host", as this client reaches the server
 	body          []byte
+	behind        int // how many of the newest versions this read does not see
 }
 
 func (run *serving) routes() http.Handler {
@@ -92,9 +93,7 @@ func (run *serving) answer(w http.ResponseWriter, r *http.Request, op Operation,
 	name := r.PathValue("name")
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !ok || token == "" {
 		s.counter.add(OpChallenge, name)
-		refusal := failure(errUnauthorized())
-		refusal.header.Set("WWW-Authenticate", challenge)
-		refusal.write(w)
+		unauthorized(errUnauthorized()).write(w)
 		return
 	}
 	s.counter.add(op, name)
@@ -107,7 +106,11 @@ func (run *serving) answer(w http.ResponseWriter, r *http.Request, op Operation,
 	if !failed {
 		answer = checked(r, handle, call{
 			name: name, version: r.PathValue("version"), query: r.URL.Query(), base: "https://" + r.Host, body: body,
+			behind: fault.behind(),
 		})
+	}
+	if fault.Kind == BareConflict {
+		answer = answer.bare()
 	}
 	if !run.delay(fault.DelayAfter) || fault.Kind == CommitThenCut {
 		cut(w)
@@ -140,7 +143,7 @@ func (s *Server) set(c call) reply {
 }
 
 func (s *Server) get(c call) reply {
-	v, err := s.store.get(c.name, c.version)
+	v, err := s.store.get(c.name, c.version, c.behind)
 	return c.withValue(v, err)
 }
 
@@ -213,7 +216,7 @@ func (s *Server) list(c call) reply {
 }
 
 func (s *Server) listVersions(c call) reply {
-	versions := s.store.versions(c.name)
+	versions := s.store.versions(c.name, c.behind)
 	items := make([]item, 0, len(versions))
 	for _, v := range versions {
 		items = append(items, item{v.ID, properties(v, c.id(v))})

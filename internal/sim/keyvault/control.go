@@ -26,6 +26,7 @@ type faultJSON struct {
 	Name        string    `json:"name"`
 	Times       int       `json:"times"`
 	RetryAfter  string    `json:"retry_after"`
+	Behind      int       `json:"behind"`
 	DelayBefore string    `json:"delay_before"`
 	DelayAfter  string    `json:"delay_after"`
 }
@@ -37,6 +38,9 @@ type faultJSON struct {
 //	GET    /_sim/counts          Counts
 //	GET    /_sim/secrets/{name}  the list of its versions, with values
 //	PUT    /_sim/secrets/{name}  {"value":"…"}, written by hand; answers {"version":"…"}
+//	POST   /_sim/secrets/{name}/versions  a list of Version, added as Seed does
+//	PUT    /_sim/backups/{backup}         keeps a backup of all secrets under that name
+//	POST   /_sim/backups/{backup}/restore puts the secrets of that backup back
 func (s *Server) control(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_sim/faults", func(w http.ResponseWriter, r *http.Request) {
 		var j faultJSON
@@ -75,12 +79,41 @@ func (s *Server) control(mux *http.ServeMux) {
 		}
 		success(map[string]string{"version": version}).write(w)
 	})
+	mux.HandleFunc("POST /_sim/secrets/{name}/versions", func(w http.ResponseWriter, r *http.Request) {
+		var versions []Version
+		if err := json.NewDecoder(r.Body).Decode(&versions); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := s.Seed(r.PathValue("name"), versions...); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("PUT /_sim/backups/{backup}", func(w http.ResponseWriter, r *http.Request) {
+		s.backups.Store(r.PathValue("backup"), s.Backup())
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /_sim/backups/{backup}/restore", func(w http.ResponseWriter, r *http.Request) {
+		backup, found := s.backups.Load(r.PathValue("backup"))
+		if !found {
+			http.Error(w, "no backup has this name", http.StatusNotFound)
+			return
+		}
+		if err := s.Restore(backup.(Backup)); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 }
 
 func (j faultJSON) fault() (f Fault, err error) {
-	f = Fault{Kind: j.Kind, Operation: j.Operation, Name: j.Name, Times: j.Times}
+	f = Fault{Kind: j.Kind, Operation: j.Operation, Name: j.Name, Times: j.Times, Behind: j.Behind}
 	switch j.Kind {
-	case Delay, Unavailable, ReadOnly, Denied, Throttled, Reset, CommitThenCut:
+	case Delay, Unavailable, ReadOnly, Denied, DeniedByAzurePolicy, DeniedByAccessPolicy, DeniedByConnection, DeniedByFirewall,
+		KeyUnresolved, WrongTenant, BareConflict, Stale, Throttled, Reset, CommitThenCut:
 	default:
 		return Fault{}, fmt.Errorf("unknown kind %q", j.Kind)
 	}

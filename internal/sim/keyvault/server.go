@@ -66,6 +66,7 @@ type Server struct {
 	counter *counter
 	url     string
 	address string
+	backups sync.Map // of the control endpoint: name -> Backup
 
 	mu      sync.Mutex
 	serving *serving // nil while stopped

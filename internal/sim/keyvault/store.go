@@ -74,8 +74,9 @@ func (s *store) set(name string, v Version) (Version, *apiError) {
 	return v, s.save()
 }
 
-// get reads one version, or the current one when id is empty.
-func (s *store) get(name, id string) (Version, *apiError) {
+// get reads one version, or the current one when id is empty. A stale read of the
+// current one sees the version that many before it.
+func (s *store) get(name, id string, behind int) (Version, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, err := s.live(name)
@@ -83,7 +84,11 @@ func (s *store) get(name, id string) (Version, *apiError) {
 		return Version{}, err
 	}
 	if id == "" {
-		id = o.current().ID
+		seen := o.seen(behind)
+		if len(seen) == 0 {
+			return Version{}, errSecretNotFound(name)
+		}
+		id = seen[len(seen)-1].ID
 	}
 	i := o.index(id)
 	if i < 0 {
@@ -122,15 +127,15 @@ func (s *store) update(name, id string, change func(*Version)) (Version, *apiErr
 }
 
 // versions lists in the order of the random ids: the real vault documents no
-// order, so no client may rely on the order of time.
-func (s *store) versions(name string) []Version {
+// order, so no client may rely on the order of time. A stale listing lacks the newest.
+func (s *store) versions(name string, behind int) []Version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o, err := s.live(name)
 	if err != nil {
 		return nil
 	}
-	listed := slices.Clone(o.Versions)
+	listed := slices.Clone(o.seen(behind))
 	slices.SortFunc(listed, func(a, b Version) int { return strings.Compare(a.ID, b.ID) })
 	return listed
 }
@@ -169,6 +174,9 @@ func (o *object) checkWritable(now time.Time) *apiError {
 	return nil
 }
 
+// seen is what a reader sees that is that many versions behind.
+func (o *object) seen(behind int) []Version { return o.Versions[:max(0, len(o.Versions)-behind)] }
+
 func (o *object) current() Version { return o.Versions[len(o.Versions)-1] }
 
 func (o *object) index(id string) int {
@@ -179,78 +187,4 @@ func newVersionID() string {
 	var id [16]byte
 	rand.Read(id[:])
 	return hex.EncodeToString(id[:])
-}
-
-// delete hides an object and keeps it: "Azure Key Vault soft-delete overview".
-// It answers at once and finishes later, like the real vault, as recover does.
-func (s *store) delete(name string) (object, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, err := s.live(name)
-	if err != nil {
-		return object{}, err
-	}
-	now := s.now()
-	o.Deleted = now.UTC().Truncate(time.Second)
-	o.recoverable = now.Add(s.deletionDelay)
-	return o.copied(), s.save()
-}
-
-// getDeleted finds neither what is still being deleted nor, like get, what is
-// disabled.
-func (s *store) getDeleted(name string) (object, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, err := s.deleted(name)
-	if err != nil {
-		return object{}, errDeletedSecretNotFound(name)
-	}
-	if !o.current().Enabled {
-		return object{}, errSecretDisabled()
-	}
-	return o.copied(), nil
-}
-
-// recover answers at once and finishes later, like the real vault: first reads
-// come back, and then writes.
-func (s *store) recover(name string) (object, *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o, err := s.deleted(name)
-	if err != nil {
-		return object{}, err
-	}
-	o.Deleted = time.Time{}
-	o.readable = s.now().Add(s.recoveryDelay)
-	o.writable = o.readable.Add(s.recoveryDelay)
-	return o.copied(), s.save()
-}
-
-func (s *store) purge(name string) *apiError {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, err := s.deleted(name); err != nil {
-		return err
-	}
-	delete(s.objects, strings.ToLower(name))
-	return s.save()
-}
-
-// deleted finds an object whose deletion is complete. Callers hold the lock.
-func (s *store) deleted(name string) (*object, *apiError) {
-	o := s.objects[strings.ToLower(name)]
-	switch {
-	case o == nil || o.Deleted.IsZero():
-		return nil, errDeletedSecretNotFound(name)
-	case s.now().Before(o.recoverable):
-		return nil, errBeingDeleted(name)
-	}
-	return o, nil
-}
-
-// copied may leave the lock: later changes do not reach it.
-func (o *object) copied() object {
-	c := *o
-	c.Versions = slices.Clone(o.Versions)
-	return c
 }

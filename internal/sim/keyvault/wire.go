@@ -95,22 +95,45 @@ func unix(t time.Time) *int64 {
 
 func success(body any) reply { return reply{status: http.StatusOK, body: body} }
 
+// errorBody is Key Vault's own shape of an error.
+type errorBody struct {
+	Error errorDetail `json:"error"`
+}
+
+type errorDetail struct {
+	Code    string      `json:"code"`
+	Message string      `json:"message"`
+	Inner   *innerError `json:"innererror,omitempty"`
+}
+
+type innerError struct {
+	Code string `json:"code"`
+}
+
 func failure(e *apiError) reply {
-	type inner struct {
-		Code string `json:"code"`
-	}
-	type detail struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-		Inner   *inner `json:"innererror,omitempty"`
-	}
-	d := detail{Code: e.code, Message: e.message}
+	d := errorDetail{Code: e.code, Message: e.message}
 	if e.inner != "" {
-		d.Inner = &inner{e.inner}
+		d.Inner = &innerError{e.inner}
 	}
-	r := reply{status: e.status, header: http.Header{}, body: map[string]detail{"error": d}}
+	r := reply{status: e.status, header: http.Header{}, body: errorBody{d}}
 	if e.retryAfter > 0 {
 		r.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.retryAfter.Seconds()))))
+	}
+	return r
+}
+
+// unauthorized is a failure with the challenge that the real vault sends with each 401.
+func unauthorized(e *apiError) reply {
+	r := failure(e)
+	r.header.Set("WWW-Authenticate", challenge)
+	return r
+}
+
+// bare is a conflict without its inner code; any other reply is as it was.
+func (r reply) bare() reply {
+	if body, ok := r.body.(errorBody); ok && r.status == http.StatusConflict {
+		body.Error.Inner = nil
+		r.body = body
 	}
 	return r
 }
@@ -144,10 +167,6 @@ func errBadParameter(message string) *apiError {
 
 func errUnauthorized() *apiError {
 	return &apiError{status: http.StatusUnauthorized, code: "Unauthorized", message: "AKV10000: Request is missing a Bearer or PoP token."}
-}
-
-func errForbidden() *apiError {
-	return &apiError{status: http.StatusForbidden, code: "Forbidden", inner: "ForbiddenByRbac", message: "Caller is not authorized to perform action on resource."}
 }
 
 func errSecretDisabled() *apiError {

@@ -25,6 +25,9 @@ type Vault struct {
 	Before func(op, name string) error
 	// After, if set, runs once a call has taken effect; its error hides that.
 	After func(op, name string) error
+	// Behind, if set, is how many of a name's newest versions a "get" of the current
+	// version or a "list" does not see: a stale read.
+	Behind func(op, name string) int
 	// Now is the vault's clock; nil means time.Now.
 	Now func() time.Time
 
@@ -64,6 +67,36 @@ func (v *Vault) Disable(name string) {
 	s.versions[len(s.versions)-1].Enabled = false
 }
 
+// Backup copies all secrets with the tags that they have now.
+func (v *Vault) Backup() Backup {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return Backup{cloned(v.secrets)}
+}
+
+// Restore puts the secrets of a backup back; what was written since is gone.
+func (v *Vault) Restore(b Backup) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.secrets = cloned(b.secrets)
+}
+
+// Backup is the state of a vault at one moment.
+type Backup struct{ secrets map[string]*secret }
+
+func cloned(secrets map[string]*secret) map[string]*secret {
+	out := map[string]*secret{}
+	for name, s := range secrets {
+		c := &secret{deleted: s.deleted}
+		for _, version := range s.versions {
+			version.Properties = shown(version.Properties)
+			c.versions = append(c.versions, version)
+		}
+		out[name] = c
+	}
+	return out
+}
+
 // All returns the versions of a name in the order in which they were set.
 func (v *Vault) All(name string) []vault.Secret {
 	v.mu.Lock()
@@ -74,6 +107,9 @@ func (v *Vault) All(name string) []vault.Secret {
 func (v *Vault) Get(_ context.Context, name, version string) (vault.Secret, error) {
 	return around(v, "get", name, func() (vault.Secret, error) {
 		found := v.find(name, version)
+		if version == "" {
+			found = v.findBehind(name)
+		}
 		switch {
 		case found == nil:
 			return vault.Secret{}, refuse("get", name, vault.ErrNotFound)
@@ -100,7 +136,7 @@ func (v *Vault) Versions(_ context.Context, name string) ([]vault.Properties, er
 	return around(v, "list", name, func() ([]vault.Properties, error) {
 		var all []vault.Properties
 		if s := v.at(name); !s.deleted {
-			for _, version := range s.versions {
+			for _, version := range s.seen(v.behind("list", name)) {
 				all = append(all, shown(version.Properties))
 			}
 		}
@@ -192,6 +228,28 @@ func (v *Vault) find(name, version string) *vault.Secret {
 		}
 	}
 	return nil
+}
+
+// findBehind is the current version as a stale read sees it.
+func (v *Vault) findBehind(name string) *vault.Secret {
+	s := v.at(name)
+	seen := s.seen(v.behind("get", name))
+	if s.deleted || len(seen) == 0 {
+		return nil
+	}
+	return &seen[len(seen)-1]
+}
+
+func (v *Vault) behind(op, name string) int {
+	if v.Behind == nil {
+		return 0
+	}
+	return v.Behind(op, name)
+}
+
+// seen is what a reader sees that is that many versions behind.
+func (s *secret) seen(behind int) []vault.Secret {
+	return s.versions[:max(0, len(s.versions)-behind)]
 }
 
 func (v *Vault) at(name string) *secret {

@@ -1,24 +1,10 @@
 package keyvault
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"regexp"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"tokenkeeper/internal/vault"
 )
@@ -45,13 +31,36 @@ type failure struct {
 	class  class
 	host   string
 	status int
-	// code and inner are the error body's; for credentialFailed they are the
-	// OAuth error and the AADSTS code.
+	// code and inner are the error body's, or the AKV code that begins its message; for
+	// credentialFailed they are the OAuth error and the AADSTS code.
 	code, inner string
 	readOnly    bool // the message speaks of a read-only state
+	byPolicy    bool // the message speaks of Azure Policy
+	creates     bool // the call was to write a new version
+	deleted     bool // a conflict, and the vault lists the name among the deleted
+	notReady    bool // the managed identity is not known to its endpoint
 	retryAfter  time.Duration
 	credential  string // the kind given to NewCredential; empty if the caller made it
 }
+
+// unexplained reports a conflict that does not state its reason.
+func (f failure) unexplained() bool {
+	if f.class != answered || f.status != http.StatusConflict {
+		return false
+	}
+	switch f.inner {
+	case innerDeleted, innerBeingDeleted, innerBeingRecovered:
+		return false
+	}
+	return true
+}
+
+// The inner codes of a 409.
+const (
+	innerDeleted        = "ObjectIsDeletedButRecoverable"
+	innerBeingDeleted   = "ObjectIsBeingDeleted"
+	innerBeingRecovered = "ObjectIsBeingRecovered"
+)
 
 func (f failure) notFound() bool {
 	return f.class == answered && f.status == http.StatusNotFound && f.code != ""
@@ -66,6 +75,7 @@ type classification struct {
 const (
 	checkURL   = "check KEY_VAULT_URL"
 	assignRole = `grant this identity the role "Key Vault Secrets Officer" on the vault (a new role takes some minutes to count)`
+	meetPolicy = "set the expiry date or content type that Azure Policy asks for on the secret's current version, or exempt the vault"
 )
 
 // classify decides what a failure means to callers and what mends it.
@@ -86,6 +96,9 @@ func classify(f failure) classification {
 	case notKeyVault:
 		return classification{vault.ErrRejected, f.host + " does not answer as an Azure Key Vault", checkURL}
 	case credentialMissing:
+		if f.notReady || f.credential == CredentialManaged {
+			return classification{vault.ErrUnavailable, "this machine has no managed identity yet", "if that lasts, " + credentialFix(f.credential)}
+		}
 		return classification{vault.ErrCredential, "nothing to get a token with", credentialFix(f.credential)}
 	case credentialFailed:
 		return classifyToken(f)
@@ -93,21 +106,27 @@ func classify(f failure) classification {
 	return classifyAnswer(f)
 }
 
-// classifyToken: Entra's 400, 401 and 403 last until an operator acts; all else
-// passes ("azidentity troubleshooting guide", "How to use managed identities: error
-// handling").
+// classifyToken: of Entra's refusals only a secret that is wrong or expired lasts until
+// an operator acts. An identity, an application or a federation that is new is unknown
+// for a while ("How to use managed identities: error handling", "AADSTS error codes").
 func classifyToken(f failure) classification {
 	fix := credentialFix(f.credential)
-	switch f.status {
-	case 0:
+	if f.status == 0 {
 		if f.credential == CredentialCLI {
 			return classification{vault.ErrCredential, "az gives no token", fix}
 		}
 		return classification{vault.ErrUnavailable, "no answer to the request for a token", "if that lasts, " + fix}
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		return classification{vault.ErrCredential, f.describe() + " to the request for a token", fix}
 	}
-	return classification{vault.ErrUnavailable, f.describe() + " to the request for a token", "if that lasts, " + fix}
+	detail := f.describe() + " to the request for a token"
+	switch f.inner {
+	case "AADSTS7000215":
+		return classification{vault.ErrCredential, detail, "the client secret is wrong: " + fix}
+	case "AADSTS7000222":
+		return classification{vault.ErrCredential, detail, "the client secret has expired, make a new one: " + fix}
+	case "AADSTS700016", "AADSTS90002":
+		return classification{vault.ErrUnavailable, detail, "if that lasts, no application or tenant has this id: " + fix}
+	}
+	return classification{vault.ErrUnavailable, detail, "if that lasts, " + fix}
 }
 
 // classifyAnswer follows "Azure Key Vault REST API error codes" and the error bodies
@@ -127,27 +146,51 @@ func classifyAnswer(f failure) classification {
 	}
 	switch f.status {
 	case http.StatusUnauthorized:
-		return classification{vault.ErrCredential, detail, "check that the identity and the vault are of one Entra tenant"}
-	case http.StatusForbidden:
-		switch f.inner {
-		case "SecretDisabled":
-			return classification{vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true"}
-		case "ForbiddenByFirewall":
-			return classification{vault.ErrDenied, detail, "let this machine's address through the vault's firewall"}
-		case "AccessDenied":
-			return classification{vault.ErrDenied, detail, "give this identity get, list, set and recover on secrets in the vault's access policy"}
+		if f.inner == "AKV10032" {
+			return classification{vault.ErrCredential, detail, "use an identity of the vault's own Entra tenant"}
 		}
-		return classification{vault.ErrDenied, detail, assignRole}
+		// AKV10046 and its kind come and go by themselves.
+		return classification{vault.ErrUnavailable, detail, "it often passes; if it lasts, check that the identity still exists"}
+	case http.StatusForbidden:
+		return classifyForbidden(f)
 	case http.StatusNotFound:
 		return classification{vault.ErrNotFound, detail, ""}
 	case http.StatusConflict:
-		if f.inner == "ObjectIsDeletedButRecoverable" {
+		if f.deleted || f.inner == innerDeleted {
 			return classification{vault.ErrDeleted, detail, "recover it with az keyvault secret recover"}
 		}
 		// Being deleted, being recovered, or changed by two callers at once.
 		return classification{vault.ErrUnavailable, detail, ""}
 	}
 	return classification{vault.ErrRejected, detail, ""}
+}
+
+// classifyForbidden names for each inner code its own fix. All but a disabled version
+// may end by itself: roles, policies and network rules take minutes to count.
+func classifyForbidden(f failure) classification {
+	detail := f.describe()
+	denied := func(fix string) classification { return classification{vault.ErrDenied, detail, fix} }
+	switch f.inner {
+	case "SecretDisabled":
+		return classification{vault.ErrDisabled, detail, "enable it with az keyvault secret set-attributes --vault-name VAULT --name NAME --enabled true"}
+	case "ForbiddenByFirewall":
+		return denied("let this machine's address through the vault's firewall")
+	case "ForbiddenByConnection":
+		return denied("the vault takes calls by private endpoint only: run the worker in its network, or permit public access")
+	}
+	switch {
+	case f.byPolicy:
+		return denied(meetPolicy)
+	case f.inner == "AccessDenied", f.inner == "ForbiddenByPolicy":
+		return denied("give this identity get, list, set and recover on secrets in the vault's access policy")
+	case f.inner == "ForbiddenByRbac" && f.creates:
+		return denied(assignRole + "; its action setSecret is refused")
+	case f.inner == "ForbiddenByRbac":
+		return denied(assignRole)
+	case f.creates:
+		return denied("look for an Azure Policy (" + meetPolicy + "), a role without setSecret, an access policy or a network rule")
+	}
+	return denied("look for a missing role (Key Vault Secrets Officer), an access policy, Azure Policy or a network rule")
 }
 
 // describe reads as "403 Forbidden, ForbiddenByRbac".
@@ -163,114 +206,4 @@ func (f failure) describe() string {
 		parts = append(parts, "retry after "+f.retryAfter.String())
 	}
 	return strings.Join(parts, ", ")
-}
-
-// diagnose reads a failure out of an error of azsecrets or azidentity. It keeps none
-// of their texts, which carry whole bodies. Ctx is the caller's, without the time
-// limit of a single call.
-func (c *Client) diagnose(ctx context.Context, err error) failure {
-	f := failure{host: c.host}
-	if ctx.Err() != nil {
-		f.class = gaveUp
-		return f
-	}
-	var (
-		credential  *credentialError
-		response    *azcore.ResponseError
-		dns         *net.DNSError
-		certificate *tls.CertificateVerificationError
-		network     net.Error
-		final       interface{ NonRetriable() } // azcore's mark
-	)
-	switch {
-	case errors.As(err, &credential):
-		return diagnoseCredential(f, credential)
-	case errors.As(err, &response):
-		return diagnoseResponse(f, response)
-	case errors.As(err, &dns):
-		f.class = unknownHost
-		if dns.IsTimeout || dns.IsTemporary {
-			f.class = silent
-		}
-	case errors.As(err, &certificate), errors.As(err, new(x509.UnknownAuthorityError)), errors.As(err, new(x509.HostnameError)):
-		f.class = untrusted
-	case errors.Is(err, syscall.ECONNREFUSED):
-		f.class = refused
-	case errors.Is(err, http.ErrSchemeMismatch):
-		f.class = notKeyVault
-	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.DeadlineExceeded):
-		f.class = silent
-	case errors.As(err, &final):
-		f.class = notKeyVault // the challenge is missing or names another service
-	default:
-		f.class = unreadable
-	}
-	return f
-}
-
-func diagnoseResponse(f failure, response *azcore.ResponseError) failure {
-	f.class = answered
-	f.status = response.StatusCode
-	if response.RawResponse == nil {
-		return f
-	}
-	var body struct {
-		Error struct {
-			Code, Message string
-			InnerError    struct{ Code string }
-		}
-	}
-	decodePayload(response.RawResponse, &body)
-	f.code = safeCode(body.Error.Code)
-	f.inner = safeCode(body.Error.InnerError.Code)
-	f.readOnly = strings.Contains(body.Error.Message, "read-only")
-	if seconds, err := strconv.Atoi(response.RawResponse.Header.Get("Retry-After")); err == nil {
-		f.retryAfter = time.Duration(seconds) * time.Second
-	}
-	return f
-}
-
-func diagnoseCredential(f failure, e *credentialError) failure {
-	f.credential = e.kind
-	f.class = credentialFailed
-	var failed *azidentity.AuthenticationFailedError
-	if !errors.As(e.err, &failed) {
-		if !errors.Is(e.err, context.DeadlineExceeded) && !errors.Is(e.err, context.Canceled) {
-			f.class = credentialMissing
-		}
-		return f
-	}
-	if failed.RawResponse == nil {
-		return f
-	}
-	f.status = failed.RawResponse.StatusCode
-	var body struct {
-		Error string
-		Codes []int `json:"error_codes"`
-	}
-	decodePayload(failed.RawResponse, &body)
-	f.code = safeCode(body.Error)
-	if len(body.Codes) > 0 {
-		f.inner = "AADSTS" + strconv.Itoa(body.Codes[0])
-	}
-	return f
-}
-
-// decodePayload leaves body empty where the payload is not JSON: it has no codes.
-func decodePayload(response *http.Response, body any) {
-	if payload, err := runtime.Payload(response); err == nil {
-		_ = json.Unmarshal(payload, body)
-	}
-}
-
-// Long enough for Lowkey Vault's codes, which are names of Java classes.
-var code = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. ]{0,127}$`)
-
-// safeCode returns only what looks like an error code: errors repeat no other text
-// of the host.
-func safeCode(s string) string {
-	if !code.MatchString(s) {
-		return ""
-	}
-	return s
 }

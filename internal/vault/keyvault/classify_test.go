@@ -17,6 +17,7 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 	token := func(credential string, status int, code, inner string) failure {
 		return failure{class: credentialFailed, host: host, credential: credential, status: status, code: code, inner: inner}
 	}
+	creates := func(f *failure) { f.creates = true }
 	with := func(f failure, change func(*failure)) failure { change(&f); return f }
 
 	for _, c := range []struct {
@@ -28,9 +29,17 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 	}{
 		// The vault answered.
 		{"bad name", answer(400, "BadParameter", ""), vault.ErrRejected, "400 Bad Request, BadParameter", ""},
-		{"token of another tenant", answer(401, "Unauthorized", ""), vault.ErrCredential, "401 Unauthorized", "one Entra tenant"},
+		{"token of another tenant", answer(401, "Unauthorized", "AKV10032"), vault.ErrCredential, "401 Unauthorized, AKV10032", "vault's own Entra tenant"},
+		{"a signing key not known yet", answer(401, "Unauthorized", "AKV10046"), vault.ErrUnavailable, "401 Unauthorized, AKV10046", "it often passes"},
+		{"a 401 without a code", answer(401, "Unauthorized", ""), vault.ErrUnavailable, "401 Unauthorized", "it often passes"},
 		{"no role", answer(403, "Forbidden", "ForbiddenByRbac"), vault.ErrDenied, "403 Forbidden, ForbiddenByRbac", "Key Vault Secrets Officer"},
-		{"denied for no stated reason", answer(403, "Forbidden", ""), vault.ErrDenied, "403 Forbidden", "Key Vault Secrets Officer"},
+		{"denied for no stated reason", answer(403, "Forbidden", ""), vault.ErrDenied, "403 Forbidden", "Key Vault Secrets Officer), an access policy, Azure Policy or a network rule"},
+		{"denied by a code that is not known", answer(403, "Forbidden", "ForbiddenByMoonPhase"), vault.ErrDenied, "403 Forbidden, ForbiddenByMoonPhase", "look for"},
+		{"a role without new versions", with(answer(403, "Forbidden", "ForbiddenByRbac"), creates), vault.ErrDenied, "403 Forbidden, ForbiddenByRbac", "setSecret"},
+		{"Azure Policy", with(answer(403, "Forbidden", ""), func(f *failure) { f.byPolicy = true }), vault.ErrDenied, "403 Forbidden", "expiry date or content type that Azure Policy asks for"},
+		{"a new version denied for no stated reason", with(answer(403, "Forbidden", ""), creates), vault.ErrDenied, "403 Forbidden", "a role without setSecret"},
+		{"private endpoints only", answer(403, "Forbidden", "ForbiddenByConnection"), vault.ErrDenied, "403 Forbidden, ForbiddenByConnection", "private endpoint"},
+		{"an access policy that lacks a permission", answer(403, "Forbidden", "ForbiddenByPolicy"), vault.ErrDenied, "403 Forbidden, ForbiddenByPolicy", "access policy"},
 		{"no access policy", answer(403, "Forbidden", "AccessDenied"), vault.ErrDenied, "403 Forbidden, AccessDenied", "access policy"},
 		{"firewall", answer(403, "Forbidden", "ForbiddenByFirewall"), vault.ErrDenied, "403 Forbidden, ForbiddenByFirewall", "firewall"},
 		{"disabled version", answer(403, "Forbidden", "SecretDisabled"), vault.ErrDisabled, "403 Forbidden, SecretDisabled", "--enabled true"},
@@ -38,6 +47,7 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		{"soft-deleted", answer(409, "Conflict", "ObjectIsDeletedButRecoverable"), vault.ErrDeleted, "409 Conflict, ObjectIsDeletedButRecoverable", "az keyvault secret recover"},
 		{"being recovered", answer(409, "Conflict", "ObjectIsBeingRecovered"), vault.ErrUnavailable, "409 Conflict, ObjectIsBeingRecovered", ""},
 		{"being deleted", answer(409, "Conflict", "ObjectIsBeingDeleted"), vault.ErrUnavailable, "409 Conflict, ObjectIsBeingDeleted", ""},
+		{"soft-deleted without a reason", with(answer(409, "Conflict", ""), func(f *failure) { f.deleted = true }), vault.ErrDeleted, "409 Conflict", "az keyvault secret recover"},
 		{"two at once", answer(409, "Conflict", ""), vault.ErrUnavailable, "409 Conflict", ""},
 		{"too slow", answer(408, "", ""), vault.ErrUnavailable, "408 Request Timeout", ""},
 		{"too large", answer(413, "RequestEntityTooLarge", ""), vault.ErrRejected, "413 Request Entity Too Large", ""},
@@ -65,9 +75,14 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		// No token.
 		{"no credential", failure{class: credentialMissing, credential: CredentialDefault}, vault.ErrCredential, "nothing to get a token with", "TOKENKEEPER_AZURE_CREDENTIAL to managed"},
 		{"another's credential", failure{class: credentialMissing}, vault.ErrCredential, "nothing to get a token with", "check TOKENKEEPER_AZURE_CREDENTIAL"},
-		{"wrong identity", token(CredentialManaged, 400, "invalid_request", ""), vault.ErrCredential, "400 Bad Request, invalid_request to the request for a token", "ManagedIdentityCredential"},
-		{"wrong federation", token(CredentialWorkload, 401, "invalid_client", "AADSTS700213"), vault.ErrCredential, "401 Unauthorized, invalid_client, AADSTS700213 to the request for a token", "AZURE_FEDERATED_TOKEN_FILE"},
-		{"blocked identity", token(CredentialManaged, 403, "", ""), vault.ErrCredential, "403 Forbidden to the request for a token", "ManagedIdentityCredential"},
+		{"identity not ready in a chain", failure{class: credentialMissing, credential: CredentialDefault, notReady: true}, vault.ErrUnavailable, "this machine has no managed identity yet", "TOKENKEEPER_AZURE_CREDENTIAL"},
+		{"identity not ready", failure{class: credentialMissing, credential: CredentialManaged}, vault.ErrUnavailable, "this machine has no managed identity yet", "ManagedIdentityCredential"},
+		{"identity not assigned yet", token(CredentialManaged, 400, "invalid_request", ""), vault.ErrUnavailable, "400 Bad Request, invalid_request to the request for a token", "ManagedIdentityCredential"},
+		{"wrong client secret", token(CredentialDefault, 401, "invalid_client", "AADSTS7000215"), vault.ErrCredential, "401 Unauthorized, invalid_client, AADSTS7000215 to the request for a token", "client secret is wrong"},
+		{"expired client secret", token(CredentialDefault, 401, "invalid_client", "AADSTS7000222"), vault.ErrCredential, "401 Unauthorized, invalid_client, AADSTS7000222 to the request for a token", "client secret has expired"},
+		{"an application that is new", token(CredentialDefault, 400, "unauthorized_client", "AADSTS700016"), vault.ErrUnavailable, "400 Bad Request, unauthorized_client, AADSTS700016 to the request for a token", "no application or tenant has this id"},
+		{"federation that is new", token(CredentialWorkload, 401, "invalid_client", "AADSTS700213"), vault.ErrUnavailable, "401 Unauthorized, invalid_client, AADSTS700213 to the request for a token", "AZURE_FEDERATED_TOKEN_FILE"},
+		{"blocked identity", token(CredentialManaged, 403, "", ""), vault.ErrUnavailable, "403 Forbidden to the request for a token", "ManagedIdentityCredential"},
 		{"metadata service starting", token(CredentialManaged, 404, "", ""), vault.ErrUnavailable, "404 Not Found to the request for a token", "if that lasts, give this machine"},
 		{"Entra slow", token(CredentialWorkload, 408, "", ""), vault.ErrUnavailable, "408 Request Timeout to the request for a token", "if that lasts"},
 		{"Entra throttles", token(CredentialWorkload, 429, "", ""), vault.ErrUnavailable, "429 Too Many Requests to the request for a token", "if that lasts"},

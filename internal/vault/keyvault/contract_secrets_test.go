@@ -163,11 +163,7 @@ func aDeletedNameIsRecovered(t *testing.T, s subject) {
 	require.NoError(t, err)
 	require.Empty(t, versions)
 	_, err = s.Set(t.Context(), name, token.NewSecret("fake-refresh-token-3"), vault.Properties{})
-	if s.mutesDeleted {
-		require.ErrorIs(t, err, vault.ErrUnavailable)
-	} else {
-		require.ErrorIs(t, err, vault.ErrDeleted)
-	}
+	require.ErrorIs(t, err, vault.ErrDeleted)
 
 	require.NoError(t, s.Recover(t.Context(), name))
 	current, err := s.Get(t.Context(), name, "")

@@ -49,7 +49,7 @@ var contract = map[string]func(*testing.T, subject){
 //	GET of a disabled version         403, inner SecretDisabled       404
 //	GET of a deleted, disabled name   403, inner SecretDisabled       404
 //	PUT to a deleted name             409, inner ObjectIsDeletedBut-  409 without an inner code
-//	                                  Recoverable
+//	                                  Recoverable                     (the client asks)
 //	versions of an unknown name       200 and an empty list           404 (hidden by the client)
 //	versions of a deleted name        200 and an empty list           404 (hidden by the client)
 //	delete and recover                take effect after seconds       take effect at once
@@ -59,7 +59,6 @@ var contract = map[string]func(*testing.T, subject){
 //	                                  domain
 type departures struct {
 	hidesDisabled bool // answers "not found" where Key Vault answers "disabled"
-	mutesDeleted  bool // gives no reason why a deleted name takes no value
 }
 
 // subject is an implementation under the contract.
@@ -91,7 +90,7 @@ func TestMemvaultHoldsTheContract(t *testing.T) {
 func TestLowkeyVaultHoldsTheContract(t *testing.T) {
 	server := lowkey.ForTest(t)
 	hold(t, overHTTPS(t, server.URL, server.CertificatePEM, lowkey.APIVersion, departures{
-		hidesDisabled: true, mutesDeleted: true,
+		hidesDisabled: true,
 	}))
 }
 

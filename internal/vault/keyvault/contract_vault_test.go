@@ -27,7 +27,7 @@ func (s subject) account(t *testing.T) (token.Account, vault.Names, vault.Refres
 	names := located.Names
 	names.Credentials += "-" + account.Name // so that accounts share nothing
 	s.set(t, names.RefreshToken, value, vault.Properties{})
-	first, _, err := vault.New(s).Load(t.Context(), names)
+	first, _, err := vault.New(s).Load(t.Context(), names, 0)
 	require.NoError(t, err)
 	return account, names, first
 }
@@ -142,11 +142,6 @@ func vaultStoresIntoADeletedName(t *testing.T, s subject) {
 	require.ErrorContains(t, err, "az keyvault secret recover --vault-name VAULT --name "+names.RefreshToken)
 
 	entry := issued(account, first.Provenance)
-	if s.mutesDeleted {
-		_, err := v.Store(t.Context(), names, entry, run)
-		require.True(t, vault.Retryable(err), "the pair waits")
-		require.NoError(t, s.Recover(t.Context(), names.RefreshToken))
-	}
 	_, err = v.Store(t.Context(), names, entry, run)
 	require.NoError(t, err)
 	current, _, err := v.Load(t.Context(), names, 0)

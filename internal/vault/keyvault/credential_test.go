@@ -83,10 +83,11 @@ func TestARefusedTokenIsToldFromAPassingTrouble(t *testing.T) {
 			"secret expired", entra(401, `{"error":"invalid_client","error_description":"AADSTS7000222: fake-refresh-token-1","error_codes":[7000222]}`),
 			vault.ErrCredential, "401 Unauthorized, invalid_client, AADSTS7000222 to the request for a token",
 		},
-		{"no JSON", entra(400, "fake-refresh-token-1"), vault.ErrCredential, "400 Bad Request to the request for a token"},
+		{"no JSON", entra(400, "fake-refresh-token-1"), vault.ErrUnavailable, "400 Bad Request to the request for a token"},
 		{"Entra down", entra(503, ""), vault.ErrUnavailable, "503 Service Unavailable to the request for a token"},
 		{"no answer", &azidentity.AuthenticationFailedError{}, vault.ErrUnavailable, "no answer to the request for a token"},
 		{"too slow", context.DeadlineExceeded, vault.ErrUnavailable, "no answer to the request for a token"},
+		{"a chain whose managed identity is not ready", azidentity.NewCredentialUnavailableError("failed to authenticate a system assigned identity. The endpoint responded with {\"error\":\"invalid_request\",\"error_description\":\"Identity not found\"}"), vault.ErrUnavailable, "this machine has no managed identity yet"},
 		{"none at all", azidentity.NewCredentialUnavailableError("fake-refresh-token-1"), vault.ErrCredential, "nothing to get a token with"},
 		{"anything else", errors.New("fake-refresh-token-1"), vault.ErrCredential, "nothing to get a token with"},
 	} {

@@ -54,6 +54,10 @@ func TestEveryMethodNamesTheFault(t *testing.T) {
 	}{
 		{sim.Unavailable, vault.ErrUnavailable, "503 Service Unavailable"},
 		{sim.Denied, vault.ErrDenied, `403 Forbidden, ForbiddenByRbac); grant this identity the role "Key Vault Secrets Officer"`},
+		{sim.DeniedByAccessPolicy, vault.ErrDenied, "403 Forbidden, ForbiddenByPolicy); give this identity get, list, set and recover"},
+		{sim.DeniedByConnection, vault.ErrDenied, "403 Forbidden, ForbiddenByConnection); the vault takes calls by private endpoint only"},
+		{sim.DeniedByFirewall, vault.ErrDenied, "403 Forbidden, ForbiddenByFirewall); let this machine's address"},
+		{sim.KeyUnresolved, vault.ErrUnavailable, "401 Unauthorized, AKV10046"},
 		{sim.Throttled, vault.ErrThrottled, "429 Too Many Requests"},
 		{sim.Reset, vault.ErrUnavailable, "no whole answer from 127.0.0.1:"},
 	} {

@@ -48,20 +48,22 @@ func (c *Client) Set(ctx context.Context, name string, value token.Secret, p vau
 	}
 	answer, err := c.secrets.SetSecret(callCtx, name, parameters, nil)
 	if err != nil {
-		return vault.Properties{}, c.fail(ctx, "set", name, err)
+		f := c.explained(ctx, name, c.diagnose(ctx, err))
+		f.creates = true
+		return vault.Properties{}, c.failAs("set", name, f)
 	}
 	return properties(answer.ID, answer.ContentType, answer.Attributes, answer.Tags), nil
 }
 
 // SetTags implements vault.Secrets.
 func (c *Client) SetTags(ctx context.Context, name, version string, tags map[string]string) error {
-	return c.fail(ctx, "tag", name, c.update(ctx, name, version, azsecrets.UpdateSecretPropertiesParameters{Tags: pointers(tags)}))
+	return c.change(ctx, "tag", name, version, azsecrets.UpdateSecretPropertiesParameters{Tags: pointers(tags)})
 }
 
 // DisableVersion implements vault.Secrets.
 func (c *Client) DisableVersion(ctx context.Context, name, version string) error {
 	disabled := &azsecrets.SecretAttributes{Enabled: to.Ptr(false)}
-	return c.fail(ctx, "disable", name, c.update(ctx, name, version, azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: disabled}))
+	return c.change(ctx, "disable", name, version, azsecrets.UpdateSecretPropertiesParameters{SecretAttributes: disabled})
 }
 
 func (c *Client) update(ctx context.Context, name, version string, p azsecrets.UpdateSecretPropertiesParameters) error {
@@ -71,25 +73,22 @@ func (c *Client) update(ctx context.Context, name, version string, p azsecrets.U
 	return err
 }
 
-// Versions implements vault.Secrets. Each page is a call with its own time limit.
-func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties, error) {
-	var all []vault.Properties
-	for pager := c.secrets.NewListSecretPropertiesVersionsPager(name, nil); pager.More(); {
-		pageCtx, cancel := context.WithTimeout(ctx, callTimeout)
-		page, err := pager.NextPage(pageCtx)
-		cancel()
-		if err != nil {
-			f := c.diagnose(ctx, err)
-			if len(all) == 0 && f.notFound() {
-				return nil, nil // Lowkey Vault's answer; Key Vault lists nothing
-			}
-			return nil, c.failAs("list", name, f)
-		}
-		for _, v := range page.Value {
-			all = append(all, properties(v.ID, v.ContentType, v.Attributes, v.Tags))
-		}
+// change is update with its error explained.
+func (c *Client) change(ctx context.Context, op, name, version string, p azsecrets.UpdateSecretPropertiesParameters) error {
+	err := c.update(ctx, name, version, p)
+	if err == nil {
+		return nil
 	}
-	return all, nil
+	return c.failAs(op, name, c.explained(ctx, name, c.diagnose(ctx, err)))
+}
+
+// explained asks, for a conflict without a reason that is known, whether the name is
+// deleted: not every vault says so.
+func (c *Client) explained(ctx context.Context, name string, f failure) failure {
+	if f.unexplained() {
+		f.deleted, _ = c.IsDeleted(ctx, name) // where that fails as well, the conflict is told
+	}
+	return f
 }
 
 // IsDeleted implements vault.Secrets. For a deleted secret that is disabled Key Vault
