@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -98,11 +99,13 @@ type campaign struct {
 	clock    clock
 	vault    vaultServer
 	killable *vaultProcess // the vault where it is killed; else nil
-	accounts []*account
-	target   target
-	copies   firstCopies
-	survivor *testenv.Worker
-	calm     <-chan struct{} // closed once the server that all campaigns share is killed no more
+	// oldProviders is the providers file of the old worker.
+	oldProviders string
+	accounts     []*account
+	target       target
+	copies       firstCopies
+	survivor     *testenv.Worker
+	calm         <-chan struct{} // closed once the server that all campaigns share is killed no more
 
 	mu           sync.Mutex
 	kills        []Kill
@@ -182,6 +185,9 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 		return nil, err
 	}
 	if err = c.openVault(ctx); err != nil {
+		return nil, err
+	}
+	if c.oldProviders, err = providersForOld(filepath.Join(o.Dir, "providers.yaml")); err != nil {
 		return nil, err
 	}
 	for i := range o.Accounts {

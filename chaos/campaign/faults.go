@@ -62,6 +62,9 @@ func (c *campaign) launch() (*testenv.Worker, error) {
 	if c.killable != nil {
 		environment = append(environment, c.killable.environment()...)
 	}
+	if c.options.Target == Old {
+		environment = append(environment, "TOKENKEEPER_PROVIDERS="+c.oldProviders)
+	}
 	return c.LaunchWorker(nil, environment...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/token"
@@ -65,6 +66,29 @@ func buildOld(ctx context.Context, dir, path string) error {
 		return err
 	}
 	return runTool(ctx, "go", "build", "-C", source, "-o", path, "./worker")
+}
+
+// providersForOld writes a providers file beside the given one that OldRevision's
+// worker takes, which refuses keys that came later, and returns its path.
+func providersForOld(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(file), "providers-old.yaml")
+	return path, os.WriteFile(path, []byte(withoutLaterKeys(string(text))), 0o600)
+}
+
+func withoutLaterKeys(providers string) string {
+	var kept []string
+	for line := range strings.Lines(providers) {
+		switch key, _, _ := strings.Cut(strings.TrimSpace(line), ":"); key {
+		case "repeat_pause", "reuse":
+		default:
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
 }
 
 func runTool(ctx context.Context, program string, args ...string) error {
