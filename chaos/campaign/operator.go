@@ -81,6 +81,8 @@ func (o *operator) give(ctx context.Context, c command) {
 		return err
 	}))
 	if paused == nil {
+		// Temporal may have paused it and been killed before it could say so.
+		_ = o.within(ctx, func(ctx context.Context) error { return o.unpauseWhat(ctx, f) })
 		o.record(UnpauseActivity, errNothing)
 		return
 	}
@@ -274,18 +276,21 @@ func (o *operator) unpause(ctx context.Context, execution *commonpb.WorkflowExec
 // was away.
 func (o *operator) unpauseAll(ctx context.Context) error {
 	for _, f := range o.flows {
-		err := persist(ctx, func() error {
-			execution, activities, err := o.activities(ctx, f)
-			for _, a := range activities {
-				if a.GetPaused() {
-					err = errors.Join(err, o.unpause(ctx, execution, a.GetActivityId()))
-				}
-			}
-			return err
-		})
+		err := persist(ctx, func() error { return o.unpauseWhat(ctx, f) })
 		if _, notFound := errors.AsType[*serviceerror.NotFound](err); err != nil && !notFound {
 			return fmt.Errorf("unpause the activities of %s: %w", f.id, err)
 		}
 	}
 	return nil
+}
+
+// unpauseWhat unpauses what is paused of a workflow's latest run.
+func (o *operator) unpauseWhat(ctx context.Context, f *flow) error {
+	execution, activities, err := o.activities(ctx, f)
+	for _, a := range activities {
+		if a.GetPaused() {
+			err = errors.Join(err, o.unpause(ctx, execution, a.GetActivityId()))
+		}
+	}
+	return err
 }
