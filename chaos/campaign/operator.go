@@ -215,7 +215,7 @@ func (o *operator) reset(ctx context.Context, f *flow, first bool) error {
 	}
 	answer, err := o.temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
 		Namespace: namespace, WorkflowExecution: execution, Reason: reason, WorkflowTaskFinishEventId: task,
-		RequestId: uuid.NewString(), ResetReapplyType: enumspb.RESET_REAPPLY_TYPE_ALL_ELIGIBLE, Identity: identity,
+		RequestId: uuid.NewString(), Identity: identity,
 	})
 	if err == nil {
 		f.ran(answer.GetRunId())
