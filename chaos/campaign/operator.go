@@ -2,12 +2,12 @@ package campaign
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
@@ -215,7 +215,7 @@ func (o *operator) reset(ctx context.Context, f *flow, first bool) error {
 	}
 	answer, err := o.temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
 		Namespace: namespace, WorkflowExecution: execution, Reason: reason, WorkflowTaskFinishEventId: task,
-		RequestId: uuid.NewString(), Identity: identity,
+		RequestId: rand.Text(), Identity: identity,
 	})
 	if err == nil {
 		f.ran(answer.GetRunId())
@@ -254,7 +254,7 @@ func (o *operator) pause(ctx context.Context, f *flow) (*workflowservice.PauseAc
 		return nil, err
 	}
 	request := &workflowservice.PauseActivityRequest{
-		Namespace: namespace, Execution: execution, Identity: identity, Reason: reason, RequestId: uuid.NewString(),
+		Namespace: namespace, Execution: execution, Identity: identity, Reason: reason, RequestId: rand.Text(),
 		Activity: &workflowservice.PauseActivityRequest_Id{Id: activity},
 	}
 	_, err = o.temporal.WorkflowService().PauseActivity(ctx, request)
