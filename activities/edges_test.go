@@ -75,6 +75,7 @@ func (w *temporalServer) timesAsked() int {
 // earlierRun is a run that the server still knows, or once knew.
 type earlierRun struct {
 	id     string
+	loads  []any // the results of further loads
 	called []activities.RefreshResult
 	err    error // of reading its history
 	// elsewhere: its workflow is another than that of the account.
@@ -166,6 +167,9 @@ func (r earlierRun) events() []*historypb.HistoryEvent {
 				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: id, Result: payloads}}})
 	}
 	schedule("LoadSecrets", activities.LoadResult{Account: account})
+	for _, l := range r.loads {
+		schedule("LoadSecrets", l)
+	}
 	for _, c := range r.called {
 		schedule("CallFitbit", c)
 	}

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // Histories is where earlier runs can be read; client.Client implements it.
@@ -38,9 +39,11 @@ func listRuns(ctx context.Context, h Histories, condition string, page []byte) (
 type history struct {
 	issued []RefreshResult // what its calls returned
 	calls  []*pastCall
-	last   string    // the name of the last activity that was scheduled
-	result runResult // zero where the run has not completed
-	closed time.Time // zero while it runs
+	loads  map[int64]bool // by their scheduled events
+	record []vault.Intent // those that may have spent the token, by the newest load that has ended
+	last   string         // the name of the last activity that was scheduled
+	result runResult      // zero where the run has not completed
+	closed time.Time      // zero while it runs
 }
 
 // pastCall is a call in a history.
@@ -52,12 +55,16 @@ type pastCall struct {
 	failure   string    // the type of the failure that ended it
 }
 
+// loadActivity is the activity whose result names the runs on the intent record.
+const loadActivity = "LoadSecrets"
+
 // wholeHistory is the filter that lets every event through.
 const wholeHistory = enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
 
 // readHistory reads a run's history. exists is false where its retention has ended.
 func readHistory(ctx context.Context, h Histories, run *commonpb.WorkflowExecution, filter enumspb.HistoryEventFilterType, callActivity string) (read history, exists bool, err error) {
 	calls := map[int64]*pastCall{} // by their scheduled events
+	read.loads = map[int64]bool{}
 	events := h.GetWorkflowHistory(ctx, run.GetWorkflowId(), run.GetRunId(), false, filter)
 	for events.HasNext() {
 		event, err := events.Next()
@@ -79,6 +86,9 @@ func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, 
 		if name != "Alert" { // runs beside the others
 			h.last = name
 		}
+		if name == loadActivity {
+			h.loads[event.GetEventId()] = true
+		}
 		if name == callActivity {
 			var in LoadResult
 			_ = decode(a.GetInput(), &in) // another version's: its token is unknown
@@ -95,6 +105,11 @@ func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, 
 		if decode(a.GetResult(), &issued) == nil {
 			h.issued = append(h.issued, issued)
 		}
+	}
+	if a := event.GetActivityTaskCompletedEventAttributes(); h.loads[a.GetScheduledEventId()] {
+		var loaded LoadResult
+		_ = decode(a.GetResult(), &loaded) // another version's: it names no run
+		h.record = loaded.MayHaveSpent
 	}
 	for id, failure := range map[int64]*failurepb.Failure{
 		event.GetActivityTaskFailedEventAttributes().GetScheduledEventId():   event.GetActivityTaskFailedEventAttributes().GetFailure(),
@@ -156,6 +171,12 @@ func (h history) maySpend(f token.Fingerprint, running bool) bool {
 // activity; that it ended at once does as well.
 func (c *pastCall) spentNothing() bool {
 	return !c.ended.IsZero() && c.attempt == 1 && c.ended.Sub(c.scheduled) < requestTimeout && slices.Contains(neverSpent, c.failure)
+}
+
+// knows reports whether the grant that the run has loaded last names another run among
+// those that may have spent it.
+func (h history) knows(runID string) bool {
+	return slices.ContainsFunc(h.record, func(i vault.Intent) bool { return i.RunID == runID })
 }
 
 // state says what a run is at.

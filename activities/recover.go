@@ -32,7 +32,8 @@ type RecoverInput struct {
 
 // RecoverResult is what the recovery ladder led to.
 type RecoverResult struct {
-	Found string `json:"found,omitempty"` // FoundInVault, FoundInHistory, or empty
+	Account token.Account `json:"account"`
+	Found   string        `json:"found,omitempty"` // FoundInVault, FoundInHistory, or empty
 	// Generation of what was found; zero where nothing was.
 	Generation token.Generation `json:"generation,omitempty"`
 	Searched   int              `json:"searched"` // the earlier runs that were read
@@ -54,6 +55,9 @@ type RecoverResult struct {
 type Caller struct {
 	RunID string      `json:"runId"`
 	State CallerState `json:"state"`
+	// Knows: the grant that it has loaded last names the run that asks among those that
+	// may have spent it.
+	Knows bool `json:"knows,omitempty"`
 }
 
 // CallerState says what a run on the intent record is at.
@@ -88,13 +92,13 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 		if err != nil {
 			return RecoverResult{}, vaultFailure(err)
 		}
-		return RecoverResult{Found: FoundInVault, Generation: held.Generation}, nil
+		return RecoverResult{Account: lost.Account, Found: FoundInVault, Generation: held.Generation}, nil
 	}
 	search := search{histories: a.Temporal, self: run, lost: lost, read: map[string]bool{}}
 	if err := search.run(ctx); err != nil {
 		return RecoverResult{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
 	}
-	recovery := RecoverResult{Searched: search.searched, Gone: search.gone, MayEnd: search.mayEnd, Callers: search.callers}
+	recovery := RecoverResult{Account: lost.Account, Searched: search.searched, Gone: search.gone, MayEnd: search.mayEnd, Callers: search.callers}
 	newestFirst := func(a, b finding) int {
 		return cmp.Compare(b.issued.Provenance.Generation, a.issued.Provenance.Generation)
 	}

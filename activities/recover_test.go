@@ -27,7 +27,7 @@ func TestTheVaultIsTheFirstStepOfARecovery(t *testing.T) {
 	require.NoError(t, err)
 	recovery, err := s.recover(activities.RecoverInput{LoadResult: spent})
 	require.NoError(t, err)
-	require.Equal(t, activities.RecoverResult{Found: activities.FoundInVault, Generation: 1}, recovery)
+	require.Equal(t, activities.RecoverResult{Account: account, Found: activities.FoundInVault, Generation: 1}, recovery)
 	require.Empty(t, s.temporal.read, "no history needs to be read")
 	s.requireNewestIs(called)
 }
@@ -102,7 +102,7 @@ func TestOnlyDescendantsOfTheLostGrantAreStored(t *testing.T) {
 			s.temporal.runs = []earlierRun{{id: "run-1", called: []activities.RefreshResult{called}}}
 			recovery, err := s.recover(lost)
 			require.NoError(t, err)
-			require.Equal(t, activities.RecoverResult{Searched: 1}, recovery)
+			require.Equal(t, activities.RecoverResult{Account: account, Searched: 1}, recovery)
 			require.Len(t, s.vault.All("RefreshToken"), 1)
 		})
 	}
@@ -117,7 +117,7 @@ func TestTheSearchEndsAtTheRunThatIssuedTheLostGrant(t *testing.T) {
 	s.temporal.runs = []earlierRun{{id: "run-3"}, {id: "run-2", called: []activities.RefreshResult{first}}, {id: "run-1"}}
 	recovery, err := s.recover(lost)
 	require.NoError(t, err)
-	require.Equal(t, activities.RecoverResult{Searched: 2}, recovery)
+	require.Equal(t, activities.RecoverResult{Account: account, Searched: 2}, recovery)
 	require.Equal(t, []string{"run-3", "run-2"}, s.temporal.read)
 }
 
@@ -130,7 +130,7 @@ func TestTheSearchIsBounded(t *testing.T) {
 	s.temporal.runs[129].called = []activities.RefreshResult{s.issued()} // too long ago
 	recovery, err := s.recover(lost)
 	require.NoError(t, err)
-	require.Equal(t, activities.RecoverResult{Searched: 120}, recovery)
+	require.Equal(t, activities.RecoverResult{Account: account, Searched: 120}, recovery)
 	require.Len(t, s.temporal.read, 120)
 }
 
@@ -233,10 +233,10 @@ func TestEvidenceThatIsGoneIsNamed(t *testing.T) {
 		runs []earlierRun
 		want activities.RecoverResult
 	}{
-		{"it is not listed any more", []earlierRun{{id: "run-3"}, {id: "run-1"}}, activities.RecoverResult{Searched: 2, Gone: []string{"run-2"}}},
-		{"it is listed, and its history is gone", []earlierRun{{id: "run-3"}, {id: "run-2", err: notFound}, {id: "run-1"}}, activities.RecoverResult{Searched: 2, Gone: []string{"run-2"}}},
-		{"that of both runs", nil, activities.RecoverResult{Gone: []string{"run-2", "run-1"}}},
-		{"it is there and holds nothing", []earlierRun{{id: "run-2"}, {id: "run-1"}}, activities.RecoverResult{Searched: 2}},
+		{"it is not listed any more", []earlierRun{{id: "run-3"}, {id: "run-1"}}, activities.RecoverResult{Account: account, Searched: 2, Gone: []string{"run-2"}}},
+		{"it is listed, and its history is gone", []earlierRun{{id: "run-3"}, {id: "run-2", err: notFound}, {id: "run-1"}}, activities.RecoverResult{Account: account, Searched: 2, Gone: []string{"run-2"}}},
+		{"that of both runs", nil, activities.RecoverResult{Account: account, Gone: []string{"run-2", "run-1"}}},
+		{"it is there and holds nothing", []earlierRun{{id: "run-2"}, {id: "run-1"}}, activities.RecoverResult{Account: account, Searched: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
@@ -257,5 +257,49 @@ func TestARunDoesNotSuspectItself(t *testing.T) {
 	lost.MayHaveSpent = []vault.Intent{{RunID: "run-now"}} // recover's own
 	recovery, err := s.recover(lost)
 	require.NoError(t, err)
-	require.Empty(t, recovery)
+	require.Equal(t, activities.RecoverResult{Account: account}, recovery)
+}
+
+func TestARecoveryNamesItsAccount(t *testing.T) {
+	will := token.Account{Provider: "fitbit", Name: "will"}
+	s := newSystem(t)
+	s.vault.Put("will-RefreshToken", canary+"will")
+	loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: will})
+	require.NoError(t, err)
+	recovery, err := s.recover(activities.RecoverInput{LoadResult: loaded})
+	require.NoError(t, err)
+	require.Equal(t, will, recovery.Account)
+}
+
+func TestARunOnTheRecordKnowsOfThoseItsNewestLoadNames(t *testing.T) {
+	names := func(runs ...string) (l activities.LoadResult) {
+		for _, id := range runs {
+			l.MayHaveSpent = append(l.MayHaveSpent, vault.Intent{RunID: id})
+		}
+		return l
+	}
+	for _, c := range []struct {
+		name  string
+		loads []any // the results of its loads
+		want  bool
+	}{
+		{"it has loaded nothing yet", nil, false},
+		{"its record was empty", []any{names()}, false},
+		{"its record names another run", []any{names("run-8")}, false},
+		{"its record names the run that asks", []any{names("run-8", "run-now")}, true},
+		{"it knows since it has loaded again", []any{names(), names("run-now")}, true},
+		{"it does not any more", []any{names("run-now"), names("run-8")}, false},
+		{"it has loaded again by another version", []any{names("run-now"), "loaded"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+			lost.MayHaveSpent = []vault.Intent{{RunID: "run-1"}}
+			s.temporal.runs = []earlierRun{{id: "run-1", loads: c.loads}}
+			recovery, err := s.recover(lost)
+			require.NoError(t, err)
+			require.Len(t, recovery.Callers, 1)
+			require.Equal(t, c.want, recovery.Callers[0].Knows)
+		})
+	}
 }

@@ -88,7 +88,7 @@ func (s *search) readIntentRun(ctx context.Context, runID string) error {
 			h.closed = info.GetCloseTime().AsTime() // closed since its history was read
 		}
 		if s.read[runID] {
-			s.callers = append(s.callers, Caller{RunID: runID, State: h.state(s.lost.CallActivity)})
+			s.callers = append(s.callers, Caller{RunID: runID, State: h.state(s.lost.CallActivity), Knows: h.knows(s.self.RunID)})
 		}
 		if end := h.inFlightUntil(); end.After(s.mayEnd) {
 			s.mayEnd = end

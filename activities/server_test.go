@@ -177,7 +177,7 @@ func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 			var recovery activities.RecoverResult
 			require.NoError(t, s.start(c.other, &lost).Get(t.Context(), &recovery))
 			if c.name == "not at all" {
-				require.Equal(t, activities.RecoverResult{}, recovery)
+				require.Equal(t, activities.RecoverResult{Account: lost.Account}, recovery)
 				return
 			}
 			require.Equal(t, activities.FoundInHistory, recovery.Found)

@@ -71,7 +71,7 @@ next authorize stores it.`,
 			if err := flow.run(ctx); err != nil {
 				return err
 			}
-			a.sayNext(ctx, t)
+			a.goOn(ctx, t)
 			return nil
 		})
 	})

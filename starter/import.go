@@ -48,7 +48,7 @@ expires_in alone, the next refresh writes another.`,
 			if err := flow.importTokens(ctx, options); err != nil {
 				return err
 			}
-			a.sayNext(ctx, t)
+			a.goOn(ctx, t)
 			return nil
 		})
 	})

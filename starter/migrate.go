@@ -78,7 +78,9 @@ func (a *vaultApp) migrate(ctx context.Context, from, to target, options consent
 	if err != nil {
 		return err
 	}
-	err = a.withTemporal(func(ctx context.Context, o *temporalApp) error { return o.start(ctx, to, "") })
+	if _, err = a.hurryRuns(to); err == nil {
+		err = a.withTemporal(func(ctx context.Context, o *temporalApp) error { return o.start(ctx, to, "") })
+	}
 	if err != nil {
 		a.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", again)
 		return err

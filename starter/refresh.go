@@ -70,6 +70,49 @@ func (app *temporalApp) requestRefresh(ctx context.Context, t target) (runAnswer
 	return answer, nil
 }
 
+// hurryRuns signals the account's runs at work, so that one that waits starts over with
+// a consent that was stored meanwhile. A cron that waits for its time is left alone, and
+// no run is no error. It reports whether there was one.
+func (app *temporalApp) hurryRuns(ctx context.Context, t target) (hurried bool, err error) {
+	schedule, err := app.describeSchedule(ctx, t.scheduleID())
+	if err != nil {
+		return false, err
+	}
+	ids := []string{t.id}
+	if schedule != nil {
+		for _, run := range schedule.Info.RunningWorkflows {
+			ids = append(ids, run.WorkflowID)
+		}
+	}
+	for _, id := range ids {
+		runID, err := app.working(ctx, id, t)
+		if err == nil && runID != "" {
+			err = app.temporal.SignalWorkflow(ctx, id, runID, workflows.RefreshNow, nil)
+			hurried = hurried || err == nil
+		}
+		if err != nil && !gone(err) {
+			return hurried, err
+		}
+	}
+	return hurried, nil
+}
+
+// working returns the id of a workflow's run that is at work and refreshes the account;
+// empty where none is.
+func (app *temporalApp) working(ctx context.Context, workflowID string, t target) (runID string, err error) {
+	if runID, err = app.running(ctx, workflowID); err != nil || runID == "" {
+		return "", err
+	}
+	s, err := app.describe(ctx, workflowID, runID)
+	if err != nil || s.Working.IsZero() || s.Input.Recover {
+		return "", err
+	}
+	if account, err := s.Input.Check(); err != nil || account != t.Account {
+		return "", nil
+	}
+	return runID, nil
+}
+
 // describeSingleRefresh prints what refreshes an account next that has no cron.
 func (app *temporalApp) describeSingleRefresh(ctx context.Context, t target) {
 	if schedule, err := app.describeSchedule(ctx, t.scheduleID()); err == nil && schedule != nil {

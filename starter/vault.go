@@ -88,13 +88,19 @@ func (a *vaultApp) isRefreshed(t target) (is bool, err error) {
 	return is, err
 }
 
-// sayNext names the command that follows a stored consent. That Temporal does not
-// answer is no failure of the consent.
-func (a *vaultApp) sayNext(ctx context.Context, t target) {
+// goOn has a run at work go on with a stored consent, and names the command that
+// follows. That Temporal does not answer is no failure of the consent.
+func (a *vaultApp) goOn(ctx context.Context, t target) {
 	start, refresh := t.command("start"), t.command("refresh")
-	refreshed, err := a.isRefreshed(t)
+	refreshed := false
+	hurried, err := a.hurryRuns(t)
+	if err == nil && !hurried {
+		refreshed, err = a.isRefreshed(t)
+	}
 	switch {
 	case ctx.Err() != nil:
+	case hurried:
+		a.say("A run is at work, and was signalled to start over with it. See how it goes with: %s", t.command("status"))
 	case err != nil:
 		a.say("Next: start its cron with: %s (or, where it runs already, refresh at once with: %s)", start, refresh)
 	case refreshed:
@@ -102,6 +108,17 @@ func (a *vaultApp) sayNext(ctx context.Context, t target) {
 	default:
 		a.say("Next: start its cron with: %s", start)
 	}
+}
+
+// hurryRuns signals the account's runs at work, and reports whether there was one.
+func (a *vaultApp) hurryRuns(t target) (hurried bool, err error) {
+	err = a.withTemporal(func(ctx context.Context, o *temporalApp) error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		hurried, err = o.hurryRuns(ctx, t)
+		return err
+	})
+	return hurried, err
 }
 
 // confirm has the operator type the account's name. flag is the one that answers

@@ -78,6 +78,9 @@ func checkStored(s activities.StoreResult) string {
 // checkRecovery demands that each run on the intent record, this one left aside, was
 // read or is named as gone: otherwise nothing found would prove nothing.
 func checkRecovery(r activities.RecoverResult, l activities.LoadResult, self string) string {
+	if r.Account != l.Account {
+		return "is of another account"
+	}
 	switch r.Found {
 	case activities.FoundInVault:
 		return ""

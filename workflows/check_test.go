@@ -103,7 +103,7 @@ func TestCheckRecovery(t *testing.T) {
 	found := func(change func(*activities.RefreshResult)) activities.RecoverResult {
 		pair := rightPair()
 		change(&pair)
-		return activities.RecoverResult{Found: activities.FoundInHistory, Called: &pair, Stored: &activities.StoreResult{RefreshTokenVersion: "r", AccessTokenVersion: "a"}}
+		return activities.RecoverResult{Account: account, Found: activities.FoundInHistory, Called: &pair, Stored: &activities.StoreResult{RefreshTokenVersion: "r", AccessTokenVersion: "a"}}
 	}
 	spent := []vault.Intent{{RunID: "run-1"}, {RunID: "run-5"}}
 	read := []activities.Caller{{RunID: "run-1", State: activities.Closed}}
@@ -113,15 +113,17 @@ func TestCheckRecovery(t *testing.T) {
 		r     activities.RecoverResult
 		want  string
 	}{
-		{"nothing found, and no run to read", nil, activities.RecoverResult{Searched: 3}, ""},
-		{"nothing found in the run on the record", spent, activities.RecoverResult{Callers: read}, ""},
-		{"that run is gone", spent, activities.RecoverResult{Gone: []string{"run-1"}}, ""},
-		{"nothing is said of it", spent, activities.RecoverResult{}, `says nothing of run "run-1"`},
-		{"the vault has a newer one", spent, activities.RecoverResult{Found: activities.FoundInVault}, ""},
-		{"another place", nil, activities.RecoverResult{Found: "drawer"}, "was found nowhere that is known"},
+		{"nothing found, and no run to read", nil, activities.RecoverResult{Account: account, Searched: 3}, ""},
+		{"nothing found in the run on the record", spent, activities.RecoverResult{Account: account, Callers: read}, ""},
+		{"nothing at all, and no run to read", nil, activities.RecoverResult{}, "is of another account"},
+		{"another account's vault", nil, activities.RecoverResult{Account: token.Account{Provider: "google-health", Name: "bo"}, Found: activities.FoundInVault}, "is of another account"},
+		{"that run is gone", spent, activities.RecoverResult{Account: account, Gone: []string{"run-1"}}, ""},
+		{"nothing is said of it", spent, activities.RecoverResult{Account: account}, `says nothing of run "run-1"`},
+		{"the vault has a newer one", spent, activities.RecoverResult{Account: account, Found: activities.FoundInVault}, ""},
+		{"another place", nil, activities.RecoverResult{Account: account, Found: "drawer"}, "was found nowhere that is known"},
 		{"a pair of an earlier run", spent, found(func(*activities.RefreshResult) {}), ""},
 		{"one that is two generations on", nil, found(func(r *activities.RefreshResult) { r.Provenance.Generation, r.Provenance.Parent = 6, "f5" }), ""},
-		{"no pair", nil, activities.RecoverResult{Found: activities.FoundInHistory}, "has no pair"},
+		{"no pair", nil, activities.RecoverResult{Account: account, Found: activities.FoundInHistory}, "has no pair"},
 		{"another account's pair", nil, found(func(r *activities.RefreshResult) { r.Account.Name = "bo" }), "is of another account"},
 		{"a pair of another consent", nil, found(func(r *activities.RefreshResult) { r.Provenance.Parent, r.Provenance.Consent = "f9", "f9" }), "does not descend from generation 4"},
 		{"an older pair", nil, found(func(r *activities.RefreshResult) { r.Provenance.Parent, r.Provenance.Generation = "f2", 3 }), "does not descend from generation 4"},

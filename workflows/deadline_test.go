@@ -181,30 +181,66 @@ func TestACancelledCallGoesOnForWhatIsLeftOfTheWindow(t *testing.T) {
 	require.WithinRange(t, s.Now(), cancelled.Add(69*time.Second), cancelled.Add(71*time.Second))
 }
 
+// A call that failed ten minutes ago must not make a later run take the window for closed.
+func TestWhereReuseIsUnknownTheLastRunsWindowCounts(t *testing.T) {
+	for _, c := range []struct {
+		reuse provider.Reuse
+		waits []time.Duration
+		quick bool // one search, bounded by the window
+	}{
+		{"", nil, true},
+		{provider.RevokesGrant, []time.Duration{20 * time.Second}, false},
+	} {
+		t.Run("reuse: "+string(c.reuse), func(t *testing.T) {
+			s := newScenario(t)
+			s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+				l, now := loaded(a, 4), s.Now()
+				l.Reuse, l.MayHaveSpent = c.reuse, []vault.Intent{{RunID: "first-run", At: now.Add(-10 * time.Minute)}, {RunID: "second-run", At: now.Add(-10 * time.Second)}}
+				return l, nil
+			}
+			_, err := s.refresh()
+			require.NoError(t, err)
+			want := []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}
+			if !c.quick {
+				want = []string{"LoadSecrets", "RecoverGrant", "RecoverGrant", "CallFitbit", "StoreSecrets"}
+			}
+			require.Equal(t, want, s.order())
+			require.Len(t, s.timers(), len(c.waits))
+			for i, wait := range c.waits {
+				require.InDelta(t, wait, s.timers()[i], float64(100*time.Millisecond))
+			}
+			require.Equal(t, c.quick, s.step(t, "RecoverGrant").options.ScheduleToCloseTimeout > 0)
+		})
+	}
+}
+
 // another is a recovery that finds another run at something, first that and then the rest.
-func another(runID string, states ...activities.CallerState) func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+func another(runID string, knows bool, states ...activities.CallerState) func(int, activities.RecoverInput) (activities.RecoverResult, error) {
 	return func(n int, _ activities.RecoverInput) (activities.RecoverResult, error) {
-		return activities.RecoverResult{Callers: []activities.Caller{{RunID: runID, State: states[min(n, len(states))-1]}}}, nil
+		return activities.RecoverResult{Callers: []activities.Caller{{RunID: runID, State: states[min(n, len(states))-1], Knows: knows}}}, nil
 	}
 }
 
 func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
-	const last, looks = activities.Closed, "RecoverGrant"
+	const last, looks, knows = activities.Closed, "RecoverGrant", true
 	for _, c := range []struct {
 		name   string
 		runID  string
+		knows  bool // of this run
 		reuse  provider.Reuse
 		states []activities.CallerState
 		looks  int
 	}{
-		{"it is at its call, then closed", "earlier-run", provider.RevokesGrant, []activities.CallerState{activities.Calling, activities.Calling, last}, 3},
-		{"it is at its call for an hour", "earlier-run", provider.RevokesGrant, append(make120(activities.Calling), last), 121},
-		{"the same where that is unknown", "earlier-run", "", append(make120(activities.Calling), last), 121},
-		{"the same where a repeat is refused", "earlier-run", provider.Refused, append(make120(activities.Calling), last), 4},
-		{"it loads, then calls", "earlier-run", provider.RevokesGrant, []activities.CallerState{activities.Loading, activities.Calling, activities.Called}, 3},
-		{"it searches, then calls", "z-run", provider.RevokesGrant, []activities.CallerState{activities.Searching, activities.Calling, activities.Called}, 3},
-		{"it searches for long, and has the greater id", "z-run", provider.RevokesGrant, []activities.CallerState{activities.Searching}, 5},
-		{"it searches for long, and has the smaller id", "a-run", provider.RevokesGrant, append(make120(activities.Searching), last), 121},
+		{"it is at its call, then closed", "earlier-run", !knows, provider.RevokesGrant, []activities.CallerState{activities.Calling, activities.Calling, last}, 3},
+		{"it is at its call for an hour", "earlier-run", !knows, provider.RevokesGrant, append(make120(activities.Calling), last), 121},
+		{"the same where that is unknown", "earlier-run", !knows, "", append(make120(activities.Calling), last), 121},
+		{"the same where a repeat is refused", "earlier-run", !knows, provider.Refused, append(make120(activities.Calling), last), 4},
+		{"it loads, then calls", "earlier-run", !knows, provider.RevokesGrant, []activities.CallerState{activities.Loading, activities.Calling, activities.Called}, 3},
+		{"it searches and does not know of this run, then calls", "z-run", !knows, provider.RevokesGrant, []activities.CallerState{activities.Searching, activities.Calling, activities.Called}, 3},
+		{"it searches for long and does not know of this run", "z-run", !knows, provider.RevokesGrant, append(make120(activities.Searching), last), 121},
+		{"the same where a repeat is refused", "z-run", !knows, provider.Refused, append(make120(activities.Searching), last), 4},
+		{"it searches, knows of this run, and has the smaller id", "a-run", knows, provider.RevokesGrant, append(make120(activities.Searching), last), 121},
+		{"it searches, knows of this run, and has the greater id", "z-run", knows, provider.RevokesGrant, []activities.CallerState{activities.Searching}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
@@ -213,7 +249,7 @@ func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
 				l.Reuse, l.MayHaveSpent = c.reuse, []vault.Intent{{RunID: c.runID, At: s.Now().Add(-time.Hour)}}
 				return l, nil
 			}
-			s.recover = another(c.runID, c.states...)
+			s.recover = another(c.runID, c.knows, c.states...)
 			_, err := s.refresh()
 			require.NoError(t, err)
 			require.Equal(t, c.looks, s.calls[looks])
@@ -228,35 +264,6 @@ func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
 				require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
 				require.Contains(t, s.notices[0].Message, "Run "+c.runID+" is or was about to spend generation 4 of fitbit/default. This run waits for that.")
 			}
-		})
-	}
-}
-
-// A run that came onto the record later knows of this one, and waits for it.
-func TestARunThatLoadedLaterIsNotWaitedFor(t *testing.T) {
-	for name, loads := range map[string]struct{ earlierAt, looks int }{
-		"it was there at the first load":  {1, 5},
-		"it was there at the second only": {2, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newScenario(t)
-			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
-				l := loaded(a, 4)
-				if l.Reuse, l.ReplayWindow = provider.RevokesGrant, 0; n >= loads.earlierAt {
-					l.MayHaveSpent = []vault.Intent{{RunID: "other-run", At: s.Now().Add(-time.Hour)}}
-				}
-				return l, nil
-			}
-			s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
-				if loads.earlierAt == 2 && s.calls["CallFitbit"] == 1 {
-					return activities.RefreshResult{}, forGood(activities.GrantOutdated)
-				}
-				return issuedFor(in), nil
-			}
-			s.recover = another("other-run", activities.Searching)
-			_, err := s.refresh()
-			require.NoError(t, err)
-			require.Equal(t, loads.looks, s.calls["RecoverGrant"])
 		})
 	}
 }

@@ -40,18 +40,6 @@ func (r *run) learnFrom(recovery activities.RecoverResult) {
 	r.learn(activities.Known{Generation: recovery.Generation})
 }
 
-// noteElders notes the runs that were on the intent record before this run. A grant that
-// was loaded before a reset has the record of the run before it.
-func (r *run) noteElders(ctx workflow.Context, l activities.LoadResult) {
-	if r.elders != nil || l.RunID != workflow.GetInfo(ctx).WorkflowExecution.RunID {
-		return
-	}
-	r.elders = []string{}
-	for _, i := range l.MayHaveSpent {
-		r.elders = append(r.elders, i.RunID)
-	}
-}
-
 // presentation is a refresh token that this run has presented without an answer.
 type presentation struct {
 	fingerprint token.Fingerprint

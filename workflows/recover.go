@@ -77,7 +77,7 @@ func (r *run) searchEarlierRuns(ctx workflow.Context, loaded activities.LoadResu
 			return recovery, err
 		}
 		now, self := workflow.Now(ctx), workflow.GetInfo(ctx).WorkflowExecution.RunID
-		next := nextLook(look, recovery, loaded, turn{self, r.elders}, now)
+		next := nextLook(look, recovery, loaded, self, now)
 		if r.unsettled.fingerprint == loaded.Provenance.Fingerprint {
 			next = next.atLeast(remaining(r.unsettled.inFlight, now), self)
 		}

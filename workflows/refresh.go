@@ -83,7 +83,6 @@ type run struct {
 	account    token.Account
 	searchable bool
 	known      activities.Known // the newest refresh token that Temporal knows of
-	elders     []string         // the runs on the intent record when this run first loaded the grant
 	called     time.Time        // when the last call began
 	unsettled  presentation     // the refresh token that this run has presented without an answer
 	recovered  bool             // a better grant than the first one was found on the way

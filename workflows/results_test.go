@@ -32,9 +32,11 @@ func TestAResultThatWasNotAskedForEndsTheRunByName(t *testing.T) {
 		{"StoreSecrets", "names no version of the refresh token", map[string]any{}},
 		{"StoreSecrets", "names no version of the refresh token", map[string]any{"superseded": true}},
 		{"StoreSecrets", "is of another form", true},
-		{"RecoverGrant", `says nothing of run "earlier-run"`, map[string]any{}},
-		{"RecoverGrant", "has no pair", map[string]any{"found": "history"}},
-		{"RecoverGrant", "is of another account", activities.RecoverResult{Found: activities.FoundInHistory, Called: &boPair, Stored: &activities.StoreResult{RefreshTokenVersion: "r", AccessTokenVersion: "a"}}},
+		{"RecoverGrant", "is of another account", map[string]any{}},
+		{"RecoverGrant", "is of another account", map[string]any{"found": "vault"}},
+		{"RecoverGrant", `says nothing of run "earlier-run"`, activities.RecoverResult{Account: will}},
+		{"RecoverGrant", "has no pair", activities.RecoverResult{Account: will, Found: activities.FoundInHistory}},
+		{"RecoverGrant", "is of another account", activities.RecoverResult{Account: will, Found: activities.FoundInHistory, Called: &boPair, Stored: &activities.StoreResult{RefreshTokenVersion: "r", AccessTokenVersion: "a"}}},
 		{"RecoverGrant", "is of another form", 7},
 	} {
 		t.Run(c.activity+" "+c.problem, func(t *testing.T) {

@@ -108,9 +108,10 @@ func standIn[In, Out any](s *scenario, name string, answer *func(int, In) (Out, 
 	}, activity.RegisterOptions{Name: name})
 }
 
-// accountingFor adds to a recovery that names no run the runs on the record, as closed
-// ones.
+// accountingFor adds the account to a recovery, and to one that names no run the runs on
+// the record, as closed ones.
 func accountingFor(r activities.RecoverResult, lost activities.RecoverInput) activities.RecoverResult {
+	r.Account = lost.Account
 	if r.Callers != nil || r.Gone != nil {
 		return r
 	}

@@ -24,10 +24,10 @@ func (l look) atLeast(wait time.Duration, runID string) look {
 // nextLook decides how long to wait after the n-th search, which has found nothing: while
 // a call that was begun may be in flight, and while a run on the record may still make
 // one. The record's times count once only: they are by other workers' clocks.
-func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, turn turn, now time.Time) look {
+func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, self string, now time.Time) look {
 	var next look
 	for _, c := range r.Callers {
-		if turn.isOf(c, n) {
+		if mayCall(c, self) {
 			next = next.atLeast(activities.MaxInFlight, c.RunID)
 		}
 	}
@@ -40,26 +40,17 @@ func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, turn t
 	return next
 }
 
-// turn decides which of the runs that have each other on the intent record goes first.
-type turn struct {
-	self string
-	// elders are the runs that were on the record when this run first loaded the grant;
-	// nil: any run counts as one. They cannot know of this run unless they have loaded
-	// again. All others know of it, and wait for it.
-	elders []string
-}
-
-// isOf reports whether a run on the record may present the token before this one does,
-// at the n-th look. Two runs that loaded at the same moment are elders to each other, so
-// after a few looks the one with the smaller id goes on.
-func (t turn) isOf(c activities.Caller, n int) bool {
-	switch c.State {
-	case activities.Closed, activities.Called:
+// mayCall reports whether a run on the intent record may still present the token, so that
+// this run waits. One that searches and knows of this run waits for it in turn, where its
+// id is the greater one. One that loads may be about to read a record without this run.
+func mayCall(c activities.Caller, self string) bool {
+	switch {
+	case c.RunID == self, c.State == activities.Closed, c.State == activities.Called:
 		return false
-	case activities.Loading, activities.Searching:
-		return (t.elders == nil || slices.Contains(t.elders, c.RunID)) && (n <= fewLooks || c.RunID < t.self)
+	case c.State == activities.Searching:
+		return !c.Knows || c.RunID < self
 	}
-	return c.RunID != t.self
+	return true
 }
 
 // Where a late repeat is refused and nothing worse, a run that may still call is waited

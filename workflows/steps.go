@@ -47,7 +47,6 @@ func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err erro
 	if err != nil {
 		return activities.LoadResult{}, err
 	}
-	r.noteElders(ctx, loaded)
 	return r.withOwn(ctx, loaded), nil
 }
 

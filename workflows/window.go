@@ -20,19 +20,19 @@ func careful(l activities.LoadResult) bool {
 }
 
 // windowOf is the replay window that earlier calls have opened for the loaded token.
-// Any of the runs on the record may be the one that spent it. Where a repeat too late
-// ends the grant, the window is the first run's, which closes first, and none where the
-// time of one cannot be known. Elsewhere a repeat too late costs one refusal, so it is the
-// last run's: the answer is asked for as long as there may be one.
+// Any of the runs on the record may be the one that spent it. Where a repeat too late is
+// known to end the grant, the window is the first run's, which closes first, and none
+// where the time of one cannot be known. Elsewhere it is the last run's, because a wait
+// would cost the pair of a run whose answer can still be had.
 func windowOf(l activities.LoadResult, now time.Time) window.Window {
-	w := window.Window{Length: l.ReplayWindow, LeastPause: l.RepeatPause}
+	w, first := window.Window{Length: l.ReplayWindow, LeastPause: l.RepeatPause}, l.Reuse == provider.RevokesGrant
 	for _, i := range l.MayHaveSpent {
 		switch {
-		case careful(l) && (i.At.IsZero() || i.At.After(now.Add(silence))): // by a clock that is ahead
+		case first && (i.At.IsZero() || i.At.After(now.Add(silence))): // by a clock that is ahead
 			w.Opened = time.Time{}
 			return w
 		case i.At.IsZero():
-		case w.Opened.IsZero(), careful(l) == i.At.Before(w.Opened):
+		case w.Opened.IsZero(), first == i.At.Before(w.Opened):
 			w.Opened = i.At
 		}
 	}

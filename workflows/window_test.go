@@ -26,14 +26,14 @@ func TestWindowOf(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spent []vault.Intent
-		// what is left, where a late repeat ends the grant or may, and where it is refused
-		careful, bold time.Duration
+		// what is left: where a late repeat is known to end the grant, and elsewhere
+		first, last time.Duration
 	}{
 		{"no run may have spent it", nil, 0, 0},
 		{"one run", ago(30 * time.Second), 90 * time.Second, 90 * time.Second},
 		{"two runs", ago(90*time.Second, 30*time.Second), 30 * time.Second, 90 * time.Second},
 		{"two runs, on clocks apart", ago(30*time.Second, 90*time.Second), 30 * time.Second, 90 * time.Second},
-		{"the first one's is over", ago(time.Hour, 30*time.Second), 0, 90 * time.Second},
+		{"the first one's is over", ago(10*time.Minute, 10*time.Second), 0, 110 * time.Second},
 		{"all are over", ago(2*time.Hour, time.Hour), 0, 0},
 		{"at an unknown time", []vault.Intent{unknownTime}, 0, 0},
 		{"one at an unknown time", append(ago(30*time.Second), unknownTime), 0, 90 * time.Second},
@@ -43,7 +43,7 @@ func TestWindowOf(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := activities.LoadResult{ReplayWindow: 2 * time.Minute, MayHaveSpent: c.spent}
 			for reuse, left := range map[provider.Reuse]time.Duration{
-				"": c.careful, provider.RevokesGrant: c.careful, provider.Refused: c.bold, provider.Harmless: c.bold,
+				provider.RevokesGrant: c.first, "": c.last, provider.Refused: c.last, provider.Harmless: c.last,
 			} {
 				l.Reuse = reuse
 				require.Equal(t, left, windowOf(l, now).Left(now), "reuse: %s", reuse)
@@ -125,59 +125,69 @@ func TestHowACallIsRetriedAndGivenUp(t *testing.T) {
 }
 
 func TestNextLook(t *testing.T) {
-	caller := func(runID string, state activities.CallerState) []activities.Caller {
-		return []activities.Caller{{RunID: runID, State: state}}
+	const knows = true
+	caller := func(runID string, state activities.CallerState, knows bool) activities.Caller {
+		return activities.Caller{RunID: runID, State: state, Knows: knows}
 	}
 	for _, c := range []struct {
-		name    string
-		callers []activities.Caller
-		began   time.Duration // before now
-		mayEnd  time.Duration // from now
-		first   time.Duration // the wait after the first search
-		later   time.Duration // and after the fifth
+		name   string
+		caller activities.Caller
+		began  time.Duration // before now
+		mayEnd time.Duration // from now
+		first  time.Duration // the wait after the first search
+		later  time.Duration // and after the fifth
 	}{
-		{"closed long ago", caller("run-1", activities.Closed), time.Hour, -time.Hour, 0, 0},
-		{"closed a moment ago", caller("run-1", activities.Closed), time.Hour, 12 * time.Second, 12 * time.Second, 12 * time.Second},
-		{"began a moment ago", caller("run-1", activities.Closed), 12 * time.Second, -time.Hour, 18 * time.Second, 0},
-		{"began by a clock that is ahead", caller("run-1", activities.Closed), -time.Hour, -time.Hour, 30 * time.Second, 0},
-		{"it has called, and nothing came", caller("run-1", activities.Called), time.Hour, -time.Hour, 0, 0},
-		{"it is at its call", caller("run-9", activities.Calling), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
-		{"it is at a step that is unknown", caller("run-9", "dancing"), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
-		{"it loads, and its id is smaller", caller("run-1", activities.Loading), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
-		{"it searches, and its id is smaller", caller("run-1", activities.Searching), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
-		{"it loads, and its id is greater", caller("run-9", activities.Loading), time.Hour, -time.Hour, 30 * time.Second, 0},
-		{"it searches, and its id is greater", caller("run-9", activities.Searching), time.Hour, -time.Hour, 30 * time.Second, 0},
-		{"this run itself", caller("run-5", activities.Calling), time.Hour, -time.Hour, 0, 0},
+		{"closed long ago", caller("run-1", activities.Closed, !knows), time.Hour, -time.Hour, 0, 0},
+		{"closed a moment ago", caller("run-1", activities.Closed, !knows), time.Hour, 12 * time.Second, 12 * time.Second, 12 * time.Second},
+		{"began a moment ago", caller("run-1", activities.Closed, !knows), 12 * time.Second, -time.Hour, 18 * time.Second, 0},
+		{"began by a clock that is ahead", caller("run-1", activities.Closed, !knows), -time.Hour, -time.Hour, 30 * time.Second, 0},
+		{"it may still call", caller("run-9", activities.Calling, knows), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
+		{"it waits for this one", caller("run-9", activities.Searching, knows), time.Hour, -time.Hour, 0, 0},
+		{"it waits for this one, and began a moment ago", caller("run-9", activities.Searching, knows), 12 * time.Second, -time.Hour, 18 * time.Second, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			runID := c.callers[0].RunID
-			l := activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: runID, At: now.Add(-c.began)}}}
-			r := activities.RecoverResult{Callers: c.callers, MayEnd: now.Add(c.mayEnd)}
+			l := activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: c.caller.RunID, At: now.Add(-c.began)}}}
+			r := activities.RecoverResult{Callers: []activities.Caller{c.caller}, MayEnd: now.Add(c.mayEnd)}
 			for n, want := range map[int]time.Duration{1: c.first, 5: c.later} {
-				next := nextLook(n, r, l, turn{"run-5", []string{runID}}, now)
+				next := nextLook(n, r, l, "run-5", now)
 				require.Equal(t, want, next.wait)
 				if want > 0 {
-					require.Equal(t, runID, next.runID)
+					require.Equal(t, c.caller.RunID, next.runID)
 				}
 			}
 		})
 	}
 }
 
-func TestTurn(t *testing.T) {
-	mine := turn{self: "run-5", elders: []string{"run-1"}}
-	for _, state := range []activities.CallerState{activities.Loading, activities.Searching} {
-		require.True(t, mine.isOf(activities.Caller{RunID: "run-1", State: state}, 1), "it cannot know of this run")
-		require.False(t, mine.isOf(activities.Caller{RunID: "run-2", State: state}, 1), "it knows of this run, and waits")
-		require.True(t, turn{self: "run-5"}.isOf(activities.Caller{RunID: "run-2", State: state}, 1), "a recovery waits for all")
+func TestMayCall(t *testing.T) {
+	const smaller, greater, knows = "run-1", "run-9", true
+	for _, c := range []struct {
+		name   string
+		caller activities.Caller
+		want   bool
+	}{
+		{"closed", activities.Caller{RunID: smaller, State: activities.Closed}, false},
+		{"its call has ended", activities.Caller{RunID: smaller, State: activities.Called}, false},
+		{"it loads", activities.Caller{RunID: greater, State: activities.Loading}, true},
+		{"it loads, and knew of this run when it loaded before", activities.Caller{RunID: greater, State: activities.Loading, Knows: knows}, true},
+		{"it is at its call", activities.Caller{RunID: greater, State: activities.Calling}, true},
+		{"it is at its call, and knew of this run", activities.Caller{RunID: greater, State: activities.Calling, Knows: knows}, true},
+		{"it searches, and does not know of this run", activities.Caller{RunID: smaller, State: activities.Searching}, true},
+		{"the same with a greater id", activities.Caller{RunID: greater, State: activities.Searching}, true},
+		{"it searches, and knows of this run", activities.Caller{RunID: smaller, State: activities.Searching, Knows: knows}, true},
+		{"the same with a greater id", activities.Caller{RunID: greater, State: activities.Searching, Knows: knows}, false},
+		{"it is at a step that is unknown", activities.Caller{RunID: greater, State: "dancing", Knows: knows}, true},
+		{"this run itself", activities.Caller{RunID: "run-5", State: activities.Calling}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, mayCall(c.caller, "run-5")) })
 	}
-	require.True(t, mine.isOf(activities.Caller{RunID: "run-2", State: activities.Calling}, 1), "a call is waited for in any case")
 }
 
-// Two runs that loaded at the same moment must not wait for each other for ever.
-func TestOfTwoRunsThatSearchOneGoesOn(t *testing.T) {
-	goesFirst := func(self, other string) bool {
-		return turn{self, []string{other}}.isOf(activities.Caller{RunID: other, State: activities.Searching}, fewLooks+1)
+// Two runs that search and know of each other must not wait for each other for ever, nor
+// go on together.
+func TestOfTwoRunsThatKnowOfEachOtherOneGoesOn(t *testing.T) {
+	waits := func(self, other string) bool {
+		return mayCall(activities.Caller{RunID: other, State: activities.Searching, Knows: true}, self)
 	}
-	require.NotEqual(t, goesFirst("run-1", "run-2"), goesFirst("run-2", "run-1"))
+	require.NotEqual(t, waits("run-1", "run-2"), waits("run-2", "run-1"))
 }
