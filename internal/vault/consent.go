@@ -2,6 +2,8 @@ package vault
 
 import (
 	"context"
+	"maps"
+	"strconv"
 
 	"tokenkeeper/internal/token"
 )
@@ -18,47 +20,84 @@ func (v *Vault) StoreConsent(ctx context.Context, n Names, a token.Account, pair
 	if err := token.CheckValue(pair.RefreshToken.Reveal()); err != nil {
 		return Receipt{}, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrMalformed, Detail: "it " + err.Error()}
 	}
-	receipt, err := v.storeConsentRefresh(ctx, n.RefreshToken, a, pair)
+	receipt, contentType, err := v.storeConsentRefresh(ctx, n.RefreshToken, a, pair)
 	if err != nil || receipt.Superseded || pair.AccessToken.Empty() {
 		return receipt, err
 	}
-	receipt.AccessTokenVersion, err = v.storeConsentAccess(ctx, n.AccessToken, a, pair)
+	receipt.AccessTokenVersion, err = v.storeConsentAccess(ctx, n.AccessToken, a, pair, contentType)
 	return receipt, err
 }
 
 // storeConsentRefresh makes the consent's refresh token the current version unless
-// FenceConsent decides otherwise.
-func (v *Vault) storeConsentRefresh(ctx context.Context, name string, a token.Account, pair token.Pair) (Receipt, error) {
+// FenceConsent decides otherwise, and returns its content type.
+func (v *Vault) storeConsentRefresh(ctx context.Context, name string, a token.Account, pair token.Pair) (receipt Receipt, contentType string, err error) {
 	s := consentSight{name: name, consent: pair.RefreshToken.Fingerprint()}
-	tags := originTags(a, s.consent, pair.UserID, pair.ObtainedAt)
+	var written mark
 	outOfRounds := staleOnTop
 	for range maxRounds {
 		if err := v.readForConsent(ctx, &s); err != nil {
-			return Receipt{}, err
+			return Receipt{}, "", err
+		}
+		if written.isStale(s.current) {
+			receipt = Receipt{RefreshTokenVersion: written.written.Version}
+			return receipt, s.current.ContentType, v.checkFollows(ctx, s, written.written, true)
 		}
 		if decision := FenceConsent(s.consent, s.view); decision != Write {
-			return Receipt{RefreshTokenVersion: s.version, Superseded: decision == Superseded}, nil
+			receipt = Receipt{RefreshTokenVersion: s.current.Version, Superseded: decision == Superseded}
+			return receipt, s.current.ContentType, v.checkFollows(ctx, s, s.current, written.written.Version != "")
 		}
-		_, recovered, err := v.set(ctx, name, pair.RefreshToken, Properties{Tags: tags})
+		own := originTags(a, s.consent, pair.UserID, pair.ObtainedAt)
+		own[tagFollows] = strconv.Itoa(int(s.latest)) // so that Load lists nothing to number it
+		p, recovered, err := v.set(ctx, name, pair.RefreshToken, s.current.renewed(own, intentTags))
 		switch {
 		case err != nil:
-			return Receipt{}, err
+			return Receipt{}, "", err
 		case recovered:
 			s.before, outOfRounds = nil, deletedAgain // versions came back that were not listed
 		default:
+			written = mark{p, s.current.Version}
 			s.view.Written, outOfRounds = true, staleOnTop
 		}
 	}
-	return Receipt{}, outOfRounds(name)
+	return Receipt{}, "", outOfRounds(name)
+}
+
+// checkFollows takes from a consent's version the tag that states what it follows, where
+// a later generation came while it was being written. Load then lists to number it.
+func (v *Vault) checkFollows(ctx context.Context, s consentSight, written Properties, now bool) error {
+	follows, stated := generationOf(written.Tags, tagFollows, -1)
+	if !stated {
+		return nil // numbered already
+	}
+	versions := s.versions // where the consent was there before, they came after it
+	if now {
+		var err error
+		if versions, err = v.secrets.Versions(ctx, s.name); err != nil {
+			return err
+		}
+	}
+	if newOrder(versions).latest <= follows {
+		return nil
+	}
+	for _, p := range versions {
+		if p.Version == written.Version && p.Tags[tagFollows] != "" {
+			tags := maps.Clone(p.Tags)
+			delete(tags, tagFollows)
+			return v.secrets.SetTags(ctx, s.name, p.Version, tags)
+		}
+	}
+	return nil
 }
 
 // consentSight is what a store of a consent has read of the vault.
 type consentSight struct {
-	name    string
-	consent token.Fingerprint
-	before  map[string]bool // versions from before the consent's token; nil: not listed yet
-	view    ConsentView
-	version string // the current one
+	name     string
+	consent  token.Fingerprint
+	before   map[string]bool // versions from before the consent's token; nil: not listed yet
+	versions []Properties    // of that listing
+	latest   token.Generation
+	view     ConsentView
+	current  Properties // of the current version; zero where none can be read
 }
 
 // readForConsent lists what came before the consent's token, once, and reads the current
@@ -72,7 +111,7 @@ func (v *Vault) readForConsent(ctx context.Context, s *consentSight) error {
 		}
 		o := newOrder(versions)
 		s.before, s.view.Written = o.earlier(s.consent)
-		s.view.Spent = o.spent[s.consent]
+		s.view.Spent, s.latest, s.versions = o.spent[s.consent], o.latest, versions
 	}
 	if s.view.Spent {
 		return nil
@@ -82,7 +121,7 @@ func (v *Vault) readForConsent(ctx context.Context, s *consentSight) error {
 		return err
 	}
 	current := refreshTokenOf(found)
-	s.view.Current, s.view.Earlier, s.version = current.Provenance, false, current.Version
+	s.view.Current, s.view.Earlier, s.current = current.Provenance, false, found.Properties
 	if FenceConsent(s.consent, s.view) != Superseded {
 		return nil
 	}
@@ -93,8 +132,9 @@ func (v *Vault) readForConsent(ctx context.Context, s *consentSight) error {
 
 // storeConsentAccess writes the consent's access token, unless it is there or a run
 // has stored a later one of the same consent.
-func (v *Vault) storeConsentAccess(ctx context.Context, name string, a token.Account, pair token.Pair) (version string, err error) {
-	tags := originTags(a, pair.AccessToken.Fingerprint(), pair.UserID, pair.ObtainedAt)
+func (v *Vault) storeConsentAccess(ctx context.Context, name string, a token.Account, pair token.Pair, contentType string) (version string, err error) {
+	own := originTags(a, pair.AccessToken.Fingerprint(), pair.UserID, pair.ObtainedAt)
+	own[tagConsent] = string(pair.RefreshToken.Fingerprint()) // so that it vouches for the consent
 	for range maxRounds {
 		current, err := v.secrets.Get(ctx, name, "")
 		if err != nil && !unreadable(err) {
@@ -106,7 +146,14 @@ func (v *Vault) storeConsentAccess(ctx context.Context, name string, a token.Acc
 				return current.Version, nil
 			}
 		}
-		written, recovered, err := v.set(ctx, name, pair.AccessToken, Properties{Tags: tags, Expires: pair.Expiry})
+		p := current.renewed(own, 0)
+		if current.Version == "" {
+			p.ContentType = contentType
+		}
+		if !pair.Expiry.IsZero() {
+			p.Expires = pair.Expiry
+		}
+		written, recovered, err := v.set(ctx, name, pair.AccessToken, p)
 		if err != nil || !recovered {
 			return written.Version, err
 		}

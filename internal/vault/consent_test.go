@@ -291,7 +291,16 @@ func TestOfTwoConsentsWithOneNumberTheLaterCounts(t *testing.T) {
 	require.Equal(t, third, current.Value.Reveal(), "the second was never tried, and is dead all the same")
 	require.False(t, r.store(issuedFor(quick, "new-6")).Superseded)
 
-	advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, issuedFor(quick, "new-6").Provenance, run)
+	dead := issuedFor(quick, "new-6").Provenance
+	for _, hidden := range []string{second, first} { // dead as they are: each is tried once
+		advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, dead, run)
+		require.NoError(t, err)
+		require.True(t, advanced)
+		current, _ = r.load()
+		require.Equal(t, hidden, current.Value.Reveal())
+		dead = current.Provenance
+	}
+	advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, dead, run)
 	require.NoError(t, err)
 	require.False(t, advanced, "nothing came after that")
 }

@@ -28,6 +28,8 @@ func FenceRefresh(current token.Provenance, tagged bool, issued token.Provenance
 		return Write
 	case current.Parent == issued.Fingerprint:
 		return Superseded // the issued token is spent: the vault has its successor
+	case current.Fingerprint == issued.Consent:
+		return Write // the consent's token that the issued one comes from, under whatever number
 	case !tagged:
 		return Superseded // a new consent outranks what is in flight
 	case current.Generation < issued.Generation:

@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"testing"
@@ -81,7 +82,16 @@ type fixture struct {
 	vault   *vault.Vault
 }
 
+// open is a vault whose worker has proven that it takes new versions, as in the steady
+// state; openUnproven is one of a worker that has just started.
 func open(t testing.TB) *fixture {
+	r := openUnproven(t)
+	client := token.Client{ID: "fake-id", Secret: token.NewSecret("fake-secret")}
+	require.NoError(t, r.vault.PutCredentials(t.Context(), vault.Names{Credentials: "OtherCredentials"}, client))
+	return r
+}
+
+func openUnproven(t testing.TB) *fixture {
 	secrets := &memvault.Vault{}
 	return &fixture{t: t, secrets: secrets, vault: vault.New(secrets)}
 }
@@ -171,4 +181,35 @@ func seconds() func() time.Time {
 		now = now.Add(time.Second)
 		return now
 	}
+}
+
+// stopAfter is a vault that takes the given number of calls and then none.
+func stopAfter(secrets vault.Secrets, calls int) vault.Secrets {
+	return &stopping{secrets, calls}
+}
+
+type stopping struct {
+	vault.Secrets
+	left int
+}
+
+func (s *stopping) gone() error {
+	if s.left--; s.left < 0 {
+		return &vault.Error{Kind: vault.ErrUnavailable}
+	}
+	return nil
+}
+
+func (s *stopping) Get(ctx context.Context, name, version string) (vault.Secret, error) {
+	if err := s.gone(); err != nil {
+		return vault.Secret{}, err
+	}
+	return s.Secrets.Get(ctx, name, version)
+}
+
+func (s *stopping) Set(ctx context.Context, name string, value token.Secret, p vault.Properties) (vault.Properties, error) {
+	if err := s.gone(); err != nil {
+		return vault.Properties{}, err
+	}
+	return s.Secrets.Set(ctx, name, value, p)
 }

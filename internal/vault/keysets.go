@@ -53,9 +53,14 @@ func (k *Keysets) Keysets(ctx context.Context) ([][]byte, error) {
 	return keysets, nil
 }
 
-// Put writes a keyset as the current version.
+// Put writes a keyset as the current version, with what the owner has set on the one
+// before.
 func (k *Keysets) Put(ctx context.Context, keyset []byte) error {
-	_, err := k.secrets.Set(ctx, seal.SecretName, token.NewSecret(string(keyset)), Properties{ContentType: "application/json"})
+	before, err := k.secrets.Get(ctx, seal.SecretName, "")
+	if err != nil && !unreadable(err) {
+		return err
+	}
+	_, err = k.secrets.Set(ctx, seal.SecretName, token.NewSecret(string(keyset)), before.over(Properties{ContentType: "application/json"}))
 	return err
 }
 

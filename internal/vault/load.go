@@ -20,10 +20,15 @@ func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (Re
 			return RefreshToken{}, AccessTokenInfo{}, err
 		}
 		access, err := v.readAccess(ctx, n)
-		settled := err == nil
-		if settled && (needsScan(current, access, n) || current.Generation < atLeast) {
-			current, settled, err = v.scan(ctx, n, current.Version, access)
+		settled, top := err == nil, current.Version
+		switch {
+		case settled && needsScan(current, access, n, atLeast):
+			current, settled, err = v.scan(ctx, n, top, access)
+		case settled && !current.tagged:
+			current.Shown = current.follows
 		}
+		current.top = top
+		current.number(atLeast)
 		switch {
 		case err != nil:
 			return RefreshToken{}, AccessTokenInfo{}, err
@@ -37,10 +42,32 @@ func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (Re
 }
 
 // needsScan reports whether all versions must be listed to find the newest: the current
-// one was written by hand, the access token does not vouch for it, or another provider
-// issued it.
-func needsScan(current RefreshToken, access AccessTokenInfo, n Names) bool {
-	return !current.tagged || !access.vouchesFor(current.Generation) || n.otherProvider(current.Provider)
+// one was written by hand, neither the access token nor its own tags vouch for it, it is
+// older than what is known, or another provider issued it.
+func needsScan(current RefreshToken, access AccessTokenInfo, n Names, atLeast token.Generation) bool {
+	switch {
+	case n.otherProvider(current.Provider):
+		return true
+	case current.tagged:
+		return current.Generation < atLeast || !access.vouchesFor(current.Generation)
+	case !current.hasFollows || atLeast > 0 && current.follows < atLeast:
+		return true
+	default:
+		return !access.vouchesForConsent(current)
+	}
+}
+
+// number gives a consent that has no generation yet the next one: generations go on over
+// all of an account's consents, also over those that the vault has lost.
+func (t *RefreshToken) number(atLeast token.Generation) {
+	if t.tagged {
+		t.Shown = t.Generation
+		return
+	}
+	t.Generation = t.Shown + 1
+	if atLeast > 0 {
+		t.Generation = max(t.Generation, atLeast+1)
+	}
 }
 
 // scan finds the newest of all versions, and numbers a new consent. It is not settled
@@ -64,26 +91,44 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 			return newest, true, err
 		}
 	}
-	if !current.tagged {
-		current.Generation = o.nextGeneration(access)
-	}
+	current.Shown = o.nextGeneration(access) - 1
 	return current, true, nil
 }
 
 // RecordIntent writes the intent record, the run and the time, onto the refresh token
-// that run is about to spend, with the earlier runs that may have spent it. That also
-// proves that the vault takes writes.
+// that run is about to spend, with the earlier runs that may have spent it. It fails
+// where the vault would refuse the token that the refresh issues: it writes the record as
+// a new version until one was taken, and as a change of tags from then on. A token that
+// Load has not returned, or that was changed since, is not written.
 func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t RefreshToken, run Run, earlier []Intent) error {
-	return v.tag(ctx, n.RefreshToken, t.Version, withIntent(t, a, run, earlier, time.Now()))
+	tags := withIntent(t, a, run, earlier, time.Now())
+	if proven, err := v.recordAsProof(ctx, n, t, tags); err != nil || proven {
+		return err
+	}
+	return v.secrets.SetTags(ctx, n.RefreshToken, t.Version, tags)
 }
 
-// tag replaces a version's tags.
-func (v *Vault) tag(ctx context.Context, name, version string, tags map[string]string) error {
-	if len(tags) > maxTags {
-		return &Error{Op: "tag", Name: name, Kind: ErrRejected, Detail: fmt.Sprintf("it carries %d tags and Key Vault takes %d", len(tags), maxTags),
-			Fix: "remove some of your own tags from it"}
+// recordAsProof writes the intent record as a new version where it must be proven that
+// the vault takes one, and reports whether it did.
+func (v *Vault) recordAsProof(ctx context.Context, n Names, t RefreshToken, tags map[string]string) (proven bool, err error) {
+	if refresh, _ := v.proofs.needed(n); !refresh {
+		return false, nil
 	}
-	return v.secrets.SetTags(ctx, name, version, tags)
+	release, err := v.proofs.wait(ctx, n.RefreshToken)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	refresh, access := v.proofs.needed(n) // another account's may have proven it
+	if access {
+		if err := v.proveAccess(ctx, n); err != nil {
+			return false, err
+		}
+	}
+	if !refresh {
+		return false, nil
+	}
+	return true, v.prove(ctx, n, t, tags)
 }
 
 // readRefresh reads the current refresh token, and adds the fix to an error.

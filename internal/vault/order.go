@@ -15,6 +15,9 @@ type order struct {
 	ranked   []listed                   // those with a provenance, the newest first
 	latest   token.Generation           // the highest; -1 where there is none
 	spent    map[token.Fingerprint]bool // tokens that some version was issued for
+	// tookFrom is, for a consent that was promoted, the dead token whose place it took.
+	tookFrom map[token.Fingerprint]token.Fingerprint
+	dead     map[token.Fingerprint]bool // those tokens
 	// written is when a token's first version was created; a late writer or a promotion
 	// may have added more.
 	written map[token.Fingerprint]time.Time
@@ -28,7 +31,10 @@ type listed struct {
 }
 
 func newOrder(versions []Properties) order {
-	o := order{latest: -1, spent: map[token.Fingerprint]bool{}, written: map[token.Fingerprint]time.Time{}}
+	o := order{
+		latest: -1, spent: map[token.Fingerprint]bool{}, written: map[token.Fingerprint]time.Time{},
+		tookFrom: map[token.Fingerprint]token.Fingerprint{}, dead: map[token.Fingerprint]bool{},
+	}
 	for _, p := range versions {
 		v := listed{Properties: p}
 		v.Provenance, v.tagged = provenanceOf(p.Tags)
@@ -40,6 +46,9 @@ func newOrder(versions []Properties) order {
 		o.latest = max(o.latest, v.Generation)
 		if v.Parent != "" {
 			o.spent[v.Parent] = true
+		}
+		if from := token.Fingerprint(p.Tags[tagPromoted]); from != "" && from != v.Fingerprint {
+			o.tookFrom[v.Fingerprint], o.dead[from] = from, true
 		}
 		if first, seen := o.written[v.Fingerprint]; !seen || v.Created.Before(first) {
 			o.written[v.Fingerprint] = v.Created
@@ -61,7 +70,7 @@ func newOrder(versions []Properties) order {
 // where a run read the first before the second was written, and numbered it afterwards;
 // the vault's clock tells them apart.
 func (o order) newer(a, b token.Provenance) bool {
-	aFirst, bFirst := a.Parent == "", b.Parent == "" // given by a consent
+	aFirst, bFirst := o.isFirst(a), o.isFirst(b)
 	switch {
 	case a.Generation != b.Generation:
 		return a.Generation > b.Generation
@@ -74,11 +83,20 @@ func (o order) newer(a, b token.Provenance) bool {
 	}
 }
 
-// outranks reports whether token a is to be spent rather than b: the unspent one, then
-// the newer one.
+// isFirst reports whether a token was given by a consent that outranks what was in flight
+// then. One that was promoted does not: it came before.
+func (o order) isFirst(p token.Provenance) bool {
+	return p.Parent == "" && o.tookFrom[p.Fingerprint] == ""
+}
+
+// isDone reports whether a token is spent, or dead by what took its place.
+func (o order) isDone(f token.Fingerprint) bool { return o.spent[f] || o.dead[f] }
+
+// outranks reports whether token a is to be spent rather than b: the one that is not done
+// with, then the newer one.
 func (o order) outranks(a, b token.Provenance) bool {
-	if o.spent[a.Fingerprint] != o.spent[b.Fingerprint] {
-		return o.spent[b.Fingerprint]
+	if o.isDone(a.Fingerprint) != o.isDone(b.Fingerprint) {
+		return o.isDone(b.Fingerprint)
 	}
 	return o.newer(a, b)
 }
@@ -103,29 +121,90 @@ func (o order) nextGeneration(access AccessTokenInfo) token.Generation {
 	return latest + 1
 }
 
-// candidates lists the versions that may succeed a dead token, the best first:
-// unspent ones that it was spent for or that came after it, then hiddenVersions.
-func (o order) candidates(dead token.Provenance) []listed {
-	later := slices.DeleteFunc(slices.Clone(o.ranked), func(v listed) bool {
-		return o.spent[v.Fingerprint] || v.Parent != dead.Fingerprint && !o.newer(v.Provenance, dead)
-	})
-	return append(later, o.hiddenVersions(dead)...)
+// candidate is a version that may take a dead token's place.
+type candidate struct {
+	listed
+	// number is what a consent that was written over gets; zero for any other version,
+	// which keeps its own.
+	number token.Generation
+	hidden bool
 }
 
-// hiddenVersions lists the enabled versions without a provenance that came after the
-// dead token's parent, or after the dead token itself where a consent gave it, the latest
-// first. A consent that a late store wrote over is among them. Earlier ones are what
-// another program rotated through, and long spent.
-func (o order) hiddenVersions(dead token.Provenance) []listed {
-	after, known := o.written[cmp.Or(dead.Parent, dead.Fingerprint)]
-	if !known {
-		return nil
+// candidates lists the versions that may succeed a dead token, the best first:
+// unspent ones that it was spent for or that came after it, then hiddenConsents. Where
+// the dead token is such a consent itself, it is the token whose place it took that counts.
+func (o order) candidates(dead token.Provenance) []candidate {
+	place := o.place(dead)
+	taken := map[string]bool{}
+	var all []candidate
+	for _, v := range o.ranked {
+		if v.Fingerprint != dead.Fingerprint && !o.isDone(v.Fingerprint) && (v.Parent == place.Fingerprint || o.newer(v.Provenance, place)) {
+			all = append(all, candidate{listed: v})
+			taken[v.Version] = true
+		}
 	}
-	hidden := slices.DeleteFunc(slices.Clone(o.versions), func(v listed) bool {
-		return v.tagged || !v.Enabled || v.Created.Before(after)
-	})
-	slices.SortFunc(hidden, func(a, b listed) int { return b.Created.Compare(a.Created) })
+	return append(all, slices.DeleteFunc(o.hiddenConsents(dead, place), func(c candidate) bool { return taken[c.Version] })...)
+}
+
+// place is the token whose place a dead one took, or the dead one.
+func (o order) place(dead token.Provenance) token.Provenance {
+	for range o.ranked { // bounds a circle, which only tags by hand can make
+		i := slices.IndexFunc(o.ranked, func(v listed) bool { return v.Fingerprint == o.tookFrom[dead.Fingerprint] })
+		if i < 0 {
+			break
+		}
+		dead = o.ranked[i].Provenance
+	}
+	return dead
+}
+
+// hiddenConsents lists the consents that a store may have written over, the latest first:
+// enabled versions that state no provenance, or that of a consent that was never spent.
+// How many refreshes, consents and promotions came since does not count. Versions from
+// before the first one of this program's are left out, for another program rotated through
+// them, and so are consents that are known to be dead.
+//
+// One that came after the place's parent outranks what is in flight there, as any new
+// consent does, and gets the next generation. An older one gets the place's own: the pair
+// of a refresh that made the token look dead, and is stored later, must outrank it.
+func (o order) hiddenConsents(dead, place token.Provenance) []candidate {
+	var first time.Time
+	for _, v := range o.ranked {
+		if first.IsZero() || v.Created.Before(first) {
+			first = v.Created
+		}
+	}
+	since := o.written[cmp.Or(place.Parent, place.Fingerprint)] // zero where the vault never had it
+	var hidden []candidate
+	for _, v := range o.versions {
+		unspent := v.Fingerprint == v.Consent && v.Fingerprint != dead.Fingerprint && v.Fingerprint != place.Consent && !o.isDone(v.Fingerprint)
+		if v.tagged && !unspent || !v.Enabled || v.Created.Before(first) {
+			continue
+		}
+		c := candidate{v, place.Generation, true}
+		if !v.Created.Before(since) {
+			c.number++
+		}
+		hidden = append(hidden, c)
+	}
+	slices.SortStableFunc(hidden, func(a, b candidate) int { return b.Created.Compare(a.Created) })
 	return hidden
+}
+
+// covered lists the consents that the given version covers and nothing else does: enabled
+// versions without a provenance that were created after all other ones with one, and
+// after the given time. The latest is first.
+func (o order) covered(by string, after time.Time) []listed {
+	for _, v := range o.ranked {
+		if v.Version != by && v.Created.After(after) {
+			after = v.Created
+		}
+	}
+	put := slices.DeleteFunc(slices.Clone(o.versions), func(v listed) bool {
+		return v.tagged || !v.Enabled || !v.Created.After(after)
+	})
+	slices.SortFunc(put, func(a, b listed) int { return b.Created.Compare(a.Created) })
+	return put
 }
 
 // maySucceed reports whether a candidate, read in full, can take a dead token's place.

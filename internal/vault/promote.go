@@ -3,60 +3,117 @@ package vault
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"tokenkeeper/internal/token"
 )
 
 // PromoteSuccessor looks for a refresh token that takes a dead one's place: a later
-// generation, or a consent that a late store wrote over. It makes sure that Load finds
-// it and reports whether there is one. A disabled one is an error (ErrDisabled).
+// generation, or a consent that was written over, however much came after it. It makes
+// sure that Load finds it and reports whether there is one. Asked again with that one as
+// the dead token, it finds the next; each consent takes a place once. A disabled later
+// generation is an error (ErrDisabled).
 func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run) (bool, error) {
-	current, o, err := v.readOrdered(ctx, n.RefreshToken)
+	current, err := v.readCurrent(ctx, n.RefreshToken)
 	if err != nil {
 		return false, err
 	}
+	access, err := v.readAccess(ctx, n)
+	if err != nil {
+		return false, err
+	}
+	if current.succeeds(dead) && !needsScan(current, access, n, 0) {
+		return true, nil // Load finds it as it is, and lists nothing either
+	}
+	versions, err := v.secrets.Versions(ctx, n.RefreshToken)
+	if err != nil {
+		return false, err
+	}
+	current, o := current.relisted(versions), newOrder(versions)
 	if current.usable() && current.Fingerprint != dead.Fingerprint && !current.tagged && !o.spent[current.Fingerprint] {
 		return true, nil // nothing outranks a new consent, and Load finds it as it is
 	}
-	successor, err := v.readSuccessor(ctx, n.RefreshToken, o, dead)
+	next, err := v.readSuccessor(ctx, n.RefreshToken, o, dead, access)
 	switch {
-	case err != nil, !successor.usable():
+	case err != nil, !next.usable():
 		return false, err
-	case current.usable() && current.Fingerprint == successor.Fingerprint:
+	case current.usable() && current.Fingerprint == next.Fingerprint && !next.hidden && !o.isStale(current):
 		return true, nil
 	}
-	tags := withGeneration(successor, a, run)
-	if !successor.tagged {
+	tags := withGeneration(next.RefreshToken, a, run)
+	if next.hidden || !o.newer(next.Provenance, dead) {
+		tags = programs(tags)
+		tags[tagGeneration] = strconv.Itoa(int(next.Generation))
+		tags[tagPromoted] = string(dead.Fingerprint)
+		tags = fitTags(tags, next.properties.Tags, 0)
+	}
+	if !next.tagged {
 		// So that a consent that is written meanwhile is known to come after it.
-		if err := v.tag(ctx, n.RefreshToken, successor.Version, tags); err != nil {
+		if err := v.secrets.SetTags(ctx, n.RefreshToken, next.Version, tags); err != nil {
 			return false, err
 		}
 	}
-	if _, _, err := v.set(ctx, n.RefreshToken, successor.Value, Properties{Tags: tags}); err != nil {
+	p := next.properties.over(current.properties)
+	p.Tags = tags
+	if _, _, err := v.set(ctx, n.RefreshToken, next.Value, p); err != nil {
 		return false, err
 	}
 	// A faster writer's token may lie under the successor now.
-	_, err = v.promoteNewest(ctx, n.RefreshToken, successor.Generation)
+	_, err = v.promoteNewest(ctx, n.RefreshToken, next.Generation)
 	return err == nil, err
 }
 
-// readSuccessor reads the best candidate for a dead token's place, and numbers one that
-// has no generation.
-func (v *Vault) readSuccessor(ctx context.Context, name string, o order, dead token.Provenance) (RefreshToken, error) {
+// yieldsTo reports whether the current token is a consent that took the place of a token
+// that looked dead, and has brought nothing yet: the provider has issued another token of
+// its generation meanwhile, so that one is alive.
+func (t RefreshToken) yieldsTo(issued token.Provenance) bool {
+	return t.tagged && t.Parent == "" && t.properties.Tags[tagPromoted] != "" && t.Generation <= issued.Generation
+}
+
+// succeeds reports whether the current token takes a dead one's place by what its own
+// tags state.
+func (t RefreshToken) succeeds(dead token.Provenance) bool {
+	if !t.usable() || t.Value.Empty() || t.Fingerprint == dead.Fingerprint {
+		return false
+	}
+	return !t.tagged || t.Parent == dead.Fingerprint || t.Generation > dead.Generation
+}
+
+// successor is the token that takes a dead one's place; the zero value is none.
+type successor struct {
+	RefreshToken
+	hidden bool // a consent, which gets its generation, or a later one, now
+}
+
+// readSuccessor reads the best candidate for a dead token's place, and numbers a consent.
+// One whose tags describe another value is a consent too, and comes last.
+func (v *Vault) readSuccessor(ctx context.Context, name string, o order, dead token.Provenance, access AccessTokenInfo) (successor, error) {
+	number := func(t RefreshToken, g token.Generation) successor {
+		t.Generation = g
+		if access.Tagged {
+			t.Generation = max(g, access.Generation)
+		}
+		return successor{t, true}
+	}
+	var copied RefreshToken
 	for _, candidate := range o.candidates(dead) {
 		t, err := v.read(ctx, name, candidate.Version)
 		switch {
-		case errors.Is(err, ErrMalformed), err == nil && !o.maySucceed(t, dead):
-			continue
+		case errors.Is(err, ErrMalformed), err == nil && !o.maySucceed(t, dead), candidate.hidden && unreadable(err):
 		case err != nil:
-			return RefreshToken{}, err
+			return successor{}, err
+		case candidate.hidden:
+			return number(t, candidate.number), nil
+		case t.tagged:
+			return successor{t, false}, nil
+		case !copied.usable():
+			copied = t
 		}
-		if !t.tagged {
-			t.Generation = max(o.nextGeneration(AccessTokenInfo{}), dead.Generation+1)
-		}
-		return t, nil
 	}
-	return RefreshToken{}, nil
+	if copied.usable() {
+		return number(copied, max(o.latest, dead.Generation)+1), nil
+	}
+	return successor{}, nil
 }
 
 // promoted is what promoteNewest leaves on top.
@@ -66,11 +123,17 @@ type promoted struct {
 }
 
 // promoteNewest puts a name's newest version on top again, where an older one covers it.
+// What it reads as current and was there before its own write is a stale read.
 func (v *Vault) promoteNewest(ctx context.Context, name string, than token.Generation) (promoted, error) {
+	var written mark
+	later := false
 	for range maxRounds {
 		current, o, err := v.readOrdered(ctx, name)
 		if err != nil {
 			return promoted{}, err
+		}
+		if written.isStale(current.properties) {
+			return promoted{written.written.Version, later}, nil
 		}
 		if current.usable() && !o.isStale(current) {
 			return promoted{current.Version, !current.tagged || current.Generation > than}, nil
@@ -84,9 +147,11 @@ func (v *Vault) promoteNewest(ctx context.Context, name string, than token.Gener
 		case !newest.usable(), newest.Fingerprint == current.Fingerprint:
 			return promoted{current.Version, current.Generation > than}, nil
 		}
-		if _, _, err := v.set(ctx, name, newest.Value, Properties{Tags: newest.properties.Tags, Expires: newest.properties.Expires}); err != nil {
+		p, _, err := v.set(ctx, name, newest.Value, newest.properties.over(current.properties))
+		if err != nil {
 			return promoted{}, err
 		}
+		written, later = mark{p, current.Version}, newest.Generation > than
 	}
 	return promoted{}, staleOnTop(name)
 }
@@ -134,7 +199,7 @@ func (v *Vault) readCurrent(ctx context.Context, name string) (RefreshToken, err
 	}
 	last, _ := newOrder(versions).lastDisabled()
 	if !last.tagged {
-		return RefreshToken{Version: last.Version}, nil
+		return RefreshToken{Version: last.Version, properties: last.Properties}, nil
 	}
-	return RefreshToken{Provenance: last.Provenance, Version: last.Version, tagged: true}, nil
+	return RefreshToken{Provenance: last.Provenance, Version: last.Version, properties: last.Properties, tagged: true}, nil
 }

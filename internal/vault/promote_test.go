@@ -26,41 +26,42 @@ func TestPromoteFindsWhatOutranksADeadToken(t *testing.T) {
 		dead  token.Provenance
 		want  token.Secret
 		g     token.Generation
+		older string // a hidden consent that is tried after it; none where empty
 	}{
-		{"a later generation on top", func(r *fixture) { r.upTo(old, 6) }, old.provenance(5), old.refresh(6), 6},
+		{"a later generation on top", func(r *fixture) { r.upTo(old, 6) }, old.provenance(5), old.refresh(6), 6, ""},
 		{"a later generation under a late write", func(r *fixture) {
 			r.upTo(old, 6)
 			r.again(names.RefreshToken, old.refresh(5))
-		}, old.provenance(5), old.refresh(6), 6},
+		}, old.provenance(5), old.refresh(6), 6, ""},
 		{"the newest of several", func(r *fixture) {
 			r.upTo(old, 8)
 			r.again(names.RefreshToken, old.refresh(5))
-		}, old.provenance(5), old.refresh(8), 8},
+		}, old.provenance(5), old.refresh(8), 8, ""},
 		{"a later generation under garbage", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Put(names.RefreshToken, "two words")
-		}, old.provenance(5), old.refresh(6), 6},
+		}, old.provenance(5), old.refresh(6), 6, ""},
 		{"a later generation under the dead one put back by hand", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Put(names.RefreshToken, old.refresh(5).Reveal())
-		}, old.provenance(5), old.refresh(6), 6},
+		}, old.provenance(5), old.refresh(6), 6, ""},
 		{"a later generation under a disabled one", func(r *fixture) {
 			r.upTo(old, 6)
 			r.again(names.RefreshToken, old.refresh(4))
 			r.secrets.Disable(names.RefreshToken)
-		}, old.provenance(5), old.refresh(6), 6},
+		}, old.provenance(5), old.refresh(6), 6, ""},
 		{"a consent on top", func(r *fixture) {
 			r.upTo(old, 5)
 			r.secrets.Put(names.RefreshToken, fresh)
-		}, old.provenance(5), token.NewSecret(fresh), 6},
+		}, old.provenance(5), token.NewSecret(fresh), 6, ""},
 		{"a consent on top of a later generation", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Put(names.RefreshToken, fresh)
-		}, old.provenance(5), token.NewSecret(fresh), 7},
+		}, old.provenance(5), token.NewSecret(fresh), 7, ""},
 		{"a consent hidden under the dead token", func(r *fixture) {
 			r.upTo(old, 4)
 			hiding(r, fresh)
-		}, old.provenance(5), token.NewSecret(fresh), 6},
+		}, old.provenance(5), token.NewSecret(fresh), 6, ""},
 		{"the later of two consents hidden under the dead token", func(r *fixture) {
 			r.secrets.Now = seconds()
 			r.upTo(old, 4)
@@ -70,7 +71,7 @@ func TestPromoteFindsWhatOutranksADeadToken(t *testing.T) {
 			})
 			r.store(old.entry(5))
 			r.secrets.Before = nil
-		}, old.provenance(5), token.NewSecret(fresh), 6},
+		}, old.provenance(5), token.NewSecret(fresh), 6, "fake-refresh-new-mistyped"},
 		{"a consent that is hidden although a run has numbered it", func(r *fixture) {
 			r.upTo(old, 4)
 			r.at(2, func() {
@@ -80,25 +81,29 @@ func TestPromoteFindsWhatOutranksADeadToken(t *testing.T) {
 				r.recordIntent(current)
 			})
 			r.store(old.entry(5))
-		}, old.provenance(5), token.NewSecret(fresh), 5},
+		}, old.provenance(5), token.NewSecret(fresh), 5, ""},
 		{"a consent that is hidden under another consent", func(r *fixture) {
 			r.secrets.Put(names.RefreshToken, old.refresh(0).Reveal())
 			current, _ := r.load()
 			r.recordIntent(current)
 			r.secrets.Put(names.RefreshToken, fresh)
 			r.again(names.RefreshToken, old.refresh(0))
-		}, old.provenance(0), token.NewSecret(fresh), 1},
+		}, old.provenance(0), token.NewSecret(fresh), 1, ""},
+		{"a hidden consent, for a dead token that the vault never had", func(r *fixture) {
+			r.upTo(old, 4)
+			hiding(r, fresh)
+		}, line{name: "elsewhere"}.provenance(5), token.NewSecret(fresh), 6, ""},
 		{"what the dead token was spent for, under whatever number", func(r *fixture) {
 			r.upTo(old, 6)
 			r.again(names.RefreshToken, old.refresh(4))
-		}, token.Provenance{Generation: 6, Fingerprint: old.refresh(5).Fingerprint(), Consent: old.refresh(5).Fingerprint()}, old.refresh(6), 6},
+		}, token.Provenance{Generation: 6, Fingerprint: old.refresh(5).Fingerprint(), Consent: old.refresh(5).Fingerprint()}, old.refresh(6), 6, ""},
 		{"a consent beside copied tags", func(r *fixture) {
 			r.upTo(old, 6)
 			_, err := r.secrets.Set(r.t.Context(), names.RefreshToken, token.NewSecret(fresh), r.top(names.RefreshToken).Properties)
 			require.NoError(r.t, err)
 			r.again(names.RefreshToken, old.refresh(5))
 			r.secrets.Delete(names.AccessToken)
-		}, old.provenance(5), old.refresh(6), 6},
+		}, old.provenance(5), old.refresh(6), 6, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := open(t)
@@ -110,6 +115,15 @@ func TestPromoteFindsWhatOutranksADeadToken(t *testing.T) {
 			require.Equal(t, tc.want, current.Value)
 			require.Equal(t, tc.g, current.Generation)
 			require.Equal(t, tc.want, r.top(names.RefreshToken).Value)
+
+			if tc.older != "" {
+				r.recordIntent(current)
+				advanced, err = r.vault.PromoteSuccessor(t.Context(), names, account, current.Provenance, run)
+				require.NoError(t, err)
+				require.True(t, advanced, "an older one is tried after that")
+				current, _ = r.load()
+				require.Equal(t, tc.older, current.Value.Reveal())
+			}
 
 			// There is nothing after that, and asking again changes nothing.
 			before := r.values(names.RefreshToken)
@@ -157,10 +171,6 @@ func TestPromoteAdoptsNothingThatIsOlderOrSpent(t *testing.T) {
 			current, _ := r.load()
 			r.recordIntent(current)
 		}, token.Provenance{Generation: 6, Fingerprint: token.NewSecret(fresh).Fingerprint(), Consent: token.NewSecret(fresh).Fingerprint()}},
-		{"anything, for a dead token that the vault never had", func(r *fixture) {
-			r.upTo(old, 4)
-			hiding(r, fresh)
-		}, line{name: "elsewhere"}.provenance(5)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := open(t)

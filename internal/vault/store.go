@@ -24,6 +24,9 @@ type Receipt struct {
 	Superseded          bool // the vault has something newer and was left as it is
 	RefreshTokenVersion string
 	AccessTokenVersion  string
+	// AccessTokenNewer: where Superseded, the vault's access token is newer than the
+	// entry's. Without it the newer grant has no access token of its own yet.
+	AccessTokenNewer bool
 }
 
 // maxRounds bounds how often a write is tried again because of other writers. Each round
@@ -38,28 +41,31 @@ const maxRounds = 5
 // the access token; the older one finds that access token, and makes the newer refresh
 // token the current version again. If the older one dies before that, Load finds an access
 // token of a later generation than the refresh token, and scans all versions.
+//
+// A read of the vault may be stale. What is read as current and was there before this
+// store's own write is passed over, so that no generation is written twice for it.
 func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, error) {
-	refresh, err := v.storeRefresh(ctx, n, e, run)
+	refresh, err := v.storeRefresh(ctx, n, e, run, mark{})
 	switch {
 	case err != nil:
 		return Receipt{}, err
 	case refresh.superseded:
 		// An earlier try may have written its access token over the newer one.
-		_, err = v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation)
-		return Receipt{Superseded: true, RefreshTokenVersion: refresh.version}, err
+		newer, err := v.settleAccess(ctx, n, e)
+		return Receipt{Superseded: true, RefreshTokenVersion: refresh.version, AccessTokenNewer: newer}, err
 	}
-	access, err := v.storeAccess(ctx, n, e, run)
+	access, err := v.storeAccess(ctx, n, e, run, refresh.contentType)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if access.superseded {
-		return Receipt{Superseded: true, RefreshTokenVersion: access.refreshVersion, AccessTokenVersion: access.version}, nil
+		return Receipt{Superseded: true, RefreshTokenVersion: access.refreshVersion, AccessTokenVersion: access.version, AccessTokenNewer: access.newer}, nil
 	}
-	last, err := v.storeRefresh(ctx, n, e, run)
+	last, err := v.storeRefresh(ctx, n, e, run, refresh.mark)
 	if err == nil && last.superseded {
 		// A newer store came between, whose access token this one may have covered.
 		last = refresh
-		_, err = v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation)
+		_, err = v.settleAccess(ctx, n, e)
 	}
 	if err != nil {
 		return Receipt{}, err
@@ -71,18 +77,41 @@ func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, 
 type stored struct {
 	version    string // the current one now
 	superseded bool   // the vault has a newer refresh token
-	// refreshVersion is that of the newer refresh token, where storeAccess found it.
+	mark       mark   // what storeRefresh wrote; zero for nothing
+	// contentType is the refresh token's, for an access token that is not there yet.
+	contentType string
+	// refreshVersion is that of the newer refresh token, where storeAccess found it, and
+	// newer whether the access token there is newer as well.
 	refreshVersion string
+	newer          bool
 }
 
-// storeRefresh makes the entry's refresh token the current version, unless a newer
-// one is.
-func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run) (stored, error) {
+// mark is a version that was written, and the one that was current before.
+type mark struct {
+	written  Properties
+	replaced string
+}
+
+// isStale reports whether a version that is read as the current one was there before the
+// mark's, which covers it.
+func (m mark) isStale(read Properties) bool {
+	if m.written.Version == "" || read.Version == "" || read.Version == m.written.Version {
+		return false
+	}
+	return read.Version == m.replaced || read.Created.Before(m.written.Created)
+}
+
+// storeRefresh makes the entry's refresh token the current version, unless a newer one is,
+// or was written by this store already.
+func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run, before mark) (stored, error) {
 	for range maxRounds {
 		current, decision, err := v.decideRefresh(ctx, n.RefreshToken, e.Provenance)
+		contentType := current.properties.ContentType
 		switch {
 		case err != nil:
 			return stored{}, err
+		case before.isStale(current.properties):
+			return stored{version: before.written.Version}, nil
 		case decision == Conflict:
 			return stored{}, &Error{Op: "set", Name: n.RefreshToken, Kind: ErrConflict,
 				Detail: fmt.Sprintf("version %s and the token with fingerprint %s both are generation %d of one consent", current.Version, e.Provenance.Fingerprint, e.Provenance.Generation),
@@ -90,27 +119,30 @@ func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run) (st
 		case decision != Write, e.RefreshToken.Empty():
 			// An empty one did not rotate: where the vault has lost the token in force
 			// there is nothing to write, and the access token is still worth keeping.
-			return stored{version: current.Version, superseded: decision == Superseded}, nil
+			return stored{version: current.Version, superseded: decision == Superseded, contentType: contentType}, nil
 		}
-		written, recovered, err := v.set(ctx, n.RefreshToken, e.RefreshToken, Properties{
-			Tags: tagsOf(e.Account, e.Provenance, e.UserID, e.ObtainedAt, run),
-		})
+		own := tagsOf(e.Account, e.Provenance, e.UserID, e.ObtainedAt, run)
+		written, recovered, err := v.set(ctx, n.RefreshToken, e.RefreshToken, current.properties.renewed(own, intentTags))
 		if err != nil || !recovered {
-			return stored{version: written.Version}, err
+			return stored{version: written.Version, mark: mark{written, current.Version}, contentType: contentType}, err
 		}
 	}
 	return stored{}, deletedAgain(n.RefreshToken)
 }
 
 // decideRefresh is FenceRefresh for the current version, except that a spent token
-// that was written again by hand supersedes nothing.
+// that was written again by hand supersedes nothing. A consent whose tags state what it
+// follows was not put there by hand; all versions are listed for any other.
 func (v *Vault) decideRefresh(ctx context.Context, name string, issued token.Provenance) (RefreshToken, Decision, error) {
 	current, err := v.readCurrent(ctx, name)
 	if err != nil || !current.usable() {
 		return current, Write, err
 	}
 	decision := FenceRefresh(current.Provenance, current.tagged, issued)
-	if current.tagged || decision != Superseded {
+	if decision == Superseded && current.yieldsTo(issued) {
+		decision = Write
+	}
+	if current.tagged || decision != Superseded || current.hasFollows && issued.Generation <= current.follows+1 {
 		return current, decision, nil
 	}
 	versions, err := v.secrets.Versions(ctx, name)
@@ -120,10 +152,26 @@ func (v *Vault) decideRefresh(ctx context.Context, name string, issued token.Pro
 	return current, decision, err
 }
 
+// settleAccess leaves the newest access token on top of a name that a superseded entry's
+// may cover, and reports whether it is newer than that. All versions are listed only
+// where the current one is not.
+func (v *Vault) settleAccess(ctx context.Context, n Names, e Entry) (newer bool, err error) {
+	current, err := v.readAccess(ctx, n)
+	if err != nil || current.Tagged && current.isNewer(e) || !current.Tagged && current.Version != "" {
+		return current.isNewer(e), err
+	}
+	if _, err := v.promoteNewest(ctx, n.AccessToken, e.Provenance.Generation); err != nil {
+		return false, err
+	}
+	current, err = v.readAccess(ctx, n)
+	return current.isNewer(e), err
+}
+
 // storeAccess makes the entry's access token the current version, unless a newer one is
 // or there is a newer refresh token, which it puts on top. Where the entry has none, the
-// current one is tagged with the entry's generation, for which it then vouches.
-func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (stored, error) {
+// current one is tagged with the entry's generation, for which it then vouches. One that
+// is not there yet takes the refresh token's content type.
+func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run, contentType string) (stored, error) {
 	own := e.Provenance
 	own.Fingerprint = e.AccessToken.Fingerprint()
 	for range maxRounds {
@@ -132,10 +180,10 @@ func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (sto
 			return stored{}, err
 		}
 		decision := FenceAccess(current, e.Provenance, own.Fingerprint, e.ObtainedAt)
-		if !current.vouchesFor(e.Provenance.Generation) {
+		if !current.vouchesFor(e.Provenance.Generation) && !current.isOfConsent(e.Provenance) {
 			newest, err := v.promoteNewest(ctx, n.RefreshToken, e.Provenance.Generation)
 			if err != nil || newest.later {
-				return stored{version: current.Version, superseded: true, refreshVersion: newest.version}, err
+				return stored{version: current.Version, superseded: true, refreshVersion: newest.version, newer: current.isNewer(e)}, err
 			}
 			decision = Write // the access token is of a lineage that is gone
 		}
@@ -145,10 +193,14 @@ func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run) (sto
 		if e.AccessToken.Empty() {
 			return stored{version: current.Version}, v.raiseGeneration(ctx, n.AccessToken, current, e.Provenance.Generation)
 		}
-		written, recovered, err := v.set(ctx, n.AccessToken, e.AccessToken, Properties{
-			Tags:    tagsOf(e.Account, own, e.UserID, e.ObtainedAt, run),
-			Expires: e.Expiry,
-		})
+		p := current.properties.renewed(tagsOf(e.Account, own, e.UserID, e.ObtainedAt, run), 0)
+		if current.Version == "" {
+			p.ContentType = contentType
+		}
+		if !e.Expiry.IsZero() {
+			p.Expires = e.Expiry
+		}
+		written, recovered, err := v.set(ctx, n.AccessToken, e.AccessToken, p)
 		if err != nil || !recovered {
 			return stored{version: written.Version}, err
 		}
@@ -161,7 +213,7 @@ func (v *Vault) raiseGeneration(ctx context.Context, name string, current Access
 	if !current.Tagged || current.Generation >= g {
 		return nil // one without tags vouches for nothing, and every load scans
 	}
-	tags := maps.Clone(current.tags)
+	tags := maps.Clone(current.properties.Tags)
 	tags[tagGeneration] = strconv.Itoa(int(g))
 	return v.secrets.SetTags(ctx, name, current.Version, tags)
 }
@@ -170,6 +222,7 @@ func (v *Vault) raiseGeneration(ctx context.Context, name string, current Access
 // rereads what came back before it writes.
 func (v *Vault) set(ctx context.Context, name string, value token.Secret, p Properties) (written Properties, recovered bool, err error) {
 	written, err = v.secrets.Set(ctx, name, value, p)
+	v.proofs.record(name, err)
 	if errors.Is(err, ErrDeleted) {
 		return Properties{}, true, v.secrets.Recover(ctx, name)
 	}

@@ -47,40 +47,49 @@ func (l line) values(from, to token.Generation) (values []string) {
 
 func TestStoreNeverOverwritesANewerToken(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		given func(*fixture)
-		top   string
+		name   string
+		given  func(*fixture)
+		top    string
+		access bool // its access token is newer as well
 	}{
-		{"a newer generation", func(r *fixture) { r.upTo(old, 6) }, "fake-refresh-old-6"},
-		{"a generation much newer", func(r *fixture) { r.upTo(old, 9) }, "fake-refresh-old-9"},
+		{"a newer generation", func(r *fixture) { r.upTo(old, 6) }, "fake-refresh-old-6", true},
+		{"a newer generation whose access token is not there yet", func(r *fixture) {
+			r.upTo(old, 5)
+			_, _ = vault.New(stopAfter(r.secrets, 2)).Store(r.t.Context(), names, old.entry(6), run)
+		}, "fake-refresh-old-6", false},
+		{"a consent with its access token", func(r *fixture) {
+			r.upTo(old, 4)
+			r.consent(token.Pair{RefreshToken: token.NewSecret("fake-refresh-new-5"), AccessToken: token.NewSecret("fake-access-new-5")})
+		}, "fake-refresh-new-5", true},
+		{"a generation much newer", func(r *fixture) { r.upTo(old, 9) }, "fake-refresh-old-9", true},
 		{"a new consent", func(r *fixture) {
 			r.upTo(old, 4)
 			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
-		}, "fake-refresh-new-5"},
+		}, "fake-refresh-new-5", false},
 		{"a new consent that a run has numbered", func(r *fixture) {
 			r.upTo(old, 4)
 			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
 			current, _ := r.load()
 			r.recordIntent(current)
-		}, "fake-refresh-new-5"},
+		}, "fake-refresh-new-5", false},
 		{"what a new consent rotated into", func(r *fixture) {
 			r.upTo(old, 4)
 			r.secrets.Put(names.RefreshToken, "fake-refresh-new-5")
 			current, _ := r.load()
 			r.recordIntent(current)
 			r.store(issuedFor(current, "new-6"))
-		}, "fake-refresh-new-6"},
+		}, "fake-refresh-new-6", true},
 		{"a newer generation that is disabled", func(r *fixture) {
 			r.upTo(old, 6)
 			r.secrets.Disable(names.RefreshToken)
-		}, "fake-refresh-old-6"},
+		}, "fake-refresh-old-6", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := open(t)
 			tc.given(r)
 			before, access := r.values(names.RefreshToken), r.values(names.AccessToken)
 			receipt := r.store(old.entry(5))
-			require.Equal(t, vault.Receipt{Superseded: true, RefreshTokenVersion: r.top(names.RefreshToken).Version}, receipt)
+			require.Equal(t, vault.Receipt{Superseded: true, RefreshTokenVersion: r.top(names.RefreshToken).Version, AccessTokenNewer: tc.access}, receipt)
 			require.Equal(t, before, r.values(names.RefreshToken))
 			require.Equal(t, access, r.values(names.AccessToken))
 			require.Equal(t, tc.top, r.top(names.RefreshToken).Value.Reveal())

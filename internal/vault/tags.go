@@ -11,7 +11,7 @@ import (
 )
 
 // The tags of every token version. Key Vault takes 15 tags of up to 512 characters
-// each on a version; these leave room for two of the owner's.
+// each on a version; these leave room for five of the owner's, see fitTags.
 const (
 	tagGeneration  = "generation"
 	tagFingerprint = "fingerprint"
@@ -30,8 +30,19 @@ const (
 	// Earlier runs on the intent record, which may have spent the token; see earlierRuns.
 	tagEarlierRun = "refresh-earlier-run"
 
+	// On a consent's token that has no generation yet: the latest one there was.
+	tagFollows = "follows-generation"
+	// On a consent that was found among the older versions: the dead token's fingerprint
+	// whose place it took. Such a consent is not looked for again.
+	tagPromoted = "promoted-for"
+
 	maxTags      = 15
 	maxTagLength = 512
+	intentTags   = 3 // refresh-started-at, refresh-run-id, refresh-earlier-run
+
+	// maxGeneration bounds what counts as a generation: one more each minute would take
+	// two thousand years. What is beyond was written by another program.
+	maxGeneration = 1_000_000_000
 )
 
 // Run names the workflow run that writes, for the tags of what it writes.
@@ -79,7 +90,14 @@ func withIntent(t RefreshToken, a token.Account, run Run, earlier []Intent, now 
 	if record := earlierRuns(earlier, run.RunID); record != "" {
 		tags[tagEarlierRun] = record
 	}
-	return tags
+	return fitTags(programs(tags), tags, 0)
+}
+
+// programs are the tags that this package writes, without the owner's.
+func programs(tags map[string]string) map[string]string {
+	own := maps.Clone(tags)
+	maps.DeleteFunc(own, func(name, _ string) bool { return !slices.Contains(ownTags, name) })
+	return own
 }
 
 // earlierRuns encodes runs of the intent record other than the given one, as "RUN TIME"
@@ -107,32 +125,34 @@ func earlierRuns(earlier []Intent, except string) string {
 // own tags and, where the tags describe this value, the intent record. Those of another
 // value go: they would make a new consent look like the old one.
 func withGeneration(t RefreshToken, a token.Account, run Run) map[string]string {
-	tags := maps.Clone(t.properties.Tags)
 	if t.tagged {
-		return tags
+		return maps.Clone(t.properties.Tags)
 	}
-	if tags == nil {
-		tags = map[string]string{}
-	}
-	for _, stale := range []string{tagParent, tagUserID, tagObtainedAt, tagStartedAt, tagStartedRun, tagEarlierRun} {
-		delete(tags, stale)
-	}
-	maps.Copy(tags, tagsOf(a, t.Provenance, t.UserID, t.ObtainedAt, run))
-	return tags
+	return fitTags(tagsOf(a, t.Provenance, t.UserID, t.ObtainedAt, run), t.properties.Tags, intentTags)
 }
 
 // provenanceOf reads a version's tags. ok is false where they state no provenance.
 func provenanceOf(tags map[string]string) (p token.Provenance, ok bool) {
-	generation, err := strconv.Atoi(tags[tagGeneration])
-	if err != nil || generation < 0 || tags[tagFingerprint] == "" || tags[tagConsent] == "" {
+	generation, ok := generationOf(tags, tagGeneration, 0)
+	if !ok || tags[tagFingerprint] == "" || tags[tagConsent] == "" {
 		return token.Provenance{}, false
 	}
 	return token.Provenance{
-		Generation:  token.Generation(generation),
+		Generation:  generation,
 		Fingerprint: token.Fingerprint(tags[tagFingerprint]),
 		Parent:      token.Fingerprint(tags[tagParent]),
 		Consent:     token.Fingerprint(tags[tagConsent]),
 	}, true
+}
+
+// generationOf reads a tag that holds a generation from least on. ok is false where it
+// holds anything else.
+func generationOf(tags map[string]string, tag string, least int) (g token.Generation, ok bool) {
+	n, err := strconv.Atoi(tags[tag])
+	if err != nil || n < least || n > maxGeneration {
+		return 0, false
+	}
+	return token.Generation(n), true
 }
 
 // timeOf reads one of a version's time tags; zero where there is none.
@@ -161,8 +181,14 @@ type RefreshToken struct {
 	IntentAt    time.Time // when that was, by its worker's clock; zero when unknown
 
 	VersionsRead int // how many versions were listed to find it; zero where none were
+	// Shown is the latest generation that the vault itself shows: its own, or that which
+	// a consent without one follows; -1 for none. It may be older than what is known.
+	Shown token.Generation
 
-	tagged     bool // its tags state its provenance
+	tagged     bool             // its tags state its provenance
+	follows    token.Generation // where it has none: the generation that it came after
+	hasFollows bool             // its tags state that; see StoreConsent
+	top        string           // the version that was current when Load chose this one
 	properties Properties
 	problem    error // why the value is no token; nil where it is one
 }
@@ -192,6 +218,9 @@ func refreshTokenOf(s Secret) RefreshToken {
 		t.Provider = s.Tags[tagProvider]
 		t.UserID = s.Tags[tagUserID]
 		t.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
+	}
+	if !t.tagged && s.Tags[tagFingerprint] == string(f) && s.Tags[tagGeneration] == "" {
+		t.follows, t.hasFollows = generationOf(s.Tags, tagFollows, -1)
 	}
 	return t
 }
@@ -236,25 +265,56 @@ type AccessTokenInfo struct {
 	Version     string
 	Tagged      bool // false where it was written by hand, and where there is none
 
-	tags map[string]string
+	consent    token.Fingerprint // where it is not Tagged: that of the consent that gave it
+	properties Properties
 }
 
 // accessTokenOf reads a version, by the same rule as refreshTokenOf. The vault's clock
 // bounds the writer's, which may be ahead: no other worker's access token would count
 // until that time has come.
 func accessTokenOf(s Secret) AccessTokenInfo {
-	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version, tags: s.Tags}
+	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version, properties: s.Properties}
 	if t.Expires.Year() > 9999 {
 		t.Expires = time.Time{} // no JSON has such a time
 	}
-	if p, ok := provenanceOf(s.Tags); ok && p.Fingerprint == t.Fingerprint {
+	taken := s.Created.Add(time.Second)
+	p, ok := provenanceOf(s.Tags)
+	switch {
+	case ok && p.Fingerprint == t.Fingerprint:
 		t.Generation, t.Tagged = p.Generation, true
 		t.ObtainedAt = timeOf(s.Tags, tagObtainedAt)
-		if taken := s.Created.Add(time.Second); taken.Before(t.ObtainedAt) {
+		if taken.Before(t.ObtainedAt) {
 			t.ObtainedAt = taken
 		}
+	case s.Tags[tagGeneration] == "" && s.Tags[tagFingerprint] == string(t.Fingerprint): // see StoreConsent
+		t.consent = token.Fingerprint(s.Tags[tagConsent])
 	}
 	return t
+}
+
+// isNewer reports whether the vault's access token is newer than an entry's. That of a
+// consent and one that was put there by hand go by the vault's clock.
+func (t AccessTokenInfo) isNewer(e Entry) bool {
+	if t.Tagged {
+		return t.Generation > e.Provenance.Generation
+	}
+	return t.Version != "" && t.properties.Created.Add(time.Second).After(e.ObtainedAt)
+}
+
+// vouchesForConsent reports whether the access token shows that a consent's refresh token,
+// which has no generation yet, is the newest: it is that consent's own, or not later than
+// what the consent follows.
+func (t AccessTokenInfo) vouchesForConsent(consent RefreshToken) bool {
+	if t.Tagged {
+		return t.Generation <= consent.follows
+	}
+	return t.consent != "" && t.consent == consent.Fingerprint
+}
+
+// isOfConsent reports whether the access token came with the consent whose token was spent
+// for the given one: no later pair of that consent was stored whole.
+func (t AccessTokenInfo) isOfConsent(p token.Provenance) bool {
+	return !t.Tagged && t.consent != "" && t.consent == p.Consent && p.Parent == p.Consent
 }
 
 // vouchesFor reports whether the access token shows that a refresh token of the given

@@ -6,7 +6,8 @@
 // fingerprint, and the token that was spent for it.
 //
 // [Vault.Load] finds the newest refresh token, and [Vault.RecordIntent] writes onto it
-// which run is about to spend it. [Vault.Store] writes an issued pair, the refresh token
+// which run is about to spend it, after it has proven that the vault takes new versions.
+// [Vault.Store] writes an issued pair, the refresh token
 // first, and [Vault.StoreConsent] a new consent's. [Vault.PromoteSuccessor] looks for a
 // newer refresh token once the provider has refused one. Before a write a pure function
 // over the tags decides ([FenceRefresh], [FenceAccess], [FenceConsent]), and all versions
@@ -28,10 +29,13 @@ import (
 )
 
 // Vault is safe for concurrent use.
-type Vault struct{ secrets Secrets }
+type Vault struct {
+	secrets Secrets
+	proofs  *proofs
+}
 
 // New returns a vault over the given secrets.
-func New(secrets Secrets) *Vault { return &Vault{secrets} }
+func New(secrets Secrets) *Vault { return &Vault{secrets, newProofs()} }
 
 // Credentials reads a provider's client id and secret.
 func (v *Vault) Credentials(ctx context.Context, n Names) (token.Client, error) {
@@ -58,7 +62,11 @@ func (v *Vault) PutCredentials(ctx context.Context, n Names, client token.Client
 	}
 	value := token.NewSecret(base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal())))
 	for range maxRounds {
-		_, recovered, err := v.set(ctx, n.Credentials, value, Properties{})
+		before, err := v.secrets.Get(ctx, n.Credentials, "")
+		if err != nil && !unreadable(err) {
+			return err
+		}
+		_, recovered, err := v.set(ctx, n.Credentials, value, before.Properties)
 		if err != nil || !recovered {
 			return err
 		}

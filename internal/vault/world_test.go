@@ -23,7 +23,8 @@ type world struct {
 	now     time.Time
 	book    *grant.Store
 	secrets *memvault.Vault
-	vault   *vault.Vault
+	vault   *vault.Vault // of a worker that has proven that the vault takes new versions
+	runs    int
 
 	writers []*writer
 	// authorizing stores a consent, or has; nil where none ever did.
@@ -45,6 +46,9 @@ func newWorld(replay time.Duration) *world {
 	w.secrets.Now = func() time.Time { return w.now }
 	w.secrets.Before, w.secrets.After = w.before, w.after
 	w.vault = vault.New(w.secrets)
+	if err := w.vault.PutCredentials(context.Background(), names, token.Client{ID: "fake-id", Secret: token.NewSecret("fake-secret")}); err != nil {
+		panic(err)
+	}
 	w.put()
 	return w
 }
@@ -67,15 +71,22 @@ func (w *world) put() {
 	w.kept[latest] = true
 }
 
-// refresh is one run of the workflow by a worker whose clock is off by skew.
-// issued gets the pair before it is stored.
+// refresh is one run of the workflow by a worker whose clock is off by skew; every other
+// one is the first of a new process. issued gets the pair before it is stored.
 func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 	ctx := context.Background()
-	for range 5 {
-		current, _, err := w.vault.Load(ctx, names, 0)
-		if err != nil || w.vault.RecordIntent(ctx, names, account, current, run, current.Intents()) != nil {
+	worker := w.vault
+	if w.runs++; w.runs%2 == 0 {
+		worker = vault.New(w.secrets)
+	}
+	for range 8 {
+		current, _, err := worker.Load(ctx, names, 0)
+		if err != nil {
 			w.unexpected(err)
 			return // nothing is spent; a run's next attempt is another run
+		}
+		if worker.RecordIntent(ctx, names, account, current, run, current.Intents()) != nil {
+			continue // LoadSecrets is tried again
 		}
 		w.pause("request")
 		pair, outcome := w.book.Refresh(current.Value, w.now)
@@ -87,7 +98,7 @@ func (w *world) refresh(skew time.Duration, issued func(vault.Entry)) {
 			return
 		}
 		w.refused++
-		advanced, err := w.vault.PromoteSuccessor(ctx, names, account, current.Provenance, run)
+		advanced, err := worker.PromoteSuccessor(ctx, names, account, current.Provenance, run)
 		w.unexpected(err)
 		if err != nil || !advanced {
 			return

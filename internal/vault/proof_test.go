@@ -1,0 +1,165 @@
+package vault_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+func TestTheFirstIntentOfAWorkerIsANewVersionAndTheNextOnesAreTagsAlone(t *testing.T) {
+	r := openUnproven(t)
+	first := r.secrets.Put(names.RefreshToken, "fake-refresh-old-0")
+	current, _ := r.load()
+	r.recordIntent(current)
+	require.Equal(t, []string{"fake-refresh-old-0", "fake-refresh-old-0"}, r.values(names.RefreshToken))
+	proof := r.top(names.RefreshToken)
+	require.NotEqual(t, first, proof.Version)
+	require.Equal(t, run.RunID, proof.Tags["refresh-run-id"])
+
+	current, _ = r.load()
+	require.Equal(t, proof.Version, current.Version)
+	require.Equal(t, run.RunID, current.IntentRunID)
+	for g := token.Generation(1); g <= 4; g++ {
+		calls := r.counts()
+		r.recordIntent(current)
+		r.store(old.entry(g))
+		require.Equal(t, 1, calls["set "+names.RefreshToken], "not one creation more than the store's")
+		require.Equal(t, 1, calls["set "+names.AccessToken])
+		r.secrets.Before = nil
+		current, _ = r.load()
+		require.Equal(t, old.provenance(g), current.Provenance)
+	}
+}
+
+func TestAnIntentIsNotRecordedWhereTheVaultRefusesNewVersionsAlone(t *testing.T) {
+	for _, kind := range []error{vault.ErrDenied, vault.ErrRejected, vault.ErrThrottled, vault.ErrReadOnly, vault.ErrUnavailable} {
+		r := openUnproven(t)
+		r.secrets.Put(names.RefreshToken, "fake-refresh-old-0")
+		r.secrets.Before = refusing("set "+names.RefreshToken, kind)
+		current, _ := r.load()
+		require.ErrorIs(t, r.vault.RecordIntent(t.Context(), names, account, current, run, nil), kind)
+		require.Empty(t, r.top(names.RefreshToken).Tags)
+	}
+}
+
+// A refusal may be of one name alone: the success of another does not hide it.
+func TestAnyRefusalOfANewVersionAsksForProofAgain(t *testing.T) {
+	other := vault.Names{RefreshToken: "anna-RefreshToken", AccessToken: "anna-AccessToken", Provider: "fitbit"}
+	for _, refused := range []string{names.RefreshToken, names.AccessToken} {
+		r := open(t)
+		r.upTo(old, 4)
+		r.secrets.Before = refusing("set "+refused, vault.ErrDenied)
+		_, err := r.vault.Store(t.Context(), names, old.entry(5), run)
+		require.ErrorIs(t, err, vault.ErrDenied)
+		current, _ := r.load()
+		require.ErrorIs(t, r.vault.RecordIntent(t.Context(), names, account, current, run, nil), vault.ErrDenied, refused)
+
+		// Another account's proof is of its own names.
+		r.secrets.Put(other.RefreshToken, "fake-refresh-anna-0")
+		anna, _, err := r.vault.Load(t.Context(), other, 0)
+		require.NoError(t, err)
+		require.NoError(t, r.vault.RecordIntent(t.Context(), other, account, anna, run, nil))
+		require.Len(t, r.values(other.RefreshToken), 2, "proven again after the refusal of another's")
+		require.ErrorIs(t, r.vault.RecordIntent(t.Context(), names, account, current, run, nil), vault.ErrDenied, refused)
+
+		r.secrets.Before = nil
+		current, _ = r.load()
+		before := len(r.values(refused))
+		r.recordIntent(current)
+		require.Len(t, r.values(refused), before+1, "its own write proves it")
+		current, _ = r.load()
+		calls := r.counts()
+		r.recordIntent(current)
+		require.Empty(t, calls["set "+refused])
+	}
+}
+
+func TestAProofKeepsTheTokenAndWhatTheOwnerHasSet(t *testing.T) {
+	r := openUnproven(t)
+	expires := noon.Add(1000 * time.Hour).Truncate(time.Second)
+	_, err := r.secrets.Set(t.Context(), names.RefreshToken, token.NewSecret("fake-refresh-old-0"), vault.Properties{
+		ContentType: "text/plain", Tags: map[string]string{"team": "health"}, Expires: expires,
+	})
+	require.NoError(t, err)
+	current, _ := r.load()
+	r.recordIntent(current)
+	proof := r.top(names.RefreshToken)
+	require.Equal(t, "text/plain", proof.ContentType)
+	require.Equal(t, "health", proof.Tags["team"])
+	require.Equal(t, "0", proof.Tags["generation"])
+	require.True(t, expires.Equal(proof.Expires))
+}
+
+// What comes between the load, the last read and the write stays on top, and nothing is
+// spent: the record fails, and is made for what the next load finds.
+func TestAProofBuriesNothing(t *testing.T) {
+	for name, came := range map[string]func(*fixture) string{
+		"a consent by hand": func(r *fixture) string {
+			r.secrets.Put(names.RefreshToken, fresh)
+			return fresh
+		},
+		"a consent": func(r *fixture) string {
+			r.consent(token.Pair{RefreshToken: token.NewSecret(fresh), AccessToken: token.NewSecret("fake-access-new")})
+			return fresh
+		},
+		"a later generation": func(r *fixture) string {
+			r.store(old.entry(6))
+			return old.refresh(6).Reveal()
+		},
+	} {
+		for call := 1; call <= 2; call++ { // before the last read, and before the write
+			r := open(t)
+			r.secrets.Now = seconds()
+			r.upTo(old, 5)
+			current, _ := r.load()
+			started := vault.New(r.secrets)
+			var want string
+			r.at(call, func() {
+				r.secrets.Before = nil
+				want = came(r)
+			})
+			err := started.RecordIntent(t.Context(), names, account, current, run, nil)
+			require.ErrorIs(t, err, vault.ErrUnavailable, "%s before call %d", name, call)
+			require.Equal(t, want, r.top(names.RefreshToken).Value.Reveal(), "%s before call %d", name, call)
+			current, _, err = started.Load(t.Context(), names, 0)
+			require.NoError(t, err)
+			require.Equal(t, want, current.Value.Reveal())
+			require.Equal(t, token.Generation(6), current.Generation)
+			require.NoError(t, started.RecordIntent(t.Context(), names, account, current, run, nil))
+		}
+	}
+}
+
+func TestOneOfManyAtOnceProvesTheVault(t *testing.T) {
+	r := openUnproven(t)
+	var mu sync.Mutex
+	created := 0
+	r.secrets.After = func(op, _ string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if op == "set" {
+			created++
+		}
+		return nil
+	}
+	var all sync.WaitGroup
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		n := vault.Names{RefreshToken: name + "-RefreshToken", AccessToken: name + "-AccessToken"}
+		r.secrets.Put(n.RefreshToken, "fake-refresh-"+name)
+		current, _, err := r.vault.Load(t.Context(), n, 0)
+		require.NoError(t, err)
+		all.Go(func() {
+			if err := r.vault.RecordIntent(context.Background(), n, account, current, run, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, 1, created)
+}
