@@ -11,11 +11,13 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
@@ -88,13 +90,30 @@ func (a *Activities) Register(r Registry) {
 // worker has stopped and before the connections to either are closed.
 func (a *Activities) Drain() { a.inFlight.Wait() }
 
-// locate returns an account's provider and the names of its secrets.
-func (a *Activities) locate(account token.Account) (vault.Location, error) {
+// providerPatience is how long an unknown provider is waited for: while the providers
+// file is being rolled out, some workers of a queue know it before others.
+const providerPatience = 10 * time.Minute
+
+// locate returns an account's provider and the names of its secrets. A provider that
+// is not in this worker's table is retried at first, because another worker may have it.
+func (a *Activities) locate(info activity.Info, account token.Account) (vault.Location, error) {
 	at, err := vault.Locate(a.Providers, account)
-	if err != nil {
-		return vault.Location{}, fail(InvalidInput, err)
+	switch {
+	case err == nil:
+		return at, nil
+	case errors.Is(err, provider.ErrUnknownProvider) && time.Since(info.ScheduledTime) < providerPatience && isAccount(account):
+		return vault.Location{}, temporal.NewApplicationError(err.Error()+"; waiting for a worker that knows it", providerUnknown)
 	}
-	return at, nil
+	return vault.Location{}, fail(InvalidInput, err)
+}
+
+// isAccount reports whether an account's words are valid, whatever this worker's table has.
+func isAccount(account token.Account) bool {
+	a, err := token.NewAccount(account.Provider, account.Name)
+	if err == nil {
+		a, err = a.KeptUnder(account.SecretsOf)
+	}
+	return err == nil && a == account
 }
 
 // runOf names the workflow run that an activity works for.

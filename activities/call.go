@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -12,11 +14,12 @@ import (
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/window"
 )
 
-// CallTimeout bounds one attempt of a Call activity; then Temporal starts the next.
-// It is short, because only its end shows that a worker has died, and a provider's
-// replay window is short too.
+// CallTimeout bounds one attempt of a Call activity; then Temporal starts the next. It is
+// short, because a provider's replay window is short too. Where there is one, heartbeats
+// show still sooner that a worker has died.
 const CallTimeout = 20 * time.Second
 
 // MaxInFlight is the longest that a pair may be on its way: from the start of an
@@ -38,16 +41,18 @@ const (
 // returned result is dropped, silently, after ten seconds without the server.
 func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, error) {
 	info := activity.GetInfo(ctx)
-	at, err := a.locate(in.Account)
+	c := newCalling(ctx, info, in)
+	at, err := a.locate(info, in.Account)
 	if err != nil {
-		return RefreshResult{}, err
+		return RefreshResult{}, c.unsent(ctx, err)
 	}
 	if in.RunID != info.WorkflowExecution.RunID { // a reset run may have spent the grant before
 		return RefreshResult{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
 	}
-	refresh, client, err := a.prepare(ctx, info, at.Names, in)
+	defer beat(ctx, c.details)()
+	refresh, client, err := a.prepare(ctx, at.Names, c)
 	if err != nil {
-		return RefreshResult{}, err
+		return RefreshResult{}, c.unsent(ctx, err)
 	}
 
 	a.inFlight.Add(1)
@@ -55,70 +60,158 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	// A cancelled context does not take back a request that the provider may have
 	// committed, so that from here on nothing abandons the attempt.
 	ctx = context.WithoutCancel(ctx)
+	now := time.Now()
 	// A worker that was frozen may be too late: the next attempt may have begun.
-	timeout := min(requestTimeout, time.Until(info.Deadline)-completeTimeout)
+	timeout := min(c.sentAt(now).window(now).Wait(window.Answer, requestTimeout, now), time.Until(info.Deadline)-completeTimeout)
 	if timeout <= 0 {
-		return RefreshResult{}, temporal.NewApplicationError(fmt.Sprintf("this attempt at the refresh of %s came too late to begin; nothing was sent", in.Account), tooLate)
+		return RefreshResult{}, c.unsent(ctx, temporal.NewApplicationError(fmt.Sprintf("this attempt at the refresh of %s came too late to begin; nothing was sent", in.Account), tooLate))
 	}
 	requestCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	c.report(c.told.with(now))
 	pair, err := a.Client.Refresh(requestCtx, at.Provider, client, refresh)
 	if err != nil {
-		return RefreshResult{}, a.callFailed(ctx, info, in, err)
+		return RefreshResult{}, a.callFailed(ctx, c, now, err)
 	}
 	a.Metrics.Answered(ctx, at.Provider.Name, "ok")
-	return RefreshResult{}, a.deliver(ctx, info, at.Names, in, pair)
+	err = a.deliver(ctx, info, at.Names, in, pair)
+	return RefreshResult{}, retryIn(err, c.sentAt(now).retryDelay(0, time.Now()))
+}
+
+// calling is one attempt of a call.
+type calling struct {
+	timing
+	again bool // an earlier attempt may have sent a request
+	told  progress
+	// reported is what the heartbeats say.
+	reported atomic.Pointer[progress]
+}
+
+func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling {
+	c := &calling{}
+	if activity.HasHeartbeatDetails(ctx) {
+		_ = activity.GetHeartbeatDetails(ctx, &c.told) // of another version of the program: no word
+	}
+	now := time.Now()
+	c.timing = newTiming(in, info.Attempt, info.ScheduledTime, c.told, now)
+	c.again = info.Attempt > 1 || c.told != progress{} || now.Sub(info.ScheduledTime) > CallTimeout
+	c.report(c.told)
+	return c
+}
+
+func (c *calling) report(p progress) { c.reported.Store(&p) }
+func (c *calling) details() any      { return *c.reported.Load() }
+
+// sentAt is the timing once a request has been sent.
+func (c *calling) sentAt(request time.Time) timing {
+	t := c.timing
+	t.requests = append(slices.Clone(t.requests), request)
+	return t
+}
+
+// unsent leaves word that this attempt has sent nothing, and says when to try again.
+func (c *calling) unsent(ctx context.Context, err error) error {
+	return c.leaveWord(ctx, c.told, retryIn(err, c.retryDelay(0, time.Now())))
+}
+
+// leaveWord tells the next attempt, where there will be one, how this one has ended.
+func (c *calling) leaveWord(ctx context.Context, told progress, err error) error {
+	if failure, ok := errors.AsType[*temporal.ApplicationError](err); !ok || !failure.NonRetryable() {
+		told.Attempt = c.attempt
+		c.report(told)
+		record(ctx, c.details)
+	}
+	return err
 }
 
 // prepare opens the grant, and checks for an escrowed pair before a further
 // attempt or a first one that had to wait for a worker. It is short, so that the
 // request is over before Temporal starts the next attempt.
-func (a *Activities) prepare(ctx context.Context, info activity.Info, names vault.Names, in LoadResult) (token.Secret, token.Client, error) {
+func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	refresh, client, err := a.openGrant(ctx, in)
-	if err == nil && (info.Attempt > 1 || time.Since(info.ScheduledTime) > CallTimeout) {
-		err = a.checkEscrow(ctx, info, names, in)
+	refresh, client, err := a.openGrant(ctx, names, c.loaded)
+	if err == nil && c.again {
+		err = a.checkEscrow(ctx, names, c)
 	}
 	return refresh, client, err
 }
 
-// checkEscrow fails where an earlier attempt, cut off from Temporal, has put its
-// pair into the vault: the refresh token is spent, and a provider that watches for
-// reuse could revoke everything at its second sight.
-func (a *Activities) checkEscrow(ctx context.Context, info activity.Info, names vault.Names, in LoadResult) error {
-	held, _, err := a.Vault.Load(ctx, names, 0)
-	if errors.Is(err, vault.ErrOtherProvider) {
-		return vaultFailure(err) // the account has moved since it was loaded
-	}
+// checkEscrow fails where the refresh token must not be presented again: an earlier
+// attempt, cut off from Temporal, has put its pair into the vault, or another run may
+// have spent the token. A provider that watches for reuse could revoke everything at
+// its second sight. The replay window does not wait for the vault.
+func (a *Activities) checkEscrow(ctx context.Context, names vault.Names, c *calling) error {
+	now := time.Now()
+	w := c.window(now)
+	look, cancel := context.WithTimeout(ctx, w.Wait(window.Look, prepareTimeout, now))
+	defer cancel()
+	held, _, err := a.Vault.Load(look, names, 0)
 	const cannotLook = "cannot look for an escrowed pair before another attempt"
-	if err != nil && !mayReplay(info, in) {
+	switch {
+	case errors.Is(err, vault.ErrOtherProvider):
+		return vaultFailure(err) // the account has moved since it was loaded
+	case err != nil && w.IsOpen(now):
+		a.Log.WarnContext(ctx, cannotLook, "account", c.loaded.Account.String(), "error", err)
+		return nil
+	case err != nil:
 		return temporal.NewApplicationError(cannotLook+": "+err.Error(), vaultNotReady)
 	}
-	if err != nil {
-		// The replay window does not wait for the vault.
-		a.Log.WarnContext(ctx, cannotLook, "account", in.Account.String(), "error", err)
-		return nil
-	}
-	if held.Fingerprint == in.Provenance.Fingerprint || held.Generation < in.Provenance.Generation {
-		return nil
-	}
-	return fail(GrantAdvanced, fmt.Errorf("the vault already holds generation %d of %s, so generation %d is not presented again", held.Generation, in.Account, in.Provenance.Generation))
+	return mayPresent(c.loaded, held.Provenance, held.Intents(), w.IsOpen(now), c.told.Issued)
 }
 
-// mayReplay reports whether the provider may still repeat what it answered to an
-// earlier attempt of this call.
-func mayReplay(info activity.Info, in LoadResult) bool {
-	return info.Attempt > 1 && time.Since(info.ScheduledTime) < in.ReplayWindow
+// mayPresent decides by what the vault holds whether a refresh token may be presented
+// once more. issued: an answer has shown that it is spent.
+func mayPresent(in LoadResult, held token.Provenance, intents []vault.Intent, open, issued bool) error {
+	p := in.Provenance
+	switch {
+	case held.Fingerprint != p.Fingerprint && held.Generation >= p.Generation:
+		return fail(GrantAdvanced, fmt.Errorf("the vault already holds generation %d of %s, so generation %d is not presented again", held.Generation, in.Account, p.Generation))
+	case open || in.NonRotating:
+		return nil
+	case issued && in.Reuse == provider.RevokesGrant:
+		return answerLost(in)
+	case held.Fingerprint == p.Fingerprint && in.reuseMayRevoke() && loadedSince(in, intents):
+		return fail(GrantInDoubt, fmt.Errorf("run %s has loaded generation %d of %s since, and may have spent it; what it was issued is searched for first", intents[len(intents)-1].RunID, p.Generation, in.Account))
+	}
+	return nil
 }
 
-// callFailed counts and logs a failed call and returns the activity's failure.
-func (a *Activities) callFailed(ctx context.Context, info activity.Info, in LoadResult, err error) error {
+// loadedSince reports whether the last run on the intent record came after the one that
+// loaded the grant.
+func loadedSince(in LoadResult, intents []vault.Intent) bool {
+	if len(intents) == 0 {
+		return false
+	}
+	last := intents[len(intents)-1].RunID
+	return last != in.RunID && !slices.ContainsFunc(in.MayHaveSpent, func(i vault.Intent) bool { return i.RunID == last })
+}
+
+func answerLost(in LoadResult) error {
+	return fail(AnswerLost, fmt.Errorf("%s has issued a pair for generation %d of %s in an answer that cannot be used, and does not repeat it; presenting the token again would end the grant",
+		in.ProviderTitle, in.Provenance.Generation, in.Account))
+}
+
+// callFailed counts and logs a failed call, leaves word for the next attempt, and
+// returns the activity's failure.
+func (a *Activities) callFailed(ctx context.Context, c *calling, request time.Time, err error) error {
 	f, ok := errors.AsType[*provider.Failure](err)
 	if !ok {
-		return temporal.NewApplicationError(fmt.Sprintf("%s: the call did not go through", in.Account.Provider), providerNotReady)
+		f = &provider.Failure{Provider: c.loaded.Account.Provider, Kind: provider.Unreachable, Detail: "the call did not go through", MaybeSpent: true}
 	}
-	a.Metrics.Answered(ctx, in.Account.Provider, string(f.Kind))
-	a.Log.WarnContext(ctx, "provider refused", "account", in.Account.String(), "generation", in.Provenance.Generation, "kind", string(f.Kind), "error", f)
-	return refreshError(f, mayReplay(info, in))
+	a.Metrics.Answered(ctx, c.loaded.Account.Provider, string(f.Kind))
+	a.Log.WarnContext(ctx, "provider refused", "account", c.loaded.Account.String(), "generation", c.loaded.Provenance.Generation, "kind", string(f.Kind), "error", f)
+
+	now := time.Now()
+	open := c.window(now).IsOpen(now)
+	after := c.answered(f, request, now)
+	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.window(now).IsOpen(now) {
+		return answerLost(c.loaded)
+	}
+	told := c.told
+	told.Issued = told.Issued || f.Issued
+	if f.MaybeSpent {
+		told = told.with(request)
+	}
+	return c.leaveWord(ctx, told, refreshError(f, open, after.retryDelay(f.RetryAfter, now)))
 }

@@ -61,7 +61,7 @@ func TestRefreshError(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			refusal := &provider.Failure{Provider: "fitbit", Kind: c.kind, RetryAfter: 7 * time.Second, Fix: "do this"}
-			err := refreshError(refusal, c.mayReplay)
+			err := refreshError(refusal, c.mayReplay, 9*time.Second)
 			failure, ok := errors.AsType[*temporal.ApplicationError](err)
 			require.True(t, ok)
 			require.Equal(t, c.want, failure.Type())
@@ -70,7 +70,7 @@ func TestRefreshError(t *testing.T) {
 			if c.final {
 				require.Equal(t, "do this", Fix(err))
 			} else {
-				require.Equal(t, 7*time.Second, failure.NextRetryDelay())
+				require.Equal(t, 9*time.Second, failure.NextRetryDelay())
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/token"
@@ -31,6 +34,7 @@ type temporalServer struct {
 	answer func(n int) error
 
 	runs    []earlierRun // the latest first
+	pending []*workflowpb.PendingActivityInfo
 	listErr error
 
 	mu        sync.Mutex
@@ -75,6 +79,18 @@ type earlierRun struct {
 	err    error // of reading its history
 	// elsewhere: its workflow is another than that of the account.
 	elsewhere bool
+	closed    bool
+	completed any        // its result, where it has one
+	tried     []pastCall // calls that returned nothing
+	quiet     bool       // it has made no call at all
+}
+
+// pastCall is a call of an earlier run that has spent a token, or has tried to.
+type pastCall struct {
+	of      token.Fingerprint
+	attempt int32
+	failure string // empty while it is pending
+	after   time.Duration
 }
 
 // onlyRun is the query for one run by its id.
@@ -98,12 +114,20 @@ func (w *temporalServer) ListWorkflow(_ context.Context, request *workflowservic
 	} else {
 		runs = slices.DeleteFunc(slices.Clone(runs), func(r earlierRun) bool { return r.elsewhere })
 	}
+	if strings.Contains(request.Query, "ExecutionStatus != 'Running'") {
+		runs = slices.DeleteFunc(slices.Clone(runs), func(r earlierRun) bool { return !r.closed })
+	}
 	page := runs[from:min(from+perPage, len(runs))]
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	for _, run := range page {
-		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{
-			Execution: &commonpb.WorkflowExecution{WorkflowId: "fitbit-token-refresh", RunId: run.id},
-		})
+		info := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: "fitbit-token-refresh", RunId: run.id}}
+		if run.closed {
+			info.CloseTime, info.Status = timestamppb.Now(), enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
+		}
+		if run.completed != nil {
+			info.Status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+		}
+		answer.Executions = append(answer.Executions, info)
 	}
 	if next := from + len(page); next < len(runs) {
 		answer.NextPageToken = []byte{byte(next)}
@@ -117,6 +141,13 @@ func (w *temporalServer) GetWorkflowHistory(_ context.Context, _, runID string, 
 	w.read = append(w.read, runID)
 	run := w.runs[slices.IndexFunc(w.runs, func(r earlierRun) bool { return r.id == runID })]
 	return &events{left: run.events(), err: run.err}
+}
+
+func (w *temporalServer) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if w.listErr != nil {
+		return nil, w.listErr
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: w.pending}, nil
 }
 
 // events is a history in which other activities surround the calls.
@@ -138,9 +169,41 @@ func (r earlierRun) events() []*historypb.HistoryEvent {
 	for _, c := range r.called {
 		schedule("CallFitbit", c)
 	}
-	schedule("CallFitbit", "what another version of the program wrote")
-	schedule("StoreSecrets", activities.StoreResult{})
+	if len(r.tried) == 0 && !r.quiet {
+		schedule("CallFitbit", "what another version of the program wrote")
+		schedule("StoreSecrets", activities.StoreResult{})
+	}
+	for _, c := range r.tried {
+		history = append(history, c.events(int64(len(history)+1))...)
+	}
+	if r.completed != nil {
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(r.completed)
+		if err != nil {
+			panic(err)
+		}
+		history = append(history, &historypb.HistoryEvent{EventId: int64(len(history) + 1), Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+			WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{Result: payloads}}})
+	}
 	return history
+}
+
+func (c pastCall) events(id int64) []*historypb.HistoryEvent {
+	input, err := converter.GetDefaultDataConverter().ToPayloads(activities.LoadResult{Account: account, Provenance: token.Provenance{Fingerprint: c.of}})
+	if err != nil {
+		panic(err)
+	}
+	scheduled := time.Now().Add(-time.Hour)
+	pending := []*historypb.HistoryEvent{{EventId: id, EventTime: timestamppb.New(scheduled), Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+		ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{ActivityType: &commonpb.ActivityType{Name: "CallFitbit"}, Input: input}}}}
+	if c.failure == "" {
+		return pending
+	}
+	return append(pending,
+		&historypb.HistoryEvent{EventId: id + 1, Attributes: &historypb.HistoryEvent_ActivityTaskStartedEventAttributes{
+			ActivityTaskStartedEventAttributes: &historypb.ActivityTaskStartedEventAttributes{ScheduledEventId: id, Attempt: c.attempt}}},
+		&historypb.HistoryEvent{EventId: id + 2, EventTime: timestamppb.New(scheduled.Add(c.after)), Attributes: &historypb.HistoryEvent_ActivityTaskFailedEventAttributes{
+			ActivityTaskFailedEventAttributes: &historypb.ActivityTaskFailedEventAttributes{ScheduledEventId: id,
+				Failure: temporal.GetDefaultFailureConverter().ErrorToFailure(temporal.NewNonRetryableApplicationError("refused", c.failure, nil))}}})
 }
 
 type events struct {

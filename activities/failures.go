@@ -27,6 +27,9 @@ const (
 	ProviderRetired    = "ProviderRetired"    // the provider has ended this API
 	RequestRejected    = "RequestRejected"    // the provider calls the request wrong
 	GenerationConflict = "GenerationConflict" // two refresh tokens claim one generation
+	AnswerLost         = "AnswerLost"         // the provider issued a pair in an answer that cannot be used, and does not repeat it
+	GrantInDoubt       = "GrantInDoubt"       // another run may have spent the refresh token since it was loaded
+	UnexpectedResult   = "UnexpectedResult"   // an activity's result is not what was asked for
 )
 
 // Retryable failure types; Temporal tries again.
@@ -34,6 +37,7 @@ const (
 	vaultNotReady      = "VaultNotReady"
 	providerNotReady   = "ProviderNotReady"
 	historyNotReady    = "HistoryNotReady"
+	providerUnknown    = "ProviderUnknown"
 	tooLate            = "AttemptTooLate"
 	noWordFromTemporal = "NoWordFromTemporal"
 )
@@ -63,26 +67,38 @@ func vaultFailure(err error) error {
 	}
 }
 
-// keyringFailure tells a keyset that will not work from a vault that is away.
+// keyringFailure tells an envelope that was altered, and a keyset that will not work,
+// from a vault that is away.
 func keyringFailure(err error) error {
-	if errors.Is(err, seal.ErrNoKeyset) || errors.Is(err, seal.ErrCorrupt) || errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrTampered) {
+	if errors.Is(err, seal.ErrTampered) {
+		return fail(UnexpectedResult, err)
+	}
+	if errors.Is(err, seal.ErrNoKeyset) || errors.Is(err, seal.ErrCorrupt) || errors.Is(err, seal.ErrUnknownKey) {
 		return fail(KeysetUnusable, err)
 	}
 	return vaultFailure(err)
 }
 
 // refreshError turns a provider's refusal into a failure: for good, with the fix as
-// its detail, or retried after the wait that the provider asked for. While an earlier
-// attempt's answer may still be repeated, only a dead grant is final: a passing
-// "invalid client" would otherwise let the window close on an issued pair.
-func refreshError(f *provider.Failure, mayReplay bool) error {
+// its detail, or retried after the given pause. While an earlier request's answer may
+// still be repeated, only a dead grant is final: a passing "invalid client" would
+// otherwise let the window close on an issued pair.
+func refreshError(f *provider.Failure, mayReplay bool, pause time.Duration) error {
 	failureType := f.Kind.FailureType()
 	if failureType == "" || mayReplay && failureType != InvalidGrant {
-		return temporal.NewApplicationErrorWithOptions(f.Error(), providerNotReady, temporal.ApplicationErrorOptions{
-			NextRetryDelay: max(0, f.RetryAfter).Round(time.Second),
-		})
+		return retryIn(temporal.NewApplicationError(f.Error(), providerNotReady), pause)
 	}
 	return temporal.NewNonRetryableApplicationError(f.Error(), failureType, nil, f.Fix)
+}
+
+// retryIn has Temporal retry after a pause instead of by the retry policy, which knows
+// of no replay window. A final failure stays as it is.
+func retryIn(err error, pause time.Duration) error {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || failure.NonRetryable() {
+		return err
+	}
+	return temporal.NewApplicationErrorWithOptions(failure.Message(), failure.Type(), temporal.ApplicationErrorOptions{NextRetryDelay: pause})
 }
 
 // Fix returns the fix that a provider's refusal carries; empty for other errors
@@ -97,16 +113,21 @@ func Fix(err error) (fix string) {
 
 // storeError turns final failures of a store into retryable ones: a pair in hand
 // is not given up because a secret was deleted or a role was lost, for an
-// operator may mend either. A conflict stays final, as no time mends it.
+// operator may mend either. No time mends a conflict, or a result that was altered.
 func storeError(err error) error {
-	if failure, ok := errors.AsType[*temporal.ApplicationError](err); ok && failure.Type() != GenerationConflict {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	switch {
+	case !ok, failure.Type() == GenerationConflict, failure.Type() == UnexpectedResult:
+		return err
+	case failure.Type() == providerUnknown:
+		return temporal.NewApplicationError(failure.Message(), providerUnknown)
+	default:
 		return temporal.NewApplicationError(failure.Message(), vaultNotReady)
 	}
-	return err
 }
 
 // undecryptable reports whether a sealed pair cannot be opened.
 func undecryptable(err error) bool {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
-	return ok && failure.Type() == KeysetUnusable
+	return ok && (failure.Type() == KeysetUnusable || failure.Type() == UnexpectedResult)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -15,12 +16,14 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// Temporal acknowledges completions; client.Client implements it.
+// Temporal acknowledges completions and shows runs; client.Client implements it.
 type Temporal interface {
 	Histories
 	// CompleteActivity returns nil once the result is in the history, and
 	// *serviceerror.NotFound when the server no longer waits for this attempt.
 	CompleteActivity(ctx context.Context, taskToken []byte, result any, err error) error
+	// DescribeWorkflowExecution returns a run's pending activities.
+	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
 }
 
 // Pauses between rounds in which neither Temporal nor the vault took the pair.
@@ -62,7 +65,7 @@ func (a *Activities) deliver(ctx context.Context, info activity.Info, names vaul
 	d := &delivery{info: info, names: names, issued: issued, pair: pair, wanted: true, storable: !issued.ForOtherUser(in),
 		log: a.Log.With("account", issued.Account.String(), "generation", issued.Provenance.Generation, "fingerprint", issued.Provenance.Fingerprint)}
 	var err error
-	if d.issued.Pair, err = a.sealPair(ctx, issued, pair); err != nil {
+	if d.issued.Pair, err = a.sealPair(ctx, names, issued, pair); err != nil {
 		d.log.ErrorContext(ctx, "cannot seal the pair, so it goes straight to the vault", "error", err)
 		d.wanted = false
 	}

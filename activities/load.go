@@ -12,13 +12,16 @@ import (
 
 // LoadSecrets reads an account's refresh token and client credentials and returns
 // them sealed. It proves that the steps after it can succeed: the keyset opens, and
-// the vault takes the intent record, a write. It fails for good where a secret is
+// the vault takes the intent record, a write. It says which earlier runs may have spent
+// the token, and whether Temporal knows a newer one. It fails for good where a secret is
 // missing or malformed or Microsoft Entra refuses a credential, else retryably.
 func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult, error) {
-	at, err := a.locate(in.Account)
+	info := activity.GetInfo(ctx)
+	at, err := a.locate(info, in.Account)
 	if err != nil {
 		return LoadResult{}, err
 	}
+	defer beat(ctx, nil)()
 	if err := a.Keyring.Ready(ctx); err != nil {
 		return LoadResult{}, keyringFailure(err)
 	}
@@ -30,12 +33,13 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
-	info := activity.GetInfo(ctx)
+	held = outrank(held, in.Known)
 	run := runOf(info)
-	// The attempt before a further one may have put its intent over another run's.
-	exceptOwn := info.Attempt == 1
-	loaded := loadResult(at, held, access, run, exceptOwn)
-	if loaded.Grant, err = a.sealGrant(ctx, loaded, held.Value, client); err != nil {
+	loaded := loadResult(at, held, access, run)
+	if err := a.askTemporal(ctx, in, &loaded, held.Tagged()); err != nil {
+		return LoadResult{}, err
+	}
+	if loaded.Grant, err = a.sealGrant(ctx, at.Names, loaded, held.Value, client); err != nil {
 		return LoadResult{}, keyringFailure(err)
 	}
 	if err := a.Vault.RecordIntent(ctx, at.Names, in.Account, held, run, loaded.MayHaveSpent); err != nil {
@@ -48,20 +52,22 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 // records no intent, which would push out the record of the run that is searched
 // for. It needs neither the keyset nor the client credentials.
 func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (LoadResult, error) {
-	at, err := a.locate(account)
+	info := activity.GetInfo(ctx)
+	at, err := a.locate(info, account)
 	if err != nil {
 		return LoadResult{}, err
 	}
+	defer beat(ctx, nil)()
 	held, access, err := a.Vault.Load(ctx, at.Names, 0)
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
-	return loadResult(at, held, access, runOf(activity.GetInfo(ctx)), true), nil
+	return loadResult(at, held, access, runOf(info)), nil
 }
 
-// loadResult is what a history may show of a grant, with the runs on its intent
-// record; exceptOwn leaves out the given run.
-func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessTokenInfo, run vault.Run, exceptOwn bool) LoadResult {
+// loadResult is what a history may show of a grant, with the other runs on its intent
+// record.
+func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessTokenInfo, run vault.Run) LoadResult {
 	loaded := LoadResult{
 		Account:             at.Account,
 		RunID:               run.RunID,
@@ -82,7 +88,7 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		return loaded // a refresh spends nothing
 	}
 	for _, intent := range held.Intents() {
-		if !exceptOwn || intent.RunID != run.RunID {
+		if intent.RunID != run.RunID {
 			loaded.MayHaveSpent = append(loaded.MayHaveSpent, intent)
 		}
 	}

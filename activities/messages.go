@@ -18,6 +18,9 @@ type LoadInput struct {
 	// Known is the newest refresh token that Temporal knows of: the last result's, or
 	// one that this run has seen. A vault that shows an older one is not believed.
 	Known Known `json:"known,omitzero"`
+	// Searchable: the namespace has the search attributes, so that the account's runs
+	// under other workflow IDs are found too.
+	Searchable bool `json:"searchable,omitempty"`
 }
 
 // Known is a refresh token that Temporal knows to be issued. The zero value is none.
@@ -56,6 +59,12 @@ type LoadResult struct {
 	Grant         token.Sealed   `json:"grant,omitempty"`       // empty in the result of ReadGrant
 }
 
+// reuseMayRevoke reports whether the provider may end the grant when it sees a spent
+// token again.
+func (l LoadResult) reuseMayRevoke() bool {
+	return !l.NonRotating && l.Reuse != provider.Harmless && l.Reuse != provider.Refused
+}
+
 // RefreshResult is what the provider issued.
 type RefreshResult struct {
 	Account    token.Account    `json:"account"`
@@ -74,9 +83,12 @@ func (r RefreshResult) ForOtherUser(in LoadResult) bool {
 
 // StoreResult says where the pair is now.
 type StoreResult struct {
-	Superseded          bool   `json:"superseded,omitempty"` // the vault holds something newer, which was left as it is
+	Superseded          bool   `json:"superseded,omitempty"` // the vault holds a newer refresh token, which was left as it is
 	RefreshTokenVersion string `json:"refreshTokenVersion"`
-	AccessTokenVersion  string `json:"accessTokenVersion"`
+	AccessTokenVersion  string `json:"accessTokenVersion"` // empty where the vault has none that is as new as the pair's
+	// AccessTokenNewer: of a superseded pair, the vault's access token is newer than the
+	// pair's. Without it nothing has come into force.
+	AccessTokenNewer bool `json:"accessTokenNewer,omitempty"`
 }
 
 // What lies inside an envelope. These two types are the only ones in which a
@@ -99,29 +111,31 @@ const (
 	pairKind  = "pair"
 )
 
-func (a *Activities) sealGrant(ctx context.Context, l LoadResult, refresh token.Secret, client token.Client) (token.Sealed, error) {
-	return a.seal(ctx, binding(grantKind, l.Account, l.Provenance), grantInside{refresh.Reveal(), client.ID, client.Secret.Reveal()})
+func (a *Activities) sealGrant(ctx context.Context, n vault.Names, l LoadResult, refresh token.Secret, client token.Client) (token.Sealed, error) {
+	return a.seal(ctx, binding(grantKind, l.Account, l.Provenance, n), grantInside{refresh.Reveal(), client.ID, client.Secret.Reveal()})
 }
 
-func (a *Activities) openGrant(ctx context.Context, l LoadResult) (token.Secret, token.Client, error) {
+func (a *Activities) openGrant(ctx context.Context, n vault.Names, l LoadResult) (token.Secret, token.Client, error) {
 	var in grantInside
-	err := a.open(ctx, binding(grantKind, l.Account, l.Provenance), l.Grant, &in)
+	err := a.open(ctx, binding(grantKind, l.Account, l.Provenance, n), l.Grant, &in)
 	return token.NewSecret(in.RefreshToken), token.Client{ID: in.ClientID, Secret: token.NewSecret(in.ClientSecret)}, err
 }
 
-func (a *Activities) sealPair(ctx context.Context, r RefreshResult, p token.Pair) (token.Sealed, error) {
-	return a.seal(ctx, binding(pairKind, r.Account, r.Provenance), pairInside{p.AccessToken.Reveal(), p.RefreshToken.Reveal()})
+func (a *Activities) sealPair(ctx context.Context, n vault.Names, r RefreshResult, p token.Pair) (token.Sealed, error) {
+	return a.seal(ctx, binding(pairKind, r.Account, r.Provenance, n), pairInside{p.AccessToken.Reveal(), p.RefreshToken.Reveal()})
 }
 
 // openPair puts the two tokens back beside what r says of them in the clear.
-func (a *Activities) openPair(ctx context.Context, r RefreshResult) (token.Pair, error) {
+func (a *Activities) openPair(ctx context.Context, n vault.Names, r RefreshResult) (token.Pair, error) {
 	var in pairInside
-	err := a.open(ctx, binding(pairKind, r.Account, r.Provenance), r.Pair, &in)
+	err := a.open(ctx, binding(pairKind, r.Account, r.Provenance, n), r.Pair, &in)
 	return token.Pair{AccessToken: token.NewSecret(in.AccessToken), RefreshToken: token.NewSecret(in.RefreshToken), Issue: r.Issue}, err
 }
 
-func binding(kind string, account token.Account, p token.Provenance) seal.Binding {
-	return seal.Binding{Kind: kind, Account: account, Generation: p.Generation}
+// binding binds an envelope to all that decides where its tokens are written, so that
+// no result that was altered by hand takes them elsewhere.
+func binding(kind string, account token.Account, p token.Provenance, n vault.Names) seal.Binding {
+	return seal.Binding{Kind: kind, Account: account, Provenance: p, Names: []string{n.RefreshToken, n.AccessToken}}
 }
 
 func (a *Activities) seal(ctx context.Context, b seal.Binding, inside any) (token.Sealed, error) {

@@ -51,6 +51,6 @@ func TestACronThatWasLeftBehindByAMoveSpendsNothingAndOverwritesNothing(t *testi
 
 func TestASecretOfAnUnknownProviderIsRefused(t *testing.T) {
 	s := newSystem(t)
-	_, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: token.Account{Provider: "google-health", Name: "default", SecretsOf: "fitbot"}})
+	_, err := perform[activities.LoadResult](s, attempt{asked: time.Hour}, "LoadSecrets", activities.LoadInput{Account: token.Account{Provider: "google-health", Name: "default", SecretsOf: "fitbot"}})
 	require.Contains(t, requireFailure(t, err, activities.InvalidInput, true), `provider "fitbot" is not known`)
 }

@@ -60,9 +60,10 @@ func newCluster(t *testing.T) *cluster {
 		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
 		Temporal: c, Metrics: &measured{}, Log: slog.New(slog.DiscardHandler),
 	})
-	w := worker.New(c, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
+	w := worker.New(c, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout, MaxHeartbeatThrottleInterval: time.Second})
 	acts.Register(w)
 	w.RegisterWorkflowWithOptions(interrupted, workflow.RegisterOptions{Name: "RefreshTokens"})
+	w.RegisterWorkflow(stuck)
 	require.NoError(t, w.Start())
 	t.Cleanup(acts.Drain)
 	t.Cleanup(w.Stop)

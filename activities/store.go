@@ -13,8 +13,9 @@ import (
 // StoreSecrets puts an issued pair into the vault, the refresh token first. It may
 // run any number of times, on any worker, for the same pair. While the pair cannot
 // be stored, even where an operator has to act first, it fails retryably: the pair
-// waits sealed in the history.
+// waits sealed in the history. It fails for good for what is no call's result.
 func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (StoreResult, error) {
+	defer beat(ctx, nil)()
 	stored, err := a.store(ctx, issued)
 	if err != nil {
 		return StoreResult{}, storeError(err)
@@ -31,23 +32,80 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 }
 
 func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResult, error) {
-	at, err := a.locate(issued.Account)
+	if err := checkIssued(issued); err != nil {
+		return StoreResult{}, err
+	}
+	info := activity.GetInfo(ctx)
+	at, err := a.locate(info, issued.Account)
 	if err != nil {
 		return StoreResult{}, err
 	}
-	pair, err := a.openPair(ctx, issued)
+	pair, err := a.openPair(ctx, at.Names, issued)
 	if err != nil {
 		return StoreResult{}, err
 	}
-	receipt, err := a.Vault.Store(ctx, at.Names, entryOf(issued, pair), runOf(activity.GetInfo(ctx)))
+	receipt, err := a.Vault.Store(ctx, at.Names, entryOf(issued, pair), runOf(info))
 	if err != nil {
 		return StoreResult{}, vaultFailure(err)
 	}
-	return StoreResult{
+	stored := StoreResult{
 		Superseded:          receipt.Superseded,
 		RefreshTokenVersion: receipt.RefreshTokenVersion,
 		AccessTokenVersion:  receipt.AccessTokenVersion,
-	}, nil
+	}
+	if stored.Superseded {
+		return a.seeWhatSupersedes(ctx, at.Names, issued, stored)
+	}
+	return stored, nil
+}
+
+// seeWhatSupersedes adds to a superseded pair's result whether the vault has a newer
+// access token. A refresh token that cannot be read vouches for none.
+func (a *Activities) seeWhatSupersedes(ctx context.Context, n vault.Names, issued RefreshResult, stored StoreResult) (StoreResult, error) {
+	_, access, err := a.Vault.Load(ctx, n, 0)
+	if err != nil && vault.Retryable(err) {
+		return StoreResult{}, vaultFailure(err)
+	}
+	stored.AccessTokenVersion = ""
+	if stored.AccessTokenNewer = err == nil && isNewer(access, issued); stored.AccessTokenNewer {
+		stored.AccessTokenVersion = access.Version
+	}
+	return stored, nil
+}
+
+// isNewer reports whether an access token is newer than the issued one: of a later
+// generation, or where the refresh token does not rotate, obtained later. One without
+// tags is no run's, and shows nothing.
+func isNewer(access vault.AccessTokenInfo, issued RefreshResult) bool {
+	switch p := issued.Provenance; {
+	case !access.Tagged:
+		return false
+	case access.Generation != p.Generation:
+		return access.Generation > p.Generation
+	default:
+		return access.ObtainedAt.After(issued.ObtainedAt)
+	}
+}
+
+// checkIssued fails for good where a result cannot be a call's: an operator can complete
+// an activity with anything. That its words belong to its tokens shows when the envelope
+// opens.
+func checkIssued(issued RefreshResult) error {
+	p := issued.Provenance
+	problem := ""
+	switch {
+	case !isAccount(issued.Account):
+		problem = "names no account"
+	case len(issued.Pair) == 0:
+		problem = "has no sealed pair"
+	case p.Fingerprint == "" || p.Consent == "" || p.Generation < 0:
+		problem = "names no refresh token"
+	case issued.Rotated && (p.Generation == 0 || p.Parent == ""):
+		problem = fmt.Sprintf("names no token that generation %d was issued for", p.Generation)
+	default:
+		return nil
+	}
+	return fail(UnexpectedResult, fmt.Errorf("the result of the call %s, so that it was not the call that ended it; nothing is stored", problem))
 }
 
 // checkComplete fails for good where an answer had a token that can be stored nowhere:
@@ -56,7 +114,7 @@ func (a *Activities) checkComplete(issued RefreshResult, stored StoreResult) err
 	if issued.AccessProblem == "" && issued.RefreshProblem == "" || stored.Superseded {
 		return nil
 	}
-	at, err := a.locate(issued.Account)
+	at, err := vault.Locate(a.Providers, issued.Account)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,14 +67,15 @@ func (s *system) requireNewestIs(c activities.RefreshResult) {
 func TestTwoTokensOfOneGenerationAreAConflict(t *testing.T) {
 	s := newSystem(t)
 	called := s.issued()
-	_, err := s.store(called)
+	twin := token.NewSecret(canary + "twin")
+	_, err := s.vault.Set(t.Context(), "RefreshToken", twin, vault.Properties{Tags: map[string]string{
+		"generation": "1", "fingerprint": string(twin.Fingerprint()), "parent": "0123456789abcdef", "consent": string(called.Provenance.Consent),
+	}})
 	require.NoError(t, err)
-	twin := called
-	twin.Provenance.Fingerprint = "0123456789abcdef"
-	_, err = s.store(twin)
+	_, err = s.store(called)
 	message := requireFailure(t, err, activities.GenerationConflict, true)
 	require.Contains(t, message, "find out which one the provider still takes")
-	s.requireNewestIs(called)
+	require.Equal(t, twin.Reveal(), s.held())
 }
 
 func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
@@ -89,17 +91,74 @@ func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 			require.Contains(t, message, "vault: set RefreshToken: "+kind.Error())
 		})
 	}
-	for name, spoil := range map[string]func(*activities.RefreshResult){
-		"an envelope that does not open": func(c *activities.RefreshResult) { c.Pair[len(c.Pair)-1] ^= 1 },
-		"an unknown provider":            func(c *activities.RefreshResult) { c.Account.Provider = "nobody" },
-		"an envelope of another account": func(c *activities.RefreshResult) { c.Account.Name = "will" },
+}
+
+func TestWhatNoCallReturnedIsNotStored(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(*activities.RefreshResult)
+		say   string
+	}{
+		{"nothing at all", func(r *activities.RefreshResult) { *r = activities.RefreshResult{} }, "names no account"},
+		{"no envelope", func(r *activities.RefreshResult) { r.Pair = nil }, "has no sealed pair"},
+		{"no refresh token", func(r *activities.RefreshResult) { r.Provenance = token.Provenance{} }, "names no refresh token"},
+		{"generation 0 of a rotation", func(r *activities.RefreshResult) { r.Provenance.Generation = 0 }, "names no token that generation 0 was issued for"},
+		{"an envelope that was altered", func(r *activities.RefreshResult) { r.Pair[len(r.Pair)-1] ^= 1 }, "the envelope does not open"},
+		{"an envelope of another account", func(r *activities.RefreshResult) { r.Account.Name = "will" }, "the envelope does not open"},
+		{"an envelope of another provider", func(r *activities.RefreshResult) { r.Account.Provider = "xero" }, "the envelope does not open"},
+		{"another provider's names", func(r *activities.RefreshResult) { r.Account.SecretsOf = "withings" }, "the envelope does not open"},
+		{"another generation", func(r *activities.RefreshResult) { r.Provenance.Generation = 99 }, "the envelope does not open"},
+		{"another parent", func(r *activities.RefreshResult) { r.Provenance.Parent = "0123456789abcdef" }, "the envelope does not open"},
+		{"another consent", func(r *activities.RefreshResult) { r.Provenance.Consent = "0123456789abcdef" }, "the envelope does not open"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
 			called := s.issued()
-			spoil(&called)
+			before := s.held()
+			c.spoil(&called)
 			_, err := s.store(called)
-			requireFailure(t, err, "VaultNotReady", false)
+			require.Contains(t, requireFailure(t, err, activities.UnexpectedResult, true), c.say)
+			require.Equal(t, before, s.held())
+			require.Empty(t, s.vault.All("AccessToken"))
+		})
+	}
+}
+
+// A pair in hand is kept for longer than an input without one.
+func TestAPairOfAnUnknownProviderIsKept(t *testing.T) {
+	s := newSystem(t)
+	called := s.issued()
+	called.Account.Provider = "brand-new"
+	_, err := perform[activities.StoreResult](s, attempt{asked: 9 * time.Minute}, "StoreSecrets", called)
+	requireFailure(t, err, "ProviderUnknown", false)
+	_, err = perform[activities.StoreResult](s, attempt{asked: time.Hour}, "StoreSecrets", called)
+	requireFailure(t, err, "VaultNotReady", false)
+}
+
+func TestASupersededPairSaysWhetherTheVaultHasANewerAccessToken(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		newer func(*system)
+		want  bool
+	}{
+		{"of a later generation", func(s *system) {
+			_, err := s.store(s.issued())
+			require.NoError(s.t, err)
+		}, true},
+		{"a consent has come, and no access token", func(*system) {}, false},
+		{"one that was put there by hand shows nothing", func(s *system) { s.vault.Put("AccessToken", canary+"by-hand") }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystem(t)
+			late := s.issued()
+			consent, _ := s.provider.CreateGrant("USER-1")
+			s.vault.Put("RefreshToken", consent)
+			c.newer(s)
+			stored, err := s.store(late)
+			require.NoError(t, err)
+			require.True(t, stored.Superseded)
+			require.Equal(t, c.want, stored.AccessTokenNewer)
+			require.Equal(t, c.want, stored.AccessTokenVersion != "")
 		})
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	sdkinterceptor "go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -46,6 +48,7 @@ type system struct {
 	temporal *temporalServer
 	metrics  *measured
 	said     *transcript
+	heard    heartbeats
 }
 
 // setup is what a test wants otherwise than usual.
@@ -114,6 +117,7 @@ type attempt struct {
 	deadline time.Time       // in 20 s unless set
 	asked    time.Duration   // how long ago the run asked for it
 	ctx      context.Context // the test's unless set
+	told     any             // the last attempt's heartbeat; none unless set
 }
 
 // perform has an activity done as a worker would, and keeps every failure for
@@ -130,6 +134,12 @@ func perform[Out any](s *system, at attempt, name string, in any) (out Out, err 
 	env.SetWorkerOptions(worker.Options{
 		BackgroundActivityContext: at.ctx,
 		Interceptors:              []sdkinterceptor.WorkerInterceptor{&circumstances{at: at}},
+	})
+	if at.told != nil {
+		env.SetHeartbeatDetails(at.told)
+	}
+	env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
+		s.heard.add(details)
 	})
 	s.Register(env)
 	value, err := env.ExecuteActivity(name, in)
@@ -226,6 +236,28 @@ func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 		info.Deadline = o.at.deadline
 	}
 	return info
+}
+
+// heartbeats are what activities have left in theirs, as JSON.
+type heartbeats struct {
+	mu  sync.Mutex
+	all []map[string]any
+}
+
+func (h *heartbeats) add(details converter.EncodedValues) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var one map[string]any
+	if details.HasValues() {
+		_ = details.Get(&one)
+	}
+	h.all = append(h.all, one)
+}
+
+func (h *heartbeats) list() []map[string]any {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.all)
 }
 
 // transcript is what was logged and what failed.

@@ -92,6 +92,10 @@ func (emptyNamespace) GetWorkflowHistory(context.Context, string, string, bool, 
 	panic("no run is listed")
 }
 
+func (emptyNamespace) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return &workflowservice.DescribeWorkflowExecutionResponse{}, nil
+}
+
 // inHistory is the last run's failure as starter reads it back.
 func (r *real) inHistory() *workflows.Failure {
 	return workflows.RunResultFrom(&historypb.HistoryEvent{

@@ -3,6 +3,7 @@ package seal
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
@@ -11,33 +12,40 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// Binding names an envelope's content and its owner. The same binding opens it: an
-// envelope that was moved to another account, or to another generation of the same
-// one, does not open.
+// Binding names an envelope's content and all that decides where it goes. The same
+// binding opens it: an envelope that was moved to another account, or whose tokens are
+// said to be others, does not open.
 type Binding struct {
 	// Kind names the content's shape, such as "pair".
-	Kind       string
-	Account    token.Account
-	Generation token.Generation
+	Kind    string
+	Account token.Account
+	// Provenance of the content's refresh token; zero where it has none.
+	Provenance token.Provenance
+	// Names are the secrets in the vault that the content goes to, or came from.
+	Names []string
 }
 
 // String reads as in "pair of fitbit/will, generation 3", for messages.
 func (b Binding) String() string {
-	return fmt.Sprintf("%s of %s, generation %d", b.Kind, b.Account, b.Generation)
+	return fmt.Sprintf("%s of %s, generation %d", b.Kind, b.Account, b.Provenance.Generation)
 }
 
-// bindingVersion tells this encoding from any later one.
-const bindingVersion = "tokenkeeper/binding/1"
+// bindingVersion tells this encoding from any other one.
+const bindingVersion = "tokenkeeper/binding/2"
 
-// associatedData encodes the binding so that no two bindings look the same:
-// every string is preceded by its length.
+// associatedData encodes the binding so that no two bindings look the same: every
+// string is preceded by its length, and the names, whose number varies, come last.
 func (b Binding) associatedData() []byte {
+	p := b.Provenance
 	var data []byte
-	for _, s := range []string{bindingVersion, b.Kind, b.Account.Provider, b.Account.Name} {
+	for _, s := range append([]string{
+		bindingVersion, b.Kind, b.Account.Provider, b.Account.Name, b.Account.SecretsOf,
+		strconv.Itoa(int(p.Generation)), string(p.Fingerprint), string(p.Parent), string(p.Consent),
+	}, b.Names...) {
 		data = binary.BigEndian.AppendUint32(data, uint32(len(s)))
 		data = append(data, s...)
 	}
-	return binary.BigEndian.AppendUint64(data, uint64(b.Generation))
+	return data
 }
 
 // An envelope is Tink's: this byte, the key's number in four (big endian), the

@@ -16,7 +16,7 @@ import (
 // pairs outlive the release that made them, in workflow histories.
 const (
 	goldenKeyset   = `{"primaryKeyId":1234567890,"key":[{"keyData":{"typeUrl":"type.googleapis.com/google.crypto.tink.AesGcmKey","value":"GiBmYWtlLWtleS1mYWtlLWtleS1mYWtlLWtleS1mYWtlIQ==","keyMaterialType":"SYMMETRIC"},"status":"ENABLED","keyId":1234567890,"outputPrefixType":"TINK"}]}`
-	goldenEnvelope = "AUmWAtKgcFAOVECvoSfbhWGECcq7VfIssS2TrR7HQ+MJwY9xk4QEK8gW2gBc7YAfpIGpLgY="
+	goldenEnvelope = "AUmWAtLgH8lUvrVEVLidlZmpb3LL2dMRgcqMbj57Wx6H/ShyRAMyCp+tRKcUfBCuBUGgEiE="
 )
 
 func decodeGolden(t testing.TB) token.Sealed {

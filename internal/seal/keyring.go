@@ -30,7 +30,7 @@ var (
 	ErrNoKeyset   = errors.New("the vault has no " + SecretName + "; start a worker, which makes one, or recover the secret if it was deleted")
 	ErrCorrupt    = errors.New("no version of " + SecretName + " is a keyset of AES-256-GCM keys in Tink's JSON form; enable an intact older version, or set its value again")
 	ErrUnknownKey = errors.New("no enabled version of " + SecretName + " holds this key; enable all of its versions, or recover the secret if it was deleted")
-	ErrTampered   = errors.New("the envelope does not open with its key from " + SecretName + ": it was altered, cut short, or sealed for another account, provider or generation; take it from the run that made it")
+	ErrTampered   = errors.New("the envelope does not open with its key from " + SecretName + ": it was altered, cut short, or sealed for another account, token or secret's name; take it from the run that made it")
 )
 
 const (

@@ -20,7 +20,8 @@ const secret = "fake-refresh-token-1"
 var will = seal.Binding{
 	Kind:       "pair",
 	Account:    token.Account{Provider: "fitbit", Name: "will"},
-	Generation: 3,
+	Provenance: token.Provenance{Generation: 3, Fingerprint: "f3", Parent: "f2", Consent: "f0"},
+	Names:      []string{"will-RefreshToken", "will-AccessToken"},
 }
 
 // newKeyring has a keyset of its own in a vault of its own.
@@ -64,10 +65,19 @@ func TestAnEnvelopeOpensOnlyUnderItsBinding(t *testing.T) {
 	ring, _ := newKeyring(t)
 	envelope := mustSeal(t, ring)
 	for name, change := range map[string]func(*seal.Binding){
-		"another kind":       func(b *seal.Binding) { b.Kind = "grant" },
-		"another provider":   func(b *seal.Binding) { b.Account.Provider = "xero" },
-		"another account":    func(b *seal.Binding) { b.Account.Name = "anna" },
-		"another generation": func(b *seal.Binding) { b.Generation++ },
+		"another kind":             func(b *seal.Binding) { b.Kind = "grant" },
+		"another provider":         func(b *seal.Binding) { b.Account.Provider = "xero" },
+		"another account":          func(b *seal.Binding) { b.Account.Name = "anna" },
+		"another provider's names": func(b *seal.Binding) { b.Account.SecretsOf = "xero" },
+		"another generation":       func(b *seal.Binding) { b.Provenance.Generation++ },
+		"another token":            func(b *seal.Binding) { b.Provenance.Fingerprint = "f9" },
+		"another parent":           func(b *seal.Binding) { b.Provenance.Parent = "f9" },
+		"no parent":                func(b *seal.Binding) { b.Provenance.Parent = "" },
+		"another consent":          func(b *seal.Binding) { b.Provenance.Consent = "f9" },
+		"another secret's name":    func(b *seal.Binding) { b.Names = []string{"RefreshToken", "AccessToken"} },
+		"names in another order":   func(b *seal.Binding) { b.Names = []string{"will-AccessToken", "will-RefreshToken"} },
+		"a name fewer":             func(b *seal.Binding) { b.Names = b.Names[:1] },
+		"names run together":       func(b *seal.Binding) { b.Names = []string{"will-RefreshTokenwill-AccessToken"} },
 		"letters moved from one name to the next": func(b *seal.Binding) {
 			b.Account = token.Account{Provider: "fitbitw", Name: "ill"}
 		},

@@ -196,6 +196,10 @@ type RefreshToken struct {
 // usable reports whether there is a token at all. The zero value is none.
 func (t RefreshToken) usable() bool { return t.Fingerprint != "" && t.problem == nil }
 
+// Tagged reports whether the token's own tags state its provenance. One that a consent
+// has just given has none: its generation is what Load numbers it.
+func (t RefreshToken) Tagged() bool { return t.tagged }
+
 // refreshTokenOf reads a version. Where the fingerprint tag is not the value's, the value
 // was written by hand, and white space around it is not part of it; it counts as untagged
 // unless the tag is of what remains, as where a run has recorded its intent on it.

@@ -41,11 +41,16 @@ const (
 	Search
 	// Grace is how long a cancelled run goes on.
 	Grace
+	// Answer is how long one request waits for its answer.
+	Answer
+	// Look is how long something that helps only at times may take before a request.
+	Look
 )
 
 const (
 	shortestPause   = time.Second     // between two attempts
 	shortestSilence = 2 * time.Second // less than this is an ordinary delay of a busy machine
+	shortestAnswer  = 3 * time.Second // less than this is an ordinary delay of a busy provider
 	longestGrace    = 5 * time.Minute // a later run asks within a longer window as well
 )
 
@@ -71,6 +76,13 @@ func (w Window) Wait(kind Kind, asked time.Duration, now time.Time) time.Duratio
 		return 0
 	case Grace:
 		return max(asked, min(left, longestGrace))
+	case Answer:
+		if left/2 < shortestAnswer {
+			return asked // no other request fits, and one that is in time may be answered late
+		}
+		return min(asked, left/2)
+	case Look:
+		return min(asked, left/4)
 	}
 	return asked
 }

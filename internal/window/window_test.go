@@ -65,6 +65,13 @@ func TestWait(t *testing.T) {
 		{"a cancelled run", window.Grace, 0, length, 30 * time.Second, length},
 		{"a cancelled run, little left", window.Grace, 0, time.Second, 30 * time.Second, 30 * time.Second},
 		{"a cancelled run without a window", window.Grace, 0, 0, 30 * time.Second, 30 * time.Second},
+		{"an answer", window.Answer, 0, length, 12 * time.Second, 12 * time.Second},
+		{"an answer, of which another try must come in time", window.Answer, 0, 16 * time.Second, 12 * time.Second, 8 * time.Second},
+		{"an answer to the last request that fits", window.Answer, 0, 5 * time.Second, 12 * time.Second, 12 * time.Second},
+		{"an answer without a window", window.Answer, 0, 0, 12 * time.Second, 12 * time.Second},
+		{"a look", window.Look, 0, length, 4 * time.Second, 4 * time.Second},
+		{"a look, little left", window.Look, 0, 4 * time.Second, 4 * time.Second, time.Second},
+		{"a look without a window", window.Look, 0, 0, 4 * time.Second, 4 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := window.Window{Opened: opened, Length: length, LeastPause: c.least}

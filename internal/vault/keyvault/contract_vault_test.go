@@ -159,7 +159,7 @@ func vaultReadsCredentials(t *testing.T, s subject) {
 }
 
 func vaultKeepsTheKeyset(t *testing.T, s subject) {
-	binding := seal.Binding{Account: token.Account{Provider: "fitbit", Name: unused()}, Generation: 1}
+	binding := seal.Binding{Account: token.Account{Provider: "fitbit", Name: unused()}, Provenance: token.Provenance{Generation: 1}}
 	keyring := seal.New(vault.NewKeysets(s))
 	_, err := keyring.Create(t.Context())
 	require.NoError(t, err)

@@ -1,0 +1,175 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"tokenkeeper/internal/token"
+)
+
+// Histories is where earlier runs can be read; client.Client implements it.
+type Histories interface {
+	ListWorkflow(ctx context.Context, request *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+	GetWorkflowHistory(ctx context.Context, workflowID, runID string, isLongPoll bool, filter enumspb.HistoryEventFilterType) client.HistoryEventIterator
+}
+
+// listRuns lists runs of RefreshTokens by a condition of the visibility query language,
+// those that run first, and then the one that closed last.
+func listRuns(ctx context.Context, h Histories, condition string, page []byte) (listed []*workflowpb.WorkflowExecutionInfo, next []byte, err error) {
+	list, err := h.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Query: "WorkflowType = 'RefreshTokens' AND (" + condition + ")", PageSize: maxSearched, NextPageToken: page,
+	})
+	return list.GetExecutions(), list.GetNextPageToken(), err
+}
+
+// history is what the events of a run show of its refreshes.
+type history struct {
+	issued []RefreshResult // what its calls returned
+	calls  []*pastCall
+	last   string    // the name of the last activity that was scheduled
+	result runResult // zero where the run has not completed
+	closed time.Time // zero while it runs
+}
+
+// pastCall is a call in a history.
+type pastCall struct {
+	of        token.Fingerprint // the token that it presents; empty when unknown
+	attempt   int32             // the last one
+	scheduled time.Time
+	ended     time.Time // zero while it is pending
+	failure   string    // the type of the failure that ended it
+}
+
+// wholeHistory is the filter that lets every event through.
+const wholeHistory = enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT
+
+// readHistory reads a run's history. exists is false where its retention has ended.
+func readHistory(ctx context.Context, h Histories, run *commonpb.WorkflowExecution, filter enumspb.HistoryEventFilterType, callActivity string) (read history, exists bool, err error) {
+	calls := map[int64]*pastCall{} // by their scheduled events
+	events := h.GetWorkflowHistory(ctx, run.GetWorkflowId(), run.GetRunId(), false, filter)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			if _, gone := errors.AsType[*serviceerror.NotFound](err); gone {
+				return history{}, false, nil
+			}
+			return history{}, false, err
+		}
+		read.add(event, calls, callActivity)
+	}
+	return read, true, nil
+}
+
+func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, callActivity string) {
+	at := event.GetEventTime().AsTime()
+	if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
+		name := a.GetActivityType().GetName()
+		if name != "Alert" { // runs beside the others
+			h.last = name
+		}
+		if name == callActivity {
+			var in LoadResult
+			_ = decode(a.GetInput(), &in) // another version's: its token is unknown
+			calls[event.GetEventId()] = &pastCall{of: in.Provenance.Fingerprint, scheduled: at}
+			h.calls = append(h.calls, calls[event.GetEventId()])
+		}
+	}
+	if a := event.GetActivityTaskStartedEventAttributes(); calls[a.GetScheduledEventId()] != nil {
+		calls[a.GetScheduledEventId()].attempt = a.GetAttempt()
+	}
+	if a := event.GetActivityTaskCompletedEventAttributes(); calls[a.GetScheduledEventId()] != nil {
+		calls[a.GetScheduledEventId()].ended = at
+		var issued RefreshResult
+		if decode(a.GetResult(), &issued) == nil {
+			h.issued = append(h.issued, issued)
+		}
+	}
+	for id, failure := range map[int64]*failurepb.Failure{
+		event.GetActivityTaskFailedEventAttributes().GetScheduledEventId():   event.GetActivityTaskFailedEventAttributes().GetFailure(),
+		event.GetActivityTaskTimedOutEventAttributes().GetScheduledEventId(): nil,
+		event.GetActivityTaskCanceledEventAttributes().GetScheduledEventId(): nil,
+	} {
+		if calls[id] != nil {
+			calls[id].ended, calls[id].failure = at, failure.GetApplicationFailureInfo().GetType()
+		}
+	}
+	if slices.Contains(closing, event.GetEventType()) {
+		h.closed = at
+	}
+	if a := event.GetWorkflowExecutionCompletedEventAttributes(); a != nil {
+		_ = decode(a.GetResult(), &h.result) // of another workflow: names no token
+	}
+}
+
+// closing are the events that end a run.
+var closing = []enumspb.EventType{
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+	enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+}
+
+// runResult is what a completed run's result says of the refresh token. The result is
+// the workflow's, and no more of it is known here.
+type runResult struct {
+	Account     string            `json:"account"`
+	Provider    string            `json:"provider"`
+	Generation  token.Generation  `json:"generation"`
+	Fingerprint token.Fingerprint `json:"fingerprint"`
+}
+
+// of reports whether the result names a token of the account.
+func (r runResult) of(a token.Account) bool {
+	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != ""
+}
+
+func decode(payloads *commonpb.Payloads, into any) error {
+	return converter.GetDefaultDataConverter().FromPayloads(payloads, into)
+}
+
+// neverSpent are the failures of a call's first attempt that prove that the token is
+// not spent: nothing was sent, or the provider refused the client or the request.
+var neverSpent = []string{
+	InvalidInput, KeysetUnusable, UnexpectedResult, GrantOutdated, GrantAdvanced, GrantInDoubt, ForeignSecret,
+	InvalidClient, RequestRejected, ProviderRetired,
+}
+
+// maySpend reports whether the run may have spent a token, or may yet do so.
+func (h history) maySpend(f token.Fingerprint, running bool) bool {
+	return running || slices.ContainsFunc(h.calls, func(c *pastCall) bool {
+		return (c.of == f || c.of == "") && !c.spentNothing()
+	})
+}
+
+// spentNothing reports whether the call is proven to have spent nothing. Its number alone
+// does not prove that an attempt was the first one, for an operator may have reset the
+// activity; that it ended at once does as well.
+func (c *pastCall) spentNothing() bool {
+	return !c.ended.IsZero() && c.attempt == 1 && c.ended.Sub(c.scheduled) < requestTimeout && slices.Contains(neverSpent, c.failure)
+}
+
+// state says what a run is at.
+func (h history) state(callActivity string) CallerState {
+	switch {
+	case !h.closed.IsZero():
+		return Closed
+	case slices.ContainsFunc(h.calls, func(c *pastCall) bool { return c.ended.IsZero() }):
+		return Calling
+	case h.last == "RecoverGrant":
+		return Searching
+	case h.last == callActivity, h.last == "StoreSecrets":
+		return Called
+	default:
+		return Loading
+	}
+}

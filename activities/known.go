@@ -1,0 +1,159 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+const (
+	// maxGlanced bounds the closed runs that a load looks at.
+	maxGlanced = 5
+	// How long a load asks Temporal about other runs. Inside a replay window the token is
+	// to be presented at once.
+	historyTimeout       = 10 * time.Second
+	historyTimeoutWindow = 2 * time.Second
+	// historyPatience is how long a load waits for Temporal to say what other runs did,
+	// where presenting a spent token ends the grant.
+	historyPatience = 10 * time.Minute
+)
+
+// isOlder reports whether Temporal knows a later generation than a token of the vault.
+// One of the same generation is another consent's, or a superseded pair's, and the
+// vault is right about it.
+func isOlder(held token.Generation, known Known) bool {
+	return known != Known{} && held < known.Generation
+}
+
+// outrank numbers a consent's token above all that Temporal knows: the vault may have
+// been restored from a backup that has lost the latest generations.
+func outrank(held vault.RefreshToken, known Known) vault.RefreshToken {
+	if !held.Tagged() && (known != Known{}) {
+		held.Generation = max(held.Generation, known.Generation+1)
+	}
+	return held
+}
+
+// mustGlance reports whether a load looks at the account's newest closed runs: where the
+// workflow has no last result to say what Temporal knows, or the provider ends a grant
+// whose spent token it sees again and the vault does not show what the last run stored.
+// A cron's run after a good one never does.
+func mustGlance(loaded LoadResult, tagged bool, known Known) bool {
+	switch {
+	case !tagged || loaded.NonRotating || loaded.Behind:
+		return false
+	case known == Known{}:
+		return true
+	default:
+		return loaded.Reuse == provider.RevokesGrant && loaded.Provenance.Fingerprint != known.Fingerprint
+	}
+}
+
+// askTemporal has Temporal's knowledge correct what the vault says: which runs may have
+// spent the token, and whether it is behind. Where Temporal does not answer soon, all
+// runs stay suspects, and only a token that must not be presented twice has to wait.
+func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *LoadResult, tagged bool) error {
+	info := activity.GetInfo(ctx)
+	loaded.Behind = tagged && !loaded.NonRotating && isOlder(loaded.Provenance.Generation, in.Known)
+	glance := mustGlance(*loaded, tagged, in.Known)
+	if len(loaded.MayHaveSpent) == 0 && !glance {
+		return nil
+	}
+	now := time.Now()
+	open := newTiming(*loaded, 1, now, progress{}, now).window(now).IsOpen(now)
+	timeout := historyTimeout
+	if open {
+		timeout = historyTimeoutWindow
+	}
+	ask, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := a.dropInnocent(ask, loaded)
+	if err == nil && glance {
+		loaded.Behind, err = a.issuedLater(ask, info, in, *loaded)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case loaded.Reuse == provider.RevokesGrant && !open && time.Since(info.ScheduledTime) < historyPatience:
+		return temporal.NewApplicationError(fmt.Sprintf("ask Temporal what earlier runs of %s did, before a token is presented that may be spent: %v", loaded.Account, err), historyNotReady)
+	}
+	a.Log.WarnContext(ctx, "Temporal does not say what earlier runs did", "account", loaded.Account.String(), "error", err)
+	return nil
+}
+
+// dropInnocent removes the runs on the intent record that provably have not spent the
+// token, so that they neither cost a search nor push out the one that has.
+func (a *Activities) dropInnocent(ctx context.Context, loaded *LoadResult) error {
+	var suspects []vault.Intent
+	for i, intent := range loaded.MayHaveSpent {
+		suspect, err := a.maySpend(ctx, intent.RunID, *loaded)
+		if err != nil {
+			loaded.MayHaveSpent = append(suspects, loaded.MayHaveSpent[i:]...)
+			return err
+		}
+		if suspect {
+			suspects = append(suspects, intent)
+		}
+	}
+	loaded.MayHaveSpent = suspects
+	return nil
+}
+
+// maySpend reports whether a run may have spent the token, or may yet. One that Temporal
+// no longer has may have.
+func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResult) (bool, error) {
+	listed, _, err := listRuns(ctx, a.Temporal, "RunId = "+quote(runID), nil)
+	if err != nil || len(listed) == 0 {
+		return true, err
+	}
+	if isRunning(listed[0]) {
+		return true, nil
+	}
+	h, exists, err := readHistory(ctx, a.Temporal, listed[0].GetExecution(), wholeHistory, loaded.CallActivity)
+	return err != nil || !exists || h.maySpend(loaded.Provenance.Fingerprint, false), err
+}
+
+// issuedLater looks at the account's newest closed runs for a later token than the
+// vault's: one that a completed run names, or one that another run was issued.
+func (a *Activities) issuedLater(ctx context.Context, info activity.Info, in LoadInput, loaded LoadResult) (bool, error) {
+	query := queryFor(info.WorkflowExecution.ID, RecoverInput{LoadResult: loaded, Searchable: in.Searchable})
+	listed, _, err := listRuns(ctx, a.Temporal, "("+query+") AND ExecutionStatus != 'Running'", nil)
+	if err != nil {
+		return false, err
+	}
+	for _, run := range listed[:min(len(listed), maxGlanced)] {
+		h, _, err := a.glance(ctx, run.GetExecution(), run.GetStatus(), loaded.CallActivity)
+		if err != nil {
+			return false, err
+		}
+		if namesLater(h, loaded) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// glance reads of a completed run its last event only, because its pair was stored then.
+func (a *Activities) glance(ctx context.Context, run *commonpb.WorkflowExecution, status enumspb.WorkflowExecutionStatus, callActivity string) (history, bool, error) {
+	filter := wholeHistory
+	if status == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+		filter = enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+	}
+	return readHistory(ctx, a.Temporal, run, filter, callActivity)
+}
+
+// namesLater reports whether a run's history names a later token than the loaded one.
+func namesLater(h history, loaded LoadResult) bool {
+	return h.result.of(loaded.Account) && h.result.Generation > loaded.Provenance.Generation ||
+		slices.ContainsFunc(h.issued, func(r RefreshResult) bool { return descends(r, loaded) })
+}

@@ -1,0 +1,139 @@
+package activities_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/vault"
+)
+
+// halfAPair is a token endpoint that answers every refresh with half a pair.
+func halfAPair(t *testing.T, entries string) setup {
+	return setup{entries: entries, tokenURL: answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"access_token":"%snext","expires_in":28800}`, canary)
+	})}
+}
+
+func TestAnIssuedPairThatCannotBeHadIsNotAskedForWhereAReuseEndsTheGrant(t *testing.T) {
+	const window = "    replay_window: 2m\n"
+	for _, c := range []struct {
+		name    string
+		entries string
+		at      attempt
+		kind    string
+		final   bool
+	}{
+		{"a reuse ends the grant", "    reuse: revokes-grant\n    replay_window: 0s\n", attempt{}, activities.AnswerLost, true},
+		{"a reuse ends the grant, inside the window", "    reuse: revokes-grant\n" + window, attempt{}, "ProviderNotReady", false},
+		{"a reuse is refused", "    reuse: refused\n    replay_window: 0s\n", attempt{}, "ProviderNotReady", false},
+		{"what a reuse does is unknown", "    replay_window: 0s\n", attempt{}, "ProviderNotReady", false},
+		{"the window has closed since", "    reuse: revokes-grant\n" + window, attempt{number: 3, asked: time.Hour, told: map[string]any{"attempt": 2, "first": time.Now().Add(-time.Hour), "last": time.Now().Add(-time.Hour), "issued": true}}, activities.AnswerLost, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystemWith(t, halfAPair(t, c.entries))
+			requireFailure(t, s.call(c.at, s.mustLoad()), c.kind, c.final)
+		})
+	}
+}
+
+func TestATokenThatAnotherRunHasLoadedSinceIsSearchedForFirst(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		entries string
+		at      attempt
+		doubt   bool
+	}{
+		{"after the window", "", attempt{number: 2, asked: time.Hour}, true},
+		{"a first attempt that waited past it", "", attempt{asked: time.Hour}, true},
+		{"inside the window", "", attempt{number: 2, asked: time.Minute}, false},
+		{"a reuse is refused", "    reuse: refused\n", attempt{number: 2, asked: time.Hour}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSystemWith(t, setup{entries: c.entries})
+			loaded := s.mustLoad()
+			_, err := s.load(attempt{run: "run-2"})
+			require.NoError(t, err)
+			err = s.call(c.at, loaded)
+			if c.doubt {
+				require.Equal(t, "run run-2 has loaded generation 0 of fitbit/default since, and may have spent it; what it was issued is searched for first",
+					requireFailure(t, err, activities.GrantInDoubt, true))
+				require.Empty(t, s.provider.Events("USER-1"), "nothing was presented")
+				return
+			}
+			require.ErrorIs(t, err, activity.ErrResultPending)
+		})
+	}
+}
+
+func TestAFailedCallTellsTheNextAttemptWhenTheWindowOpened(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	first := time.Now().Add(-40 * time.Second)
+	told := map[string]any{"attempt": 2, "first": first, "last": first}
+	require.NoError(t, s.provider.Inject(authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(time.Hour)}))
+	err := s.call(attempt{number: 3, asked: time.Hour, told: told}, loaded) // an hour without a worker
+	requireFailure(t, err, "ProviderNotReady", false)
+	requireDelay(t, 40*time.Second, err)
+	heard := s.heard.list()
+	require.Len(t, heard, 1)
+	require.EqualValues(t, 3, heard[0]["attempt"])
+	require.Equal(t, first.Format(time.RFC3339Nano), heard[0]["first"])
+	require.NotEqual(t, heard[0]["first"], heard[0]["last"])
+}
+
+func TestAnAttemptThatSentNothingSaysSo(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	s.refuse("get", "TokenKeeperKeyset", vault.ErrUnavailable)
+	s.coldKeyring()
+	err := s.call(attempt{number: 12, asked: 3 * time.Minute, told: map[string]any{"attempt": 11}}, loaded)
+	requireFailure(t, err, "VaultNotReady", false)
+	requireDelay(t, 86500*time.Millisecond, err) // the policy's: no window is open
+	require.Equal(t, []map[string]any{{"attempt": 12.0}}, s.heard.list())
+}
+
+func TestACallThatIsAtItSendsHeartbeats(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	require.NoError(t, s.provider.Inject(authserver.Fault{Hold: true}))
+	called := make(chan error, 1)
+	go func() { called <- s.call(attempt{}, loaded) }()
+	eventually(t, func() bool { return len(s.heard.list()) >= 1 })
+	s.provider.Release("")
+	require.ErrorIs(t, <-called, activity.ErrResultPending)
+	require.NotEmpty(t, s.heard.list()[0]["first"], "so that the next attempt knows when the window opened")
+}
+
+// The vault hangs, and a quarter of the window must not pass before the request.
+func TestAnOpenWindowWaitsForTheVaultOnlyAMoment(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	s.Vault = vault.New(hanging{s.vault, hang})
+	began := time.Now()
+	require.ErrorIs(t, s.call(attempt{number: 5, asked: 118 * time.Second}, loaded), activity.ErrResultPending)
+	require.Less(t, time.Since(began), 1500*time.Millisecond)
+}
+
+// hanging is a vault whose refresh token cannot be read.
+type hanging struct {
+	vault.Secrets
+	until chan struct{}
+}
+
+func (h hanging) Get(ctx context.Context, name, version string) (vault.Secret, error) {
+	select {
+	case <-ctx.Done():
+	case <-h.until:
+	}
+	return vault.Secret{}, &vault.Error{Op: "get", Name: name, Kind: vault.ErrUnavailable}
+}

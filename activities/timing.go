@@ -1,0 +1,114 @@
+package activities
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/window"
+)
+
+// progress is what the attempts of a call leave in its heartbeats for the next one. A
+// call that goes well sends none.
+type progress struct {
+	// Attempt is the last one that ended and left word.
+	Attempt int32     `json:"attempt,omitempty"`
+	First   time.Time `json:"first,omitzero"` // the first request that may have spent the token
+	Last    time.Time `json:"last,omitzero"`  // the last one
+	// Issued: an answer had tokens and could not be used, so that the token is spent.
+	Issued bool `json:"issued,omitempty"`
+}
+
+// with adds a request that may have spent the token.
+func (p progress) with(request time.Time) progress {
+	if p.First.IsZero() {
+		p.First = request
+	}
+	p.Last = request
+	return p
+}
+
+// requests are those that earlier attempts may have spent the token with. An attempt
+// that left no word may have sent one at any time since the call was scheduled. An
+// operator's reset makes a late attempt the first one again.
+func (p progress) requests(attempt int32, scheduled, now time.Time) []time.Time {
+	switch {
+	case !p.First.IsZero():
+		return []time.Time{p.First, p.Last}
+	case attempt == 1 && p.Attempt == 0 && now.Sub(scheduled) <= CallTimeout:
+		return nil
+	case attempt > 1 && p.Attempt == attempt-1:
+		return nil // none of them sent anything
+	default:
+		return []time.Time{scheduled}
+	}
+}
+
+// timing decides the waits of one attempt of a call.
+type timing struct {
+	loaded   LoadResult
+	attempt  int32
+	requests []time.Time // all that may have spent the token, by any run
+}
+
+func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress, now time.Time) timing {
+	t := timing{in, attempt, told.requests(attempt, scheduled, now)}
+	for _, intent := range in.MayHaveSpent {
+		if !intent.At.IsZero() {
+			t.requests = append(t.requests, intent.At)
+		}
+	}
+	return t
+}
+
+// window is the replay window of the call's token.
+func (t timing) window(now time.Time) window.Window {
+	return window.Window{Opened: opening(t.requests, t.loaded.ReplayWindow, now), Length: t.loaded.ReplayWindow, LeastPause: t.loaded.RepeatPause}
+}
+
+// opening is when the replay window that counts was opened: by the earliest request
+// whose window is still open, because what was issued for an earlier one is beyond
+// reach by now. Where none is open it is the last request; zero without any.
+func opening(requests []time.Time, length time.Duration, now time.Time) time.Time {
+	byTime := slices.SortedFunc(slices.Values(requests), time.Time.Compare)
+	for _, at := range byTime {
+		if at.Add(length).After(now) {
+			return at
+		}
+	}
+	if len(byTime) == 0 {
+		return time.Time{}
+	}
+	return byTime[len(byTime)-1]
+}
+
+// answered is the timing after a request at the given time that failed. Once the first
+// window has closed, a provider that names a wait is believed: it has not taken the token.
+func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
+	believed := len(t.requests) > 0 && !t.window(now).IsOpen(now) && f.RetryAfter > 0
+	if f.MaybeSpent && (f.Issued || !believed) {
+		t.requests = append(slices.Clone(t.requests), request)
+	}
+	return t
+}
+
+// retryDelay is the pause before the next attempt; asked is the provider's wish.
+func (t timing) retryDelay(asked time.Duration, now time.Time) time.Duration {
+	return t.window(now).Wait(window.Retry, max(asked, t.policyPause()), now)
+}
+
+// policyPause is the pause without a wish of the provider. Where a provider never
+// repeats a lost answer, the next attempt waits until an earlier one's pair must be in
+// the history or the vault.
+func (t timing) policyPause() time.Duration {
+	const (
+		coefficient = 1.5
+		longest     = 5 * time.Minute
+	)
+	first := time.Second
+	if t.loaded.ReplayWindow == 0 && !t.loaded.NonRotating {
+		first = MaxInFlight
+	}
+	return time.Duration(min(float64(first)*math.Pow(coefficient, float64(t.attempt-1)), float64(longest)))
+}

@@ -1,0 +1,166 @@
+package activities
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+
+func ago(d time.Duration) time.Time { return noon.Add(-d) }
+
+func TestTheRequestsThatMayHaveSpentAToken(t *testing.T) {
+	scheduled := ago(time.Minute)
+	for _, c := range []struct {
+		name      string
+		attempt   int32
+		scheduled time.Time
+		told      progress
+		want      []time.Time
+	}{
+		{"a first attempt at once", 1, noon, progress{}, nil},
+		{"a first attempt that waited, or was reset", 1, scheduled, progress{}, []time.Time{scheduled}},
+		{"an attempt before it left no word", 2, scheduled, progress{}, []time.Time{scheduled}},
+		{"no attempt before it has sent anything", 3, scheduled, progress{Attempt: 2}, nil},
+		{"only older attempts have left word", 4, scheduled, progress{Attempt: 2}, []time.Time{scheduled}},
+		{"requests are known", 3, scheduled, progress{Attempt: 2, First: ago(50 * time.Second), Last: ago(20 * time.Second)}, []time.Time{ago(50 * time.Second), ago(20 * time.Second)}},
+		{"a reset knows them too", 1, noon, progress{Attempt: 7, First: ago(50 * time.Second), Last: ago(20 * time.Second)}, []time.Time{ago(50 * time.Second), ago(20 * time.Second)}},
+		{"a reset after attempts that sent nothing", 1, scheduled, progress{Attempt: 7}, []time.Time{scheduled}},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, c.told.requests(c.attempt, c.scheduled, noon)) })
+	}
+}
+
+func TestTheWindowThatCounts(t *testing.T) {
+	const length = 2 * time.Minute
+	for _, c := range []struct {
+		name     string
+		requests []time.Time
+		want     time.Time
+	}{
+		{"no request", nil, time.Time{}},
+		{"one that is repeated", []time.Time{ago(time.Minute)}, ago(time.Minute)},
+		{"the earliest of several", []time.Time{ago(time.Second), ago(time.Minute), ago(30 * time.Second)}, ago(time.Minute)},
+		{"not one that is past saving", []time.Time{ago(time.Hour), ago(time.Minute)}, ago(time.Minute)},
+		{"none is open", []time.Time{ago(time.Hour), ago(3 * time.Minute)}, ago(3 * time.Minute)},
+		{"another worker's clock is ahead", []time.Time{noon.Add(time.Minute)}, noon.Add(time.Minute)},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, opening(c.requests, length, noon)) })
+	}
+}
+
+func TestARunThatMayHaveSpentTheTokenHasOpenedTheWindow(t *testing.T) {
+	in := LoadResult{ReplayWindow: 2 * time.Minute, RepeatPause: 10 * time.Second,
+		MayHaveSpent: []vault.Intent{{RunID: "unknown time"}, {RunID: "long ago", At: ago(time.Hour)}, {RunID: "just now", At: ago(30 * time.Second)}}}
+	w := newTiming(in, 1, noon, progress{}, noon).window(noon)
+	require.Equal(t, ago(30*time.Second), w.Opened)
+	require.Equal(t, 90*time.Second, w.Left(noon))
+	require.Equal(t, 10*time.Second, w.LeastPause)
+}
+
+func TestThePauseBeforeTheNextAttempt(t *testing.T) {
+	const hour = time.Hour
+	lost := &provider.Failure{Kind: provider.Unreachable, MaybeSpent: true}
+	limited := &provider.Failure{Kind: provider.RateLimited, MaybeSpent: true, RetryAfter: hour}
+	down := &provider.Failure{Kind: provider.Unavailable, MaybeSpent: true, RetryAfter: hour}
+	refused := &provider.Failure{Kind: provider.Unreachable}
+	unreadable := &provider.Failure{Kind: provider.Malformed, MaybeSpent: true, Issued: true, RetryAfter: hour}
+	fitbit, none, forgiving := LoadResult{ReplayWindow: 2 * time.Minute}, LoadResult{}, LoadResult{NonRotating: true}
+	for _, c := range []struct {
+		name    string
+		in      LoadResult
+		attempt int32
+		earlier []time.Time
+		failure *provider.Failure
+		want    time.Duration
+	}{
+		{"no answer", fitbit, 1, nil, lost, time.Second},
+		{"no answer, three times", fitbit, 3, []time.Time{ago(5 * time.Second)}, lost, 2250 * time.Millisecond},
+		{"a first 429, which a gateway may have given after the commit", fitbit, 1, nil, limited, time.Minute},
+		{"a first 503", fitbit, 1, nil, down, time.Minute},
+		{"a 503 in the window", fitbit, 3, []time.Time{ago(time.Minute)}, down, 30 * time.Second},
+		{"a 503 at its end", fitbit, 9, []time.Time{ago(119 * time.Second)}, down, time.Second},
+		{"a 503 after it", fitbit, 9, []time.Time{ago(3 * time.Minute)}, down, hour},
+		{"a 429 after it", fitbit, 9, []time.Time{ago(3 * time.Minute)}, limited, hour},
+		{"no answer after it, which opens another one", fitbit, 20, []time.Time{ago(hour)}, lost, time.Minute},
+		{"an unreadable pair after it", fitbit, 9, []time.Time{ago(hour)}, unreadable, time.Minute},
+		{"nothing was sent", fitbit, 20, nil, refused, 5 * time.Minute},
+		{"nothing was sent, an earlier request may wait for its answer", fitbit, 20, []time.Time{ago(time.Minute)}, refused, 30 * time.Second},
+		{"a provider that never repeats", none, 1, nil, lost, MaxInFlight},
+		{"a provider that never repeats, again", none, 2, []time.Time{ago(time.Minute)}, lost, MaxInFlight * 3 / 2},
+		{"a provider that never repeats, and asks for a wait", none, 1, nil, down, hour},
+		{"one that does not rotate", forgiving, 1, nil, lost, time.Second},
+		{"the longest", forgiving, 1000, nil, lost, 5 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := timing{c.in, c.attempt, c.earlier}
+			require.Equal(t, c.want, before.answered(c.failure, noon, noon).retryDelay(c.failure.RetryAfter, noon))
+			require.Equal(t, c.earlier, before.requests, "is left as it was")
+		})
+	}
+}
+
+func TestMayPresent(t *testing.T) {
+	own := token.Provenance{Generation: 3, Fingerprint: "f3", Consent: "f0"}
+	next := token.Provenance{Generation: 4, Fingerprint: "f4", Parent: "f3", Consent: "f0"}
+	older := token.Provenance{Generation: 2, Fingerprint: "f2", Consent: "f0"}
+	other := token.Provenance{Generation: 3, Fingerprint: "e3", Consent: "e3"}
+	const open, issued = true, true
+	mine := []vault.Intent{{RunID: "earlier"}, {RunID: "run-1"}}
+	others := []vault.Intent{{RunID: "run-1"}, {RunID: "run-2"}}
+	for _, c := range []struct {
+		name         string
+		held         token.Provenance
+		reuse        provider.Reuse
+		intents      []vault.Intent
+		open, issued bool
+		want         string
+	}{
+		{"nothing has changed", own, provider.RevokesGrant, mine, !open, !issued, ""},
+		{"an older token is on top", older, provider.RevokesGrant, others, !open, !issued, ""},
+		{"its pair is in the vault", next, provider.Harmless, mine, !open, !issued, GrantAdvanced},
+		{"its pair is in the vault, inside the window", next, "", mine, open, !issued, GrantAdvanced},
+		{"a consent of its generation", other, "", mine, !open, !issued, GrantAdvanced},
+		{"another run has loaded it since", own, provider.RevokesGrant, others, !open, !issued, GrantInDoubt},
+		{"another run, what a reuse does is unknown", own, "", others, !open, !issued, GrantInDoubt},
+		{"another run, inside the window", own, provider.RevokesGrant, others, open, !issued, ""},
+		{"another run, a reuse is refused", own, provider.Refused, others, !open, !issued, ""},
+		{"another run, a reuse is harmless", own, provider.Harmless, others, !open, !issued, ""},
+		{"the last run was known at the load", own, provider.RevokesGrant, mine[:1], !open, !issued, ""},
+		{"no record", own, provider.RevokesGrant, nil, !open, !issued, ""},
+		{"an answer had tokens", own, provider.RevokesGrant, mine, !open, issued, AnswerLost},
+		{"an answer had tokens, inside the window", own, provider.RevokesGrant, mine, open, issued, ""},
+		{"an answer had tokens, a reuse is refused", own, provider.Refused, mine, !open, issued, ""},
+		{"an answer had tokens, and its successor was stored", next, provider.RevokesGrant, mine, !open, issued, GrantAdvanced},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := LoadResult{Provenance: own, RunID: "run-1", Reuse: c.reuse, MayHaveSpent: []vault.Intent{{RunID: "earlier"}}}
+			requireType(t, c.want, mayPresent(in, c.held, c.intents, c.open, c.issued))
+			in.NonRotating = true
+			if c.want != GrantAdvanced {
+				require.NoError(t, mayPresent(in, c.held, c.intents, c.open, c.issued))
+			}
+		})
+	}
+}
+
+// requireType demands a final failure of a type, or none.
+func requireType(t *testing.T, want string, err error) {
+	t.Helper()
+	if want == "" {
+		require.NoError(t, err)
+		return
+	}
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, want, failure.Type())
+	require.True(t, failure.NonRetryable())
+}

@@ -1,0 +1,201 @@
+package activities_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/vault"
+)
+
+// stuck is a refresh that calls until it is signalled, and alerts then.
+func stuck(ctx workflow.Context) (activities.AlertResult, error) {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: activities.CallTimeout, HeartbeatTimeout: 2 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1.5},
+	})
+	var loaded activities.LoadResult
+	if err := workflow.ExecuteActivity(ctx, "LoadSecrets", activities.LoadInput{Account: account}).Get(ctx, &loaded); err != nil {
+		return activities.AlertResult{}, err
+	}
+	workflow.ExecuteActivity(ctx, "CallFitbit", loaded)
+	workflow.GetSignalChannel(ctx, "alert").Receive(ctx, nil)
+	var alert activities.AlertResult
+	err := workflow.ExecuteActivity(ctx, "Alert", activities.AlertInput{Account: account, Reason: "CallStuck", Message: "Fitbit gives no usable answer."}).Get(ctx, &alert)
+	return alert, err
+}
+
+// startStuck runs the workflow stuck.
+func (c *cluster) startStuck() client.WorkflowRun {
+	c.t.Helper()
+	run, err := c.client.ExecuteWorkflow(c.t.Context(), client.StartWorkflowOptions{ID: c.TaskQueue(), TaskQueue: c.TaskQueue()}, stuck)
+	require.NoError(c.t, err)
+	c.t.Cleanup(func() { _ = c.client.TerminateWorkflow(c.t.Context(), run.GetID(), run.GetRunID(), "by the test") })
+	return run
+}
+
+// pendingCall waits for a run's pending call to be as a condition wants.
+func (c *cluster) pendingCall(run client.WorkflowRun, is func(*workflowpb.PendingActivityInfo) bool) (call *workflowpb.PendingActivityInfo) {
+	c.t.Helper()
+	eventually(c.t, func() bool {
+		described, err := c.client.DescribeWorkflowExecution(c.t.Context(), run.GetID(), run.GetRunID())
+		require.NoError(c.t, err)
+		for _, p := range described.GetPendingActivities() {
+			if call = p; p.GetActivityType().GetName() == "CallFitbit" && is(p) {
+				return true
+			}
+		}
+		return false
+	})
+	return call
+}
+
+func (c *cluster) alerted(run client.WorkflowRun) (alert activities.AlertResult) {
+	c.t.Helper()
+	require.NoError(c.t, c.client.SignalWorkflow(c.t.Context(), run.GetID(), run.GetRunID(), "alert", nil))
+	require.NoError(c.t, run.Get(c.t.Context(), &alert))
+	return alert
+}
+
+// The provider has committed, and its gateway asks for a wait that outlasts the window.
+func TestAServerRetriesWithinTheReplayWindowAndKeepsWhenItOpened(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Commit: true, Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(time.Hour)}))
+	began := time.Now()
+	run := c.startStuck()
+	call := c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool { return p.GetLastFailure() != nil })
+	pause := call.GetNextAttemptScheduleTime().AsTime().Sub(call.GetLastAttemptCompleteTime().AsTime())
+	require.InDelta(t, (time.Minute).Seconds(), pause.Seconds(), 2)
+	require.WithinDuration(t, began, firstRequest(t, call.GetHeartbeatDetails()), 10*time.Second)
+
+	require.Contains(t, c.alerted(run).Message, "Fitbit gives no usable answer. The last failure of CallFitbit, before attempt 2: provider: refresh at fitbit: unavailable (503 Service Unavailable")
+}
+
+func firstRequest(t *testing.T, details *commonpb.Payloads) (first time.Time) {
+	t.Helper()
+	var told map[string]any
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(details, &told))
+	first, err := time.Parse(time.RFC3339Nano, told["first"].(string))
+	require.NoError(t, err)
+	return first
+}
+
+// Only heartbeats hold an attempt for longer than their time-out.
+func TestACallThatIsAtItIsNotGivenUp(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
+	run := c.startStuck()
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	call := c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool {
+		return p.GetHeartbeatDetails() != nil && time.Since(p.GetLastStartedTime().AsTime()) > 4*time.Second
+	})
+	require.EqualValues(t, 1, call.GetAttempt())
+	require.NotZero(t, firstRequest(t, call.GetHeartbeatDetails()))
+	c.Provider.Release("")
+	called := result[activities.RefreshResult](c, run, "CallFitbit")
+	require.Equal(t, c.Provider.Audit(testenv.UserOf("")).Live, called.Provenance.Fingerprint)
+	require.Equal(t, 1, c.Provider.Stats().Total.Calls[authserver.Token])
+}
+
+// A heartbeat tells the worker of the cancellation while the provider has the request.
+func TestACallThatLearnsOfItsCancellationKeepsThePair(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
+	run := c.startStuck()
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	require.NoError(t, c.client.CancelWorkflow(t.Context(), run.GetID(), run.GetRunID()))
+	var requested time.Time
+	c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool {
+		if requested.IsZero() && p.GetState() == enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED {
+			requested = time.Now()
+		}
+		return !requested.IsZero() && p.GetLastHeartbeatTime().AsTime().After(requested)
+	})
+	c.Provider.Release("")
+	called := result[activities.RefreshResult](c, run, "CallFitbit")
+	require.Equal(t, c.Provider.Audit(testenv.UserOf("")).Live, called.Provenance.Fingerprint)
+}
+
+func TestAServerTellsThatACallIsPaused(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Answer: authserver.Status, Status: 502, Times: authserver.EveryTime}))
+	run := c.startStuck()
+	call := c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool { return p.GetLastFailure() != nil })
+	_, err := c.client.WorkflowService().PauseActivity(t.Context(), &workflowservice.PauseActivityRequest{
+		Namespace: "default", Execution: &commonpb.WorkflowExecution{WorkflowId: run.GetID(), RunId: run.GetRunID()},
+		Activity: &workflowservice.PauseActivityRequest_Id{Id: call.GetActivityId()},
+	})
+	require.NoError(t, err)
+	c.pendingCall(run, (*workflowpb.PendingActivityInfo).GetPaused)
+	require.Contains(t, c.alerted(run).Message, "CallFitbit is paused; let it go on: temporal activity unpause --workflow-id "+run.GetID()+" --activity-id "+call.GetActivityId()+".")
+}
+
+func TestALoadBelievesAServersHistoriesRatherThanTheVault(t *testing.T) {
+	t.Run("a terminated run was issued a pair", func(t *testing.T) {
+		c := newCluster(t)
+		run := c.start("", nil)
+		result[activities.RefreshResult](c, run, "CallFitbit")
+		c.terminate(run)
+		c.listed(run)
+		loaded := result[activities.LoadResult](c, c.start("", nil), "LoadSecrets")
+		require.True(t, loaded.Behind)
+		require.Equal(t, []string{run.GetRunID()}, runsOf(loaded))
+	})
+	t.Run("a run whose client was refused has spent nothing", func(t *testing.T) {
+		c := newCluster(t)
+		require.NoError(t, c.Provider.Inject(authserver.Fault{Answer: authserver.InvalidClient}))
+		run := c.start("", nil)
+		require.ErrorContains(t, run.Get(t.Context(), nil), activities.InvalidClient)
+		eventually(t, func() bool { return c.closed(run) })
+		loaded := result[activities.LoadResult](c, c.start("", nil), "LoadSecrets")
+		require.False(t, loaded.Behind)
+		require.Empty(t, loaded.MayHaveSpent)
+	})
+}
+
+// closed reports whether the server lists a run as closed.
+func (c *cluster) closed(run client.WorkflowRun) bool {
+	list, err := c.client.ListWorkflow(c.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
+		Query: "RunId = '" + run.GetRunID() + "' AND ExecutionStatus != 'Running'"})
+	return err == nil && len(list.GetExecutions()) == 1
+}
+
+func TestASearchSaysWhatAServersRunsAreAt(t *testing.T) {
+	c := newCluster(t)
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
+	run := c.start("", nil)
+	loaded := result[activities.LoadResult](c, run, "LoadSecrets")
+	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	lost := activities.RecoverInput{LoadResult: loaded}
+	lost.MayHaveSpent = []vault.Intent{{RunID: run.GetRunID()}}
+	eventually(t, func() bool { return c.isListed(run) })
+
+	var recovery activities.RecoverResult
+	require.NoError(t, c.start("-search", &lost).Get(t.Context(), &recovery))
+	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Calling}}, recovery.Callers)
+	require.Zero(t, recovery.MayEnd, "it is in flight for as long as it is pending")
+
+	c.terminate(run)
+	require.NoError(t, c.start("-search", &lost).Get(t.Context(), &recovery))
+	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Closed}}, recovery.Callers, "the listing may not show it yet")
+	require.WithinDuration(t, time.Now().Add(activities.MaxInFlight), recovery.MayEnd, 10*time.Second)
+	c.Provider.Release("")
+}
+
+// isListed reports whether the server lists a run at all.
+func (c *cluster) isListed(run client.WorkflowRun) bool {
+	list, err := c.client.ListWorkflow(c.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "RunId = '" + run.GetRunID() + "'"})
+	return err == nil && len(list.GetExecutions()) == 1
+}
