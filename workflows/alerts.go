@@ -49,24 +49,35 @@ func (r *run) alertWhenOverdue(ctx workflow.Context) (stop func()) {
 	}
 }
 
+// alertOverdue alerts what the run waits for. The alert's answer has the cause, which is
+// then shown where people look first, unless the run has gone on meanwhile.
 func (r *run) alertOverdue(ctx workflow.Context) {
-	r.overdue = append(r.overdue, r.at.reason)
+	at := r.at
+	r.overdue = append(r.overdue, at.reason)
 	r.setHealth(ctx, HealthStuck)
-	r.setDetails(ctx, "%s For some %s now. Still trying.", r.at.words, OverdueAfter)
-	r.alert(ctx, activities.AlertInput{Reason: r.at.reason, Message: fmt.Sprintf("%s Run %s goes on trying.",
-		r.at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)})
+	r.setDetails(ctx, "%s For some %s now. Still trying.", at.words, OverdueAfter)
+	said := fmt.Sprintf("%s Run %s goes on trying.", at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)
+	cause := r.alert(ctx, activities.AlertInput{Reason: at.reason, Message: said})
+	if cause != "" && cause != said && r.at == at {
+		r.setDetails(ctx, "%s", printable(cause, longestText))
+	}
 }
 
-// alert raises an alert, and never fails the run.
-func (r *run) alert(ctx workflow.Context, in activities.AlertInput) {
+// alert raises an alert, and never fails the run. It returns what was alerted, with the
+// cause; empty where that is not known.
+func (r *run) alert(ctx workflow.Context, in activities.AlertInput) string {
 	in.Account = r.account
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // of a cancelled run as well
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout:    10 * time.Second,
 		ScheduleToCloseTimeout: time.Minute,
 		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 5},
 		Summary:                "alert: " + in.Reason,
 	})
-	if err := workflow.ExecuteActivity(ctx, acts.Alert, in).Get(ctx, nil); err != nil {
+	var alerted activities.AlertResult
+	if err := workflow.ExecuteActivity(ctx, acts.Alert, in).Get(ctx, &alerted); err != nil {
 		workflow.GetLogger(ctx).Error("cannot raise an alert", "reason", in.Reason, "error", err)
+		return ""
 	}
+	return alerted.Message
 }

@@ -19,7 +19,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 func TestIsFresh(t *testing.T) {
 	inHistory := func(obtained, expiry time.Time) activities.RecoverResult {
 		return activities.RecoverResult{Found: activities.FoundInHistory,
-			Called: &activities.RefreshResult{Issue: token.Issue{ObtainedAt: obtained, Expiry: expiry}}}
+			Called: &activities.RefreshResult{Issue: token.Issue{ObtainedAt: obtained, Expiry: expiry}}, Stored: &activities.StoreResult{}}
 	}
 	for _, c := range []struct {
 		name string
@@ -51,29 +51,6 @@ func TestRemaining(t *testing.T) {
 		{"by a clock that is ahead", now.Add(time.Hour), activities.MaxInFlight},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, remaining(c.end, now)) })
-	}
-}
-
-func TestHowLongACallGoesOnAndWaits(t *testing.T) {
-	for _, c := range []struct {
-		name        string
-		window      time.Duration
-		nonRotating bool
-		grace       time.Duration
-		pause       time.Duration
-	}{
-		{"lost answers are repeated", 2 * time.Minute, false, 2 * time.Minute, time.Second},
-		{"for a moment only", time.Second, false, activities.MaxInFlight, time.Second},
-		{"for hours", 8 * time.Hour, false, longestGrace, time.Second},
-		{"never", 0, false, activities.MaxInFlight, activities.MaxInFlight},
-		{"nothing rotates", 8 * time.Hour, true, activities.MaxInFlight, time.Second},
-		{"nothing rotates or is repeated", 0, true, activities.MaxInFlight, time.Second},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			loaded := activities.LoadResult{ReplayWindow: c.window, NonRotating: c.nonRotating}
-			require.Equal(t, c.grace, cancelGrace(loaded))
-			require.Equal(t, c.pause, firstPause(loaded))
-		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 )
 
@@ -18,15 +19,20 @@ const (
 	sealedPair  = "fake-sealed-pair"
 )
 
+// ownRun is the id of every scenario's run.
+const ownRun = "default-test-run-id"
+
 func loaded(a token.Account, g token.Generation) activities.LoadResult {
 	return activities.LoadResult{
 		Account:             a,
+		RunID:               ownRun,
 		Provenance:          token.Provenance{Generation: g, Fingerprint: fingerprint(g), Parent: fingerprint(g - 1), Consent: fingerprint(0)},
 		UserID:              "USER-1",
 		RefreshTokenVersion: "refresh-version-" + string(fingerprint(g)),
 		CallActivity:        "CallFitbit",
 		ProviderTitle:       "Fitbit",
 		ReplayWindow:        2 * time.Minute,
+		Reuse:               provider.Refused,
 		Grant:               token.Sealed(sealedGrant),
 	}
 }
@@ -60,6 +66,11 @@ func forGood(kind string) error {
 }
 
 func forNow(kind string) error { return temporal.NewApplicationError("what "+kind+" says", kind) }
+
+// forNowAfter is a failure that is retried after a wait.
+func forNowAfter(wait time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions("what a provider says that wants a wait", "ProviderNotReady", temporal.ApplicationErrorOptions{NextRetryDelay: wait})
+}
 
 // requireFailure demands that a run failed for good with a type, and returns its
 // message.

@@ -30,13 +30,20 @@ var steps = []string{
 	"follows a success", "follows a failure", "pinned to a version", "without search attributes",
 }
 
+const otherRuns = "what a search says of another run; whether the run waits for it is recorded"
+
 // unrecorded are words of the code that no recording has, and why not.
 var unrecorded = map[string]string{
-	workflows.TimedOut:      "the server ends such a run, and the workflow decides nothing",
-	workflows.Cancelled:     "how a closed run is read back; the cancelled paths are recorded by their health",
-	workflows.Terminated:    "the server ends such a run, and the workflow decides nothing",
-	activities.VaultRefused: "ends a run at the step where MissingSecret does",
-	workflows.Unexplained:   "Temporal itself gives an activity up; ends a run at the step where VaultNotReady does",
+	workflows.TimedOut:           "the server ends such a run, and the workflow decides nothing",
+	workflows.Cancelled:          "how a closed run is read back; the cancelled paths are recorded by their health",
+	workflows.Terminated:         "the server ends such a run, and the workflow decides nothing",
+	activities.VaultRefused:      "ends a run at the step where MissingSecret does",
+	string(activities.Closed):    otherRuns,
+	string(activities.Loading):   otherRuns,
+	string(activities.Searching): otherRuns,
+	string(activities.Calling):   otherRuns,
+	string(activities.Called):    otherRuns,
+	workflows.Unexplained:        "Temporal itself gives an activity up; ends a run at the step where VaultNotReady does",
 }
 
 func TestEveryPathIsRecorded(t *testing.T) {

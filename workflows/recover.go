@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/window"
 )
 
 // runRecovery is the run of an operator who asks whether an earlier run was issued
@@ -37,14 +38,14 @@ func (r *run) recover(ctx workflow.Context) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		recovery, err := r.searchEarlierRuns(ctx, held)
+		recovery, err := r.searchEarlierRuns(ctx, held, 2)
 		if err != nil {
 			return Result{}, err
 		}
 		switch {
-		case recovery.Found == activities.FoundInHistory:
+		case cameIntoForce(recovery):
 			return recoveredFrom(recovery), nil
-		case recovery.Found == activities.FoundInVault:
+		case recovery.Found != "":
 			// It is on top now, and may itself have been spent for a newer one.
 		case r.recovered:
 			return leftAs(held, recovery, Recovered), nil
@@ -60,32 +61,56 @@ func (r *run) recover(ctx workflow.Context) (Result, error) {
 // readGrant reads the grant without an intent.
 func (r *run) readGrant(ctx workflow.Context) (held activities.LoadResult, err error) {
 	r.setDetails(ctx, "Reading what the vault holds of %s.", r.account)
-	ctx = forVault(ctx, vaultAttempt, forEver, "see which generation of %s the vault holds", r.account)
+	ctx = forVault(ctx, forEver, "see which generation of %s the vault holds", r.account)
 	err = workflow.ExecuteActivity(ctx, acts.ReadGrant, r.account).Get(ctx, &held)
-	return held, err
+	return held, checked("ReadGrant", r.account, err, func() string { return checkGrant(held, r.account) })
 }
 
 // searchEarlierRuns searches for the pair that an earlier run's call was issued.
-// Where there is none yet it searches once more when the call can be in flight no
-// longer: that run may have been terminated or reset a moment ago, or be another
-// workflow's.
-func (r *run) searchEarlierRuns(ctx workflow.Context, loaded activities.LoadResult) (activities.RecoverResult, error) {
-	recovery, err := r.recoverGrant(ctx, loaded)
-	if err != nil || recovery.Found != "" {
-		return recovery, err
+// Where there is none yet it searches again when the calls that it knows of can be in
+// flight no longer, and at most maxLooks times: such a run may have been terminated or
+// reset a moment ago, or be another workflow's.
+func (r *run) searchEarlierRuns(ctx workflow.Context, loaded activities.LoadResult, maxLooks int) (activities.RecoverResult, error) {
+	for look := 1; ; look++ {
+		recovery, err := r.recoverGrant(ctx, loaded)
+		if err != nil || recovery.Found != "" || look == maxLooks {
+			return recovery, err
+		}
+		now := workflow.Now(ctx)
+		next := nextLook(look, recovery, loaded, turn{workflow.GetInfo(ctx).WorkflowExecution.RunID, r.elders}, now)
+		if r.unsettled.fingerprint == loaded.Provenance.Fingerprint {
+			next.wait = max(next.wait, remaining(r.unsettled.inFlight, now))
+		}
+		if next.wait == 0 {
+			return recovery, nil
+		}
+		words := fmt.Sprintf("Run %s is or was about to spend generation %d of %s.", next.runID, loaded.Provenance.Generation, r.account)
+		r.at = step{LoadStuck, words + " This run waits for it, and has spent nothing."}
+		r.setDetails(ctx, "%s Waiting %s for its pair.", words, next.wait.Round(time.Second))
+		if err := workflow.NewTimer(ctx, next.wait).Get(ctx, nil); err != nil {
+			return activities.RecoverResult{}, err
+		}
 	}
+}
+
+// searchOnce searches inside the replay window, where the token is presented next
+// whatever comes of it. So it has half of what is left, and its failure ends nothing.
+func (r *run) searchOnce(ctx workflow.Context, loaded activities.LoadResult) activities.RecoverResult {
 	now := workflow.Now(ctx)
-	last := loaded.MayHaveSpent[max(0, len(loaded.MayHaveSpent)-1):]
-	if len(last) == 0 {
-		return recovery, nil
+	w := windowOf(loaded, now)
+	recovery, err := r.recoverGrantWithin(ctx, loaded, workflow.ActivityOptions{
+		ScheduleToCloseTimeout: w.Wait(window.Retry, activities.MaxInFlight, now),
+		HeartbeatTimeout:       w.Wait(window.Silence, silence, now),
+	})
+	if err == nil {
+		return recovery
 	}
-	wait := max(remaining(last[0].At.Add(activities.MaxInFlight), now), remaining(recovery.MayEnd, now))
-	if wait == 0 {
-		return recovery, nil
+	workflow.GetLogger(ctx).Warn("cannot search before the call", "account", r.account.String(), "error", err)
+	if reason := failureType(err); reason == activities.UnexpectedResult {
+		r.overdue = append(r.overdue, reason)
+		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
-	r.setDetails(ctx, "Run %s is or was about to spend generation %d of %s. Waiting %s for its pair.",
-		last[0].RunID, loaded.Provenance.Generation, r.account, wait.Round(time.Second))
-	return r.recoverGrantAfter(ctx, wait, loaded)
+	return activities.RecoverResult{}
 }
 
 // recheck searches for the successor of a grant that the provider calls dead. The
@@ -98,53 +123,48 @@ func (r *run) recheck(ctx workflow.Context, loaded activities.LoadResult) (activ
 	}
 	r.setDetails(ctx, "%s calls generation %d of %s dead. Waiting %s for the pair of a call that may have spent it just now.",
 		loaded.ProviderTitle, loaded.Provenance.Generation, r.account, activities.MaxInFlight)
-	return r.recoverGrantAfter(ctx, activities.MaxInFlight, loaded)
-}
-
-func (r *run) recoverGrantAfter(ctx workflow.Context, wait time.Duration, loaded activities.LoadResult) (activities.RecoverResult, error) {
-	if err := workflow.NewTimer(ctx, wait).Get(ctx, nil); err != nil {
+	if err := workflow.NewTimer(ctx, activities.MaxInFlight).Get(ctx, nil); err != nil {
 		return activities.RecoverResult{}, err
 	}
 	return r.recoverGrant(ctx, loaded)
 }
 
-// recoverGrant goes through the recovery ladder once. It stores what it finds, so
-// a cancellation does not abandon it either.
-func (r *run) recoverGrant(ctx workflow.Context, loaded activities.LoadResult) (recovery activities.RecoverResult, err error) {
+// recoverGrant goes through the recovery ladder once.
+func (r *run) recoverGrant(ctx workflow.Context, loaded activities.LoadResult) (activities.RecoverResult, error) {
+	return r.recoverGrantWithin(ctx, loaded, workflow.ActivityOptions{HeartbeatTimeout: silence})
+}
+
+// recoverGrantWithin goes through the recovery ladder once, within the limits' times. It
+// stores what it finds, so a cancellation does not abandon it either.
+func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadResult, limits workflow.ActivityOptions) (recovery activities.RecoverResult, err error) {
 	generation := loaded.Provenance.Generation
 	r.at = step{LoadStuck, fmt.Sprintf("What became of generation %d of %s cannot be found out.", generation, r.account)}
 	r.setDetails(ctx, "Generation %d of %s may be spent. Searching for its successor in the vault and in earlier runs.", generation, r.account)
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	ctx = forVault(ctx, 5*time.Minute, 10, "look for what generation %d of %s was spent for", generation, r.account)
+	ctx = forVault(ctx, 10, "look for what generation %d of %s was spent for", generation, r.account)
+	ctx = workflow.WithScheduleToCloseTimeout(workflow.WithHeartbeatTimeout(ctx, limits.HeartbeatTimeout), limits.ScheduleToCloseTimeout)
 	in := activities.RecoverInput{LoadResult: loaded, Searchable: r.searchable, WorkflowIDs: r.sources}
 	err = workflow.ExecuteActivity(ctx, acts.RecoverGrant, in).Get(ctx, &recovery)
-	if recovery.Found != "" {
-		r.recovered = true
+	self := workflow.GetInfo(ctx).WorkflowExecution.RunID
+	err = checked("RecoverGrant", r.account, err, func() string { return checkRecovery(recovery, loaded, self) })
+	if err != nil {
+		return activities.RecoverResult{}, err
 	}
-	return recovery, err
+	r.recovered = r.recovered || recovery.Found != ""
+	r.learnFrom(recovery)
+	return recovery, nil
 }
 
 // afterRecovery ends the run with a fresh pair that was found, or with the error.
 // With anything else that was found the run starts over and refreshes.
-func afterRecovery(ctx workflow.Context, recovery activities.RecoverResult, err error) (done bool, _ Result, _ error) {
-	if err != nil || isFresh(recovery, workflow.Now(ctx)) {
-		return true, recoveredFrom(recovery), err
+func afterRecovery(ctx workflow.Context, recovery activities.RecoverResult, err error) (next, Result, error) {
+	switch {
+	case err != nil:
+		return finished, Result{}, err
+	case isFresh(recovery, workflow.Now(ctx)):
+		return finished, recoveredFrom(recovery), nil
+	case ctx.Err() != nil:
+		return finished, Result{}, ctx.Err() // the vault has what was found
 	}
-	return false, Result{}, nil
-}
-
-// isFresh reports whether a pair was found that lasts until the next run: its
-// access token has at least half of its life left, or no end.
-func isFresh(r activities.RecoverResult, now time.Time) bool {
-	if r.Found != activities.FoundInHistory {
-		return false
-	}
-	life := r.Called.Expiry.Sub(r.Called.ObtainedAt)
-	return r.Called.Expiry.IsZero() || r.Called.Expiry.Sub(now) >= life/2
-}
-
-// remaining is how much longer a call may be in flight. Its end is on another
-// worker's clock, which must not make a run wait for longer than a call can take.
-func remaining(end, now time.Time) time.Duration {
-	return min(max(0, end.Sub(now)), activities.MaxInFlight)
+	return reload, Result{}, nil
 }

@@ -11,11 +11,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 )
 
@@ -53,21 +55,20 @@ var acts *activities.Activities
 // searches for what an earlier run has lost.
 func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
 	account, err := in.Check()
-	if err != nil {
-		return Result{}, temporal.NewNonRetryableApplicationError(err.Error(), activities.InvalidInput, nil)
-	}
 	r := &run{account: account, searchable: w.recordSearchable(ctx)}
+	if err != nil {
+		return Result{}, r.refuse(ctx, in, err)
+	}
 	if in.Recover {
 		return r.runRecovery(ctx, in.From)
 	}
 	r.setSearchAttributes(ctx, TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider), TokenHealth.ValueSet(string(HealthRefreshing)))
 
+	r.known = lastResult(ctx, account)
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
 	stop()
-	for workflow.GetSignalChannel(ctx, RefreshNow).ReceiveAsync(nil) {
-		// This run was the refresh that the signals asked for.
-	}
+	discardSignals(ctx) // this run was the refresh that they asked for
 	r.finish(ctx, result, err)
 	if ctx.Err() != nil {
 		// Cancelled meanwhile. The pair is stored and a failure is alerted all the
@@ -81,62 +82,116 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 type run struct {
 	account    token.Account
 	searchable bool
-	recovered  bool     // a better grant than the first one was found on the way
-	sources    []string // the workflow ids whose runs a recovery reads; none means the run's own
-	unanswered bool     // a cancelled call was given up before the provider answered
+	known      activities.Known // the newest refresh token that Temporal knows of
+	elders     []string         // the runs on the intent record when this run first loaded the grant
+	called     time.Time        // when the last call began
+	unsettled  presentation     // the refresh token that this run has presented without an answer
+	recovered  bool             // a better grant than the first one was found on the way
+	sources    []string         // the workflow ids whose runs a recovery reads; none means the run's own
+	unanswered bool             // a call has ended before the provider answered
 
 	at      step     // what the run is at
-	overdue []string // the reasons of the alerts that the run is overdue
+	overdue []string // the reasons of the alerts of this run, which are over when it is green
 }
+
+// next says what follows an attempt.
+type next int
+
+const (
+	finished next = iota // the run ends
+	reload               // another refresh token has turned up
+	restart              // an operator asks for another start
+)
 
 // refresh starts over for as long as newer grants turn up.
 func (r *run) refresh(ctx workflow.Context) (Result, error) {
-	for range maxReloads {
-		if done, result, err := r.attempt(ctx); done {
+	for reloads := 0; reloads < maxReloads; {
+		switch next, result, err := r.attempt(ctx); next {
+		case finished:
 			return result, err
+		case reload:
+			reloads++
 		}
 	}
 	return Result{}, r.errTooManyReloads()
 }
 
-// attempt goes from a grant to a stored pair. It is not done where a newer grant
-// has turned up, which the next attempt loads.
-func (r *run) attempt(ctx workflow.Context) (done bool, _ Result, _ error) {
+// attempt goes from a grant to a stored pair. A cancelled run presents a token only
+// where the answer to an earlier call of it may still be had.
+func (r *run) attempt(ctx workflow.Context) (next, Result, error) {
 	loaded, err := r.load(ctx)
 	if err != nil {
-		return true, Result{}, err
+		return finished, Result{}, err
 	}
-	if len(loaded.MayHaveSpent) > 0 {
-		// Presenting a token that an earlier run has spent may cost its pair.
-		recovery, err := r.searchEarlierRuns(ctx, loaded)
-		if err != nil || recovery.Found != "" {
-			return afterRecovery(ctx, recovery, err)
-		}
+	now := workflow.Now(ctx)
+	w := windowOf(loaded, now)
+	if ctx.Err() != nil && !w.IsOpen(now) {
+		return finished, Result{}, ctx.Err()
 	}
-	issued, err := r.call(ctx, loaded)
-	if err != nil {
+	var recovery activities.RecoverResult
+	switch planCall(loaded, w, now) {
+	case searchQuickly:
+		recovery = r.searchOnce(ctx, loaded)
+	case search:
+		recovery, err = r.searchEarlierRuns(ctx, loaded, looksBefore(loaded))
+	}
+	switch {
+	case err != nil || recovery.Found != "":
+		return afterRecovery(ctx, recovery, err)
+	case loaded.Behind && loaded.Reuse == provider.RevokesGrant:
+		// Its successor is known to exist, so that presenting it would end the grant.
+		return finished, Result{}, r.reauthorizeBehind(loaded, recovery)
+	}
+	if now := workflow.Now(ctx); ctx.Err() != nil && !windowOf(loaded, now).IsOpen(now) {
+		return finished, Result{}, ctx.Err()
+	}
+	return r.present(ctx, loaded)
+}
+
+// present spends the refresh token and stores what is issued for it.
+func (r *run) present(ctx workflow.Context, loaded activities.LoadResult) (next, Result, error) {
+	issued, again, err := r.call(ctx, loaded)
+	switch {
+	case again:
+		r.setDetails(ctx, "A refresh of %s was asked for. Starting over.", r.account)
+		return restart, Result{}, nil
+	case err != nil:
 		return r.afterRefusal(ctx, loaded, err)
 	}
-	result, err := r.store(ctx, loaded, issued)
-	return true, result, err
+	done, result, err := r.store(ctx, loaded, issued)
+	if done {
+		return finished, result, err
+	}
+	r.learn(activities.Known{Generation: issued.Provenance.Generation, Fingerprint: issued.Provenance.Fingerprint})
+	return reload, Result{}, nil
 }
 
 // afterRefusal decides whether a failed call ends the run.
-func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, refusal error) (done bool, _ Result, _ error) {
+func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, refusal error) (next, Result, error) {
 	switch failureType(refusal) {
 	case activities.GrantAdvanced:
 		r.recovered = true
-		return false, Result{}, nil
+		r.learn(activities.Known{Generation: loaded.Provenance.Generation})
+		if ctx.Err() != nil {
+			return finished, Result{}, ctx.Err() // the vault has the pair
+		}
+		return reload, Result{}, nil
 	case activities.GrantOutdated:
-		return false, Result{}, nil // the run was reset since it loaded the grant
-	case activities.InvalidGrant:
+		return reload, Result{}, nil // the run was reset since it loaded the grant
+	case activities.GrantInDoubt:
+		// The token may still be good, and asking is the only way to find out. The next
+		// load names who may have spent it, so that it is presented once more, after a
+		// search, when no call of theirs or of this run can be in flight.
+		r.noteUnsettled(ctx, loaded)
+		return reload, Result{}, nil
+	case activities.InvalidGrant, activities.AnswerLost:
 		recovery, err := r.recheck(ctx, loaded)
 		if err != nil || recovery.Found != "" {
 			return afterRecovery(ctx, recovery, err)
 		}
-		return true, Result{}, reauthorize(loaded, recovery, refusal)
+		return finished, Result{}, reauthorize(loaded, recovery, refusal)
 	}
-	return true, Result{}, refusal
+	return finished, Result{}, refusal
 }
 
 // errTooManyReloads ends a run that has started over too often.
@@ -150,21 +205,38 @@ func (r *run) errTooManyReloads() error {
 // found, and the provider's fix as the refusal carries it.
 func reauthorize(loaded activities.LoadResult, recovery activities.RecoverResult, refusal error) error {
 	why := "it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost"
-	if loaded.NonRotating {
+	if failureType(refusal) == activities.AnswerLost {
+		why = "it was spent, and the answer with its successor was lost"
+	} else if loaded.NonRotating {
 		why = "it was revoked, it has lapsed, or newer consents have pushed it out"
 	}
 	if n := len(loaded.MayHaveSpent); n > 0 {
 		why += fmt.Sprintf(" (run %s may have made one)", loaded.MayHaveSpent[n-1].RunID)
 	}
+	fix := cmp.Or(activities.Fix(refusal), "have the account owner consent again")
+	return temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; %s; %s",
+			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, nothingFound(recovery), fix),
+		ReauthorizationRequired, nil)
+}
+
+// reauthorizeBehind is the end of the recovery ladder where Temporal knows of a later
+// generation. The token is not presented: the provider would end the grant for it, and
+// the vault may yet get the successor back.
+func (r *run) reauthorizeBehind(loaded activities.LoadResult, recovery activities.RecoverResult) error {
+	newest := max(r.known.Generation, loaded.Provenance.Generation+1)
+	return temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf("generation %d of %s (fingerprint %s) is not presented: Temporal knows generation %d, and %s; restore the newer version in the vault, or have the account owner consent again",
+			loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, newest, nothingFound(recovery)),
+		ReauthorizationRequired, nil)
+}
+
+func nothingFound(recovery activities.RecoverResult) string {
 	found := fmt.Sprintf("the vault and %d earlier runs hold nothing newer", recovery.Searched)
 	if len(recovery.Gone) > 0 {
 		found += "; " + goneInWords(recovery.Gone)
 	}
-	fix := cmp.Or(activities.Fix(refusal), "have the account owner consent again")
-	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("%s no longer takes generation %d of %s (fingerprint %s): %s; %s; %s",
-			loaded.ProviderTitle, loaded.Provenance.Generation, loaded.Account, loaded.Provenance.Fingerprint, why, found, fix),
-		ReauthorizationRequired, nil)
+	return found
 }
 
 // failureType is a failure's type, Unexplained where it has none, and empty for nil.

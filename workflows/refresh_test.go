@@ -18,7 +18,7 @@ func TestARefreshIsThreeActivitiesInOrder(t *testing.T) {
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
-	require.Equal(t, activities.LoadInput{Account: token.Account{Provider: "fitbit", Name: "will"}}, first[activities.LoadInput](s, "LoadSecrets"))
+	require.Equal(t, activities.LoadInput{Account: will, Searchable: true}, first[activities.LoadInput](s, "LoadSecrets"))
 }
 
 func TestSealedPartsArePassedOnUntouched(t *testing.T) {
@@ -59,7 +59,7 @@ func TestTheResultShowsWhatIsInForceAndHoldsNoSecret(t *testing.T) {
 func TestAPairThatCameTooLateIsSuperseded(t *testing.T) {
 	s := newScenario(t)
 	s.store = func(int, activities.RefreshResult) (activities.StoreResult, error) {
-		return activities.StoreResult{Superseded: true, RefreshTokenVersion: "somebody-elses"}, nil
+		return activities.StoreResult{Superseded: true, RefreshTokenVersion: "another-runs", AccessTokenVersion: "another-runs", AccessTokenNewer: true}, nil
 	}
 	result, err := s.refresh()
 	require.NoError(t, err)
@@ -89,14 +89,15 @@ func TestEveryStepIsTriedAsOftenAsItMay(t *testing.T) {
 	for _, want := range []struct {
 		step           string
 		attempt, whole time.Duration
+		heartbeat      time.Duration
 		first, longest time.Duration
 		factor         float64
 		attempts       int32
 	}{
-		{step: "LoadSecrets", attempt: time.Minute, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
-		{step: "CallFitbit", attempt: 20 * time.Second, first: time.Second, factor: 1.5, longest: 5 * time.Minute, attempts: forEver},
-		{step: "StoreSecrets", attempt: time.Minute, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
-		{step: "RecoverGrant", attempt: 5 * time.Minute, first: time.Second, factor: 2, longest: time.Minute, attempts: 10},
+		{step: "LoadSecrets", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
+		{step: "CallFitbit", attempt: 20 * time.Second, heartbeat: 5 * time.Second, first: time.Second, factor: 1.5, longest: 15 * time.Second, attempts: forEver},
+		{step: "StoreSecrets", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
+		{step: "RecoverGrant", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: 10},
 		{step: "Alert", attempt: 10 * time.Second, whole: time.Minute, first: time.Second, attempts: 5},
 	} {
 		t.Run(want.step, func(t *testing.T) {
@@ -104,7 +105,7 @@ func TestEveryStepIsTriedAsOftenAsItMay(t *testing.T) {
 			require.Equal(t, want.attempt, got.StartToCloseTimeout)
 			require.Equal(t, want.whole, got.ScheduleToCloseTimeout)
 			require.Zero(t, got.ScheduleToStartTimeout, "a queue without workers is no failure")
-			require.Zero(t, got.HeartbeatTimeout)
+			require.Equal(t, want.heartbeat, got.HeartbeatTimeout)
 			require.Equal(t, &temporal.RetryPolicy{
 				InitialInterval: want.first, BackoffCoefficient: want.factor, MaximumInterval: want.longest, MaximumAttempts: want.attempts,
 			}, got.RetryPolicy)

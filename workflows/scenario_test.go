@@ -38,6 +38,8 @@ type scenario struct {
 	store   func(n int, c activities.RefreshResult) (activities.StoreResult, error)
 	recover func(n int, lost activities.RecoverInput) (activities.RecoverResult, error)
 	alert   func(n int, notice activities.AlertInput) error
+	cause   string         // what an alert's answer adds to its message
+	byHand  map[string]any // the results of activities that an operator completes
 
 	mu      sync.Mutex
 	calls   map[string]int
@@ -56,16 +58,21 @@ func newScenario(t *testing.T) *scenario {
 		return activities.RecoverResult{Searched: 3}, nil
 	}
 	s.alert = func(int, activities.AlertInput) error { return nil }
-	standIn(s, "LoadSecrets", &s.load)
+	load := func(n int, in activities.LoadInput) (activities.LoadResult, error) { return s.load(n, in.Account) }
+	standIn(s, "LoadSecrets", &load)
 	standIn(s, "ReadGrant", &s.read)
 	standIn(s, "CallFitbit", &s.call)
 	standIn(s, "StoreSecrets", &s.store)
-	standIn(s, "RecoverGrant", &s.recover)
-	alert := func(n int, notice activities.AlertInput) (struct{}, error) {
+	recovery := func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+		r, err := s.recover(n, lost)
+		return accountingFor(r, lost), err
+	}
+	standIn(s, "RecoverGrant", &recovery)
+	alert := func(n int, notice activities.AlertInput) (activities.AlertResult, error) {
 		s.mu.Lock()
 		s.notices = append(s.notices, notice)
 		s.mu.Unlock()
-		return struct{}{}, s.alert(n, notice)
+		return activities.AlertResult{Message: notice.Message + s.cause}, s.alert(n, notice)
 	}
 	standIn(s, "Alert", &alert)
 	return s
@@ -79,6 +86,7 @@ func withoutActivities(t *testing.T) *scenario {
 		t:                       t,
 		searchable:              true,
 		calls:                   map[string]int{},
+		byHand:                  map[string]any{},
 		inputs:                  map[string][]any{},
 	}
 	s.SetTestTimeout(30 * time.Second)
@@ -87,14 +95,29 @@ func withoutActivities(t *testing.T) *scenario {
 }
 
 func standIn[In, Out any](s *scenario, name string, answer *func(int, In) (Out, error)) {
-	s.RegisterActivityWithOptions(func(_ context.Context, in In) (Out, error) {
+	s.RegisterActivityWithOptions(func(_ context.Context, in In) (any, error) {
 		s.mu.Lock()
 		s.calls[name]++
 		n := s.calls[name]
 		s.inputs[name] = append(s.inputs[name], in)
 		s.mu.Unlock()
+		if result, byHand := s.byHand[name]; byHand {
+			return result, nil
+		}
 		return (*answer)(n, in)
 	}, activity.RegisterOptions{Name: name})
+}
+
+// accountingFor adds to a recovery that names no run the runs on the record, as closed
+// ones.
+func accountingFor(r activities.RecoverResult, lost activities.RecoverInput) activities.RecoverResult {
+	if r.Callers != nil || r.Gone != nil {
+		return r
+	}
+	for _, i := range lost.MayHaveSpent {
+		r.Callers = append(r.Callers, activities.Caller{RunID: i.RunID, State: activities.Closed})
+	}
+	return r
 }
 
 // refresh runs the workflow for the default account.
@@ -127,6 +150,7 @@ type step struct {
 	options workflow.ActivityOptions
 	timer   time.Duration
 	details string // the run's details at the time
+	vain    bool   // it was asked for in a cancelled context, and a server never sees it
 }
 
 // recorder writes down what a run asks for.
@@ -190,7 +214,7 @@ type outbound struct {
 
 func (out *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
 	r := out.recorder
-	r.steps = append(r.steps, step{name: name, input: args[0], options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx)})
+	r.steps = append(r.steps, step{name: name, input: args[0], options: workflow.GetActivityOptions(ctx), details: workflow.GetCurrentDetails(ctx), vain: ctx.Err() != nil})
 	if r.instead != nil {
 		if future := r.instead(ctx, name); future != nil {
 			return future

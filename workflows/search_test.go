@@ -226,11 +226,12 @@ func TestARecoveredPairThatIsHalfWornIsRefreshedWith(t *testing.T) {
 	}
 }
 
-// spentAgo is a vault whose token an earlier run was about to spend a while ago.
+// spentAgo is a vault whose token an earlier run was about to spend a while ago, at a
+// provider that repeats no answer.
 func spentAgo(s *scenario, ago time.Duration) func(int, token.Account) (activities.LoadResult, error) {
 	return func(n int, a token.Account) (activities.LoadResult, error) {
 		l, err := spentBefore(n, a)
-		l.MayHaveSpent[0].At = s.Now().Add(-ago)
+		l.MayHaveSpent[0].At, l.ReplayWindow = s.Now().Add(-ago), 0
 		return l, err
 	}
 }

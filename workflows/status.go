@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -92,6 +93,36 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 		// What heals by itself is retried, so that every failure needs the operator.
 		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
+}
+
+// refuse ends a run whose input means no account. It alerts like any other failure; an
+// operator who asks for a recovery has the answer.
+func (r *run) refuse(ctx workflow.Context, in Input, problem error) error {
+	r.account = in.named()
+	err := temporal.NewNonRetryableApplicationError(printable(problem.Error(), longestText), activities.InvalidInput, nil)
+	if in.Recover {
+		r.setDetails(ctx, "Failed: %s", message(err))
+		return err
+	}
+	r.finish(ctx, Result{}, err)
+	return err
+}
+
+// longestText bounds a text from outside in a message, in characters.
+const longestText = 500
+
+// printable is a text from outside as messages may show it.
+func printable(text string, longest int) string {
+	text = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return '?'
+	}, strings.ToValidUTF8(text, "?"))
+	if r := []rune(text); len(r) > longest {
+		text = string(r[:longest]) + "…"
+	}
+	return text
 }
 
 // inWords describes a result.

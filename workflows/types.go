@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,6 +92,17 @@ func (in Input) Check() (token.Account, error) {
 		return token.Account{}, errors.New(`workflow input: "from" names workflows to recover a pair from and goes with "recover": true only; leave it out to refresh`)
 	}
 	return account, nil
+}
+
+// named is the account of an input that Check refuses, as messages may show it.
+func (in Input) named() token.Account {
+	if in.problem != nil {
+		return token.Account{Provider: "unknown", Name: "unknown"}
+	}
+	return token.Account{
+		Provider: printable(cmp.Or(in.Provider, token.DefaultProvider), token.MaxName),
+		Name:     printable(cmp.Or(in.Account, token.DefaultAccount), token.MaxName),
+	}
 }
 
 // Outcome says how a run came to its end.

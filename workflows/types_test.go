@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestInputThatCannotBeMeantEndsTheRunInOneSentence(t *testing.T) {
 			message := requireFailure(t, err, activities.InvalidInput)
 			require.Equal(t, c.want, message)
 			require.NotContains(t, message, "\n")
-			require.Empty(t, s.order(), "nothing may be called for an account that was not meant")
+			require.Empty(t, slices.DeleteFunc(s.order(), func(name string) bool { return name == "Alert" }), "nothing may be called for an account that was not meant")
 		})
 	}
 }

@@ -1,0 +1,140 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+)
+
+// An operator can complete any activity with anything, and so can another program on
+// the task queue. The checks compare a result with what was asked for. They return what
+// is wrong as the end of a sentence, or nothing.
+
+func checkGrant(l activities.LoadResult, account token.Account) string {
+	p := l.Provenance
+	switch {
+	case l.Account != account:
+		return "is of another account"
+	case l.CallActivity != provider.Provider{Name: account.Provider}.ActivityType():
+		return "names another provider's activity"
+	case p.Generation < 0 || p.Fingerprint == "" || p.Consent == "":
+		return "has no provenance"
+	case l.RefreshTokenVersion == "":
+		return "names no version of the refresh token"
+	case l.ReplayWindow < 0 || l.RepeatPause < 0:
+		return "has a time below zero"
+	}
+	return ""
+}
+
+func checkLoaded(l activities.LoadResult, account token.Account) string {
+	if problem := checkGrant(l, account); problem != "" {
+		return problem
+	}
+	switch {
+	case l.RunID == "":
+		return "names no run"
+	case len(l.Grant) == 0:
+		return "has no sealed grant"
+	}
+	return ""
+}
+
+func checkIssued(r activities.RefreshResult, l activities.LoadResult) string {
+	want := l.Provenance
+	if r.Rotated {
+		want = want.Next(r.Provenance.Fingerprint)
+	}
+	switch {
+	case r.Account != l.Account:
+		return "is of another account"
+	case r.Provenance != want:
+		return fmt.Sprintf("does not follow generation %d", l.Provenance.Generation)
+	case r.Rotated && (want.Fingerprint == "" || want.Fingerprint == l.Provenance.Fingerprint):
+		return "has no new refresh token"
+	case len(r.Pair) == 0:
+		return "has no sealed pair"
+	}
+	return ""
+}
+
+func checkStored(s activities.StoreResult) string {
+	switch {
+	case s.RefreshTokenVersion == "":
+		return "names no version of the refresh token"
+	case s.AccessTokenVersion == "" && !s.Superseded:
+		return "names no version of the access token"
+	}
+	return ""
+}
+
+// checkRecovery demands that each run on the intent record, this one left aside, was
+// read or is named as gone: otherwise nothing found would prove nothing.
+func checkRecovery(r activities.RecoverResult, l activities.LoadResult, self string) string {
+	switch r.Found {
+	case activities.FoundInVault:
+		return ""
+	case activities.FoundInHistory:
+		return checkFound(r, l)
+	case "":
+	default:
+		return "was found nowhere that is known"
+	}
+	for _, i := range l.MayHaveSpent {
+		read := slices.ContainsFunc(r.Callers, func(c activities.Caller) bool { return c.RunID == i.RunID })
+		if i.RunID != self && !read && !slices.Contains(r.Gone, i.RunID) {
+			return fmt.Sprintf("says nothing of run %.40q", i.RunID)
+		}
+	}
+	return ""
+}
+
+func checkFound(r activities.RecoverResult, l activities.LoadResult) string {
+	if r.Called == nil || r.Stored == nil {
+		return "has no pair"
+	}
+	spent, found := l.Provenance, r.Called.Provenance
+	switch {
+	case r.Called.Account != l.Account:
+		return "is of another account"
+	case found.Parent != spent.Fingerprint && (found.Consent != spent.Consent || found.Generation <= spent.Generation):
+		return fmt.Sprintf("does not descend from generation %d", spent.Generation)
+	}
+	return checkStored(*r.Stored)
+}
+
+// unexpected is the failure of a run whose activity returned what was not asked for;
+// nil without a problem.
+func unexpected(activity string, account token.Account, problem string) error {
+	if problem == "" {
+		return nil
+	}
+	return temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf("%s of %s: the result %s; it was completed by hand or by another program; the next run starts over", activity, account, problem),
+		activities.UnexpectedResult, nil)
+}
+
+// unreadable reports whether an error means a result of another form than was asked for.
+func unreadable(err error) bool {
+	return slices.ContainsFunc([]error{converter.ErrUnableToDecode, converter.ErrEncodingIsNotSupported, converter.ErrMetadataIsNotSet},
+		func(kind error) bool { return errors.Is(err, kind) })
+}
+
+// checked is an activity's error, or the failure that its result deserves. A result
+// that cannot be decoded must not stop the run's code, only end the run.
+func checked(activity string, account token.Account, err error, check func() string) error {
+	switch {
+	case err == nil:
+		return unexpected(activity, account, check())
+	case unreadable(err):
+		return unexpected(activity, account, "is of another form")
+	}
+	return err
+}

@@ -1,0 +1,269 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+	"tokenkeeper/workflows"
+)
+
+// inWindow is a vault whose token an earlier run was about to spend a while ago, at a
+// provider that repeats its answer for two minutes.
+func inWindow(s *scenario, ago time.Duration, reuse provider.Reuse) func(int, token.Account) (activities.LoadResult, error) {
+	return func(_ int, a token.Account) (activities.LoadResult, error) {
+		l := loaded(a, 4)
+		l.Reuse, l.MayHaveSpent = reuse, []vault.Intent{{RunID: "earlier-run", At: s.Now().Add(-ago)}}
+		return l, nil
+	}
+}
+
+// timers are the waits of a run, the one of every run for an alert left aside.
+func (s *scenario) timers() (waits []time.Duration) {
+	for _, step := range s.steps {
+		if step.name == "timer" {
+			waits = append(waits, step.timer)
+		}
+	}
+	return waits
+}
+
+func TestInsideTheWindowTheTokenIsPresentedAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		reuse provider.Reuse
+		ago   time.Duration
+		want  []string
+		waits bool
+	}{
+		{"a late repeat is refused", provider.Refused, 20 * time.Second, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, false},
+		{"a late repeat does no harm", provider.Harmless, 20 * time.Second, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, false},
+		{"a late repeat ends the grant", provider.RevokesGrant, 20 * time.Second, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, false},
+		{"that is unknown", "", 20 * time.Second, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, false},
+		{"the window has closed", provider.Refused, 2 * time.Minute, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = inWindow(s, c.ago, c.reuse)
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, c.want, s.order())
+			require.Empty(t, s.timers(), "nothing is waited for")
+		})
+	}
+}
+
+func TestTheSearchInsideTheWindowHasHalfOfWhatIsLeft(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		ago              time.Duration
+		whole, heartbeat time.Duration
+	}{
+		{"much is left", 20 * time.Second, 30 * time.Second, 5 * time.Second},
+		{"little is left", 108 * time.Second, 6 * time.Second, 3 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = inWindow(s, c.ago, provider.RevokesGrant)
+			s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+				return activities.RecoverResult{}, forNow("HistoryNotReady")
+			}
+			began := s.Now()
+			result, err := s.refresh()
+			require.NoError(t, err, "the search ends, and the token is presented")
+			require.Equal(t, workflows.Refreshed, result.Outcome)
+			require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
+			options := s.step(t, "RecoverGrant").options
+			require.InDelta(t, c.whole, options.ScheduleToCloseTimeout, float64(100*time.Millisecond))
+			require.InDelta(t, c.heartbeat, options.HeartbeatTimeout, float64(100*time.Millisecond))
+			require.Less(t, s.Now().Sub(began), c.whole+time.Second)
+		})
+	}
+}
+
+// An operator cancels a run that has just followed one whose call was cut off.
+func TestARunThatIsCancelledInTheLoadInsideTheWindowSavesThePairFirst(t *testing.T) {
+	for _, reuse := range []provider.Reuse{provider.Refused, provider.RevokesGrant} {
+		t.Run(string(reuse), func(t *testing.T) {
+			s := newScenario(t)
+			load := inWindow(s, 20*time.Second, reuse)
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+				if n == 1 {
+					s.CancelWorkflow()
+				}
+				if n < 4 {
+					return activities.LoadResult{}, forNow("VaultNotReady")
+				}
+				return load(n, a)
+			}
+			_, err := s.refresh()
+			requireCanceled(t, err)
+			require.Equal(t, 1, s.calls["CallFitbit"])
+			require.Equal(t, 1, s.calls["StoreSecrets"])
+			require.Contains(t, s.closing, "Generation 5 of fitbit/default is in the vault")
+			require.Equal(t, "Cancelled. Finding out first, for up to 30s, whether a call may just have spent the token of fitbit/default.",
+				s.step(t, "timer").details)
+		})
+	}
+}
+
+func TestARunThatIsCancelledInTheSearchInsideTheWindowSavesThePairFirst(t *testing.T) {
+	s := newScenario(t)
+	s.load = inWindow(s, 20*time.Second, provider.RevokesGrant)
+	s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+		s.CancelWorkflow()
+		return activities.RecoverResult{}, nil
+	}
+	_, err := s.refresh()
+	requireCanceled(t, err)
+	require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
+}
+
+func TestARunThatIsCancelledOutsideTheWindowPresentsNothing(t *testing.T) {
+	for name, load := range map[string]func(*scenario) func(int, token.Account) (activities.LoadResult, error){
+		"the window has closed": func(s *scenario) func(int, token.Account) (activities.LoadResult, error) {
+			return inWindow(s, 2*time.Minute, provider.Refused)
+		},
+		"no run may have spent it": func(*scenario) func(int, token.Account) (activities.LoadResult, error) { return growing },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			answer := load(s)
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+				s.CancelWorkflow()
+				return answer(n, a)
+			}
+			began := s.Now()
+			_, err := s.refresh()
+			requireCanceled(t, err)
+			require.Equal(t, []string{"LoadSecrets"}, s.order())
+			require.Less(t, s.Now().Sub(began), time.Second, "it ends at once")
+			require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
+		})
+	}
+}
+
+func TestACancelledLoadIsGivenUpAfterAMoment(t *testing.T) {
+	s := newScenario(t)
+	var cancelled time.Time
+	s.load = func(n int, _ token.Account) (activities.LoadResult, error) {
+		if n == 1 {
+			cancelled = s.Now()
+			s.CancelWorkflow()
+		}
+		return activities.LoadResult{}, forNow("VaultNotReady")
+	}
+	_, err := s.refresh()
+	requireCanceled(t, err)
+	require.WithinRange(t, s.Now(), cancelled.Add(activities.MaxInFlight), cancelled.Add(activities.MaxInFlight+time.Second))
+}
+
+// The grace is what is left of the window that an earlier run's call has opened.
+func TestACancelledCallGoesOnForWhatIsLeftOfTheWindow(t *testing.T) {
+	s := newScenario(t)
+	s.load = inWindow(s, 50*time.Second, provider.Refused)
+	var cancelled time.Time
+	s.call = func(n int, _ activities.LoadResult) (activities.RefreshResult, error) {
+		if n == 1 {
+			cancelled = s.Now()
+			s.CancelWorkflow()
+		}
+		return activities.RefreshResult{}, forNow("ProviderNotReady")
+	}
+	_, err := s.refresh()
+	require.True(t, temporal.IsCanceledError(err))
+	require.WithinRange(t, s.Now(), cancelled.Add(69*time.Second), cancelled.Add(71*time.Second))
+}
+
+// another is a recovery that finds another run at something, first that and then the rest.
+func another(runID string, states ...activities.CallerState) func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+	return func(n int, _ activities.RecoverInput) (activities.RecoverResult, error) {
+		return activities.RecoverResult{Callers: []activities.Caller{{RunID: runID, State: states[min(n, len(states))-1]}}}, nil
+	}
+}
+
+func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
+	const last, looks = activities.Closed, "RecoverGrant"
+	for _, c := range []struct {
+		name   string
+		runID  string
+		reuse  provider.Reuse
+		states []activities.CallerState
+		looks  int
+	}{
+		{"it is at its call, then closed", "earlier-run", provider.RevokesGrant, []activities.CallerState{activities.Calling, activities.Calling, last}, 3},
+		{"it is at its call for an hour", "earlier-run", provider.RevokesGrant, append(make120(activities.Calling), last), 121},
+		{"the same where that is unknown", "earlier-run", "", append(make120(activities.Calling), last), 121},
+		{"the same where a repeat is refused", "earlier-run", provider.Refused, append(make120(activities.Calling), last), 4},
+		{"it loads, then calls", "earlier-run", provider.RevokesGrant, []activities.CallerState{activities.Loading, activities.Calling, activities.Called}, 3},
+		{"it searches, then calls", "z-run", provider.RevokesGrant, []activities.CallerState{activities.Searching, activities.Calling, activities.Called}, 3},
+		{"it searches for long, and has the greater id", "z-run", provider.RevokesGrant, []activities.CallerState{activities.Searching}, 5},
+		{"it searches for long, and has the smaller id", "a-run", provider.RevokesGrant, append(make120(activities.Searching), last), 121},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+				l := loaded(a, 4)
+				l.Reuse, l.MayHaveSpent = c.reuse, []vault.Intent{{RunID: c.runID, At: s.Now().Add(-time.Hour)}}
+				return l, nil
+			}
+			s.recover = another(c.runID, c.states...)
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, c.looks, s.calls[looks])
+			require.Equal(t, 1, s.calls["CallFitbit"])
+			for _, wait := range s.timers() {
+				require.Equal(t, activities.MaxInFlight, wait)
+			}
+			if c.looks > 1 {
+				require.Equal(t, "Run "+c.runID+" is or was about to spend generation 4 of fitbit/default. Waiting 30s for its pair.", s.step(t, "timer").details)
+			}
+			if c.looks > 100 {
+				require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
+				require.Contains(t, s.notices[0].Message, "Run "+c.runID+" is or was about to spend generation 4 of fitbit/default. This run waits for it, and has spent nothing.")
+			}
+		})
+	}
+}
+
+// A run that came onto the record later knows of this one, and waits for it.
+func TestARunThatLoadedLaterIsNotWaitedFor(t *testing.T) {
+	for name, loads := range map[string]struct{ earlierAt, looks int }{
+		"it was there at the first load":  {1, 5},
+		"it was there at the second only": {2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+				l := loaded(a, 4)
+				if l.Reuse, l.ReplayWindow = provider.RevokesGrant, 0; n >= loads.earlierAt {
+					l.MayHaveSpent = []vault.Intent{{RunID: "other-run", At: s.Now().Add(-time.Hour)}}
+				}
+				return l, nil
+			}
+			s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+				if loads.earlierAt == 2 && s.calls["CallFitbit"] == 1 {
+					return activities.RefreshResult{}, forGood(activities.GrantOutdated)
+				}
+				return issuedFor(in), nil
+			}
+			s.recover = another("other-run", activities.Searching)
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, loads.looks, s.calls["RecoverGrant"])
+		})
+	}
+}
+
+func make120(state activities.CallerState) (states []activities.CallerState) {
+	for range 120 {
+		states = append(states, state)
+	}
+	return states
+}

@@ -1,0 +1,82 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+// lastResult is the refresh token that the last successful run of this workflow arrived
+// at. A result of another account, or of another type, is none.
+func lastResult(ctx workflow.Context, account token.Account) activities.Known {
+	var last Result
+	if !workflow.HasLastCompletionResult(ctx) || workflow.GetLastCompletionResult(ctx, &last) != nil {
+		return activities.Known{}
+	}
+	if last.Account != account.Name || last.Provider != account.Provider || last.Generation < 0 {
+		return activities.Known{}
+	}
+	return activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
+}
+
+// learn notes a refresh token that was issued, so that no later load of this run
+// believes a vault that shows an older one.
+func (r *run) learn(known activities.Known) {
+	if known.Generation > r.known.Generation {
+		r.known = known
+	}
+}
+
+// learnFrom notes what a recovery has found.
+func (r *run) learnFrom(recovery activities.RecoverResult) {
+	if recovery.Found == activities.FoundInHistory {
+		p := recovery.Called.Provenance
+		r.learn(activities.Known{Generation: p.Generation, Fingerprint: p.Fingerprint})
+	}
+	r.learn(activities.Known{Generation: recovery.Generation})
+}
+
+// noteElders notes the runs that were on the intent record before this run. A grant that
+// was loaded before a reset has the record of the run before it.
+func (r *run) noteElders(ctx workflow.Context, l activities.LoadResult) {
+	if r.elders != nil || l.RunID != workflow.GetInfo(ctx).WorkflowExecution.RunID {
+		return
+	}
+	r.elders = []string{}
+	for _, i := range l.MayHaveSpent {
+		r.elders = append(r.elders, i.RunID)
+	}
+}
+
+// presentation is a refresh token that this run has presented without an answer.
+type presentation struct {
+	fingerprint token.Fingerprint
+	at          time.Time // the first time
+	inFlight    time.Time // until when the last call may be in flight
+}
+
+// noteUnsettled notes that the last call has ended without an answer.
+func (r *run) noteUnsettled(ctx workflow.Context, l activities.LoadResult) {
+	if l.NonRotating {
+		return
+	}
+	if r.unsettled.fingerprint != l.Provenance.Fingerprint {
+		r.unsettled = presentation{fingerprint: l.Provenance.Fingerprint, at: r.called}
+	}
+	r.unanswered = true
+	r.unsettled.inFlight = workflow.Now(ctx).Add(activities.MaxInFlight)
+}
+
+// withOwn adds this run to those that may have spent the token, where it has presented
+// it before: the intent record leaves it out.
+func (r *run) withOwn(ctx workflow.Context, l activities.LoadResult) activities.LoadResult {
+	if r.unsettled.fingerprint == l.Provenance.Fingerprint {
+		own := workflow.GetInfo(ctx).WorkflowExecution.RunID
+		l.MayHaveSpent = append(l.MayHaveSpent, vault.Intent{RunID: own, At: r.unsettled.at})
+	}
+	return l
+}
