@@ -94,6 +94,10 @@ func (a *Activities) Drain() { a.inFlight.Wait() }
 // file is being rolled out, some workers of a queue know it before others.
 const providerPatience = 10 * time.Minute
 
+// unknownPause is the pause between two attempts of a run whose provider is unknown: the
+// next one may come to another worker that does not know it either.
+const unknownPause = 5 * time.Second
+
 // locate returns an account's provider and the names of its secrets. A provider that
 // is not in this worker's table is retried at first, because another worker may have it.
 func (a *Activities) locate(info activity.Info, account token.Account) (vault.Location, error) {
@@ -102,7 +106,8 @@ func (a *Activities) locate(info activity.Info, account token.Account) (vault.Lo
 	case err == nil:
 		return at, nil
 	case errors.Is(err, provider.ErrUnknownProvider) && time.Since(info.ScheduledTime) < providerPatience && isAccount(account):
-		return vault.Location{}, temporal.NewApplicationError(err.Error()+"; waiting for a worker that knows it", providerUnknown)
+		failure := temporal.NewApplicationError(err.Error()+"; waiting for a worker that knows it", providerUnknown)
+		return vault.Location{}, retryIn(failure, unknownPause)
 	}
 	return vault.Location{}, fail(InvalidInput, err)
 }

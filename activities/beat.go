@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 )
 
@@ -14,7 +15,9 @@ const beatPause = time.Second
 // beat records a heartbeat each second until stop is called, with the given details,
 // which may be nil. The first comes after a second: a heartbeat is a billed action, and
 // most activities are over by then. It does not wait for the server, which may be away.
-func beat(ctx context.Context, details func() any) (stop func()) {
+//
+// The context that it returns is the one to work under; see uncut.
+func beat(ctx context.Context, details func() any) (work context.Context, stop func()) {
 	stopped := make(chan struct{})
 	go func() {
 		ticker := time.NewTicker(beatPause)
@@ -28,13 +31,47 @@ func beat(ctx context.Context, details func() any) (stop func()) {
 			}
 		}
 	}()
-	return func() { close(stopped) }
+	work, end := uncut(ctx)
+	return work, func() {
+		close(stopped)
+		end()
+	}
 }
 
+// record sends or buffers one heartbeat. The SDK cancels an activity's context where a
+// heartbeat gets no answer, and sends the next ones under that context; they are to be
+// tried all the same, for Temporal may be back.
 func record(ctx context.Context, details func() any) {
+	ctx = context.WithoutCancel(ctx)
 	if details == nil {
 		activity.RecordHeartbeat(ctx)
 		return
 	}
 	activity.RecordHeartbeat(ctx, details())
+}
+
+// uncut is an activity's context for its work: it ends with the attempt's time, with the
+// worker, or with a cancellation, but not because one heartbeat got no answer, which
+// would stop a store between its two writes for a second without Temporal.
+func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, end := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline)
+	release := context.AfterFunc(ctx, func() {
+		if !noAnswer(context.Cause(ctx)) {
+			end()
+		}
+	})
+	return work, func() {
+		release()
+		end()
+	}
+}
+
+// noAnswer reports whether a context was cancelled because Temporal did not answer a
+// heartbeat. Its answers that end an attempt are other errors.
+func noAnswer(cause error) bool {
+	switch cause.(type) {
+	case *serviceerror.DeadlineExceeded, *serviceerror.Unavailable, *serviceerror.ResourceExhausted, *serviceerror.Internal, *serviceerror.Aborted:
+		return true
+	}
+	return false
 }

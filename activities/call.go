@@ -49,7 +49,8 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	if in.RunID != info.WorkflowExecution.RunID { // a reset run may have spent the grant before
 		return RefreshResult{}, fail(GrantOutdated, fmt.Errorf("generation %d of %s was loaded by run %s, before a reset, and is loaded again", in.Provenance.Generation, in.Account, in.RunID))
 	}
-	defer beat(ctx, c.details)()
+	ctx, stop := beat(ctx, c.details)
+	defer stop()
 	refresh, client, err := a.prepare(ctx, at.Names, c)
 	if err != nil {
 		return RefreshResult{}, c.unsent(ctx, err)

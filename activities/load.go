@@ -2,12 +2,14 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/window"
 )
 
 // LoadSecrets reads an account's refresh token and client credentials and returns
@@ -21,7 +23,24 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 	if err != nil {
 		return LoadResult{}, err
 	}
-	defer beat(ctx, nil)()
+	ctx, stop := beat(ctx, nil)
+	defer stop()
+	loaded, err := a.load(ctx, info, at, in)
+	if err != nil {
+		return LoadResult{}, retryIn(err, loadPause(info, at.Provider.ReplayWindow, time.Now()))
+	}
+	return loaded, nil
+}
+
+// loadPause is the pause before another attempt of a load: twice as long each time, up to
+// a minute. Another run's call may have opened the replay window just before this run
+// began, which only the load would show, so that it is kept to as long as it may be open.
+func loadPause(info activity.Info, replay time.Duration, now time.Time) time.Duration {
+	w := window.Window{Opened: info.ScheduledTime, Length: replay}
+	return w.Wait(window.Retry, min(time.Second<<min(info.Attempt-1, 6), time.Minute), now)
+}
+
+func (a *Activities) load(ctx context.Context, info activity.Info, at vault.Location, in LoadInput) (LoadResult, error) {
 	if err := a.Keyring.Ready(ctx); err != nil {
 		return LoadResult{}, keyringFailure(err)
 	}
@@ -57,7 +76,8 @@ func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (Load
 	if err != nil {
 		return LoadResult{}, err
 	}
-	defer beat(ctx, nil)()
+	ctx, stop := beat(ctx, nil)
+	defer stop()
 	held, access, err := a.Vault.Load(ctx, at.Names, 0)
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)

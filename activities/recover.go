@@ -76,7 +76,8 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 	if err != nil {
 		return RecoverResult{}, err
 	}
-	defer beat(ctx, nil)()
+	ctx, stop := beat(ctx, nil)
+	defer stop()
 	run := runOf(info)
 	promoted, err := a.Vault.PromoteSuccessor(ctx, at.Names, lost.Account, lost.Provenance, run)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 // be stored, even where an operator has to act first, it fails retryably: the pair
 // waits sealed in the history. It fails for good for what is no call's result.
 func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (StoreResult, error) {
-	defer beat(ctx, nil)()
+	ctx, stop := beat(ctx, nil)
+	defer stop()
 	stored, err := a.store(ctx, issued)
 	if err != nil {
 		return StoreResult{}, storeError(err)
