@@ -212,8 +212,11 @@ func TestF12NameReusedForANewConsentOutranksThePairOnItsWay(t *testing.T) {
 
 	// The pair is not stored, and so the run has no new access token until it has refreshed
 	// the new consent.
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	require.Equal(t, fingerprint(consented), a.refreshVersions()[0].Fingerprint)
+	result := run.result()
+	require.Equal(t, workflows.Refreshed, result.Outcome)
+	require.EqualValues(t, 3, result.Generation) // the consent came after the pair's
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	require.Len(t, a.refreshVersions(), 2)
+	require.Equal(t, fingerprint(consented), a.refreshVersions()[0].Fingerprint)
+	a.holdsLive()
 }
