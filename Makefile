@@ -67,14 +67,18 @@ temporal: ## Put a Temporal CLI into .bin/: the installed one, or one built from
 KILLS    ?= 200
 REPLAY   ?= 2m
 SEED     ?= 1
-ACCOUNTS ?= 60
+ACCOUNTS ?= $(if $(filter 1,$(OPERATOR)),30,60)
 OUTAGES  ?= 3
 TARGET   ?= tokenkeeper
+OPERATOR ?=
+OPERATIONS ?= 300
+IDS      ?= 1
 
 .PHONY: chaos
-chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLAY SEED ACCOUNTS OUTAGES TARGET JSON
+chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLAY SEED ACCOUNTS OUTAGES TARGET JSON, OPERATOR=1 OPERATIONS IDS
 	@go run ./chaos -kills '$(KILLS)' -replay '$(REPLAY)' -seed '$(SEED)' \
-		-accounts '$(ACCOUNTS)' -outages '$(OUTAGES)' -target '$(TARGET)' -json '$(JSON)'
+		-accounts '$(ACCOUNTS)' -outages '$(OUTAGES)' -target '$(TARGET)' -json '$(JSON)' \
+		-operator='$(if $(filter 1,$(OPERATOR)),true,false)' -operations '$(OPERATIONS)' -ids '$(IDS)'
 
 .PHONY: model
 model: ## Visit every state of the protocol's model, with and without each protection

@@ -35,15 +35,6 @@ func isOlder(held token.Generation, known Known) bool {
 	return known != Known{} && held < known.Generation
 }
 
-// outrank numbers a consent's token above all that Temporal knows: the vault may have
-// been restored from a backup that has lost the latest generations.
-func outrank(held vault.RefreshToken, known Known) vault.RefreshToken {
-	if !held.Tagged() && (known != Known{}) {
-		held.Generation = max(held.Generation, known.Generation+1)
-	}
-	return held
-}
-
 // mustGlance reports whether a load looks at the account's newest closed runs: where the
 // workflow has no last result to say what Temporal knows, or the provider ends a grant
 // whose spent token it sees again and the vault does not show what the last run stored.

@@ -7,7 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 func TestTemporalKnowsBetterOnlyByALaterGeneration(t *testing.T) {
@@ -172,4 +174,11 @@ func TestTheStateOfARunOnTheRecord(t *testing.T) {
 			require.Equal(t, c.want, h.state("CallFitbit"))
 		})
 	}
+}
+
+func TestAnEnvelopeIsBoundToTheNamesThatItsTokensGoTo(t *testing.T) {
+	account := token.Account{Provider: "fitbit", Name: "will"}
+	p := token.Provenance{Generation: 4, Fingerprint: "f4"}
+	b := binding(pairKind, account, p, vault.Names{RefreshToken: "will-RefreshToken", AccessToken: "will-AccessToken"})
+	require.Equal(t, seal.Binding{Kind: "pair", Account: account, Provenance: p, Names: []string{"will-RefreshToken", "will-AccessToken"}}, b)
 }

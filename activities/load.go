@@ -52,7 +52,6 @@ func (a *Activities) load(ctx context.Context, info activity.Info, at vault.Loca
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
-	held = outrank(held, in.Known)
 	run := runOf(info)
 	loaded := loadResult(at, held, access, run)
 	if err := a.askTemporal(ctx, in, &loaded, held.Tagged()); err != nil {

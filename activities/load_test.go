@@ -67,6 +67,15 @@ func TestLoadLeavesTheIntentRecord(t *testing.T) {
 	require.WithinDuration(t, time.Now(), next.MayHaveSpent[0].At, time.Minute)
 }
 
+// A policy may deny new versions and take changes of tags.
+func TestAVaultThatTakesNoNewVersionHasNothingLoadedFromIt(t *testing.T) {
+	s := newSystemWith(t, setup{unproven: true})
+	s.refuse("set", "RefreshToken", vault.ErrDenied)
+	_, err := s.load(attempt{})
+	require.Contains(t, requireFailure(t, err, "VaultNotReady", false), "vault: set RefreshToken: access denied")
+	require.Len(t, s.vault.All("RefreshToken"), 1)
+}
+
 // A provider that does not rotate never spends the token, so that every run but
 // the first finds an earlier one's record.
 func TestATokenThatIsNeverSpentWasNotSpentBefore(t *testing.T) {

@@ -85,7 +85,7 @@ func (r RefreshResult) ForOtherUser(in LoadResult) bool {
 type StoreResult struct {
 	Superseded          bool   `json:"superseded,omitempty"` // the vault holds a newer refresh token, which was left as it is
 	RefreshTokenVersion string `json:"refreshTokenVersion"`
-	AccessTokenVersion  string `json:"accessTokenVersion"` // empty where the vault has none that is as new as the pair's
+	AccessTokenVersion  string `json:"accessTokenVersion"` // may be empty where the pair is superseded
 	// AccessTokenNewer: of a superseded pair, the vault's access token is newer than the
 	// pair's. Without it nothing has come into force.
 	AccessTokenNewer bool `json:"accessTokenNewer,omitempty"`

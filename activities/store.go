@@ -54,38 +54,10 @@ func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResu
 		RefreshTokenVersion: receipt.RefreshTokenVersion,
 		AccessTokenVersion:  receipt.AccessTokenVersion,
 	}
-	if stored.Superseded {
-		return a.seeWhatSupersedes(ctx, at.Names, issued, stored)
+	if stored.AccessTokenNewer = receipt.AccessTokenNewer; stored.Superseded && !stored.AccessTokenNewer {
+		stored.AccessTokenVersion = ""
 	}
 	return stored, nil
-}
-
-// seeWhatSupersedes adds to a superseded pair's result whether the vault has a newer
-// access token. A refresh token that cannot be read vouches for none.
-func (a *Activities) seeWhatSupersedes(ctx context.Context, n vault.Names, issued RefreshResult, stored StoreResult) (StoreResult, error) {
-	_, access, err := a.Vault.Load(ctx, n, 0)
-	if err != nil && vault.Retryable(err) {
-		return StoreResult{}, vaultFailure(err)
-	}
-	stored.AccessTokenVersion = ""
-	if stored.AccessTokenNewer = err == nil && isNewer(access, issued); stored.AccessTokenNewer {
-		stored.AccessTokenVersion = access.Version
-	}
-	return stored, nil
-}
-
-// isNewer reports whether an access token is newer than the issued one: of a later
-// generation, or where the refresh token does not rotate, obtained later. One without
-// tags is no run's, and shows nothing.
-func isNewer(access vault.AccessTokenInfo, issued RefreshResult) bool {
-	switch p := issued.Provenance; {
-	case !access.Tagged:
-		return false
-	case access.Generation != p.Generation:
-		return access.Generation > p.Generation
-	default:
-		return access.ObtainedAt.After(issued.ObtainedAt)
-	}
 }
 
 // checkIssued fails for good where a result cannot be a call's: an operator can complete

@@ -57,6 +57,9 @@ type setup struct {
 	entries  string // further entries of the providers file
 	// secrets is an empty vault in place of the one in memory.
 	secrets vault.Secrets
+	// unproven: the worker has written nothing yet, so that it does not know whether the
+	// vault takes new versions.
+	unproven bool
 }
 
 // newSystem has one account whose grant is fresh. When the test ends, no
@@ -91,8 +94,12 @@ func newSystemWith(t *testing.T, o setup) *system {
 	ring := seal.New(vault.NewKeysets(o.secrets))
 	_, err = ring.Create(t.Context())
 	require.NoError(t, err)
+	written := vault.New(o.secrets)
+	if !o.unproven {
+		require.NoError(t, written.PutCredentials(t.Context(), vault.Names{Credentials: "OtherCredentials"}, token.Client{ID: "FAKE0D", Secret: token.NewSecret(canary + "other")}))
+	}
 	s.Activities = activities.New(activities.Dependencies{
-		Vault:     vault.New(o.secrets),
+		Vault:     written,
 		Keyring:   ring,
 		Providers: table,
 		Client:    provider.NewClient(nil),

@@ -5,8 +5,11 @@
 //	go run ./chaos -kills 200 -replay 0         one that never does
 //	go run ./chaos -kills 200 -target baseline  the same without Temporal
 //	go run ./chaos -kills 200 -target both      the two side by side, killed at the same moments
+//	go run ./chaos -kills 60 -operator          beside the kills, the commands of an impatient operator
 //
-// Now and then the vault takes no writes for a while as well. The last line is the
+// Now and then the vault takes no writes for a while as well. With an operator, Temporal
+// and the vault are killed too, the provider withholds answers and asks for waits, and
+// -target all has a former revision's worker beside today's. The last line is the
 // result; the exit code is 1 where Token Keeper lost what it promises to keep.
 // Everything runs on this machine and nothing is left behind.
 package main
@@ -37,7 +40,10 @@ func start() int {
 	flag.Uint64Var(&o.Seed, "seed", 1, "the same seed kills at the same times")
 	flag.IntVar(&o.Accounts, "accounts", 60, "how many accounts to refresh")
 	flag.IntVar(&o.Outages, "outages", 3, "how often the vault takes no writes for a while")
-	target := flag.String("target", string(campaign.TokenKeeper), "what to kill: tokenkeeper, baseline or both")
+	operator := flag.Bool("operator", false, "give an operator's commands as well, kill Temporal and the vault, withhold answers")
+	operations := flag.Int("operations", 300, "how many commands the operator gives")
+	flag.IntVar(&o.IDs, "ids", 1, "how many workflow ids refresh each account: 1 or 2")
+	target := flag.String("target", string(campaign.TokenKeeper), "what to kill: tokenkeeper, old, baseline, both or all")
 	file := flag.String("json", "", "write all numbers to this `file`, a report for each target")
 	flag.Parse()
 	targets, err := campaign.ParseTargets(*target)
@@ -45,9 +51,12 @@ func start() int {
 		_, _ = fmt.Fprintln(os.Stderr, "chaos: -target:", err)
 		return 2
 	}
-	if flag.NArg() > 0 || o.Kills < 0 || o.Accounts < 1 || o.Outages < 0 || o.Replay < 0 {
-		_, _ = fmt.Fprintln(os.Stderr, "chaos: it takes flags only, at least one account, and nothing negative; see -help")
+	if flag.NArg() > 0 || o.Kills < 0 || o.Accounts < 1 || o.Outages < 0 || o.Replay < 0 || *operations < 1 || o.IDs < 1 || o.IDs > 2 {
+		_, _ = fmt.Fprintln(os.Stderr, "chaos: it takes flags only, at least one account and operation, one or two ids, and nothing negative; see -help")
 		return 2
+	}
+	if *operator {
+		o.Operations = *operations
 	}
 	// A second signal ends the campaign at once, and its children with it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -93,7 +93,7 @@ func (s server) describeError(err error) error {
 	if err == nil || errors.Is(err, errInterrupted) {
 		return err
 	}
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || grpcCode(err) == codes.Canceled {
 		return errInterrupted
 	}
 	var missing *serviceerror.NamespaceNotFound

@@ -57,8 +57,9 @@ func TestDescribeErrorNamesTheFix(t *testing.T) {
 			serviceerror.NewInvalidArgument("workflow id is too long"),
 			"temporal at temporal.test:7233: workflow id is too long",
 		},
-		"Ctrl-C":          {fmt.Errorf("list: %w", context.Canceled), "interrupted"},
-		"any other error": {conflictError{errors.New("runs already")}, "runs already"},
+		"Ctrl-C":           {fmt.Errorf("list: %w", context.Canceled), "interrupted"},
+		"Ctrl-C in a call": {serviceerror.NewCanceled("context canceled"), "interrupted"},
+		"any other error":  {conflictError{errors.New("runs already")}, "runs already"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.EqualError(t, at.describeError(tc.err), tc.want)

@@ -226,7 +226,7 @@ func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
 			}
 			if c.looks > 100 {
 				require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
-				require.Contains(t, s.notices[0].Message, "Run "+c.runID+" is or was about to spend generation 4 of fitbit/default. This run waits for it, and has spent nothing.")
+				require.Contains(t, s.notices[0].Message, "Run "+c.runID+" is or was about to spend generation 4 of fitbit/default. This run waits for that.")
 			}
 		})
 	}

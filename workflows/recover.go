@@ -76,16 +76,16 @@ func (r *run) searchEarlierRuns(ctx workflow.Context, loaded activities.LoadResu
 		if err != nil || recovery.Found != "" || look == maxLooks {
 			return recovery, err
 		}
-		now := workflow.Now(ctx)
-		next := nextLook(look, recovery, loaded, turn{workflow.GetInfo(ctx).WorkflowExecution.RunID, r.elders}, now)
+		now, self := workflow.Now(ctx), workflow.GetInfo(ctx).WorkflowExecution.RunID
+		next := nextLook(look, recovery, loaded, turn{self, r.elders}, now)
 		if r.unsettled.fingerprint == loaded.Provenance.Fingerprint {
-			next.wait = max(next.wait, remaining(r.unsettled.inFlight, now))
+			next = next.atLeast(remaining(r.unsettled.inFlight, now), self)
 		}
 		if next.wait == 0 {
 			return recovery, nil
 		}
 		words := fmt.Sprintf("Run %s is or was about to spend generation %d of %s.", next.runID, loaded.Provenance.Generation, r.account)
-		r.at = step{LoadStuck, words + " This run waits for it, and has spent nothing."}
+		r.at = step{LoadStuck, words + " This run waits for that."}
 		r.setDetails(ctx, "%s Waiting %s for its pair.", words, next.wait.Round(time.Second))
 		if err := workflow.NewTimer(ctx, next.wait).Get(ctx, nil); err != nil {
 			return activities.RecoverResult{}, err

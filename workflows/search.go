@@ -13,26 +13,29 @@ type look struct {
 	runID string
 }
 
+// atLeast is the longer one of two waits.
+func (l look) atLeast(wait time.Duration, runID string) look {
+	if wait > l.wait {
+		return look{wait, runID}
+	}
+	return l
+}
+
 // nextLook decides how long to wait after the n-th search, which has found nothing: while
 // a call that was begun may be in flight, and while a run on the record may still make
 // one. The record's times count once only: they are by other workers' clocks.
 func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, turn turn, now time.Time) look {
 	var next look
-	atLeast := func(wait time.Duration, runID string) {
-		if wait > next.wait {
-			next = look{wait, runID}
-		}
-	}
 	for _, c := range r.Callers {
 		if turn.isOf(c, n) {
-			atLeast(activities.MaxInFlight, c.RunID)
+			next = next.atLeast(activities.MaxInFlight, c.RunID)
 		}
 	}
 	for _, i := range slices.Backward(l.MayHaveSpent) {
 		if n == 1 {
-			atLeast(remaining(i.At.Add(activities.MaxInFlight), now), i.RunID)
+			next = next.atLeast(remaining(i.At.Add(activities.MaxInFlight), now), i.RunID)
 		}
-		atLeast(remaining(r.MayEnd, now), i.RunID)
+		next = next.atLeast(remaining(r.MayEnd, now), i.RunID)
 	}
 	return next
 }

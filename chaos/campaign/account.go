@@ -3,6 +3,8 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"tokenkeeper/internal/sim/authserver"
@@ -11,25 +13,151 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-// account is one whose refresh token is at stake. One goroutine at a time uses it.
+// account is one whose refresh token is at stake.
 type account struct {
 	name, user string
+	flows      []*flow // the workflow ids that refresh it, with what happened to each
+
+	// consenting is held by the one who looks whether a consent is needed and gives it.
+	consenting sync.Mutex
 	consents   []token.Fingerprint // the tokens that its consents began with
-	runs       []string            // ids of its workflow runs, oldest first
+	consented  time.Time           // when the last one was given
 }
 
-// consent consents at the provider and puts the refresh token into the vault.
+// flow is one workflow id and what was done to it.
+type flow struct {
+	id string
+
+	mu    sync.Mutex
+	runs  []string  // ids of its runs, in the order in which they became known
+	open  bool      // a run is followed
+	since time.Time // when the first run began that was followed since one ended well; zero for none
+	deeds []deed
+}
+
+// deed is a command that met a workflow.
+type deed struct {
+	at   time.Time
+	what Operation
+}
+
+// ran takes note of a run.
+func (f *flow) ran(runID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.runs, runID) {
+		f.runs = append(f.runs, runID)
+	}
+}
+
+// follow takes note that a run is followed until done is called.
+func (f *flow) follow(now time.Time) (done func(fine bool)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open = true
+	if f.since.IsZero() {
+		f.since = now
+	}
+	return func(fine bool) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.open = false
+		if fine {
+			f.since = time.Time{}
+		}
+	}
+}
+
+// struck takes note of a command.
+func (f *flow) struck(o Operation, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deeds = append(f.deeds, deed{now, o})
+}
+
+// standings are those of an account's workflows. What was done to one of them was done
+// to the token of all.
+func (a *account) standings(now time.Time) []standing {
+	whole := standing{rest: sparedFor}
+	for _, d := range a.done() {
+		ago := now.Sub(d.at)
+		switch {
+		case ago >= sparedFor:
+		case d.what == PauseActivity:
+			whole.paused = true
+		case d.what.ends():
+			whole.strikes++
+			whole.rest = min(whole.rest, ago)
+		}
+	}
+	var each []standing
+	for _, f := range a.flows {
+		s := whole
+		s.open = f.hangs(now)
+		each = append(each, s)
+	}
+	return each
+}
+
+// hangs is how long no run has ended well, where one is open; else 0.
+func (f *flow) hangs(now time.Time) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.open {
+		return 0
+	}
+	return max(now.Sub(f.since), 1)
+}
+
+// known are the ids of the runs so far.
+func (f *flow) known() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.runs)
+}
+
+// done are the commands that met the account.
+func (a *account) done() (deeds []deed) {
+	for _, f := range a.flows {
+		f.mu.Lock()
+		deeds = append(deeds, f.deeds...)
+		f.mu.Unlock()
+	}
+	return deeds
+}
+
+// consent consents at the provider and puts the refresh token into the vault. The
+// caller holds a.consenting, or is alone.
 func (c *campaign) consent(a *account) error {
-	if err := c.CreateAccount(a.name); err != nil {
+	refresh, _ := c.Provider.CreateGrant(a.user)
+	if _, err := c.vault.Put(testenv.SecretName(a.name, "RefreshToken"), refresh); err != nil {
 		return fmt.Errorf("consent for %s: %w", a.name, err)
 	}
-	a.consents = append(a.consents, token.NewSecret(c.Held(a.name)).Fingerprint())
+	a.consents = append(a.consents, token.NewSecret(refresh).Fingerprint())
+	a.consented = time.Now()
 	return nil
 }
 
-// reauthorize consents anew for an account whose refresh the provider refuses.
-func (c *campaign) reauthorize(ctx context.Context, a *account) error {
-	if !c.Lost(a.name) {
+// staysLost is for how long a token has to look lost, where an operator ends runs:
+// what such a run was issued comes into the vault by itself.
+const staysLost = 3 * time.Second
+
+// reauthorize consents anew for an account whose refresh the provider refuses. The
+// refusal is of a run that began at the given time.
+func (c *campaign) reauthorize(ctx context.Context, a *account, began time.Time) error {
+	a.consenting.Lock()
+	defer a.consenting.Unlock()
+	patience := time.Now().Add(staysLost)
+	for c.options.Operations > 0 && c.isLost(a.name) && time.Now().Before(patience) {
+		if err := sleepUntil(ctx, time.Now().Add(100*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+	if !c.isLost(a.name) {
+		if a.consented.After(began) {
+			return nil // the run knew the token that this consent has replaced
+		}
+		c.logf("%s asks for a consent although nothing is lost", a.name)
 		c.count(func(r *Report) { r.FalseAlarms++ })
 		return nil
 	}
@@ -46,7 +174,18 @@ func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) er
 	if err != nil {
 		return fmt.Errorf("look for the lost token of %s: %w", a.name, err)
 	}
-	l.kept, l.committed = kept, c.clock.wall(rotation(c.Provider.Events(a.user), l.Issued))
+	events, deeds := c.Provider.Events(a.user), a.done()
+	at, answerLost := rotation(events, l.Issued)
+	l.kept, l.committed, l.answerLost = kept, c.clock.wall(at), answerLost
+	for _, d := range deeds {
+		if d.what.ends() {
+			l.ended = append(l.ended, d.at)
+		}
+	}
+	if c.options.Operations > 0 {
+		l.Story = story(l.committed, events, c.clock, deeds)
+	}
+	c.logf("%s is lost: %s, issued %s ago", a.name, l.Issued, time.Since(l.committed).Round(time.Second))
 	c.count(func(r *Report) {
 		r.Lost++
 		if !detected {
@@ -57,51 +196,27 @@ func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) er
 	return nil
 }
 
-// explain gives every loss its cause, once it is known how long the slowest pair
-// was on its way.
-func (c *campaign) explain(slowest time.Duration) {
-	w := windowFor(slowest)
-	c.count(func(r *Report) {
-		for i := range r.Losses {
-			l := &r.Losses[i]
-			l.Cause = w.cause(l.committed, l.kept, c.kills, c.outages)
-			if kill, killed := w.killAfter(l.committed, c.kills); killed {
-				l.KilledAfter = float64(kill.At.Sub(l.committed).Microseconds()) / 1000
-			}
-			switch l.Cause {
-			case OnItsWay:
-				r.LostOnItsWay++
-			case InHand:
-				r.LostInHand++
-			case InOutage:
-				r.LostInOutage++
-			default:
-				r.Unexplained++
-			}
-		}
-	})
-}
-
-// rotation is when the provider issued a refresh token, by the provider's clock.
-func rotation(events []authserver.Event, issued token.Fingerprint) time.Time {
+// rotation is when the provider issued a refresh token, by the provider's clock,
+// and whether a fault withheld the answer.
+func rotation(events []authserver.Event, issued token.Fingerprint) (time.Time, bool) {
 	for _, e := range events {
 		if e.Outcome == grant.Rotated && e.Issued == issued {
-			return e.Time
+			return e.Time, e.Lost
 		}
 	}
-	return time.Time{}
+	return time.Time{}, false
 }
 
 // audit compares what the vault holds with what the provider would take, for
 // every account, once nothing moves any more.
 func (c *campaign) audit(ctx context.Context) error {
 	for _, a := range c.accounts {
-		if !c.Provider.IsLive(c.Held(a.name)) {
+		if !c.Provider.IsLive(c.held(a.name)) {
 			if err := c.recordLoss(ctx, a, false); err != nil {
 				return err
 			}
 		}
-		versions := c.Vault.Versions(testenv.SecretName(a.name, "RefreshToken"))
+		versions := c.versions(a.name)
 		at := positions(a.consents, c.Provider.Events(a.user))
 		c.count(func(r *Report) {
 			r.Duplicated += duplicated(versions)

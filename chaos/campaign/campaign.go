@@ -2,10 +2,13 @@
 // again, while many accounts are refreshed through it, and then counts what was
 // lost: is the refresh token in the vault the one that the provider would take?
 //
-// The same provider, vault, accounts, load and schedule of kills serve for two
-// targets: Token Keeper's worker, and a baseline that does the same without
-// Temporal. [Run] gives a [Report], and [Report.Verdict] says whether the
-// promise was kept.
+// The same provider, vault, accounts, load and schedule of kills serve for three
+// targets: Token Keeper's worker, the same of a former revision, and a baseline that
+// does it without Temporal. With an operator there is more: see [Options.Operations].
+//
+// All that is done is a plan, drawn from the seed before anything begins; the one
+// thing decided later is which workflow a command meets. [Run] gives a [Report], and
+// [Report.Verdict] says whether the promise was kept.
 package campaign
 
 import (
@@ -13,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,7 +28,7 @@ import (
 	"tokenkeeper/internal/testenv/temporal"
 )
 
-// Options say what to do to what. All are required.
+// Options say what to do to what.
 type Options struct {
 	Target Target
 	Kills  int
@@ -35,6 +39,11 @@ type Options struct {
 	// Outages is how often the vault takes no writes for a while; less often in a
 	// campaign too short for it.
 	Outages int
+	// Operations is how many commands an operator gives. Where there are any, Temporal
+	// and the vault are killed as well, and the provider loses answers and asks for waits.
+	Operations int
+	// IDs is how many workflow ids refresh each account. 0 means 1.
+	IDs int
 
 	Dir    string // for logs
 	Binary string // the program to kill: the worker or the baseline
@@ -48,13 +57,26 @@ type Options struct {
 
 // period is how often an account is due.
 func (o Options) period() time.Duration {
-	return time.Duration(float64(o.Accounts) / load * float64(time.Second))
+	perSecond := load
+	if o.Operations > 0 {
+		perSecond = loadBesideOperator
+	}
+	return time.Duration(float64(o.Accounts*o.IDs) / perSecond * float64(time.Second))
+}
+
+// patience is how long a run may go on once all faults have ended: as long as the
+// longest wait that a provider has asked for, and a recovery after it.
+func (o Options) patience() time.Duration {
+	return max(o.window()*5/4, 2*time.Minute) + 30*time.Second
 }
 
 const (
 	// load is how many accounts are due in a second, about half of what Temporal's
 	// development server can take.
 	load = 2.5
+	// loadBesideOperator is less: an operator's commands start runs as well, and the
+	// server has two workers' runs where the old worker is measured beside.
+	loadBesideOperator = 1.5
 	// inLife is the period that a campaign's period stands for.
 	inLife = 6 * time.Hour
 
@@ -75,15 +97,21 @@ type campaign struct {
 	*testenv.System
 	temporal client.Client
 	clock    clock
-	accounts []*account
-	target   target
-	copies   firstCopies
-	survivor *testenv.Worker
+	vault    vaultServer
+	killable *vaultProcess // the vault where it is killed; else nil
+	// oldProviders is the providers file of the old worker.
+	oldProviders string
+	accounts     []*account
+	target       target
+	copies       firstCopies
+	survivor     *testenv.Worker
+	calm         <-chan struct{} // closed once the server that all campaigns share is killed no more
 
-	mu      sync.Mutex
-	kills   []Kill
-	outages []Outage
-	report  Report
+	mu           sync.Mutex
+	kills        []Kill
+	outages      []Outage // times in which the vault took no writes
+	temporalAway []Outage
+	report       Report
 }
 
 // Run runs campaigns at the same time, so that all of them meet the same machine.
@@ -98,6 +126,7 @@ func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 		}
 	}()
 	for _, o := range all {
+		o.IDs = max(o.IDs, 1)
 		c, err := start(ctx, o)
 		if err != nil {
 			return nil, err
@@ -105,9 +134,15 @@ func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 		campaigns = append(campaigns, c)
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	calm := make(chan struct{})
 	for _, c := range campaigns {
+		c.calm = calm
 		group.Go(func() error { return c.run(ctx) })
 	}
+	group.Go(func() error {
+		defer close(calm)
+		return killTemporal(ctx, all[0].Temporal, planFor(all[0]).temporal, campaigns)
+	})
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
@@ -121,7 +156,7 @@ func Run(ctx context.Context, all ...Options) (reports []Report, err error) {
 func start(ctx context.Context, o Options) (c *campaign, err error) {
 	c = &campaign{options: o, clock: clock{start: time.Now(), speed: 1}}
 	c.report = Report{
-		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, Failed: map[string]int{},
+		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, IDs: o.IDs, Operator: o.Operations > 0, Failed: map[string]int{}, Commands: map[Operation]int{}, Idle: map[Operation]int{},
 		Period: o.period().String(), Replay: o.Replay.String(),
 	}
 	if o.Target == Baseline {
@@ -149,38 +184,64 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 	if c.temporal, err = c.Temporal.Dial(); err != nil {
 		return nil, err
 	}
-	if err = c.moveAway(); err != nil {
+	if err = c.openVault(ctx); err != nil {
+		return nil, err
+	}
+	if c.oldProviders, err = providersForOld(filepath.Join(o.Dir, "providers.yaml")); err != nil {
 		return nil, err
 	}
 	for i := range o.Accounts {
 		name := fmt.Sprintf("%s-%d", o.TaskQueue, i+1)
 		a := &account{name: name, user: testenv.UserOf(name)}
+		for i := range o.IDs {
+			a.flows = append(a.flows, &flow{id: flowID(name, i)})
+		}
 		if err = c.consent(a); err != nil {
 			return nil, err
 		}
 		c.accounts = append(c.accounts, a)
 	}
-	c.target = &workflowTarget{c}
+	if err = c.setProvider(planFor(o).answers); err != nil {
+		return nil, err
+	}
+	c.target = &workflowTarget{campaign: c}
 	if o.Target == Baseline {
 		c.target = &baselineTarget{c}
 	}
 	return c, nil
 }
 
-// moveAway puts provider and vault as far away as real ones are.
-func (c *campaign) moveAway() error {
+// openVault has the vault in this process, or in one of its own where it is killed,
+// as far away as a real one is.
+func (c *campaign) openVault(ctx context.Context) error {
+	c.vault = c.Vault
+	if c.options.Operations > 0 {
+		process, err := startVault(ctx, c.options.Dir)
+		if err != nil {
+			return err
+		}
+		c.vault, c.killable = process, process
+		const credentials = "FitbitCredentials"
+		if _, err := c.vault.Put(credentials, c.Vault.Versions(credentials)[0].Value); err != nil {
+			return err
+		}
+	}
 	c.setVault()
-	return c.Provider.Inject(authserver.Fault{
-		Endpoint: authserver.Token, Times: authserver.EveryTime,
-		DelayBefore: authserver.Duration(halfway), DelayAfter: authserver.Duration(halfway),
-	})
+	return nil
+}
+
+// flowID is an account's first or second workflow id.
+func flowID(account string, i int) string {
+	if i == 0 {
+		return "refresh-" + account
+	}
+	return fmt.Sprintf("refresh-%s-%d", account, i+1)
 }
 
 // run kills, heals and audits.
 func (c *campaign) run(ctx context.Context) error {
-	began := time.Now()
-	lives := schedule(c.options.Seed, c.options.Kills)
-	ctx, cancel := context.WithTimeout(ctx, sum(lives)+settlesWithin)
+	began, todo := time.Now(), planFor(c.options)
+	ctx, cancel := context.WithTimeout(ctx, todo.lasts+settlesWithin)
 	var reporting sync.WaitGroup
 	reporting.Go(func() { c.reportProgress(ctx) })
 	defer reporting.Wait()
@@ -189,10 +250,9 @@ func (c *campaign) run(ctx context.Context) error {
 	enough := make(chan struct{})
 	group, atWork := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.target.work(atWork, enough) })
-	group.Go(func() error { return c.failVault(atWork, outages(c.options.Seed, c.options.Outages, sum(lives))) })
 	group.Go(func() error {
 		defer close(enough)
-		return c.killAll(atWork, lives)
+		return c.doHarm(atWork, todo)
 	})
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("refresh %d accounts: %w", len(c.accounts), err)
@@ -205,7 +265,7 @@ func (c *campaign) run(ctx context.Context) error {
 		return err
 	}
 	var slowest time.Duration
-	if c.options.Target == TokenKeeper {
+	if c.options.Target != Baseline {
 		c.report.FirstCopy = c.copies.summary()
 		slowest = time.Duration(c.report.FirstCopy.SlowestMS * float64(time.Millisecond))
 	}
@@ -214,11 +274,35 @@ func (c *campaign) run(ctx context.Context) error {
 	return nil
 }
 
+// doHarm carries out the plan. When it returns, all faults have ended.
+func (c *campaign) doHarm(ctx context.Context, todo plan) error {
+	harm, atWork := errgroup.WithContext(ctx)
+	harm.Go(func() error { return c.killAll(atWork, todo.lives) })
+	harm.Go(func() error { return c.failVault(atWork, todo.outages) })
+	harm.Go(func() error { return c.killVault(atWork, todo.vault) })
+	harm.Go(func() error { return c.target.operate(atWork, todo.commands) })
+	if err := harm.Wait(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.calm:
+	}
+	c.countAnswers(todo.answers)
+	c.logf("no more faults; waiting until everything is healed")
+	return c.setProvider(nil)
+}
+
 func (c *campaign) stop() error {
 	if c.temporal != nil {
 		c.temporal.Close()
 	}
-	return c.System.Stop()
+	err := c.System.Stop() // the worker first: it may still hold a pair for the vault
+	if c.killable != nil {
+		err = errors.Join(err, c.killable.stop())
+	}
+	return err
 }
 
 // count changes the report.
@@ -233,7 +317,7 @@ func (c *campaign) tally() Report {
 	answers := c.Provider.Stats().Total
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.report.Kills, c.report.Outages = len(c.kills), len(c.outages)
+	c.report.Kills = len(c.kills)
 	c.report.Refreshes, c.report.Repeated = answers.Refreshes, answers.Replays
 	return c.report
 }

@@ -1,13 +1,8 @@
 package campaign
 
 import (
-	"strconv"
+	"slices"
 	"time"
-
-	"tokenkeeper/internal/sim/authserver"
-	"tokenkeeper/internal/sim/authserver/grant"
-	"tokenkeeper/internal/sim/keyvault"
-	"tokenkeeper/internal/token"
 )
 
 // Margins around the provider's commit in which a kill explains a loss. Before
@@ -28,14 +23,18 @@ func windowFor(slowest time.Duration) window {
 	return window{before: halfway + max(requestMargin, slowest), after: halfway + max(pairMargin, slowest)}
 }
 
-// killAfter finds the first kill that the request, the answer or the pair met.
-func (w window) killAfter(committed time.Time, kills []Kill) (Kill, bool) {
+// killOf finds the kill that the request, the answer or the pair met: of those in the
+// window the one nearest to the commit, else the first one after it.
+func (w window) killOf(committed time.Time, kills []Kill) (Kill, bool) {
+	var found Kill
 	for _, k := range kills {
-		if k.Gone.After(committed.Add(-w.before)) {
-			return k, true
+		switch {
+		case !k.Gone.After(committed.Add(-w.before)):
+		case found.At.IsZero(), k.At.Before(committed.Add(w.after)) && k.At.Sub(committed).Abs() < found.At.Sub(committed).Abs():
+			found = k
 		}
 	}
-	return Kill{}, false
+	return found, !found.At.IsZero()
 }
 
 // Cause is what a refresh token was lost to.
@@ -48,6 +47,13 @@ const (
 	InHand Cause = "killed in hand"
 	// InOutage: the answer came while the vault took no writes.
 	InOutage Cause = "vault outage"
+	// AnswerLost: the provider committed, and a fault withheld its answer.
+	AnswerLost Cause = "answer lost"
+	// RunEnded: killed with the answer in hand, before the vault could take what a
+	// run that an operator had ended had no more use for.
+	RunEnded Cause = "killed in hand, run ended by an operator"
+	// ServerAway: killed with the answer in hand while Temporal was away.
+	ServerAway Cause = "killed in hand, Temporal away"
 	// Unexplained: there was a copy, or neither a kill nor an outage to blame.
 	Unexplained Cause = "unexplained"
 )
@@ -60,7 +66,7 @@ const writeTakes = 2 * halfwayVault
 // there is a copy outside the vault. A process with the answer in hand while the
 // vault takes no writes loses it to the outage, killed before its end or not.
 func (w window) cause(committed time.Time, kept bool, kills []Kill, outages []Outage) Cause {
-	kill, killed := w.killAfter(committed, kills)
+	kill, killed := w.killOf(committed, kills)
 	killed = killed && kill.At.Before(committed.Add(w.after))
 	switch {
 	case kept:
@@ -80,65 +86,74 @@ func (w window) cause(committed time.Time, kept bool, kills []Kill, outages []Ou
 	return Unexplained
 }
 
-// position is a refresh token's in the line of its account: by consent, then by
-// rotation.
-type position struct{ consent, rotation int }
-
-func (p position) before(q position) bool {
-	return p.consent < q.consent || p.consent == q.consent && p.rotation < q.rotation
+// amid is what else went on around a loss in a campaign with an operator. Without
+// one it is empty.
+type amid struct {
+	answerLost bool        // a fault withheld the provider's answer
+	ended      []time.Time // when an operator took a run of the account from its worker
+	vault      []Outage    // when the vault took no writes
+	temporal   []Outage    // when the Temporal server was away
 }
 
-// positions orders an account's refresh tokens as the provider issued them.
-// consents are the tokens that consents began with, oldest first.
-func positions(consents []token.Fingerprint, events []authserver.Event) map[token.Fingerprint]position {
-	at := map[token.Fingerprint]position{}
-	for i, f := range consents {
-		at[f] = position{consent: i}
+const (
+	// callTakes is more than passes from the beginning of a call to its commit: a run
+	// that was ended so short before may have a call in flight.
+	callTakes = 2 * time.Second
+	// comesBack is how long a worker may take to find that Temporal is back, or to
+	// give up waiting for it and turn to the vault.
+	comesBack = 4 * time.Second
+)
+
+// causeAmid is cause with an operator and with servers that are killed. A pair is in
+// hand for longer where a server that would take it is away: Temporal, and the vault
+// too where an operator has ended the run. That time does not count against the margin.
+func (w window) causeAmid(committed time.Time, kept bool, kills []Kill, a amid) Cause {
+	switch {
+	case kept:
+		return Unexplained
+	case a.answerLost:
+		return AnswerLost
 	}
-	for _, e := range events {
-		if e.Outcome == grant.Rotated {
-			at[e.Issued] = position{at[e.Presented].consent, e.Generation}
-		}
+	kill, killed := w.killOf(committed, kills)
+	if !killed || kill.At.Sub(committed) <= halfway {
+		return w.cause(committed, kept, kills, a.vault)
 	}
-	return at
+	ended := slices.ContainsFunc(a.ended, func(t time.Time) bool {
+		return t.After(committed.Add(-callTakes)) && t.Before(kill.At)
+	})
+	withoutServer := make([]Outage, 0, len(a.temporal))
+	for _, o := range a.temporal {
+		withoutServer = append(withoutServer, Outage{o.From, o.Until.Add(comesBack)})
+	}
+	if ended {
+		withoutServer = append(withoutServer, a.vault...)
+	}
+	away := overlap(withoutServer, committed, kill.At)
+	inHand := kill.At.Sub(committed)-away < w.after
+	switch {
+	case inHand && ended:
+		return RunEnded
+	case inHand && away > 0:
+		return ServerAway
+	}
+	return w.cause(committed, kept, kills, a.vault)
 }
 
-// regressed reports whether an older refresh token lies on top of a newer one.
-func regressed(versions []keyvault.Version, at map[token.Fingerprint]position) bool {
-	if len(versions) == 0 {
-		return false
-	}
-	top := at[fingerprint(versions[len(versions)-1])]
-	for _, v := range versions {
-		if top.before(at[fingerprint(v)]) {
-			return true
+// overlap is how much of a time lies in outages. Outages that overlap count once.
+func overlap(outages []Outage, from, until time.Time) (total time.Duration) {
+	sorted := slices.SortedFunc(slices.Values(outages), func(a, b Outage) int { return a.From.Compare(b.From) })
+	for _, o := range sorted {
+		begin, end := o.From, o.Until
+		if begin.Before(from) {
+			begin = from
+		}
+		if end.After(until) {
+			end = until
+		}
+		if end.After(begin) {
+			total += end.Sub(begin)
+			from = end
 		}
 	}
-	return false
-}
-
-// duplicated counts the generations that two different refresh tokens claim.
-func duplicated(versions []keyvault.Version) int {
-	claims := map[int]map[token.Fingerprint]bool{}
-	for _, v := range versions {
-		g, err := strconv.Atoi(v.Tags["generation"])
-		if err != nil {
-			continue // put there by hand, and not loaded yet
-		}
-		if claims[g] == nil {
-			claims[g] = map[token.Fingerprint]bool{}
-		}
-		claims[g][fingerprint(v)] = true
-	}
-	count := 0
-	for _, tokens := range claims {
-		if len(tokens) > 1 {
-			count++
-		}
-	}
-	return count
-}
-
-func fingerprint(v keyvault.Version) token.Fingerprint {
-	return token.NewSecret(v.Value).Fingerprint()
+	return total
 }

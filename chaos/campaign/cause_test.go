@@ -74,6 +74,7 @@ func TestALossHasOneCause(t *testing.T) {
 func TestABusyMachineWidensTheWindow(t *testing.T) {
 	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	late := []Kill{{committed.Add(time.Second), committed.Add(time.Second + time.Millisecond)}}
+	inHand := []Kill{{committed.Add(200 * time.Millisecond), committed.Add(201 * time.Millisecond)}}
 	early := []Kill{{committed.Add(-time.Second), committed.Add(-time.Second + time.Millisecond)}}
 	for _, tc := range []struct {
 		name    string
@@ -88,6 +89,7 @@ func TestABusyMachineWidensTheWindow(t *testing.T) {
 		{"where others took as long, and there is a copy", late, true, time.Second, Unexplained},
 		{"earlier than the margin", early, false, requestMargin, Unexplained},
 		{"a request as slow as others", early, false, time.Second, OnItsWay},
+		{"the nearest of two kills", append(early, inHand...), false, time.Second, InHand},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			require.Equal(t, tc.want, windowFor(tc.slowest).cause(committed, tc.kept, tc.kills, nil))

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
-
-	"tokenkeeper/internal/token"
 )
 
 // Report is a campaign's result.
@@ -16,13 +16,26 @@ type Report struct {
 	Target   Target `json:"target"`
 	Seed     uint64 `json:"seed"`
 	Accounts int    `json:"accounts"`
-	Period   string `json:"period"` // how often an account was due
-	Replay   string `json:"replay"` // how long the provider repeats a lost answer; "0s" for never
+	IDs      int    `json:"ids,omitempty"` // workflow ids for each account; absent before there could be two
+	Period   string `json:"period"`        // how often an account was due
+	Replay   string `json:"replay"`        // how long the provider repeats a lost answer; "0s" for never
 
 	Kills     int `json:"kills"`
 	Outages   int `json:"outages"`   // times in which the vault took no writes
 	Refreshes int `json:"refreshes"` // rotations at the provider
 	Repeated  int `json:"repeated"`  // answers that the provider gave once more
+
+	// Of a campaign with an operator, who has nothing to command at the baseline.
+	Operator      bool              `json:"operator,omitempty"`
+	Operations    int               `json:"operations,omitempty"` // commands that were given
+	Commands      map[Operation]int `json:"commands,omitempty"`   // of them, those that took effect, by kind
+	Idle          map[Operation]int `json:"idle,omitempty"`       // and those that found nothing to do
+	VaultKills    int               `json:"vault_kills,omitempty"`
+	TemporalKills int               `json:"temporal_kills,omitempty"`
+	LostAnswers   int               `json:"lost_answers,omitempty"` // withheld by the provider after its commit
+	Waits         int               `json:"waits,omitempty"`        // 429 and 503 with a Retry-After
+	Ends          map[string]int    `json:"ends,omitempty"`         // of all runs: completed, cancelled, terminated, or a failure type
+	Stuck         int               `json:"stuck,omitempty"`        // runs that did not end when all faults had
 
 	// Lost are the refresh tokens of which no usable copy was left: each costs a
 	// consent. What they were lost to follows.
@@ -31,6 +44,11 @@ type Report struct {
 	LostInHand   int `json:"lost_in_hand"`
 	LostInOutage int `json:"lost_in_outage"`
 	Unexplained  int `json:"unexplained"`
+	// Of a campaign with an operator: to an answer that a fault withheld, and to a
+	// kill while what would have taken the pair was away.
+	LostAnswer     int `json:"lost_answer,omitempty"`
+	LostRunEnded   int `json:"lost_run_ended,omitempty"`
+	LostServerAway int `json:"lost_server_away,omitempty"`
 
 	Undetected  int            `json:"undetected"` // of Lost, those for which no consent was asked
 	FalseAlarms int            `json:"false_alarms"`
@@ -43,18 +61,6 @@ type Report struct {
 	Seconds   int        `json:"seconds"`
 }
 
-// Loss is one refresh token that was lost.
-type Loss struct {
-	Account     string            `json:"account"`
-	Issued      token.Fingerprint `json:"issued"`
-	KilledAfter float64           `json:"killed_after_ms"` // the provider's commit; negative for a request on its way
-	Cause       Cause             `json:"cause"`
-	Detected    bool              `json:"detected"`
-
-	committed time.Time
-	kept      bool // somewhere other than in the vault
-}
-
 // Details explain the numbers of Line, a line each.
 func (r Report) Details() []string {
 	var lines []string
@@ -65,6 +71,18 @@ func (r Report) Details() []string {
 		lines = append(lines, fmt.Sprintf("of the lost, %d killed while the request or the answer was on its way, %d with the answer in hand, %d while the vault took no writes, %d unexplained; %d not detected",
 			r.LostOnItsWay, r.LostInHand, r.LostInOutage, r.Unexplained, r.Undetected))
 	}
+	if n := r.LostAnswer + r.LostRunEnded + r.LostServerAway; n > 0 {
+		lines = append(lines, fmt.Sprintf("and %d whose answer was withheld, %d killed in hand when an operator had ended the run, %d killed in hand while Temporal was away",
+			r.LostAnswer, r.LostRunEnded, r.LostServerAway))
+	}
+	if r.Operations > 0 {
+		lines = append(lines, fmt.Sprintf("beside them, %d vault outages, %d kills of the vault, %d of Temporal, %d answers withheld after the commit, %d refusals with a wait",
+			r.Outages, r.VaultKills, r.TemporalKills, r.LostAnswers, r.Waits),
+			"commands that took effect: "+inOrder(r.Commands))
+	}
+	if len(r.Ends) > 0 {
+		lines = append(lines, "runs ended: "+inOrder(r.Ends))
+	}
 	if f := r.FirstCopy; f != nil {
 		lines = append(lines, fmt.Sprintf("from the provider's answer to the first durable copy: median %.1f ms, p99 %.1f ms, none over %.0f ms, over %d pairs",
 			f.MedianMS, f.P99MS, f.SlowestMS, f.Pairs))
@@ -74,14 +92,32 @@ func (r Report) Details() []string {
 
 // Line is the report in one line.
 func (r Report) Line() string {
-	return fmt.Sprintf("chaos: %d kills, %d refreshes, %d tokens lost, %d duplicated generations, %d regressions",
-		r.Kills, r.Refreshes, r.Lost, r.Duplicated, r.Regressions)
+	operations := ""
+	if r.Operations > 0 {
+		operations = fmt.Sprintf(" %d operations,", r.Operations)
+	}
+	return fmt.Sprintf("chaos: %d kills,%s %d refreshes, %d tokens lost, %d duplicated generations, %d regressions",
+		r.Kills, operations, r.Refreshes, r.Lost, r.Duplicated, r.Regressions)
+}
+
+// inOrder lists counts by name.
+func inOrder[K ~string](counts map[K]int) string {
+	var listed []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		listed = append(listed, fmt.Sprintf("%d %s", counts[name], name))
+	}
+	return strings.Join(listed, ", ")
+}
+
+// Explained is how many of the lost have a cause, of whatever kind.
+func (r Report) Explained() int {
+	return r.LostOnItsWay + r.LostInHand + r.LostInOutage + r.LostAnswer + r.LostRunEnded + r.LostServerAway + r.Unexplained
 }
 
 // Verdict is nil where Token Keeper kept its promise, and lists otherwise what it
-// broke. The baseline promises nothing.
+// broke. The old worker and the baseline are there to be compared with, and promise nothing.
 func (r Report) Verdict() error {
-	if r.Target == Baseline {
+	if r.Target != TokenKeeper {
 		return nil
 	}
 	var broken []error
@@ -94,70 +130,18 @@ func (r Report) Verdict() error {
 		count(r.Lost, "tokens lost although the provider repeats its answers")
 	}
 	// Each loss has one cause, or explain was not called.
-	count(r.Lost-r.LostOnItsWay-r.LostInHand-r.LostInOutage-r.Unexplained, "tokens lost of which the campaign does not say how")
+	count(r.Lost-r.Explained(), "tokens lost of which the campaign does not say how")
 	count(r.Unexplained, "tokens lost outside the gap between the provider's commit and Temporal's acknowledgement")
 	count(r.LostInOutage, "tokens lost because the vault took no writes for a while")
 	count(r.Undetected, "tokens lost and not detected")
 	count(r.FalseAlarms, "consents asked for although nothing was lost")
 	count(r.Duplicated, "generations with two refresh tokens")
 	count(r.Regressions, "accounts where an older refresh token lies on top of a newer one")
+	count(r.Stuck, "runs that did not end although all faults had")
 	for kind, n := range r.Failed {
 		count(n, "runs failed as "+kind)
 	}
 	return errors.Join(broken...)
-}
-
-// Table is the reports side by side, in Markdown.
-func Table(reports []Report) string {
-	const absent = "–" // the baseline promises and measures nothing
-	rows := []struct {
-		heading string
-		cell    func(Report) any
-	}{
-		{"", func(r Report) any { return string(r.Target) + ", " + r.repeats() }},
-		{"---", func(Report) any { return "---" }},
-		{"kills", func(r Report) any { return r.Kills }},
-		{"vault outages", func(r Report) any { return r.Outages }},
-		{"refreshes", func(r Report) any { return r.Refreshes }},
-		{"answers repeated", func(r Report) any { return r.Repeated }},
-		{"**tokens lost**", func(r Report) any { return fmt.Sprintf("**%d**", r.Lost) }},
-		{"to a kill, request or answer on its way", func(r Report) any { return r.LostOnItsWay }},
-		{"to a kill, answer in hand", func(r Report) any { return r.LostInHand }},
-		{"to a vault outage", func(r Report) any { return r.LostInOutage }},
-		{"unexplained", func(r Report) any { return r.Unexplained }},
-		{"lost and not told", func(r Report) any {
-			if r.Target == Baseline {
-				return absent
-			}
-			return r.Undetected
-		}},
-		{"duplicated generations", func(r Report) any { return r.Duplicated }},
-		{"regressions", func(r Report) any { return r.Regressions }},
-		{"answer to first durable copy, median / p99", func(r Report) any {
-			if r.Target == Baseline || r.FirstCopy == nil {
-				return absent
-			}
-			return fmt.Sprintf("%.1f / %.1f ms", r.FirstCopy.MedianMS, r.FirstCopy.P99MS)
-		}},
-		{"seconds", func(r Report) any { return r.Seconds }},
-	}
-	var text strings.Builder
-	for _, row := range rows {
-		text.WriteString("| " + row.heading + " |")
-		for _, r := range reports {
-			_, _ = fmt.Fprintf(&text, " %v |", row.cell(r))
-		}
-		text.WriteString("\n")
-	}
-	return text.String()
-}
-
-// repeats is in words what the provider does about a lost answer.
-func (r Report) repeats() string {
-	if r.Replay == time.Duration(0).String() {
-		return "never repeats"
-	}
-	return "repeats for " + strings.TrimSuffix(r.Replay, "0s")
 }
 
 // WriteReports writes what ReadReports reads.

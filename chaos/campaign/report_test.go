@@ -13,6 +13,27 @@ func TestTheReportIsOneLine(t *testing.T) {
 	require.Equal(t, "chaos: 200 kills, 431 refreshes, 3 tokens lost, 2 duplicated generations, 1 regressions", r.Line())
 }
 
+func TestTheReportOfAnOperatorsCampaignIsOneLine(t *testing.T) {
+	r := campaign.Report{Kills: 60, Operations: 300, Refreshes: 431}
+	require.Equal(t, "chaos: 60 kills, 300 operations, 431 refreshes, 0 tokens lost, 0 duplicated generations, 0 regressions", r.Line())
+}
+
+func TestTheDetailsSayWhatAnOperatorDid(t *testing.T) {
+	r := campaign.Report{
+		Operations: 300, Outages: 3, VaultKills: 6, TemporalKills: 4, LostAnswers: 28, Waits: 17,
+		Ends: map[string]int{"terminated": 40, "completed": 380, "UnexpectedResult": 2},
+		Lost: 3, LostAnswer: 1, LostRunEnded: 1, LostServerAway: 1,
+	}
+	r.Commands = map[campaign.Operation]int{campaign.Terminate: 40, campaign.Cancel: 21}
+	require.Equal(t, []string{
+		"of the lost, 0 killed while the request or the answer was on its way, 0 with the answer in hand, 0 while the vault took no writes, 0 unexplained; 0 not detected",
+		"and 1 whose answer was withheld, 1 killed in hand when an operator had ended the run, 1 killed in hand while Temporal was away",
+		"beside them, 3 vault outages, 6 kills of the vault, 4 of Temporal, 28 answers withheld after the commit, 17 refusals with a wait",
+		"commands that took effect: 21 cancel, 40 terminate",
+		"runs ended: 2 UnexpectedResult, 380 completed, 40 terminated",
+	}, r.Details())
+}
+
 func TestTheDetailsSayWhatTheTokensWereLostTo(t *testing.T) {
 	require.Empty(t, campaign.Report{}.Details())
 	r := campaign.Report{Repeated: 4, Lost: 5, LostOnItsWay: 1, LostInHand: 2, LostInOutage: 1, Unexplained: 1, FirstCopy: &campaign.FirstCopy{Pairs: 431, MedianMS: 8.83, P99MS: 74.5, SlowestMS: 25}}
@@ -40,13 +61,19 @@ func TestTheVerdictSaysWhichPromiseWasBroken(t *testing.T) {
 		{"a false alarm", campaign.Report{Replay: window, FalseAlarms: 1}, "1 consents asked for although nothing was lost"},
 		{"two tokens of one generation", campaign.Report{Replay: window, Duplicated: 1}, "1 generations with two refresh tokens"},
 		{"an older token on top", campaign.Report{Replay: window, Regressions: 1}, "1 accounts where an older refresh token lies on top"},
+		{"withheld by a provider that never repeats", campaign.Report{Replay: never, Lost: 3, LostAnswer: 1, LostRunEnded: 1, LostServerAway: 1}, ""},
+		{"withheld by one that repeats", campaign.Report{Replay: window, Lost: 1, LostAnswer: 1}, "1 tokens lost although the provider repeats its answers"},
+		{"runs that an operator ended", campaign.Report{Replay: window, Ends: map[string]int{"terminated": 9, "Unexplained": 2}}, ""},
+		{"a run that does not end", campaign.Report{Replay: window, Stuck: 1}, "1 runs that did not end"},
 		{"a run that failed", campaign.Report{Replay: window, Failed: map[string]int{"MissingSecret": 2}}, "2 runs failed as MissingSecret"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.report.Target = campaign.TokenKeeper
 			err := tc.report.Verdict()
-			tc.report.Target = campaign.Baseline
-			require.NoError(t, tc.report.Verdict(), "the baseline promises nothing")
+			for _, compared := range []campaign.Target{campaign.Old, campaign.Baseline} {
+				tc.report.Target = compared
+				require.NoError(t, tc.report.Verdict(), "it promises nothing")
+			}
 			if tc.broken == "" {
 				require.NoError(t, err)
 				return
@@ -59,13 +86,14 @@ func TestTheVerdictSaysWhichPromiseWasBroken(t *testing.T) {
 func TestATargetIsNamed(t *testing.T) {
 	for name, want := range map[string][]campaign.Target{
 		"tokenkeeper": {campaign.TokenKeeper}, "baseline": {campaign.Baseline}, "both": {campaign.TokenKeeper, campaign.Baseline},
+		"old": {campaign.Old}, "all": {campaign.TokenKeeper, campaign.Old, campaign.Baseline},
 	} {
 		got, err := campaign.ParseTargets(name)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
 	_, err := campaign.ParseTargets("cron")
-	require.EqualError(t, err, `"cron" is no target; use tokenkeeper, baseline or both`)
+	require.EqualError(t, err, `"cron" is no target; use tokenkeeper, old, baseline, both or all`)
 }
 
 func TestTheTableHasTheReportsSideBySide(t *testing.T) {
@@ -95,4 +123,46 @@ func TestTheTableHasTheReportsSideBySide(t *testing.T) {
 			Lost: 66, LostOnItsWay: 30, LostInHand: 14, LostInOutage: 20, Unexplained: 2, Undetected: 5, Duplicated: 1, Regressions: 4, Seconds: 390,
 		},
 	}))
+}
+
+func TestAnOperatorsCampaignHasATableOfItsOwn(t *testing.T) {
+	reports := []campaign.Report{
+		{Target: campaign.TokenKeeper, Replay: "2m0s", Kills: 200},
+		{
+			Target: campaign.TokenKeeper, IDs: 2, Replay: "2m0s", Kills: 60, Operator: true, Operations: 300, VaultKills: 6, TemporalKills: 4, Outages: 3, LostAnswers: 28, Waits: 17,
+			Refreshes: 431, Repeated: 60, FirstCopy: &campaign.FirstCopy{Pairs: 400, MedianMS: 8, P99MS: 40}, Seconds: 300,
+		},
+		{
+			Target: campaign.Old, IDs: 1, Replay: "2m0s", Kills: 60, Operator: true, Operations: 300, VaultKills: 6, TemporalKills: 4, Outages: 3, LostAnswers: 28, Waits: 17,
+			Refreshes: 420, Repeated: 50, Lost: 4, Unexplained: 2, LostAnswer: 2, Stuck: 3, Failed: map[string]int{"GenerationConflict": 1, "VaultRefused": 2}, Seconds: 500,
+		},
+		{Target: campaign.Baseline, IDs: 2, Replay: "2m0s", Kills: 60, Operator: true, VaultKills: 6, TemporalKills: 4, Outages: 3, LostAnswers: 25, Waits: 12, Refreshes: 500, Lost: 60, LostOnItsWay: 20, LostAnswer: 40, Seconds: 250},
+	}
+	table := campaign.Table(reports)
+	require.Equal(t, campaign.Table(reports[:1])+"\n"+campaign.Table(reports[1:]), table)
+	require.Equal(t, `|  | tokenkeeper, 2 ids, repeats for 2m | old (bb35960), repeats for 2m | baseline, repeats for 2m |
+| --- | --- | --- | --- |
+| kills | 60 | 60 | 60 |
+| operations | 300 | 300 | – |
+| kills of the vault / of Temporal | 6 / 4 | 6 / 4 | 6 / 4 |
+| vault outages | 3 | 3 | 3 |
+| answers withheld / refusals with a wait | 28 / 17 | 28 / 17 | 25 / 12 |
+| refreshes | 431 | 420 | 500 |
+| answers repeated | 60 | 50 | 0 |
+| **tokens lost** | **0** | **4** | **60** |
+| to a kill, request or answer on its way | 0 | 0 | 20 |
+| to a kill, answer in hand | 0 | 0 | 0 |
+| to a vault outage | 0 | 0 | 0 |
+| to an answer withheld | 0 | 2 | 40 |
+| to a kill, answer in hand, run ended by the operator | 0 | 0 | – |
+| to a kill, answer in hand, Temporal away | 0 | 0 | – |
+| unexplained | 0 | 2 | 0 |
+| lost and not told | 0 | 0 | – |
+| runs that failed otherwise, not by the operator's hand | 0 | 3 | – |
+| runs that did not end | 0 | 3 | – |
+| duplicated generations | 0 | 0 | 0 |
+| regressions | 0 | 0 | 0 |
+| answer to first durable copy, median / p99 | 8.0 / 40.0 ms | – | – |
+| seconds | 300 | 500 | 250 |
+`, campaign.Table(reports[1:]))
 }

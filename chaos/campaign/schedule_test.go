@@ -8,10 +8,10 @@ import (
 )
 
 func TestTheSameSeedKillsAtTheSameTimes(t *testing.T) {
-	lives := schedule(7, 100)
-	require.Equal(t, lives, schedule(7, 100))
-	require.Equal(t, lives[:50], schedule(7, 50), "a shorter campaign is the beginning of a longer one")
-	require.NotEqual(t, lives, schedule(8, 100))
+	lives := schedule(7, 100, longestLife)
+	require.Equal(t, lives, schedule(7, 100, longestLife))
+	require.Equal(t, lives[:50], schedule(7, 50, longestLife), "a shorter campaign is the beginning of a longer one")
+	require.NotEqual(t, lives, schedule(8, 100, longestLife))
 	for _, life := range lives {
 		require.GreaterOrEqual(t, life, shortestLife)
 		require.Less(t, life, longestLife)

@@ -1,10 +1,11 @@
 // Command publish puts the numbers of campaigns into the documentation: all of
-// them, with every loss, into docs/reliability-campaign.json, and the table into
+// them, with every loss, into docs/reliability-campaign.json, and the tables into
 // docs/reliability.md, so that the two agree.
 //
 //	make chaos TARGET=both JSON=repeats.json
 //	make chaos TARGET=both REPLAY=0 JSON=never.json
-//	go run ./chaos/publish repeats.json never.json
+//	make chaos OPERATOR=1 KILLS=60 TARGET=all JSON=operator.json
+//	go run ./chaos/publish repeats.json never.json operator.json
 //
 // It is run at the top of the repository, and takes the files' reports in the
 // order in which they are named.
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tokenkeeper/chaos/campaign"
@@ -45,7 +47,7 @@ func publish(docs string, files []string) error {
 	if err != nil {
 		return err
 	}
-	changed, err := withTable(string(text), campaign.Table(all))
+	changed, err := withTables(string(text), all)
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}
@@ -55,18 +57,31 @@ func publish(docs string, files []string) error {
 	return os.WriteFile(page, []byte(changed), 0o644)
 }
 
-// The table's place on the page.
+// The tables' places on the page: of campaigns without an operator, and with one.
 const (
-	before = "<!-- table: go run ./chaos/publish FILE... -->\n"
-	after  = "<!-- end of table -->\n"
+	before         = "<!-- table: go run ./chaos/publish FILE... -->\n"
+	beforeOperator = "<!-- table with an operator: go run ./chaos/publish FILE... -->\n"
+	after          = "<!-- end of table -->\n"
 )
 
-// withTable puts a table into a page's place for it.
-func withTable(page, table string) (string, error) {
-	head, rest, found := strings.Cut(page, before)
+// withTables puts the reports' tables into a page's places for them.
+func withTables(page string, reports []campaign.Report) (string, error) {
+	with := func(operator bool) string {
+		return campaign.Table(slices.DeleteFunc(slices.Clone(reports), func(r campaign.Report) bool { return r.Operator != operator }))
+	}
+	page, err := withTable(page, before, with(false))
+	if err != nil {
+		return "", err
+	}
+	return withTable(page, beforeOperator, with(true))
+}
+
+// withTable puts a table into the place that begins so.
+func withTable(page, begin, table string) (string, error) {
+	head, rest, found := strings.Cut(page, begin)
 	_, tail, ends := strings.Cut(rest, after)
 	if !found || !ends {
-		return "", fmt.Errorf("there is no place for the table; it lies between the lines %q and %q", strings.TrimSpace(before), strings.TrimSpace(after))
+		return "", fmt.Errorf("there is no place for the table; it lies between the lines %q and %q", strings.TrimSpace(begin), strings.TrimSpace(after))
 	}
-	return head + before + table + after + tail, nil
+	return head + begin + table + after + tail, nil
 }

@@ -18,7 +18,7 @@ func TestTheDocumentsTableSaysWhatItsNumbersSay(t *testing.T) {
 	require.NoError(t, err)
 	page, err := os.ReadFile(filepath.Join(docs, "reliability.md"))
 	require.NoError(t, err)
-	want, err := withTable(string(page), campaign.Table(reports))
+	want, err := withTables(string(page), reports)
 	require.NoError(t, err)
 	require.Equal(t, want, string(page), "run: go run ./chaos/publish docs/reliability-campaign.json")
 }
@@ -29,7 +29,7 @@ func TestThePublishedCampaignsKeptThePromise(t *testing.T) {
 	require.NoError(t, err)
 	for _, r := range reports {
 		require.NoError(t, r.Verdict())
-		require.Equal(t, r.Lost, r.LostOnItsWay+r.LostInHand+r.LostInOutage+r.Unexplained, "each loss has one cause")
+		require.Equal(t, r.Lost, r.Explained(), "each loss has one cause")
 		require.Len(t, r.Losses, r.Lost)
 	}
 }
@@ -48,20 +48,24 @@ func TestCampaignsArePublishedTogether(t *testing.T) {
 	}
 	one := campaign.Report{Target: campaign.TokenKeeper, Replay: "2m0s", Kills: 1}
 	other := campaign.Report{Target: campaign.Baseline, Replay: "0s", Kills: 2}
-	files := []string{file("one.json", one), file("other.json", other)}
+	operator := campaign.Report{Target: campaign.TokenKeeper, Replay: "2m0s", Kills: 3, Operator: true, Operations: 4}
+	files := []string{file("one.json", one), file("operator.json", operator), file("other.json", other)}
 
 	page := put("reliability.md", "no place")
 	require.ErrorContains(t, publish(dir, files), "there is no place for the table")
 	require.NoFileExists(t, filepath.Join(dir, "reliability-campaign.json"))
 
-	put("reliability.md", "Above.\n"+before+"old\n"+after+"Below.\n")
+	put("reliability.md", "Above.\n"+before+"old\n"+after+"Between.\n")
+	require.ErrorContains(t, publish(dir, files), "with an operator")
+	put("reliability.md", "Above.\n"+before+"old\n"+after+"Between.\n"+beforeOperator+after+"Below.\n")
 	require.NoError(t, publish(dir, files))
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	require.Equal(t, "Above.\n"+before+campaign.Table([]campaign.Report{one, other})+after+"Below.\n", string(text))
+	require.Equal(t, "Above.\n"+before+campaign.Table([]campaign.Report{one, other})+after+
+		"Between.\n"+beforeOperator+campaign.Table([]campaign.Report{operator})+after+"Below.\n", string(text))
 	both, err := campaign.ReadReports(filepath.Join(dir, "reliability-campaign.json"))
 	require.NoError(t, err)
-	require.Equal(t, []campaign.Report{one, other}, both)
+	require.Equal(t, []campaign.Report{one, operator, other}, both)
 
 	require.ErrorContains(t, publish(dir, []string{put("empty.json", "[]")}), "holds no report")
 	require.ErrorContains(t, publish(dir, []string{put("odd.json", "{")}), "odd.json")

@@ -9,7 +9,6 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-
 // TestNothingIsListedWhereTheTagsSuffice counts the listings of both names: one takes a
 // call per 25 versions.
 func TestNothingIsListedWhereTheTagsSuffice(t *testing.T) {

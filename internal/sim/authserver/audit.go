@@ -34,6 +34,8 @@ type Event struct {
 	Issued token.Fingerprint `json:"issued,omitempty"`
 	// Generation of the issued token: rotations since the consent.
 	Generation int `json:"generation,omitempty"`
+	// Lost: a fault sent something else in place of the answer.
+	Lost bool `json:"lost,omitempty"`
 }
 
 // Counts are since the start.

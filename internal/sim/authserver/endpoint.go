@@ -54,7 +54,7 @@ func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.Handle
 		s.delay(fault.DelayBefore)
 		var truth reply
 		if fault.commits() {
-			truth = s.locked(commit, r)
+			truth = s.locked(commit, r, fault.Answer != Truth)
 		}
 		s.delay(fault.DelayAfter)
 		if fault.Hold && !s.pause(r.Context(), user) {
@@ -80,10 +80,16 @@ func (s *Server) arrive(e Endpoint, r *http.Request) (user string, f Fault, reti
 	return user, s.script.next(e, user), false
 }
 
-func (s *Server) locked(commit func(*http.Request) reply, r *http.Request) reply {
+// locked makes a request take effect. lost: its answer will not be the truth.
+func (s *Server) locked(commit func(*http.Request) reply, r *http.Request, lost bool) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return commit(r)
+	before := len(s.journal.events)
+	truth := commit(r)
+	for i := range s.journal.events[before:] {
+		s.journal.events[before+i].Lost = lost
+	}
+	return truth
 }
 
 // userOf finds the user of a request by the token, code or name that it carries;

@@ -96,6 +96,9 @@ func TestFaultAnswers(t *testing.T) {
 			require.Equal(t, c.spent, s.Replayable(refreshToken))
 			require.Equal(t, !c.spent, s.IsLive(refreshToken))
 			require.Equal(t, http.StatusOK, mustRefresh(t, s, refreshToken).status, "the fault is gone, and a lost answer comes again")
+			events := s.Events(user)
+			require.Equal(t, c.spent, events[0].Lost)
+			require.False(t, events[len(events)-1].Lost)
 		})
 	}
 }
