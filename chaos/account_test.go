@@ -188,7 +188,7 @@ func (a account) unstored() run {
 
 // overtaken starts a run that reads the grant, and has something happen before it
 // leaves its intent record, which takes the vault so long. It reports whether that
-// was long enough.
+// was long enough. The worker is one that has written before; see workProven.
 func (a account) overtaken(slow time.Duration, meanwhile func()) (late run, inTime bool) {
 	a.t.Helper()
 	secret := a.secret("RefreshToken")

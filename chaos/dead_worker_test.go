@@ -109,7 +109,7 @@ func TestF21LoadAndStoreOfADeadWorkerAreTakenOverWithinSeconds(t *testing.T) {
 		t.Run(activity, func(t *testing.T) {
 			s := newSystem(t, testenv.Options{Provider: unforgiving})
 			a := s.consent()
-			doomed := s.work()
+			doomed := s.workProven()
 			name := a.secret(slow.secret)
 			s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: slow.operation, Name: name, Times: 1, DelayBefore: forGood})
 			run := a.refresh()
