@@ -164,11 +164,12 @@ func (a account) refreshHeld(changes ...func(*client.StartWorkflowOptions)) run 
 }
 
 // refreshUnstored starts a run and waits until its pair is in its history and the
-// vault, which denies writes until its faults are cleared, has refused it.
+// vault, which takes no new versions until its faults are cleared, has not taken it. It is
+// an outage: after a refusal the next load would have to prove that new versions are taken.
 func (a account) refreshUnstored() run {
 	a.t.Helper()
 	r := a.refreshHeld()
-	a.Vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpSet})
+	a.Vault.Inject(keyvault.Fault{Kind: keyvault.Unavailable, Operation: keyvault.OpSet})
 	a.release()
 	r.retries("StoreSecrets", 2)
 	return r
