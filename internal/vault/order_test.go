@@ -175,6 +175,26 @@ func TestOrderCandidates(t *testing.T) {
 	})
 }
 
+func TestOrderCovered(t *testing.T) {
+	by := version(9, 1, "b", "a", "a").Version
+	covering := version(9, 1, "b", "a", "a")
+	for _, tc := range []struct {
+		name     string
+		versions []Properties
+		want     []string
+	}{
+		{"what came after the version that was read", []Properties{version(3, 1, "b", "a", "a"), untagged(4, "hand")}, []string{"hand@4"}},
+		{"not what came before it", []Properties{untagged(3, "hand")}, nil},
+		{"not what a later token covers as well", []Properties{untagged(4, "hand"), version(5, 2, "x", "", "x")}, nil},
+		{"not what is disabled", []Properties{disabled(untagged(4, "hand"))}, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			read := version(3, 1, "b", "a", "a").Created
+			require.Equal(t, tc.want, names(newOrder(append(tc.versions, covering)).covered(by, read)))
+		})
+	}
+}
+
 func TestOrderMaySucceed(t *testing.T) {
 	o := newOrder([]Properties{version(1, 0, "a", "", "a"), version(2, 1, "b", "a", "a"), version(3, 2, "c", "b", "a")})
 	dead := token.Provenance{Generation: 1, Fingerprint: "b"}

@@ -148,13 +148,21 @@ func TestOneOfManyAtOnceProvesTheVault(t *testing.T) {
 		}
 		return nil
 	}
-	var all sync.WaitGroup
+	var all, begun sync.WaitGroup
+	begun.Add(5)
+	r.secrets.Before = func(op, _ string) error {
+		if op == "set" {
+			begun.Wait() // so that the others ask while the first one proves
+		}
+		return nil
+	}
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		n := vault.Names{RefreshToken: name + "-RefreshToken", AccessToken: name + "-AccessToken"}
 		r.secrets.Put(n.RefreshToken, "fake-refresh-"+name)
 		current, _, err := r.vault.Load(t.Context(), n, 0)
 		require.NoError(t, err)
 		all.Go(func() {
+			begun.Done()
 			if err := r.vault.RecordIntent(context.Background(), n, account, current, run, nil); err != nil {
 				t.Error(err)
 			}
