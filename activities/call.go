@@ -64,7 +64,7 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	now := time.Now()
 	// A worker that was frozen may be too late: the next attempt may have begun.
 	timeout := min(c.sentAt(now).window(now).Wait(window.Answer, requestTimeout, now), time.Until(info.Deadline)-completeTimeout)
-	if timeout <= 0 {
+	if timeout <= 0 || wasSilent(info, now) {
 		return RefreshResult{}, c.unsent(ctx, temporal.NewApplicationError(fmt.Sprintf("this attempt at the refresh of %s came too late to begin; nothing was sent", in.Account), tooLate))
 	}
 	requestCtx, cancel := context.WithTimeout(ctx, timeout)
@@ -77,6 +77,12 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	a.Metrics.Answered(ctx, at.Provider.Name, "ok")
 	err = a.deliver(ctx, info, at.Names, in, pair)
 	return RefreshResult{}, retryIn(err, c.sentAt(now).retryDelay(0, time.Now()))
+}
+
+// wasSilent reports whether an attempt that has sent nothing yet has taken longer than a
+// worker can that was not frozen, so that Temporal may have given it up for its heartbeats.
+func wasSilent(info activity.Info, now time.Time) bool {
+	return info.HeartbeatTimeout > 0 && now.Sub(info.StartedTime) > max(info.HeartbeatTimeout, prepareTimeout)
 }
 
 // calling is one attempt of a call.

@@ -101,6 +101,16 @@ func (s *system) work(further ...string) *testenv.Worker {
 	return w
 }
 
+// workProven starts one more worker and has it write to the vault, with the refresh of an
+// account that nothing else is done with. After that its loads change tags alone, until the
+// vault refuses something.
+func (s *system) workProven(further ...string) *testenv.Worker {
+	s.t.Helper()
+	w := s.work(further...)
+	s.consent().refresh().result()
+	return w
+}
+
 // inspect ends a worker and reads what it printed.
 func (s *system) inspect(w *testenv.Worker) {
 	w.Kill()

@@ -110,9 +110,11 @@ var failedPaths = []recording{
 		p.work()
 		p.refresh().result()
 		name := p.secret("RefreshToken")
-		tags := maps.Clone(p.Vault.Versions(name)[1].Tags)
+		versions := p.Vault.Versions(name)
+		current := versions[len(versions)-1]
+		tags := maps.Clone(current.Tags)
 		tags["provider"] = "google-health"
-		_, err := p.secrets().Set(p.t.Context(), name, token.NewSecret(p.Vault.Versions(name)[1].Value), vault.Properties{Tags: tags})
+		_, err := p.secrets().Set(p.t.Context(), name, token.NewSecret(current.Value), vault.Properties{Tags: tags})
 		require.NoError(p.t, err)
 		p.fails(p.refresh(), activities.ForeignSecret)
 	}},

@@ -60,7 +60,7 @@ var goodPaths = []recording{
 		p.ends(p.refresh(), workflows.Refreshed)
 	}},
 	{"recovered-from-the-vault", noReplay, func(p path) {
-		p.work()
+		p.workProven()
 		late, inTime := p.overtaken(10*time.Second, func() { p.refresh(otherID).result() })
 		require.True(p.t, inTime, "the machine is too busy; record this path anew")
 		p.ends(late, workflows.Recovered)

@@ -16,7 +16,7 @@ import (
 
 func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: noReplay})
-	s.work()
+	s.workProven()
 	var a account
 	var late run
 	s.inTime(func() (inTime bool) {
@@ -36,7 +36,7 @@ func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *tes
 
 func TestF07InvalidGrantWhileTheOtherRunsPairIsOnItsWayAsksForNoConsent(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: noReplay})
-	w := s.work()
+	w := s.workProven()
 	var a account
 	var late, other run
 	s.inTime(func() (inTime bool) {

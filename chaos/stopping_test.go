@@ -60,7 +60,7 @@ func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) 
 		t.Run(activity, func(t *testing.T) {
 			s := newSystem(t, testenv.Options{Provider: unforgiving})
 			a := s.consent()
-			leaving := s.work()
+			leaving := s.workProven()
 			s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: slow, Name: a.secret("RefreshToken"), Times: 1, DelayBefore: 5 * time.Second})
 			before := s.vaultCalls(a.secret("RefreshToken"), slow)
 			run := a.refresh()

@@ -62,11 +62,11 @@ func TestF17SecondRunWaitsForTheCallOfTheFirst(t *testing.T) {
 func TestF17RunsThatLoadTheSameGrantKeepTheGenerationsLinear(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
-	s.work()
+	s.workProven()
 	s.work()
 	// All have read the grant before the first of them leaves its intent record.
 	s.Vault.Inject(keyvault.Fault{
-		Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: a.secret("RefreshToken"),
+		Kind: keyvault.Delay, Operation: keyvault.OpWrites, Name: a.secret("RefreshToken"),
 		Times: 4, DelayBefore: 8 * time.Second,
 	})
 	var runs []run
@@ -86,7 +86,7 @@ func TestF17RunsThatLoadTheSameGrantKeepTheGenerationsLinear(t *testing.T) {
 func TestF17LateWriteOfASpentTokenIsFoundOut(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: unforgiving})
 	a := s.consent()
-	s.work()
+	s.workProven()
 	// The first write of generation 1 takes effect long after its writer has given
 	// it up.
 	s.Vault.Inject(keyvault.Fault{

@@ -210,9 +210,13 @@ func TestF12NameReusedForANewConsentOutranksThePairOnItsWay(t *testing.T) {
 	require.NoError(t, err)
 	a.release()
 
-	require.Equal(t, workflows.Superseded, run.result().Outcome)
-	a.untouched(consented, 1)
-	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	// The pair is not stored, and so the run has no new access token until it has refreshed
+	// the new consent.
+	result := run.result()
+	require.Equal(t, workflows.Refreshed, result.Outcome)
+	require.EqualValues(t, 3, result.Generation) // the consent came after the pair's
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	require.Len(t, a.refreshVersions(), 2)
+	require.Equal(t, fingerprint(consented), a.refreshVersions()[0].Fingerprint)
+	a.holdsLive()
 }

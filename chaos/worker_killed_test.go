@@ -19,7 +19,7 @@ const forGood = time.Hour
 func TestF01WorkerKilledWhileItLoadsLeavesTheTokenUnspent(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
-	doomed := s.work()
+	doomed := s.workProven()
 	// The intent record is written, and the worker does not hear of it.
 	name := a.secret("RefreshToken")
 	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpUpdate, Name: name, Times: 1, DelayAfter: forGood})

@@ -45,17 +45,20 @@ type Options struct {
 
 	Port, UIPort int // of the Temporal server; 0 means a free one
 	Provider     authserver.Options
-	Vault        keyvault.Options
+	// Others are further providers, each another one of the product's table.
+	Others []authserver.Options
+	Vault  keyvault.Options
 }
 
 // System is a running system. Stop ends it.
 type System struct {
 	Temporal *temporal.Server
 	Provider *authserver.Server
+	Others   []*authserver.Server // in the order of the options
 	Vault    *keyvault.Server
 
 	options Options
-	entry   provider.Provider // the product's, which the simulator simulates
+	entry   provider.Provider // the product's, which the first simulator simulates
 	owns    bool              // Stop ends the Temporal server as well
 	workers []*Worker
 }
@@ -75,16 +78,25 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	if s.Provider, err = authserver.Start(o.Provider); err != nil {
 		return s, err
 	}
+	for _, further := range o.Others {
+		other, err := authserver.Start(further)
+		if err != nil {
+			return s, err
+		}
+		s.Others = append(s.Others, other)
+	}
 	if s.Vault, err = keyvault.Start(o.Vault); err != nil {
 		return s, err
 	}
 	if s.entry, err = provider.Builtin().Lookup(s.Provider.Imitates().Name); err != nil {
 		return s, err
 	}
-	client := s.Provider.Client()
-	credentials := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))
-	if _, err = s.Vault.Put(s.entry.CredentialsName(), credentials); err != nil {
-		return s, err
+	for _, p := range s.providers() {
+		client := p.Client()
+		credentials := base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal()))
+		if _, err = s.Vault.Put(provider.Provider{Name: p.Imitates().Name}.CredentialsName(), credentials); err != nil {
+			return s, err
+		}
 	}
 	if err = os.WriteFile(s.certificateFile(), s.Vault.CertificatePEM(), 0o600); err != nil {
 		return s, err
@@ -98,20 +110,30 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	return s, err
 }
 
-// providersYAML points the built-in provider at the simulator and gives it the
-// simulator's replay window and repeat pause. All else is as the product's table has it.
+// providers are all simulators, the first one first.
+func (s *System) providers() []*authserver.Server {
+	return append([]*authserver.Server{s.Provider}, s.Others...)
+}
+
+// providersYAML points the built-in providers at their simulators and gives them the
+// simulators' replay windows and reuse. All else is as the product's table has it.
 func (s *System) providersYAML() string {
-	base, p := s.Provider.URL(), s.Provider.Imitates()
-	lines := []string{
-		"providers:",
-		"  " + p.Name + ":",
-		"    auth_url: " + base + p.AuthorizePath,
-		"    token_url: " + base + p.TokenPath,
-		"    replay_window: " + s.Provider.ReplayWindow().String(),
-		"    repeat_pause: " + s.Provider.RepeatPause().String(),
-	}
-	if p.RevokePath != "" {
-		lines = append(lines, "    revoke_url: "+base+p.RevokePath)
+	lines := []string{"providers:"}
+	for i, options := range append([]authserver.Options{s.options.Provider}, s.options.Others...) {
+		at := s.providers()[i]
+		base, p := at.URL(), at.Imitates()
+		lines = append(lines,
+			"  "+p.Name+":",
+			"    auth_url: "+base+p.AuthorizePath,
+			"    token_url: "+base+p.TokenPath,
+			"    replay_window: "+at.ReplayWindow().String(),
+		)
+		if p.RevokePath != "" {
+			lines = append(lines, "    revoke_url: "+base+p.RevokePath)
+		}
+		if options.ReuseRevokes {
+			lines = append(lines, "    reuse: "+string(provider.RevokesGrant))
+		}
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -225,8 +247,10 @@ func (s *System) Stop() error {
 	if s.Vault != nil {
 		s.Vault.Close()
 	}
-	if s.Provider != nil {
-		s.Provider.Close()
+	for _, p := range s.providers() {
+		if p != nil {
+			p.Close()
+		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("stop: %w", err)

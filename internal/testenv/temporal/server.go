@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
@@ -95,6 +96,13 @@ func (t *Server) Database() string { return t.database }
 
 // Kill ends the server with SIGKILL; Restart brings it back.
 func (t *Server) Kill() { t.process.Kill() }
+
+// Freeze halts the server with SIGSTOP, so that its connections stay open and nothing
+// is answered; Thaw lets it go on.
+func (t *Server) Freeze() error { return t.process.Signal(syscall.SIGSTOP) }
+
+// Thaw ends what Freeze began.
+func (t *Server) Thaw() error { return t.process.Signal(syscall.SIGCONT) }
 
 // Stop ends the server and closes its log.
 func (t *Server) Stop() error {

@@ -1,0 +1,128 @@
+package main_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/workflows"
+)
+
+const (
+	// shortWindow is a replay window of which half may be waited for.
+	shortWindow = time.Minute
+
+	// tooLong is a wait that a gateway asks for, far beyond a window.
+	tooLong = authserver.Duration(10 * time.Minute)
+)
+
+func TestF23WaitBeyondTheWindowIsCutShortWhileAPairMayBeWaiting(t *testing.T) {
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: shortWindow}})
+	s.work()
+	unavailable := authserver.Fault{Commit: true, Answer: authserver.Status, Status: http.StatusServiceUnavailable}
+	tooMany := authserver.Fault{Commit: true, Answer: authserver.Status, Status: http.StatusTooManyRequests}
+	retryAfter := func(f authserver.Fault, as authserver.WaitForm) []authserver.Fault {
+		f.RetryAfter, f.WaitAs = tooLong, as
+		return []authserver.Fault{f}
+	}
+	reset := func(f authserver.Fault, as authserver.WaitForm) []authserver.Fault {
+		f.RateLimitReset, f.WaitAs = tooLong, as
+		return []authserver.Fault{f}
+	}
+	runs := map[string]run{}
+	for name, faults := range map[string][]authserver.Fault{
+		"503 with Retry-After":            retryAfter(unavailable, authserver.InSeconds),
+		"503 with Retry-After as a date":  retryAfter(unavailable, authserver.AsHTTPDate),
+		"503 with Retry-After as a time":  retryAfter(unavailable, authserver.AsUnixTime),
+		"503 with Retry-After as rubbish": retryAfter(unavailable, authserver.AsRubbish),
+		"429 with Retry-After":            retryAfter(tooMany, authserver.InSeconds),
+		"429 with Retry-After as a time":  retryAfter(tooMany, authserver.AsUnixMillis),
+		"429 with a reset":                reset(tooMany, authserver.InSeconds),
+		"429 with a reset as a time":      reset(tooMany, authserver.AsUnixTime),
+		"no answer, then 429 with Retry-After": {
+			{Commit: true, Answer: authserver.Reset},
+			{Answer: authserver.Status, Status: http.StatusTooManyRequests, RetryAfter: tooLong},
+		},
+	} {
+		a := s.consent()
+		for _, f := range faults {
+			f.Endpoint, f.User = authserver.Token, a.user
+			require.NoError(t, s.Provider.Inject(f), name)
+		}
+		runs[name] = a.refresh()
+	}
+	for name, run := range runs {
+		require.Equal(t, workflows.Refreshed, run.result().Outcome, name)
+		run.replayed(0)
+		run.nothingLost(1)
+	}
+}
+
+// Withings refuses the same request within ten seconds, and says how long in the body.
+func TestF23LeastPauseOfAProviderIsKeptInsideTheWindow(t *testing.T) {
+	s := newSystem(t, testenv.Options{Provider: authserver.Options{Provider: authserver.Withings(), ReplayWindow: window}})
+	s.work()
+	withings := s.fitbit()
+	withings.name, withings.title, withings.prefix = "withings", "Withings", "Withings-"
+	runs := map[string]run{}
+	for name, fault := range map[string]authserver.Fault{
+		"no answer": {Commit: true, Answer: authserver.Reset},
+		"601":       {Commit: true, Answer: authserver.Status, Status: http.StatusTooManyRequests, RetryAfter: tooLong},
+	} {
+		a := s.consentAt(withings)
+		fault.Endpoint, fault.User = authserver.Token, a.user
+		require.NoError(t, s.Provider.Inject(fault))
+		runs[name] = a.refresh()
+	}
+	for name, run := range runs {
+		require.Equal(t, workflows.Refreshed, run.result().Outcome, name)
+		require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed}, run.outcomes(), name)
+		require.Equal(t, 2, run.calls(), "%s: requests, with those that came too early", name)
+		run.nothingLost(1)
+	}
+}
+
+// Nothing is waiting to be repeated: the provider is given the time that it asks for.
+func TestF23WaitOutsideAWindowIsWaitedOut(t *testing.T) {
+	s := newSystem(t, testenv.Options{Provider: noReplay})
+	s.work()
+	const wait = 40 * time.Second // longer than such a provider is left alone anyway
+	runs := map[string]run{}
+	for name, form := range map[string]authserver.WaitForm{"seconds": authserver.InSeconds, "a date": authserver.AsHTTPDate, "a Unix time": authserver.AsUnixTime} {
+		a := s.consent()
+		require.NoError(t, s.Provider.Inject(authserver.Fault{
+			Endpoint: authserver.Token, User: a.user, Answer: authserver.Status, Status: http.StatusTooManyRequests,
+			RetryAfter: authserver.Duration(wait), WaitAs: form,
+		}))
+		runs[name] = a.refresh()
+	}
+	for name, run := range runs {
+		require.Equal(t, workflows.Refreshed, run.result().Outcome, name)
+		require.Equal(t, 2, run.calls(), name)
+		waited := run.Provider.Events(run.user)[0].Time.Sub(run.scheduled("CallFitbit"))
+		require.GreaterOrEqual(t, waited, wait-time.Second, name)
+		run.nothingLost(1)
+	}
+}
+
+func TestF23RefreshNowCutsALongWaitShort(t *testing.T) {
+	s := newSystem(t, testenv.Options{Provider: noReplay})
+	s.work()
+	a := s.consent()
+	require.NoError(t, s.Provider.Inject(authserver.Fault{
+		Endpoint: authserver.Token, User: a.user, Answer: authserver.Status, Status: http.StatusTooManyRequests, RetryAfter: authserver.Duration(time.Hour),
+	}))
+	run := a.refresh()
+	s.eventually("the provider has asked for an hour", func() bool {
+		call := run.pending("CallFitbit")
+		return a.calls() == 1 && (call == nil || call.GetAttempt() > 1)
+	})
+	a.cli("workflow", "signal-with-start", "--signal-name", workflows.RefreshNow, "--type", workflows.Type, "--task-queue", a.TaskQueue())
+
+	run.ends(workflows.Refreshed, grant.Rotated)
+}
