@@ -111,6 +111,7 @@ type campaign struct {
 	kills        []Kill
 	outages      []Outage // times in which the vault took no writes
 	temporalAway []Outage
+	alarms       []alarm // of runs that have asked for a consent
 	report       Report
 }
 
@@ -264,6 +265,7 @@ func (c *campaign) run(ctx context.Context) error {
 	if err := c.audit(ctx); err != nil {
 		return err
 	}
+	c.judgeAlarms()
 	var slowest time.Duration
 	if c.options.Target != Baseline {
 		c.report.FirstCopy = c.copies.summary()
