@@ -158,7 +158,7 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 	c = &campaign{options: o, clock: clock{start: time.Now(), speed: 1}}
 	c.report = Report{
 		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, IDs: o.IDs, Operator: o.Operations > 0, Failed: map[string]int{}, Commands: map[Operation]int{}, Idle: map[Operation]int{},
-		Period: o.period().String(), Replay: o.Replay.String(),
+		Period: o.period().String(), Replay: o.Replay.String(), PlannedKills: o.Kills, PlannedOperations: o.Operations,
 	}
 	if o.Target == Baseline {
 		// Its cron comes long after the provider's window has closed. Six hours
