@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 )
@@ -118,7 +119,7 @@ func (v *Vault) writeProof(ctx context.Context, name string, t RefreshToken, tag
 	p := t.properties.over(before.properties)
 	p.Expires = p.ownersExpiry(t.properties.Created, time.Now())
 	p.Tags = tags
-	p.Tags[tagStartedAt] += proofOver + before.Version
+	p.Tags[tagStartedAt] = strings.Join([]string{tags[tagStartedAt], before.Version}, proofOver)
 	written, recovered, err := v.set(ctx, name, t.Value, p)
 	if err == nil && recovered {
 		err = changedMeanwhile(name)

@@ -36,9 +36,9 @@ const (
 	// whose place it took. Such a consent is not looked for again.
 	tagPromoted = "promoted-for"
 
-	// proofOver begins, in refresh-started-at, the version that a proof lies on. It has no
+	// proofOver separates, in refresh-started-at, the version that a proof lies on. It has no
 	// tag of its own, which would cost the owner one; the next intent record ends it.
-	proofOver = " over "
+	proofOver = " / "
 
 	maxTags      = 15
 	maxTagLength = 512
