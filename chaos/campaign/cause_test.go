@@ -147,6 +147,7 @@ func TestTwoTokensThatClaimOneGenerationAreADuplicate(t *testing.T) {
 		{"a line", []keyvault.Version{version("a0", 0), version("a1", 1)}, 0},
 		{"one token in two versions", []keyvault.Version{version("a1", 1), version("a1", 1)}, 0},
 		{"not tagged yet", []keyvault.Version{version("a0", 0), {Value: "b0"}}, 0},
+		{"a consent in a dead token's place", []keyvault.Version{version("a1", 1), {Value: "b0", Tags: map[string]string{"generation": "1", "promoted-for": "a1"}}}, 0},
 		{"two tokens", []keyvault.Version{version("a1", 1), version("other", 1)}, 1},
 		{"three tokens are still one generation", []keyvault.Version{version("a1", 1), version("b1", 1), version("c1", 1)}, 1},
 	} {
