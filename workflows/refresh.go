@@ -68,8 +68,8 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
 	stop()
-	discardSignals(ctx) // this run was the refresh that they asked for
 	r.finish(ctx, result, err)
+	discardSignals(ctx) // this run was the refresh that they asked for
 	if ctx.Err() != nil {
 		// Cancelled meanwhile. The pair is stored and a failure is alerted all the
 		// same; but only a run that ends as cancelled ends its cron.
@@ -180,8 +180,9 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 	case activities.GrantInDoubt:
 		// The token may still be good, and asking is the only way to find out. The next
 		// load names who may have spent it, so that it is presented once more, after a
-		// search, when no call of theirs or of this run can be in flight.
-		r.noteUnsettled(ctx, loaded)
+		// search, when no call of theirs or of this run can be in flight. The activity has
+		// seen that the window of its last request has closed.
+		r.noteUnsettled(ctx, loaded, r.called)
 		return reload, Result{}, nil
 	case activities.InvalidGrant, activities.AnswerLost:
 		recovery, err := r.recheck(ctx, loaded)

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -190,6 +191,29 @@ func TestAGrantInDoubtIsPresentedOnceMoreAfterASearch(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "RecoverGrant", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
 		require.InDelta(t, activities.MaxInFlight, s.step(t, "timer").timer, 1e8, "a call that may be in flight is waited for")
+	})
+	t.Run("its own window has closed, and is not opened by the doubt", func(t *testing.T) {
+		s := newScenario(t)
+		began := s.Now()
+		s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+			l := loaded(a, 4)
+			if l.Reuse = ""; n > 1 {
+				l.MayHaveSpent = []vault.Intent{{RunID: "another-run", At: began.Add(time.Minute)}}
+			}
+			return l, nil
+		}
+		s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+			switch past := s.Now().Sub(began); {
+			case past < 5*time.Minute:
+				return activities.RefreshResult{}, forNowAfter(5 * time.Minute)
+			case past < 5*time.Minute+20*time.Second:
+				return activities.RefreshResult{}, forGood(activities.GrantInDoubt)
+			}
+			return issuedFor(in), nil
+		}
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "RecoverGrant", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
 	})
 	t.Run("the other run's pair is found", func(t *testing.T) {
 		s := newScenario(t)
