@@ -146,5 +146,5 @@ func (a *Activities) glance(ctx context.Context, run *commonpb.WorkflowExecution
 // namesLater reports whether a run's history names a later token than the loaded one.
 func namesLater(h history, loaded LoadResult) bool {
 	return h.result.of(loaded.Account) && h.result.Generation > loaded.Provenance.Generation ||
-		slices.ContainsFunc(h.issued, func(r RefreshResult) bool { return descends(r, loaded) })
+		slices.ContainsFunc(h.issued, func(r RefreshResult) bool { return Descends(r, loaded) })
 }

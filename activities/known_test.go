@@ -77,7 +77,7 @@ func TestDescends(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			issued, from := good, lost
 			c.change(&issued, &from)
-			require.Equal(t, c.want, descends(issued, from))
+			require.Equal(t, c.want, Descends(issued, from))
 			require.Equal(t, c.want, namesLater(history{issued: []RefreshResult{issued}}, from))
 		})
 	}
