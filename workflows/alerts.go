@@ -25,21 +25,26 @@ const (
 type step struct{ reason, words string }
 
 // alertWhenOverdue alerts that the run is overdue, once for each reason, until the
-// returned function stops it. That waits for an alert that has begun, so that
-// r.overdue is complete afterwards.
+// returned function stops it. That waits for an alert that has begun, so that r.overdue
+// is complete afterwards. The next step is waited for without a timer: a run that is
+// stuck for weeks adds no events.
 func (r *run) alertWhenOverdue(ctx workflow.Context) (stop func()) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	over, settle := workflow.NewFuture(ctx)
-	workflow.Go(ctx, func(ctx workflow.Context) {
+	alerted := func() bool { return slices.Contains(r.overdue, r.at.reason) }
+	workflow.Go(timerCtx, func(ctx workflow.Context) {
 		defer settle.SetValue(nil)
 		// The store is the last step, so its alert is the last one.
 		for !slices.Contains(r.overdue, StoreStuck) {
-			if workflow.NewTimer(timerCtx, OverdueAfter).Get(ctx, nil) != nil {
+			if workflow.NewTimer(ctx, OverdueAfter).Get(ctx, nil) != nil {
 				return // stopped
 			}
-			if !slices.Contains(r.overdue, r.at.reason) {
+			if !alerted() {
 				r.alertOverdue(ctx)
+			}
+			if workflow.Await(ctx, func() bool { return !alerted() }) != nil {
+				return // stopped
 			}
 		}
 	})

@@ -254,8 +254,8 @@ func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.looks, s.calls[looks])
 			require.Equal(t, 1, s.calls["CallFitbit"])
-			for _, wait := range s.timers() {
-				require.Equal(t, activities.MaxInFlight, wait)
+			for n, wait := range s.timers() {
+				require.Equal(t, min(activities.MaxInFlight<<min(n/4, 5), 15*time.Minute), wait)
 			}
 			if c.looks > 1 {
 				require.Equal(t, "Run "+c.runID+" is or was about to spend generation 4 of fitbit/default. Waiting 30s for its pair.", s.step(t, "timer").details)

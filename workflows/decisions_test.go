@@ -38,6 +38,16 @@ func TestIsFresh(t *testing.T) {
 	}
 }
 
+func TestBackOff(t *testing.T) {
+	for n, want := range map[int]time.Duration{
+		0: 30 * time.Second, 1: 30 * time.Second, 4: 30 * time.Second, 5: time.Minute, 8: time.Minute, 9: 2 * time.Minute,
+		13: 4 * time.Minute, 17: 8 * time.Minute, 21: 15 * time.Minute, 1000: 15 * time.Minute, 1 << 40: 15 * time.Minute,
+	} {
+		require.Equal(t, want, backOff(n, longestLook), "the wait before repetition %d", n)
+	}
+	require.Equal(t, time.Hour, backOff(1<<40, longestStart))
+}
+
 func TestRemaining(t *testing.T) {
 	for _, c := range []struct {
 		name string

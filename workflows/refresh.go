@@ -88,6 +88,7 @@ type run struct {
 	recovered  bool             // a better grant than the first one was found on the way
 	sources    []string         // the workflow ids whose runs a recovery reads; none means the run's own
 	unanswered bool             // a call has ended before the provider answered
+	restarts   int              // how often an operator's signal had it start over
 
 	at      step     // what the run is at
 	overdue []string // the reasons of the alerts of this run, which are over when it is green
@@ -110,6 +111,8 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 			return result, err
 		case reload:
 			reloads++
+		case restart:
+			r.restarts++
 		}
 	}
 	return Result{}, r.errTooManyReloads()

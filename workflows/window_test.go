@@ -141,7 +141,7 @@ func TestNextLook(t *testing.T) {
 		{"closed a moment ago", caller("run-1", activities.Closed, !knows), time.Hour, 12 * time.Second, 12 * time.Second, 12 * time.Second},
 		{"began a moment ago", caller("run-1", activities.Closed, !knows), 12 * time.Second, -time.Hour, 18 * time.Second, 0},
 		{"began by a clock that is ahead", caller("run-1", activities.Closed, !knows), -time.Hour, -time.Hour, 30 * time.Second, 0},
-		{"it may still call", caller("run-9", activities.Calling, knows), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
+		{"it may still call", caller("run-9", activities.Calling, knows), time.Hour, -time.Hour, 30 * time.Second, time.Minute},
 		{"it waits for this one", caller("run-9", activities.Searching, knows), time.Hour, -time.Hour, 0, 0},
 		{"it waits for this one, and began a moment ago", caller("run-9", activities.Searching, knows), 12 * time.Second, -time.Hour, 18 * time.Second, 0},
 	} {
