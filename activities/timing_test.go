@@ -39,24 +39,6 @@ func TestTheRequestsThatMayHaveSpentAToken(t *testing.T) {
 	}
 }
 
-func TestTheWindowThatCounts(t *testing.T) {
-	const length = 2 * time.Minute
-	for _, c := range []struct {
-		name     string
-		requests []time.Time
-		want     time.Time
-	}{
-		{"no request", nil, time.Time{}},
-		{"one that is repeated", []time.Time{ago(time.Minute)}, ago(time.Minute)},
-		{"the earliest of several", []time.Time{ago(time.Second), ago(time.Minute), ago(30 * time.Second)}, ago(time.Minute)},
-		{"not one that is past saving", []time.Time{ago(time.Hour), ago(time.Minute)}, ago(time.Minute)},
-		{"none is open", []time.Time{ago(time.Hour), ago(3 * time.Minute)}, ago(3 * time.Minute)},
-		{"another worker's clock is ahead", []time.Time{noon.Add(time.Minute)}, noon.Add(time.Minute)},
-	} {
-		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, opening(c.requests, length, noon)) })
-	}
-}
-
 func TestARunThatMayHaveSpentTheTokenHasOpenedTheWindow(t *testing.T) {
 	in := LoadResult{ReplayWindow: 2 * time.Minute, RepeatPause: 10 * time.Second,
 		MayHaveSpent: []vault.Intent{{RunID: "unknown time"}, {RunID: "long ago", At: ago(time.Hour)}, {RunID: "just now", At: ago(30 * time.Second)}}}
