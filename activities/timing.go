@@ -70,9 +70,10 @@ func (t timing) windowBy(strict bool, now time.Time) window.Window {
 }
 
 // answered is the timing after a request at the given time that failed. Once the first
-// window has closed, a provider that names a wait is believed: it has not taken the token.
+// window has closed, a rate limit that names a wait is believed: it was given before the
+// token was taken. A gateway names one as well, for a commit whose answer it has lost.
 func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
-	believed := len(t.requests) > 0 && !t.window(now).IsOpen(now) && f.RetryAfter > 0
+	believed := f.Kind == provider.RateLimited && f.RetryAfter > 0 && len(t.requests) > 0 && !t.window(now).IsOpen(now)
 	if f.MaybeSpent && (f.Issued || !believed) {
 		t.requests = append(slices.Clone(t.requests), request)
 	}

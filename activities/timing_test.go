@@ -70,7 +70,7 @@ func TestThePauseBeforeTheNextAttempt(t *testing.T) {
 		{"a first 503", fitbit, 1, nil, down, time.Minute},
 		{"a 503 in the window", fitbit, 3, []time.Time{ago(time.Minute)}, down, 30 * time.Second},
 		{"a 503 at its end", fitbit, 9, []time.Time{ago(119 * time.Second)}, down, time.Second},
-		{"a 503 after it", fitbit, 9, []time.Time{ago(3 * time.Minute)}, down, hour},
+		{"a 503 after it, which a gateway may have given after a commit", fitbit, 9, []time.Time{ago(3 * time.Minute)}, down, time.Minute},
 		{"a 429 after it", fitbit, 9, []time.Time{ago(3 * time.Minute)}, limited, hour},
 		{"no answer after it, which opens another one", fitbit, 20, []time.Time{ago(hour)}, lost, time.Minute},
 		{"an unreadable pair after it", fitbit, 9, []time.Time{ago(hour)}, unreadable, time.Minute},
