@@ -63,30 +63,17 @@ func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress,
 }
 
 // window is the replay window of the call's token.
-func (t timing) window(now time.Time) window.Window {
-	return window.Window{Opened: opening(t.requests, t.loaded.ReplayWindow, now), Length: t.loaded.ReplayWindow, LeastPause: t.loaded.RepeatPause}
-}
+func (t timing) window(now time.Time) window.Window { return t.windowBy(false, now) }
 
-// opening is when the replay window that counts was opened: by the earliest request
-// whose window is still open, because what was issued for an earlier one is beyond
-// reach by now. Where none is open it is the last request; zero without any.
-func opening(requests []time.Time, length time.Duration, now time.Time) time.Time {
-	byTime := slices.SortedFunc(slices.Values(requests), time.Time.Compare)
-	for _, at := range byTime {
-		if at.Add(length).After(now) {
-			return at
-		}
-	}
-	if len(byTime) == 0 {
-		return time.Time{}
-	}
-	return byTime[len(byTime)-1]
+func (t timing) windowBy(strict bool, now time.Time) window.Window {
+	return window.Window{Length: t.loaded.ReplayWindow, LeastPause: t.loaded.RepeatPause}.OpenedBy(t.requests, strict, now)
 }
 
 // answered is the timing after a request at the given time that failed. Once the first
-// window has closed, a provider that names a wait is believed: it has not taken the token.
+// window has closed, a rate limit that names a wait is believed: it was given before the
+// token was taken. A gateway names one as well, for a commit whose answer it has lost.
 func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
-	believed := len(t.requests) > 0 && !t.window(now).IsOpen(now) && f.RetryAfter > 0
+	believed := f.Kind == provider.RateLimited && f.RetryAfter > 0 && len(t.requests) > 0 && !t.window(now).IsOpen(now)
 	if f.MaybeSpent && (f.Issued || !believed) {
 		t.requests = append(slices.Clone(t.requests), request)
 	}
