@@ -68,6 +68,28 @@ func (r *run) alertOverdue(ctx workflow.Context) {
 	}
 }
 
+// alertAside raises an alert that is over when the run is green, and waits for nothing.
+func (r *run) alertAside(ctx workflow.Context, in activities.AlertInput) {
+	if slices.Contains(r.overdue, in.Reason) {
+		return
+	}
+	r.overdue = append(r.overdue, in.Reason)
+	done, settle := workflow.NewFuture(ctx)
+	r.aside = append(r.aside, done)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer settle.SetValue(nil)
+		r.alert(ctx, in)
+	})
+}
+
+// settleAlerts waits for the alerts that were raised aside, so that none of them comes
+// after the one that says that it is over.
+func (r *run) settleAlerts(ctx workflow.Context) {
+	for _, done := range r.aside {
+		_ = done.Get(ctx, nil)
+	}
+}
+
 // alert raises an alert, and never fails the run. It returns what was alerted, with the
 // cause; empty where that is not known.
 func (r *run) alert(ctx workflow.Context, in activities.AlertInput) string {

@@ -87,6 +87,31 @@ func TestTheSearchInsideTheWindowHasHalfOfWhatIsLeft(t *testing.T) {
 	}
 }
 
+// An operator completes the search by hand, and the alert's receiver is away.
+func TestAnAlertInsideTheWindowIsNotWaitedFor(t *testing.T) {
+	s := newScenario(t)
+	s.load = inWindow(s, 20*time.Second, provider.RevokesGrant)
+	s.byHand["RecoverGrant"] = map[string]any{}
+	s.alert = func(_ int, in activities.AlertInput) error {
+		if in.Healed {
+			return nil
+		}
+		return forNow("nothing listens")
+	}
+	began, presented := s.Now(), time.Time{}
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+		presented = s.Now()
+		return issuedFor(in), nil
+	}
+	_, err := s.refresh()
+	require.NoError(t, err)
+	require.Less(t, presented.Sub(began), time.Second)
+	require.Equal(t, activities.UnexpectedResult, s.notices[0].Reason)
+	require.False(t, s.notices[0].Healed)
+	require.True(t, s.notices[len(s.notices)-1].Healed, "it is over when the run is green, and that is said last")
+	require.Equal(t, 6, s.calls["Alert"])
+}
+
 // An operator cancels a run that has just followed one whose call was cut off.
 func TestARunThatIsCancelledInTheLoadInsideTheWindowSavesThePairFirst(t *testing.T) {
 	for _, reuse := range []provider.Reuse{provider.Refused, provider.RevokesGrant} {

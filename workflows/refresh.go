@@ -88,10 +88,12 @@ type run struct {
 	recovered  bool             // a better grant than the first one was found on the way
 	sources    []string         // the workflow ids whose runs a recovery reads; none means the run's own
 	unanswered bool             // a call has ended before the provider answered
+	refusal    string           // the failure type of a call after which the token is dead, while its successor is not found
 	restarts   int              // how often an operator's signal had it start over
 
-	at      step     // what the run is at
-	overdue []string // the reasons of the alerts of this run, which are over when it is green
+	at      step              // what the run is at
+	overdue []string          // the reasons of the alerts of this run, which are over when it is green
+	aside   []workflow.Future // alerts that it goes on beside
 }
 
 // next says what follows an attempt.
@@ -188,7 +190,11 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 		r.noteUnsettled(ctx, loaded, r.called)
 		return reload, Result{}, nil
 	case activities.InvalidGrant, activities.AnswerLost:
+		r.refusal = failureType(refusal)
 		recovery, err := r.recheck(ctx, loaded)
+		if recovery.Found != "" {
+			r.refusal = ""
+		}
 		if err != nil || recovery.Found != "" {
 			return afterRecovery(ctx, recovery, err)
 		}

@@ -90,7 +90,7 @@ func TestASearchThatIsCompletedByHandInsideTheWindowIsToldAndTheTokenPresented(t
 	result, err := s.refresh()
 	require.NoError(t, err)
 	require.Equal(t, workflows.Refreshed, result.Outcome)
-	require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "Alert", "CallFitbit", "StoreSecrets", "Alert"}, s.order())
+	require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "Alert", "StoreSecrets", "Alert"}, s.order())
 	require.Equal(t, activities.UnexpectedResult, s.notices[0].Reason)
 	require.True(t, s.notices[1].Healed)
 }
