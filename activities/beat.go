@@ -2,10 +2,13 @@ package activities
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 )
 
 // beatPause is the pause between two heartbeats. A worker that has died is noticed
@@ -56,7 +59,7 @@ func record(ctx context.Context, details func() any) {
 func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, end := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline)
 	release := context.AfterFunc(ctx, func() {
-		if !noAnswer(context.Cause(ctx)) {
+		if ends(context.Cause(ctx)) {
 			end()
 		}
 	})
@@ -66,12 +69,14 @@ func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// noAnswer reports whether a context was cancelled because Temporal did not answer a
-// heartbeat. Its answers that end an attempt are other errors.
-func noAnswer(cause error) bool {
+// ends reports whether the cause of a context's end ends the attempt: Temporal's own
+// answers, the attempt's time, and the worker's end. The SDK cancels it for any other
+// answer to a heartbeat as well.
+func ends(cause error) bool {
 	switch cause.(type) {
-	case *serviceerror.DeadlineExceeded, *serviceerror.Unavailable, *serviceerror.ResourceExhausted, *serviceerror.Internal, *serviceerror.Aborted:
+	case *temporal.CanceledError, *serviceerror.NotFound, *serviceerror.NamespaceNotFound, *serviceerror.NamespaceNotActive:
 		return true
 	}
-	return false
+	return slices.ContainsFunc([]error{activity.ErrActivityPaused, activity.ErrActivityReset, context.Canceled, context.DeadlineExceeded},
+		func(end error) bool { return errors.Is(cause, end) })
 }

@@ -101,13 +101,24 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 	}
 	now := time.Now()
 	c.timing = newTiming(in, info.Attempt, info.ScheduledTime, c.told, now)
-	c.again = info.Attempt > 1 || c.told != progress{} || now.Sub(info.ScheduledTime) > CallTimeout
+	if c.told.leftOut(info.Attempt, info.ScheduledTime, now) {
+		for _, request := range c.told.requests(info.Attempt, info.ScheduledTime, now) {
+			c.told = c.told.with(request) // for the attempts after this one
+		}
+	}
+	c.again = info.Attempt > 1 || c.told != progress{}
 	c.report(c.told)
 	return c
 }
 
 func (c *calling) report(p progress) { c.reported.Store(&p) }
-func (c *calling) details() any      { return *c.reported.Load() }
+
+// details are what one heartbeat says.
+func (c *calling) details() any {
+	p := *c.reported.Load()
+	p.Said = time.Now()
+	return p
+}
 
 // sentAt is the timing once a request has been sent.
 func (c *calling) sentAt(request time.Time) timing {

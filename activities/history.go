@@ -156,7 +156,7 @@ func decode(payloads *commonpb.Payloads, into any) error {
 // not spent: nothing was sent, or the provider refused the client or the request.
 var neverSpent = []string{
 	InvalidInput, KeysetUnusable, UnexpectedResult, GrantOutdated, GrantAdvanced, GrantInDoubt, ForeignSecret,
-	InvalidClient, RequestRejected, ProviderRetired,
+	InvalidClient, RequestRejected,
 }
 
 // maySpend reports whether the run may have spent a token, or may yet do so.

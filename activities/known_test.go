@@ -127,7 +127,7 @@ func TestMaySpend(t *testing.T) {
 		{"one that never ended", at("f4", 0, 0, ""), !running, true},
 		{"a client that was refused", at("f4", 1, time.Second, InvalidClient), !running, false},
 		{"a request that was refused", at("f4", 1, time.Second, RequestRejected), !running, false},
-		{"an API that has ended", at("f4", 1, time.Second, ProviderRetired), !running, false},
+		{"an API that has ended, by a gateway's word", at("f4", 1, time.Second, ProviderRetired), !running, true},
 		{"loaded before a reset", at("f4", 1, time.Second, GrantOutdated), !running, false},
 		{"a client that was refused the second time", at("f4", 2, time.Second, InvalidClient), !running, true},
 		{"a client that was refused after a long time", at("f4", 1, time.Minute, InvalidClient), !running, true},

@@ -18,7 +18,9 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 func ago(d time.Duration) time.Time { return noon.Add(-d) }
 
 func TestTheRequestsThatMayHaveSpentAToken(t *testing.T) {
-	scheduled := ago(time.Minute)
+	scheduled, first, last := ago(5*time.Minute), ago(4*time.Minute), ago(3*time.Minute)
+	latest := ago(CallTimeout)
+	known := progress{Attempt: 2, First: first, Last: last, Said: last}
 	for _, c := range []struct {
 		name      string
 		attempt   int32
@@ -27,16 +29,28 @@ func TestTheRequestsThatMayHaveSpentAToken(t *testing.T) {
 		want      []time.Time
 	}{
 		{"a first attempt at once", 1, noon, progress{}, nil},
-		{"a first attempt that waited, or was reset", 1, scheduled, progress{}, []time.Time{scheduled}},
-		{"an attempt before it left no word", 2, scheduled, progress{}, []time.Time{scheduled}},
-		{"no attempt before it has sent anything", 3, scheduled, progress{Attempt: 2}, nil},
-		{"only older attempts have left word", 4, scheduled, progress{Attempt: 2}, []time.Time{scheduled}},
-		{"requests are known", 3, scheduled, progress{Attempt: 2, First: ago(50 * time.Second), Last: ago(20 * time.Second)}, []time.Time{ago(50 * time.Second), ago(20 * time.Second)}},
-		{"a reset knows them too", 1, noon, progress{Attempt: 7, First: ago(50 * time.Second), Last: ago(20 * time.Second)}, []time.Time{ago(50 * time.Second), ago(20 * time.Second)}},
-		{"a reset after attempts that sent nothing", 1, scheduled, progress{Attempt: 7}, []time.Time{scheduled}},
+		{"a first attempt that waited, or was reset", 1, scheduled, progress{}, []time.Time{scheduled, latest}},
+		{"an attempt before it left no word", 2, scheduled, progress{}, []time.Time{scheduled, latest}},
+		{"it left none, a moment ago", 2, ago(5 * time.Second), progress{}, []time.Time{ago(5 * time.Second)}},
+		{"no attempt before it has sent anything", 3, scheduled, progress{Attempt: 2, Said: last}, nil},
+		{"only older attempts have left word", 4, scheduled, progress{Attempt: 2, Said: last}, []time.Time{last, latest}},
+		{"only older ones of another version have", 4, scheduled, progress{Attempt: 2}, []time.Time{scheduled, latest}},
+		{"requests are known", 3, scheduled, known, []time.Time{first, last}},
+		{"requests are known, and an attempt left no word since", 4, scheduled, known, []time.Time{first, last, last, latest}},
+		{"one has beaten, and not ended", 3, scheduled, progress{Attempt: 1, First: first, Last: ago(30 * time.Second), Said: ago(10 * time.Second)}, []time.Time{first, ago(30 * time.Second), ago(10 * time.Second)}},
+		{"a reset knows them too", 1, noon, progress{Attempt: 7, First: first, Last: last, Said: last}, []time.Time{first, last, last, latest}},
+		{"a reset after attempts that sent nothing", 1, noon, progress{Attempt: 7, Said: last}, []time.Time{last, latest}},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, c.told.requests(c.attempt, c.scheduled, noon)) })
 	}
+}
+
+// A worker was killed before its first heartbeat, after attempts whose window has closed.
+func TestAnAttemptThatLeftNoWordMayHaveOpenedAWindow(t *testing.T) {
+	told := progress{Attempt: 8, First: ago(5 * time.Minute), Last: ago(3 * time.Minute), Said: ago(3 * time.Minute)}
+	in := LoadResult{ReplayWindow: 2 * time.Minute}
+	require.True(t, newTiming(in, 10, ago(5*time.Minute), told, noon).window(noon).IsOpen(noon))
+	require.False(t, newTiming(in, 9, ago(5*time.Minute), told, noon).window(noon).IsOpen(noon), "the eighth has left word")
 }
 
 func TestARunThatMayHaveSpentTheTokenHasOpenedTheWindow(t *testing.T) {
