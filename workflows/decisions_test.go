@@ -33,6 +33,9 @@ func TestIsFresh(t *testing.T) {
 		{"less than half is", inHistory(now.Add(-4*time.Hour-time.Second), now.Add(4*time.Hour-time.Second)), false},
 		{"it has ended", inHistory(now.Add(-9*time.Hour), now.Add(-time.Hour)), false},
 		{"it has no end", inHistory(now.Add(-9*time.Hour), time.Time{}), true},
+		{"it has no end, and is a day old", inHistory(now.Add(-24*time.Hour), time.Time{}), false},
+		{"it has no end, and is of an unknown time", inHistory(time.Time{}, time.Time{}), false},
+		{"it is of an unknown time", inHistory(time.Time{}, now.Add(8*time.Hour)), false},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, isFresh(c.r, now)) })
 	}

@@ -168,6 +168,14 @@ func TestALostAnswerNeedsAConsent(t *testing.T) {
 	require.Equal(t, 1, s.calls["CallFitbit"])
 }
 
+func TestAGrantThatStaysOutdatedEndsTheRunByThatName(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.GrantOutdated))
+	_, err := s.refresh()
+	require.Equal(t, "5 times during one run the grant of fitbit/default was another run's when it was used; see that LoadSecrets is not completed by hand",
+		requireFailure(t, err, activities.GrantOutdated))
+}
+
 func TestAGrantInDoubtIsPresentedOnceMoreAfterASearch(t *testing.T) {
 	doubtful := func(s *scenario) {
 		s.load = func(n int, a token.Account) (activities.LoadResult, error) {
@@ -229,7 +237,8 @@ func TestAGrantInDoubtIsPresentedOnceMoreAfterASearch(t *testing.T) {
 		doubtful(s)
 		s.failAt("call", forGood(activities.GrantInDoubt))
 		_, err := s.refresh()
-		requireFailure(t, err, activities.GenerationConflict)
+		require.Equal(t, "5 times during one run another run may have spent the refresh token of fitbit/default; see that only one workflow refreshes this account",
+			requireFailure(t, err, activities.GrantInDoubt))
 		require.Equal(t, 5, s.calls["CallFitbit"], "it is presented to no end")
 	})
 }

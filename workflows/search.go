@@ -86,14 +86,21 @@ func cameIntoForce(r activities.RecoverResult) bool {
 	return r.Found == activities.FoundInHistory && (!r.Stored.Superseded || r.Stored.AccessTokenNewer)
 }
 
-// isFresh reports whether a pair was found that lasts until the next run: its
-// access token has at least half of its life left, or no end.
+// freshUnlimited is how old a pair without an end may be and count as fresh: one that
+// was kept for long may have been ended by its provider.
+const freshUnlimited = 24 * time.Hour
+
+// isFresh reports whether a pair was found that lasts until the next run: its access
+// token has at least half of its life left, or has no end and was issued of late.
 func isFresh(r activities.RecoverResult, now time.Time) bool {
 	if !cameIntoForce(r) {
 		return false
 	}
-	life := r.Called.Expiry.Sub(r.Called.ObtainedAt)
-	return r.Called.Expiry.IsZero() || r.Called.Expiry.Sub(now) >= life/2
+	issued := r.Called.Issue
+	if issued.Expiry.IsZero() {
+		return now.Sub(issued.ObtainedAt) < freshUnlimited
+	}
+	return issued.Expiry.Sub(now) >= issued.Expiry.Sub(issued.ObtainedAt)/2
 }
 
 // remaining is how much longer a call may be in flight. Its end is on another
