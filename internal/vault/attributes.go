@@ -4,13 +4,48 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 )
 
 // renewed returns the properties of a new version that takes p's place: the program's
 // tags, and what the owner has set on p, for a policy may ask for it. Beside the tags
 // there is room for as many more as reserve says.
 func (p Properties) renewed(own map[string]string, reserve int) Properties {
-	return Properties{ContentType: p.ContentType, Expires: p.Expires, Tags: fitTags(own, p.Tags, reserve)}
+	return Properties{ContentType: p.ContentType, Expires: p.ownersExpiry(p.Created, time.Now()), Tags: fitTags(own, p.Tags, reserve)}
+}
+
+// ownersExpiry is the expiry of a new version, as the owner has set it on p: the date, and
+// once that has passed, as long after now as it was after the given time. A policy that
+// asks for a date to come would refuse the store of a token that is spent by then.
+func (p Properties) ownersExpiry(since, now time.Time) time.Time {
+	if p.Expires.IsZero() || p.Expires.After(now) {
+		return p.Expires
+	}
+	return p.expiryAgain(since, now)
+}
+
+// expiryAgain is p's expiry as long after now as it was after the given time, or the same
+// where that is unknown.
+func (p Properties) expiryAgain(since, now time.Time) time.Time {
+	if since.IsZero() || !p.Expires.After(since) {
+		return p.Expires
+	}
+	return now.Add(p.Expires.Sub(since)).Truncate(time.Second)
+}
+
+// nextExpiry is the expiry of a new access token whose answer states none. That of the
+// program's own token is not the owner's date, but shows how long one lives.
+func (t AccessTokenInfo) nextExpiry(now time.Time) time.Time {
+	p := t.properties
+	switch {
+	case p.Expires.IsZero():
+		return time.Time{}
+	case t.Tagged && !t.ObtainedAt.IsZero():
+		return p.expiryAgain(t.ObtainedAt, now)
+	case t.Tagged || t.consent != "":
+		return p.expiryAgain(p.Created, now)
+	}
+	return p.ownersExpiry(p.Created, now)
 }
 
 // over returns p for a version that is put on top of current, whose content type and

@@ -37,8 +37,10 @@ func TestNewVersionsKeepWhatTheOwnerHasSet(t *testing.T) {
 	}{
 		{"a stored refresh token", names.RefreshToken, func(r *fixture) { r.upTo(old, 1) }, func(r *fixture) { r.store(old.entry(2)) }, expires},
 		{"a stored access token", names.AccessToken, func(r *fixture) { r.upTo(old, 1) }, func(r *fixture) { r.store(old.entry(2)) }, old.entry(2).Expiry},
-		{"a stored access token of an answer without expires_in", names.AccessToken, func(r *fixture) { r.upTo(old, 1) },
-			func(r *fixture) { r.store(withoutExpiry(old.entry(2))) }, expires},
+		{"a first stored access token of an answer without expires_in", names.AccessToken, func(r *fixture) {
+			r.secrets.Put(names.RefreshToken, old.refresh(1).Reveal())
+			r.secrets.Put(names.AccessToken, "fake-access-by-hand")
+		}, func(r *fixture) { r.store(withoutExpiry(old.entry(2))) }, expires},
 		{"a consent's refresh token", names.RefreshToken, func(r *fixture) { r.upTo(old, 1) },
 			func(r *fixture) { r.consent(token.Pair{RefreshToken: token.NewSecret(fresh)}) }, expires},
 		{"a consent's access token", names.AccessToken, func(r *fixture) { r.upTo(old, 1) }, func(r *fixture) {
@@ -69,6 +71,59 @@ func TestNewVersionsKeepWhatTheOwnerHasSet(t *testing.T) {
 			require.True(t, tc.expires.Equal(after.Expires), "%v", after.Expires)
 		})
 	}
+}
+
+// A policy may ask for a date that is some days ahead.
+func TestAnOwnersExpiryThatHasPassedGoesOnAsAnInterval(t *testing.T) {
+	given := func(r *fixture, created time.Time, expires time.Duration) {
+		r.secrets.Now = func() time.Time { return created }
+		_, err := r.secrets.Set(t.Context(), names.RefreshToken, old.refresh(0), vault.Properties{Expires: created.Add(expires)})
+		require.NoError(t, err)
+		r.secrets.Now = nil
+	}
+	for name, write := range map[string]func(*fixture){
+		"a store":   func(r *fixture) { r.store(old.entry(1)) },
+		"a consent": func(r *fixture) { r.consent(token.Pair{RefreshToken: token.NewSecret(fresh)}) },
+		"a proof": func(r *fixture) {
+			current, _ := r.load()
+			r.recordIntent(current)
+		},
+	} {
+		r := openUnproven(t)
+		given(r, time.Now().Add(-100*time.Hour).Truncate(time.Second), 90*time.Hour)
+		write(r)
+		require.WithinDuration(t, time.Now().Add(90*time.Hour), r.top(names.RefreshToken).Expires, time.Minute, name)
+	}
+	created := time.Now().Add(-100 * time.Hour).Truncate(time.Second)
+	r := openUnproven(t)
+	given(r, created, -time.Hour)
+	r.store(old.entry(1))
+	require.True(t, created.Add(-time.Hour).Equal(r.top(names.RefreshToken).Expires), "no interval to go by")
+}
+
+// The date of the program's own access token is another token's: what remains of it is how
+// long such a token lives.
+func TestAnAccessTokenWithoutAnExpiryDoesNotTakeItsPredecessorsDate(t *testing.T) {
+	r := open(t)
+	e := old.entry(1)
+	e.ObtainedAt = time.Now().Add(-7 * time.Hour)
+	e.Expiry = e.ObtainedAt.Add(8 * time.Hour).Truncate(time.Second)
+	r.store(e)
+	e = old.entry(2)
+	e.ObtainedAt, e.Expiry = time.Now(), time.Time{}
+	r.store(e)
+	require.WithinDuration(t, time.Now().Add(8*time.Hour), r.top(names.AccessToken).Expires, time.Minute)
+
+	r.consent(token.Pair{RefreshToken: token.NewSecret(fresh), AccessToken: token.NewSecret("fake-access-new")})
+	require.WithinDuration(t, time.Now().Add(8*time.Hour), r.top(names.AccessToken).Expires, time.Minute)
+
+	r = open(t)
+	e.Expiry = time.Time{}
+	r.store(e)
+	e = old.entry(3)
+	e.Expiry = time.Time{}
+	r.store(e)
+	require.True(t, r.top(names.AccessToken).Expires.IsZero())
 }
 
 func TestAFirstAccessTokenTakesTheRefreshTokensContentType(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"strconv"
+	"time"
 
 	"tokenkeeper/internal/token"
 )
@@ -150,8 +151,8 @@ func (v *Vault) storeConsentAccess(ctx context.Context, name string, a token.Acc
 		if current.Version == "" {
 			p.ContentType = contentType
 		}
-		if !pair.Expiry.IsZero() {
-			p.Expires = pair.Expiry
+		if p.Expires = pair.Expiry; pair.Expiry.IsZero() {
+			p.Expires = accessTokenOf(current).nextExpiry(time.Now())
 		}
 		written, recovered, err := v.set(ctx, name, pair.AccessToken, p)
 		if err != nil || !recovered {

@@ -56,6 +56,27 @@ func TestNothingIsListedWhereTheTagsSuffice(t *testing.T) {
 			require.True(r.t, found)
 			require.NoError(r.t, err)
 		}, 0},
+		{"a proof", func(r *fixture) { r.upTo(old, 5); r.vault = vault.New(r.secrets) }, func(r *fixture) {
+			current, _ := r.load()
+			r.recordIntent(current)
+		}, 1},
+		{"a load of what a proof wrote", func(r *fixture) {
+			r.upTo(old, 5)
+			r.vault = vault.New(r.secrets)
+			current, _ := r.load()
+			r.recordIntent(current)
+		}, func(r *fixture) { r.load() }, 1},
+		{"the first refresh after a proof", func(r *fixture) {
+			r.upTo(old, 5)
+			r.vault = vault.New(r.secrets)
+			current, _ := r.load()
+			r.recordIntent(current)
+			r.store(old.entry(6))
+		}, func(r *fixture) {
+			current, _ := r.load()
+			r.recordIntent(current)
+			r.store(old.entry(7))
+		}, 0},
 		{"a search", func(r *fixture) { r.upTo(old, 5) }, func(r *fixture) {
 			found, err := r.vault.PromoteSuccessor(r.t.Context(), names, account, old.provenance(5), run)
 			require.False(r.t, found)

@@ -42,12 +42,14 @@ func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (Re
 }
 
 // needsScan reports whether all versions must be listed to find the newest: the current
-// one was written by hand, neither the access token nor its own tags vouch for it, it is
-// older than what is known, or another provider issued it.
+// one was written by hand or as a proof, neither the access token nor its own tags vouch
+// for it, it is older than what is known, or another provider issued it.
 func needsScan(current RefreshToken, access AccessTokenInfo, n Names, atLeast token.Generation) bool {
 	switch {
 	case n.otherProvider(current.Provider):
 		return true
+	case current.proofOver != "":
+		return true // it may cover what came just before it
 	case current.tagged:
 		return current.Generation < atLeast || !access.vouchesFor(current.Generation)
 	case !current.hasFollows || atLeast > 0 && current.follows < atLeast:
@@ -84,6 +86,15 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 	}
 	o := newOrder(versions)
 	current.VersionsRead = len(versions)
+	consent, err := v.readCovered(ctx, n.RefreshToken, o, current.Provenance, current.proofOver)
+	if err != nil {
+		return RefreshToken{}, false, err
+	}
+	if consent.usable() {
+		consent.covered, consent.VersionsRead = true, len(versions)
+		consent.Shown = o.nextGeneration(access) - 1
+		return consent, true, nil
+	}
 	if o.isStale(current) {
 		newest, err := v.readNewest(ctx, n.RefreshToken, o)
 		newest.VersionsRead = len(versions)
@@ -98,37 +109,31 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 // RecordIntent writes the intent record, the run and the time, onto the refresh token
 // that run is about to spend, with the earlier runs that may have spent it. It fails
 // where the vault would refuse the token that the refresh issues: it writes the record as
-// a new version until one was taken, and as a change of tags from then on. A token that
-// Load has not returned, or that was changed since, is not written.
+// a new version until one of its kind was taken, and as a change of tags from then on.
+// Where it writes a version, or has waited for another one's, a token that was changed
+// since Load is not written, and must be loaded again.
 func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t RefreshToken, run Run, earlier []Intent) error {
-	tags := withIntent(t, a, run, earlier, time.Now())
-	if proven, err := v.recordAsProof(ctx, n, t, tags); err != nil || proven {
+	if err := v.proveAccess(ctx, n.AccessToken); err != nil {
 		return err
 	}
-	return v.secrets.SetTags(ctx, n.RefreshToken, t.Version, tags)
-}
-
-// recordAsProof writes the intent record as a new version where it must be proven that
-// the vault takes one, and reports whether it did.
-func (v *Vault) recordAsProof(ctx context.Context, n Names, t RefreshToken, tags map[string]string) (proven bool, err error) {
-	if refresh, _ := v.proofs.needed(n); !refresh {
-		return false, nil
+	tags := func() map[string]string { return withIntent(t, a, run, earlier, time.Now()) }
+	if t.covered { // only a new version puts it on top
+		return v.prove(ctx, n.RefreshToken, t, tags(), func() {})
 	}
-	release, err := v.proofs.wait(ctx, n.RefreshToken)
+	turn, err := v.proofs.take(ctx, n.RefreshToken, kindOf(t.properties))
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer release()
-	refresh, access := v.proofs.needed(n) // another account's may have proven it
-	if access {
-		if err := v.proveAccess(ctx, n); err != nil {
-			return false, err
+	defer turn.release()
+	if turn.proves {
+		return v.prove(ctx, n.RefreshToken, t, tags(), turn.release)
+	}
+	if turn.waited {
+		if _, err := v.readUnchanged(ctx, n.RefreshToken, t); err != nil {
+			return err
 		}
 	}
-	if !refresh {
-		return false, nil
-	}
-	return true, v.prove(ctx, n, t, tags)
+	return v.secrets.SetTags(ctx, n.RefreshToken, t.Version, tags())
 }
 
 // readRefresh reads the current refresh token, and adds the fix to an error.

@@ -191,12 +191,17 @@ func (o order) hiddenConsents(dead, place token.Provenance) []candidate {
 	return hidden
 }
 
-// covered lists the consents that the given version covers and nothing else does: enabled
-// versions without a provenance that were created after all other ones with one, and
-// after the given time. The latest is first.
-func (o order) covered(by string, after time.Time) []listed {
+// covered lists the consents that a proof of the given token covers and nothing else does:
+// enabled versions without a provenance that were created after the version that it lies
+// on, and after all of other tokens with one. The latest is first.
+func (o order) covered(proven token.Fingerprint, over string) []listed {
+	below := slices.IndexFunc(o.versions, func(v listed) bool { return v.Version == over })
+	if below < 0 {
+		return nil
+	}
+	after := o.versions[below].Created
 	for _, v := range o.ranked {
-		if v.Version != by && v.Created.After(after) {
+		if v.Fingerprint != proven && v.Created.After(after) {
 			after = v.Created
 		}
 	}

@@ -176,21 +176,23 @@ func TestOrderCandidates(t *testing.T) {
 }
 
 func TestOrderCovered(t *testing.T) {
-	by := version(9, 1, "b", "a", "a").Version
-	covering := version(9, 1, "b", "a", "a")
+	over, proof := version(3, 1, "b", "a", "a"), version(9, 1, "b", "a", "a")
 	for _, tc := range []struct {
 		name     string
 		versions []Properties
 		want     []string
 	}{
-		{"what came after the version that was read", []Properties{version(3, 1, "b", "a", "a"), untagged(4, "hand")}, []string{"hand@4"}},
+		{"what came after the version that it lies on", []Properties{untagged(4, "hand")}, []string{"hand@4"}},
+		{"also under another proof of the same token", []Properties{untagged(4, "hand"), version(5, 1, "b", "a", "a")}, []string{"hand@4"}},
 		{"not what came before it", []Properties{untagged(3, "hand")}, nil},
 		{"not what a later token covers as well", []Properties{untagged(4, "hand"), version(5, 2, "x", "", "x")}, nil},
 		{"not what is disabled", []Properties{disabled(untagged(4, "hand"))}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			read := version(3, 1, "b", "a", "a").Created
-			require.Equal(t, tc.want, names(newOrder(append(tc.versions, covering)).covered(by, read)))
+			o := newOrder(append(tc.versions, over, proof))
+			require.Equal(t, tc.want, names(o.covered("b", over.Version)))
+			require.Empty(t, o.covered("b", "unknown"))
+			require.Empty(t, o.covered("b", ""))
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"tokenkeeper/internal/token"
 )
@@ -54,6 +55,7 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 		}
 	}
 	p := next.properties.over(current.properties)
+	p.Expires = p.ownersExpiry(next.properties.Created, time.Now())
 	p.Tags = tags
 	if _, _, err := v.set(ctx, n.RefreshToken, next.Value, p); err != nil {
 		return false, err

@@ -4,135 +4,166 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
+	"time"
 )
 
-// proofs remember whether the vault takes new versions. A change of tags proves nothing
-// for them: Azure Policy denies new versions alone, a role may lack setSecret, and the
-// quota for creations is its own.
+const (
+	turnTime  = 3 * time.Second  // the longest wait for another one's proof
+	proofTime = 20 * time.Second // the longest read and write of a proof, which others wait for
+)
+
+// proofs remember which kinds of new versions the vault takes. A change of tags proves
+// nothing for them: Azure Policy denies new versions alone, and a role may lack setSecret.
 type proofs struct {
 	mu      sync.Mutex
-	proven  bool            // a new version was taken, and none refused since
+	proven  map[kind]bool   // one was taken, and no other name's refused since
 	refused map[string]bool // names whose last new version was refused
 	turn    chan struct{}   // one at a time proves, so that a fleet's start writes one version more
 }
 
+// kind is what a policy may ask of a new version.
+type kind struct{ contentType, expires bool }
+
+func kindOf(p Properties) kind { return kind{p.ContentType != "", !p.Expires.IsZero()} }
+
 func newProofs() *proofs {
-	return &proofs{refused: map[string]bool{}, turn: make(chan struct{}, 1)}
+	return &proofs{proven: map[kind]bool{}, refused: map[string]bool{}, turn: make(chan struct{}, 1)}
 }
 
-// record takes in the outcome of writing a version. An outage says nothing: it is no
-// refusal, and reading tells whether it goes on.
-func (p *proofs) record(name string, err error) {
+// record takes in the outcome of writing a version. A refusal of a name that was refused
+// before says nothing new about the others. An outage, a read-only vault and too many
+// calls are no refusals: they pass, and a change of tags meets the first two as well.
+func (p *proofs) record(name string, k kind, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil {
-		p.proven = true
+	switch {
+	case err == nil:
+		p.proven[k] = true
 		delete(p.refused, name)
-		return
-	}
-	for _, refusal := range []error{ErrDenied, ErrRejected, ErrThrottled, ErrReadOnly} {
-		if errors.Is(err, refusal) {
-			p.proven = false
-			p.refused[name] = true
-		}
+	case !errors.Is(err, ErrDenied) && !errors.Is(err, ErrRejected):
+	case !p.refused[name]:
+		clear(p.proven)
+		p.refused[name] = true
 	}
 }
 
-// needed returns which of an account's two tokens must be written to prove that the
-// vault takes it. The refresh token stands for all until something is refused.
-func (p *proofs) needed(n Names) (refresh, access bool) {
+func (p *proofs) isRefused(name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	access = p.refused[n.AccessToken]
-	return !p.proven || access || p.refused[n.RefreshToken], access
+	return p.refused[name]
 }
 
-// wait waits for the turn to prove. Its release must be called.
-func (p *proofs) wait(ctx context.Context, name string) (release func(), err error) {
+func (p *proofs) isProven(k kind) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.proven[k]
+}
+
+// turn is how an intent is recorded.
+type turn struct {
+	proves  bool   // by a new version
+	waited  bool   // for another one's proof
+	release func() // lets the next one prove; may be repeated
+}
+
+// take returns the turn of a name whose new version is of the given kind. One that was
+// refused proves for itself alone and keeps none of the others waiting.
+func (p *proofs) take(ctx context.Context, name string, k kind) (turn, error) {
+	none := func() {}
+	switch {
+	case p.isRefused(name):
+		return turn{proves: true, release: none}, nil
+	case p.isProven(k):
+		return turn{release: none}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
 	select {
 	case p.turn <- struct{}{}:
-		return func() { <-p.turn }, nil
 	case <-ctx.Done():
-		return nil, &Error{Op: "set", Name: name, Kind: ErrUnavailable, Detail: "given up while another write proves that the vault takes new versions"}
+		return turn{}, &Error{Op: "set", Name: name, Kind: ErrUnavailable, Detail: "another load is proving that the vault takes new versions"}
 	}
+	release := sync.OnceFunc(func() { <-p.turn })
+	if p.isProven(k) { // by the one that had the turn
+		release()
+		return turn{waited: true, release: none}, nil
+	}
+	return turn{proves: true, waited: true, release: release}, nil
 }
 
-// prove writes a refresh token again with the given tags, as the store of its successor
-// will write that. It fails where anything came since the token was loaded, which must
-// then be loaded again; what the write covered is put back on top. What another program
-// writes within the milliseconds between the read and the write, and within one second of
-// the version before, stays covered until PromoteSuccessor looks for it.
-func (v *Vault) prove(ctx context.Context, n Names, t RefreshToken, tags map[string]string) error {
-	current, err := v.readCurrent(ctx, n.RefreshToken)
+// prove writes a refresh token on top with the given tags, as the store of its successor
+// will write that, and then releases the turn. It fails where the write covered something
+// newer, which the next load finds.
+func (v *Vault) prove(ctx context.Context, name string, t RefreshToken, tags map[string]string, release func()) error {
+	before, written, err := v.writeProof(ctx, name, t, tags)
+	release()
 	if err != nil {
 		return err
 	}
-	if current.Version != t.top {
-		return changedMeanwhile(n.RefreshToken)
+	return v.uncover(ctx, name, t, before, written)
+}
+
+// writeProof writes the version of a proof. Its tags state which version it lies on, so
+// that Load finds a consent that came between the read and the write, which are seconds
+// apart, also where this process ends before uncover. One from the very second of that
+// version stays covered until PromoteSuccessor looks for it.
+func (v *Vault) writeProof(ctx context.Context, name string, t RefreshToken, tags map[string]string) (before RefreshToken, written Properties, err error) {
+	ctx, cancel := context.WithTimeout(ctx, proofTime)
+	defer cancel()
+	before, err = v.readUnchanged(ctx, name, t)
+	if err != nil {
+		return RefreshToken{}, Properties{}, err
 	}
-	p := t.properties.over(current.properties)
+	p := t.properties.over(before.properties)
+	p.Expires = p.ownersExpiry(t.properties.Created, time.Now())
 	p.Tags = tags
-	written, recovered, err := v.set(ctx, n.RefreshToken, t.Value, p)
-	switch {
-	case err != nil:
-		return err
-	case recovered:
-		return changedMeanwhile(n.RefreshToken)
-	}
-	return v.uncover(ctx, n.RefreshToken, t, current, written)
-}
-
-// uncover puts back on top what the write of a token that was there before has covered:
-// a later generation, or a consent that was put there by hand.
-func (v *Vault) uncover(ctx context.Context, name string, t, before RefreshToken, written Properties) error {
-	versions, err := v.secrets.Versions(ctx, name)
-	if err != nil {
-		return err
-	}
-	o := newOrder(versions)
-	for _, hidden := range o.covered(written.Version, before.properties.Created) {
-		consent, err := v.read(ctx, name, hidden.Version)
-		switch {
-		case errors.Is(err, ErrMalformed), err == nil && !o.maySucceed(consent, t.Provenance):
-			continue
-		case err != nil:
-			return err
-		}
-		p := consent.properties
-		p.Tags = maps.Clone(p.Tags)
-		delete(p.Tags, tagFollows) // it follows the token that covered it as well
-		if _, _, err := v.set(ctx, name, consent.Value, p); err != nil {
-			return err
-		}
-		return changedMeanwhile(name)
-	}
-	t.tagged = true // by the version that was written
-	if !o.isStale(t) {
-		return nil
-	}
-	newest, err := v.promoteNewest(ctx, name, t.Generation)
-	if err == nil && newest.version != written.Version {
+	p.Tags[tagStartedAt] = strings.Join([]string{tags[tagStartedAt], before.Version}, proofOver)
+	written, recovered, err := v.set(ctx, name, t.Value, p)
+	if err == nil && recovered {
 		err = changedMeanwhile(name)
 	}
-	return err
+	return before, written, err
 }
 
-// proveAccess writes the access token again, whose last new version was refused. Where
-// there is none, only the next store can tell.
-func (v *Vault) proveAccess(ctx context.Context, n Names) error {
-	current, err := v.secrets.Get(ctx, n.AccessToken, "")
+// readUnchanged reads the current version again. It fails where that, or the tags of the
+// token that Load chose, changed since: another run may have recorded its intent.
+func (v *Vault) readUnchanged(ctx context.Context, name string, t RefreshToken) (RefreshToken, error) {
+	current, err := v.readCurrent(ctx, name)
+	if err != nil {
+		return RefreshToken{}, err
+	}
+	again := current
+	if t.Version != t.top && current.Version == t.top {
+		if again, err = v.read(ctx, name, t.Version); err != nil {
+			return RefreshToken{}, err
+		}
+	}
+	if current.Version != t.top || !maps.Equal(again.properties.Tags, t.properties.Tags) {
+		return RefreshToken{}, changedMeanwhile(name)
+	}
+	return current, nil
+}
+
+// proveAccess writes the access token again, where its last new version was refused, for
+// its account alone. Where there is none, only the next store can show it.
+func (v *Vault) proveAccess(ctx context.Context, name string) error {
+	if !v.proofs.isRefused(name) {
+		return nil
+	}
+	current, err := v.secrets.Get(ctx, name, "")
 	switch {
 	case unreadable(err):
 		return nil
 	case err != nil:
 		return err
 	}
-	if _, _, err := v.set(ctx, n.AccessToken, current.Value, current.Properties); err != nil {
+	written, _, err := v.set(ctx, name, current.Value, current.Properties)
+	if err != nil {
 		return err
 	}
-	_, err = v.promoteNewest(ctx, n.AccessToken, accessTokenOf(current).Generation)
-	return err
+	return v.uncoverAccess(ctx, name, current, written)
 }
 
 func changedMeanwhile(name string) error {

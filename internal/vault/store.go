@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	"tokenkeeper/internal/token"
 )
@@ -197,8 +198,8 @@ func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run, cont
 		if current.Version == "" {
 			p.ContentType = contentType
 		}
-		if !e.Expiry.IsZero() {
-			p.Expires = e.Expiry
+		if p.Expires = e.Expiry; e.Expiry.IsZero() {
+			p.Expires = current.nextExpiry(time.Now())
 		}
 		written, recovered, err := v.set(ctx, n.AccessToken, e.AccessToken, p)
 		if err != nil || !recovered {
@@ -222,7 +223,7 @@ func (v *Vault) raiseGeneration(ctx context.Context, name string, current Access
 // rereads what came back before it writes.
 func (v *Vault) set(ctx context.Context, name string, value token.Secret, p Properties) (written Properties, recovered bool, err error) {
 	written, err = v.secrets.Set(ctx, name, value, p)
-	v.proofs.record(name, err)
+	v.proofs.record(name, kindOf(p), err)
 	if errors.Is(err, ErrDeleted) {
 		return Properties{}, true, v.secrets.Recover(ctx, name)
 	}

@@ -36,6 +36,10 @@ const (
 	// whose place it took. Such a consent is not looked for again.
 	tagPromoted = "promoted-for"
 
+	// proofOver separates, in refresh-started-at, the version that a proof lies on. It has no
+	// tag of its own, which would cost the owner one; the next intent record ends it.
+	proofOver = " / "
+
 	maxTags      = 15
 	maxTagLength = 512
 	intentTags   = 3 // refresh-started-at, refresh-run-id, refresh-earlier-run
@@ -157,7 +161,8 @@ func generationOf(tags map[string]string, tag string, least int) (g token.Genera
 
 // timeOf reads one of a version's time tags; zero where there is none.
 func timeOf(tags map[string]string, tag string) time.Time {
-	t, _ := time.Parse(time.RFC3339Nano, tags[tag])
+	text, _, _ := strings.Cut(tags[tag], proofOver)
+	t, _ := time.Parse(time.RFC3339Nano, text)
 	return t
 }
 
@@ -189,6 +194,8 @@ type RefreshToken struct {
 	follows    token.Generation // where it has none: the generation that it came after
 	hasFollows bool             // its tags state that; see StoreConsent
 	top        string           // the version that was current when Load chose this one
+	proofOver  string           // of a proof: the version that it lies on
+	covered    bool             // by a proof: it must be put on top
 	properties Properties
 	problem    error // why the value is no token; nil where it is one
 }
@@ -217,6 +224,7 @@ func refreshTokenOf(s Secret) RefreshToken {
 	if t.tagged {
 		t.IntentRunID = s.Tags[tagStartedRun]
 		t.IntentAt = timeOf(s.Tags, tagStartedAt)
+		_, t.proofOver, _ = strings.Cut(s.Tags[tagStartedAt], proofOver)
 	}
 	if t.tagged || s.Tags[tagFingerprint] == string(f) && s.Tags[tagGeneration] == "" { // see StoreConsent
 		t.Provider = s.Tags[tagProvider]

@@ -38,7 +38,7 @@ type failure struct {
 	byPolicy    bool // the message speaks of Azure Policy
 	creates     bool // the call was to write a new version
 	deleted     bool // a conflict, and the vault lists the name among the deleted
-	notReady    bool // the managed identity is not known to its endpoint
+	notReady    bool // the managed identity is not known to its endpoint, or that is silent
 	retryAfter  time.Duration
 	credential  string // the kind given to NewCredential; empty if the caller made it
 }

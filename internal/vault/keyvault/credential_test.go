@@ -88,6 +88,7 @@ func TestARefusedTokenIsToldFromAPassingTrouble(t *testing.T) {
 		{"no answer", &azidentity.AuthenticationFailedError{}, vault.ErrUnavailable, "no answer to the request for a token"},
 		{"too slow", context.DeadlineExceeded, vault.ErrUnavailable, "no answer to the request for a token"},
 		{"a chain whose managed identity is not ready", azidentity.NewCredentialUnavailableError("failed to authenticate a system assigned identity. The endpoint responded with {\"error\":\"invalid_request\",\"error_description\":\"Identity not found\"}"), vault.ErrUnavailable, "this machine has no managed identity yet"},
+		{"a chain whose managed identity is silent", azidentity.NewCredentialUnavailableError("DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tManagedIdentityCredential: managed identity timed out. See https://aka.ms/azsdk/go/identity/troubleshoot#dac for more information"), vault.ErrUnavailable, "this machine has no managed identity yet"},
 		{"none at all", azidentity.NewCredentialUnavailableError("fake-refresh-token-1"), vault.ErrCredential, "nothing to get a token with"},
 		{"anything else", errors.New("fake-refresh-token-1"), vault.ErrCredential, "nothing to get a token with"},
 	} {

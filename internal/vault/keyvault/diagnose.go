@@ -96,8 +96,10 @@ func diagnoseCredential(f failure, e *credentialError) failure {
 	if !errors.As(e.err, &failed) {
 		if !errors.Is(e.err, context.DeadlineExceeded) && !errors.Is(e.err, context.Canceled) {
 			f.class = credentialMissing
-			// A chain of credentials passes its members' errors on as text alone.
-			f.notReady = strings.Contains(e.err.Error(), "Identity not found")
+			// A chain of credentials passes its members' errors on as text alone. The second
+			// one's managed identity gave no answer within a second.
+			text := e.err.Error()
+			f.notReady = strings.Contains(text, "Identity not found") || strings.Contains(text, "managed identity timed out")
 		}
 		return f
 	}

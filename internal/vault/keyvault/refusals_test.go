@@ -1,6 +1,11 @@
 package keyvault_test
 
 import (
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
 	"time"
@@ -10,6 +15,7 @@ import (
 	sim "tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/vault/keyvault"
 )
 
 func TestARefusalOfNewVersionsAloneNamesWhatRefuses(t *testing.T) {
@@ -114,4 +120,26 @@ func TestAListingThatBreaksOffSaysHowFarItCame(t *testing.T) {
 	_, err := c.Versions(t.Context(), name)
 	require.ErrorIs(t, err, vault.ErrThrottled)
 	require.ErrorContains(t, err, "after 50 versions")
+}
+
+func TestEmptyPagesWithoutEndEndAListing(t *testing.T) {
+	t.Parallel()
+	for pages, kind := range map[int]error{50: nil, 100_000: vault.ErrUnavailable} {
+		sent := 0
+		var server *httptest.Server
+		server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if sent++; sent <= pages {
+				_, _ = fmt.Fprintf(w, `{"value":[],"nextLink":"%s/secrets/%s/versions?page=%d"}`, server.URL, name, sent)
+				return
+			}
+			_, _ = io.WriteString(w, `{"value":[]}`)
+		}))
+		t.Cleanup(server.Close)
+		roots := x509.NewCertPool()
+		roots.AddCert(server.Certificate())
+		_, err := emulator(t, server.URL, keyvault.Options{RootCAs: roots}).Versions(t.Context(), name)
+		require.ErrorIs(t, err, kind)
+		require.Less(t, sent, 1000)
+	}
 }

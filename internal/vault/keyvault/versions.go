@@ -18,6 +18,8 @@ import (
 const (
 	pageTries = 3
 	pagePause = time.Second
+	// maxEmptyPages in a row is more than the service sends, which may send some.
+	maxEmptyPages = 100
 )
 
 // Versions implements vault.Secrets. Each page is a call with its own time limit, and one
@@ -27,12 +29,17 @@ func (c *Client) Versions(ctx context.Context, name string) ([]vault.Properties,
 		all    []vault.Properties
 		next   string // the link to the page at hand
 		failed int    // how often that page has failed
+		empty  int    // how many pages in a row were
 	)
 	for pager := c.secrets.NewListSecretPropertiesVersionsPager(name, nil); pager.More(); {
 		page, err := c.nextPage(ctx, pager)
 		if err == nil {
+			empty++
 			if next = deref(page.NextLink); len(page.Value) > 0 {
-				failed = 0
+				failed, empty = 0, 0
+			}
+			if empty > maxEmptyPages {
+				return nil, &vault.Error{Op: "list", Name: name, Kind: vault.ErrUnavailable, Detail: fmt.Sprintf("%s sends empty pages without end", c.host)}
 			}
 			for _, v := range page.Value {
 				all = append(all, properties(v.ID, v.ContentType, v.Attributes, v.Tags))
