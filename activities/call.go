@@ -137,7 +137,7 @@ func (c *calling) leaveWord(ctx context.Context, told progress, err error) error
 	if failure, ok := errors.AsType[*temporal.ApplicationError](err); !ok || !failure.NonRetryable() {
 		told.Attempt = c.attempt
 		c.report(told)
-		record(ctx, c.details)
+		recordLast(ctx, c.details)
 	}
 	return err
 }
