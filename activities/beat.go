@@ -41,15 +41,32 @@ func beat(ctx context.Context, details func() any) (work context.Context, stop f
 	}
 }
 
-// record sends or buffers one heartbeat. The SDK cancels an activity's context where a
-// heartbeat gets no answer, and sends the next ones under that context; they are to be
-// tried all the same, for Temporal may be back.
+// record sends or buffers one heartbeat, where any are expected. The SDK cancels an
+// activity's context where a heartbeat gets no answer, and sends the next ones under that
+// context; they are to be tried all the same, for Temporal may be back.
 func record(ctx context.Context, details func() any) {
 	ctx = context.WithoutCancel(ctx)
-	if details == nil {
+	switch {
+	case activity.GetInfo(ctx).HeartbeatTimeout == 0:
+	case details == nil:
 		activity.RecordHeartbeat(ctx)
+	default:
+		activity.RecordHeartbeat(ctx, details())
+	}
+}
+
+// wordTimeout bounds the last heartbeat of an attempt that has failed: its failure, with
+// the pause before the next one, must reach Temporal within the attempt's time.
+const wordTimeout = time.Second
+
+// recordLast sends the last heartbeat, for as long as wordTimeout. The SDK holds a lock
+// meanwhile that the attempt's end takes as well, so that only its context bounds it.
+func recordLast(ctx context.Context, details func() any) {
+	if activity.GetInfo(ctx).HeartbeatTimeout == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wordTimeout)
+	defer cancel()
 	activity.RecordHeartbeat(ctx, details())
 }
 

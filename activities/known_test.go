@@ -145,6 +145,32 @@ func TestMaySpend(t *testing.T) {
 	}
 }
 
+func TestTheLastRequestOfARun(t *testing.T) {
+	call := func(of token.Fingerprint, ended time.Time, failure string) *pastCall {
+		return &pastCall{of: of, attempt: 1, scheduled: ago(time.Hour), ended: ended, failure: failure}
+	}
+	unended := time.Time{}
+	for _, c := range []struct {
+		name   string
+		calls  []*pastCall
+		closed time.Time
+		want   time.Time
+	}{
+		{"no call", nil, ago(time.Minute), time.Time{}},
+		{"a call that has ended", []*pastCall{call("f4", ago(2*time.Minute), "")}, ago(time.Minute), ago(2 * time.Minute)},
+		{"a call that was pending when the run was closed", []*pastCall{call("f4", unended, "")}, ago(time.Minute), ago(time.Minute)},
+		{"a call that is pending", []*pastCall{call("f4", unended, "")}, time.Time{}, noon},
+		{"a call of an unknown token", []*pastCall{call("", unended, "")}, time.Time{}, noon},
+		{"a call of another token", []*pastCall{call("f9", unended, "")}, time.Time{}, time.Time{}},
+		{"a call that has spent nothing", []*pastCall{call("f4", ago(time.Hour-time.Second), InvalidClient)}, time.Time{}, time.Time{}},
+		{"the last one of several", []*pastCall{call("f4", ago(30*time.Minute), ""), call("f4", ago(3*time.Minute), ""), call("f9", ago(time.Minute), "")}, time.Time{}, ago(3 * time.Minute)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.want, history{calls: c.calls, closed: c.closed}.lastRequest("f4", noon))
+		})
+	}
+}
+
 func TestTheStateOfARunOnTheRecord(t *testing.T) {
 	const running = true
 	pending, over := &pastCall{}, &pastCall{ended: noon}

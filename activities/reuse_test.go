@@ -120,6 +120,14 @@ func TestAnAttemptPassesOnWhatOneBeforeItMayHaveSent(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(-activities.CallTimeout), last, 5*time.Second)
 }
 
+func TestNoHeartbeatIsSentWhereNoneIsExpected(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	require.NoError(t, s.provider.Inject(authserver.Fault{Answer: authserver.Status, Status: 503}))
+	requireFailure(t, s.call(attempt{unheard: true}, loaded), "ProviderNotReady", false)
+	require.Empty(t, s.heard.list())
+}
+
 func TestACallThatIsAtItSendsHeartbeats(t *testing.T) {
 	s := newSystem(t)
 	loaded := s.mustLoad()

@@ -40,10 +40,12 @@ type finding struct {
 }
 
 func (s *search) run(ctx context.Context) error {
+	seen := map[string]bool{s.self.RunID: true}
 	for _, intent := range slices.Backward(s.lost.MayHaveSpent) {
-		if intent.RunID == s.self.RunID {
+		if seen[intent.RunID] {
 			continue
 		}
+		seen[intent.RunID] = true
 		if err := s.readIntentRun(ctx, intent.RunID); err != nil {
 			return err
 		}

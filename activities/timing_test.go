@@ -109,40 +109,50 @@ func TestMayPresent(t *testing.T) {
 	next := token.Provenance{Generation: 4, Fingerprint: "f4", Parent: "f3", Consent: "f0"}
 	older := token.Provenance{Generation: 2, Fingerprint: "f2", Consent: "f0"}
 	other := token.Provenance{Generation: 3, Fingerprint: "e3", Consent: "e3"}
-	const open, issued = true, true
+	const (
+		closed = iota
+		maybe  // it is open of some requests
+		open
+	)
+	const issued = true
 	mine := []vault.Intent{{RunID: "earlier"}, {RunID: "run-1"}}
 	others := []vault.Intent{{RunID: "run-1"}, {RunID: "run-2"}}
 	for _, c := range []struct {
-		name         string
-		held         token.Provenance
-		reuse        provider.Reuse
-		intents      []vault.Intent
-		open, issued bool
-		want         string
+		name    string
+		held    token.Provenance
+		reuse   provider.Reuse
+		intents []vault.Intent
+		open    int
+		issued  bool
+		want    string
 	}{
-		{"nothing has changed", own, provider.RevokesGrant, mine, !open, !issued, ""},
-		{"an older token is on top", older, provider.RevokesGrant, others, !open, !issued, ""},
-		{"its pair is in the vault", next, provider.Harmless, mine, !open, !issued, GrantAdvanced},
+		{"nothing has changed", own, provider.RevokesGrant, mine, closed, !issued, ""},
+		{"an older token is on top", older, provider.RevokesGrant, others, closed, !issued, ""},
+		{"its pair is in the vault", next, provider.Harmless, mine, closed, !issued, GrantAdvanced},
 		{"its pair is in the vault, inside the window", next, "", mine, open, !issued, GrantAdvanced},
-		{"a consent of its generation", other, "", mine, !open, !issued, GrantAdvanced},
-		{"another run has loaded it since", own, provider.RevokesGrant, others, !open, !issued, GrantInDoubt},
-		{"another run, what a reuse does is unknown", own, "", others, !open, !issued, GrantInDoubt},
+		{"a consent of its generation", other, "", mine, closed, !issued, GrantAdvanced},
+		{"another run has loaded it since", own, provider.RevokesGrant, others, closed, !issued, GrantInDoubt},
+		{"another run, what a reuse does is unknown", own, "", others, closed, !issued, GrantInDoubt},
 		{"another run, inside the window", own, provider.RevokesGrant, others, open, !issued, ""},
-		{"another run, a reuse is refused", own, provider.Refused, others, !open, !issued, ""},
-		{"another run, a reuse is harmless", own, provider.Harmless, others, !open, !issued, ""},
-		{"the last run was known at the load", own, provider.RevokesGrant, mine[:1], !open, !issued, ""},
-		{"no record", own, provider.RevokesGrant, nil, !open, !issued, ""},
-		{"an answer had tokens", own, provider.RevokesGrant, mine, !open, issued, AnswerLost},
+		{"another run, inside a window of some requests", own, provider.RevokesGrant, others, maybe, !issued, GrantInDoubt},
+		{"another run, inside one, what a reuse does is unknown", own, "", others, maybe, !issued, GrantInDoubt},
+		{"another run, inside one, a reuse is harmless", own, provider.Harmless, others, maybe, !issued, ""},
+		{"an answer had tokens, inside one", own, provider.RevokesGrant, mine, maybe, issued, ""},
+		{"another run, a reuse is refused", own, provider.Refused, others, closed, !issued, ""},
+		{"another run, a reuse is harmless", own, provider.Harmless, others, closed, !issued, ""},
+		{"the last run was known at the load", own, provider.RevokesGrant, mine[:1], closed, !issued, ""},
+		{"no record", own, provider.RevokesGrant, nil, closed, !issued, ""},
+		{"an answer had tokens", own, provider.RevokesGrant, mine, closed, issued, AnswerLost},
 		{"an answer had tokens, inside the window", own, provider.RevokesGrant, mine, open, issued, ""},
-		{"an answer had tokens, a reuse is refused", own, provider.Refused, mine, !open, issued, ""},
-		{"an answer had tokens, and its successor was stored", next, provider.RevokesGrant, mine, !open, issued, GrantAdvanced},
+		{"an answer had tokens, a reuse is refused", own, provider.Refused, mine, closed, issued, ""},
+		{"an answer had tokens, and its successor was stored", next, provider.RevokesGrant, mine, closed, issued, GrantAdvanced},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := LoadResult{Provenance: own, RunID: "run-1", Reuse: c.reuse, MayHaveSpent: []vault.Intent{{RunID: "earlier"}}}
-			requireType(t, c.want, mayPresent(in, c.held, c.intents, c.open, c.issued))
+			requireType(t, c.want, mayPresent(in, c.held, c.intents, c.open != closed, c.open == open, c.issued))
 			in.NonRotating = true
 			if c.want != GrantAdvanced {
-				require.NoError(t, mayPresent(in, c.held, c.intents, c.open, c.issued))
+				require.NoError(t, mayPresent(in, c.held, c.intents, c.open != closed, c.open == open, c.issued))
 			}
 		})
 	}
