@@ -2,10 +2,13 @@ package activities
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 )
 
 // beatPause is the pause between two heartbeats. A worker that has died is noticed
@@ -38,15 +41,32 @@ func beat(ctx context.Context, details func() any) (work context.Context, stop f
 	}
 }
 
-// record sends or buffers one heartbeat. The SDK cancels an activity's context where a
-// heartbeat gets no answer, and sends the next ones under that context; they are to be
-// tried all the same, for Temporal may be back.
+// record sends or buffers one heartbeat, where any are expected. The SDK cancels an
+// activity's context where a heartbeat gets no answer, and sends the next ones under that
+// context; they are to be tried all the same, for Temporal may be back.
 func record(ctx context.Context, details func() any) {
 	ctx = context.WithoutCancel(ctx)
-	if details == nil {
+	switch {
+	case activity.GetInfo(ctx).HeartbeatTimeout == 0:
+	case details == nil:
 		activity.RecordHeartbeat(ctx)
+	default:
+		activity.RecordHeartbeat(ctx, details())
+	}
+}
+
+// wordTimeout bounds the last heartbeat of an attempt that has failed: its failure, with
+// the pause before the next one, must reach Temporal within the attempt's time.
+const wordTimeout = time.Second
+
+// recordLast sends the last heartbeat, for as long as wordTimeout. The SDK holds a lock
+// meanwhile that the attempt's end takes as well, so that only its context bounds it.
+func recordLast(ctx context.Context, details func() any) {
+	if activity.GetInfo(ctx).HeartbeatTimeout == 0 {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wordTimeout)
+	defer cancel()
 	activity.RecordHeartbeat(ctx, details())
 }
 
@@ -56,7 +76,7 @@ func record(ctx context.Context, details func() any) {
 func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, end := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline)
 	release := context.AfterFunc(ctx, func() {
-		if !noAnswer(context.Cause(ctx)) {
+		if ends(context.Cause(ctx)) {
 			end()
 		}
 	})
@@ -66,12 +86,14 @@ func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// noAnswer reports whether a context was cancelled because Temporal did not answer a
-// heartbeat. Its answers that end an attempt are other errors.
-func noAnswer(cause error) bool {
+// ends reports whether the cause of a context's end ends the attempt: Temporal's own
+// answers, the attempt's time, and the worker's end. The SDK cancels it for any other
+// answer to a heartbeat as well.
+func ends(cause error) bool {
 	switch cause.(type) {
-	case *serviceerror.DeadlineExceeded, *serviceerror.Unavailable, *serviceerror.ResourceExhausted, *serviceerror.Internal, *serviceerror.Aborted:
+	case *temporal.CanceledError, *serviceerror.NotFound, *serviceerror.NamespaceNotFound, *serviceerror.NamespaceNotActive:
 		return true
 	}
-	return false
+	return slices.ContainsFunc([]error{activity.ErrActivityPaused, activity.ErrActivityReset, context.Canceled, context.DeadlineExceeded},
+		func(end error) bool { return errors.Is(cause, end) })
 }

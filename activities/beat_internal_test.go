@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -18,13 +19,19 @@ func TestOnlyAnUnansweredHeartbeatLeavesTheWorkAlone(t *testing.T) {
 	}{
 		"no answer in time":        {serviceerror.NewDeadlineExceeded("context deadline exceeded"), true},
 		"no connection":            {serviceerror.NewUnavailable("connection refused"), true},
+		"a kind to come":           {serviceerror.NewDataLoss("shard"), true},
+		"no permission just now":   {serviceerror.NewPermissionDenied("denied", ""), true},
+		"no word of the server's":  {errors.New("EOF"), true},
+		"the namespace is gone":    {serviceerror.NewNamespaceNotFound("default"), false},
+		"the namespace is passive": {serviceerror.NewNamespaceNotActive("default", "a", "b"), false},
+		"the activity is reset":    {activity.ErrActivityReset, false},
 		"the run is cancelled":     {temporal.NewCanceledError(), false},
 		"the attempt is given up":  {serviceerror.NewNotFound("activity not found"), false},
 		"the activity is paused":   {activity.ErrActivityPaused, false},
 		"the worker has stopped":   {context.Canceled, false},
 		"the attempt's time is up": {context.DeadlineExceeded, false},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.goOn, noAnswer(c.cause)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.goOn, !ends(c.cause)) })
 	}
 }
 

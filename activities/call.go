@@ -101,13 +101,24 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 	}
 	now := time.Now()
 	c.timing = newTiming(in, info.Attempt, info.ScheduledTime, c.told, now)
-	c.again = info.Attempt > 1 || c.told != progress{} || now.Sub(info.ScheduledTime) > CallTimeout
+	if c.told.leftOut(info.Attempt, info.ScheduledTime, now) {
+		for _, request := range c.told.requests(info.Attempt, info.ScheduledTime, now) {
+			c.told = c.told.with(request) // for the attempts after this one
+		}
+	}
+	c.again = info.Attempt > 1 || c.told != progress{}
 	c.report(c.told)
 	return c
 }
 
 func (c *calling) report(p progress) { c.reported.Store(&p) }
-func (c *calling) details() any      { return *c.reported.Load() }
+
+// details are what one heartbeat says.
+func (c *calling) details() any {
+	p := *c.reported.Load()
+	p.Said = time.Now()
+	return p
+}
 
 // sentAt is the timing once a request has been sent.
 func (c *calling) sentAt(request time.Time) timing {
@@ -126,7 +137,7 @@ func (c *calling) leaveWord(ctx context.Context, told progress, err error) error
 	if failure, ok := errors.AsType[*temporal.ApplicationError](err); !ok || !failure.NonRetryable() {
 		told.Attempt = c.attempt
 		c.report(told)
-		record(ctx, c.details)
+		recordLast(ctx, c.details)
 	}
 	return err
 }
@@ -164,19 +175,24 @@ func (a *Activities) checkEscrow(ctx context.Context, names vault.Names, c *call
 	case err != nil:
 		return temporal.NewApplicationError(cannotLook+": "+err.Error(), vaultNotReady)
 	}
-	return mayPresent(c.loaded, held.Provenance, held.Intents(), w.IsOpen(now), c.told.Issued)
+	sure := w.IsOpen(now) && (!c.loaded.reuseMayRevoke() || c.windowBy(true, now).IsOpen(now))
+	return mayPresent(c.loaded, held.Provenance, held.Intents(), w.IsOpen(now), sure, c.told.Issued)
 }
 
 // mayPresent decides by what the vault holds whether a refresh token may be presented
-// once more. issued: an answer has shown that it is spent.
-func mayPresent(in LoadResult, held token.Provenance, intents []vault.Intent, open, issued bool) error {
+// once more. open: a window is, or may be. sure: the window is open of any request that
+// may have spent the token. issued: an answer has shown that it is spent.
+func mayPresent(in LoadResult, held token.Provenance, intents []vault.Intent, open, sure, issued bool) error {
 	p := in.Provenance
 	switch {
 	case held.Fingerprint != p.Fingerprint && held.Generation >= p.Generation:
 		return fail(GrantAdvanced, fmt.Errorf("the vault already holds generation %d of %s, so generation %d is not presented again", held.Generation, in.Account, p.Generation))
-	case open || in.NonRotating:
+	case in.NonRotating || sure:
 		return nil
 	case issued && in.Reuse == provider.RevokesGrant:
+		if open {
+			return nil // the answer that had its pair may be repeated
+		}
 		return answerLost(in)
 	case held.Fingerprint == p.Fingerprint && in.reuseMayRevoke() && loadedSince(in, intents):
 		return fail(GrantInDoubt, fmt.Errorf("run %s has loaded generation %d of %s since, and may have spent it; what it was issued is searched for first", intents[len(intents)-1].RunID, p.Generation, in.Account))

@@ -97,10 +97,16 @@ func answering(t *testing.T, answer http.HandlerFunc) string {
 	return server.URL
 }
 
+// told is the word of an attempt that sent the only request, so long ago.
+func told(attempt int, ago time.Duration) map[string]any {
+	at := time.Now().Add(-ago)
+	return map[string]any{"attempt": attempt, "first": at, "last": at, "said": at}
+}
+
 // Fitbit repeats its answer for two minutes, and any answer but the pair may have been a
 // gateway's.
 func TestTheWaitThatAProviderAsksForIsKeptWithinTheReplayWindow(t *testing.T) {
-	outside := attempt{number: 9, asked: 10 * time.Minute}
+	outside := attempt{number: 9, asked: 10 * time.Minute, told: told(8, 10*time.Minute)}
 	for _, c := range []struct {
 		name  string
 		at    attempt
@@ -111,9 +117,9 @@ func TestTheWaitThatAProviderAsksForIsKeptWithinTheReplayWindow(t *testing.T) {
 		{"Retry-After of an outage, beyond half of the window", attempt{}, authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(90 * time.Second)}, time.Minute},
 		{"the rate limit's reset, beyond the window", attempt{}, authserver.Fault{Answer: authserver.Status, Status: 429, RateLimitReset: authserver.Duration(20 * time.Minute)}, time.Minute},
 		{"half of the window has passed", attempt{number: 5, asked: time.Minute}, authserver.Fault{Answer: authserver.Status, Status: 429, RateLimitReset: authserver.Duration(20 * time.Minute)}, 30 * time.Second},
-		{"an outage, outside", outside, authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(90 * time.Second)}, 90 * time.Second},
+		{"an outage, outside: it may have opened another one", outside, authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(90 * time.Second)}, time.Minute},
 		{"a rate limit, outside", outside, authserver.Fault{Answer: authserver.Status, Status: 429, RateLimitReset: authserver.Duration(20 * time.Minute)}, 20 * time.Minute},
-		{"no answer, outside: it may have opened another one", attempt{number: 20, asked: 10 * time.Minute}, authserver.Fault{Answer: authserver.Reset, Commit: true}, time.Minute},
+		{"no answer, outside: it may have opened another one", attempt{number: 20, asked: 10 * time.Minute, told: told(19, 10*time.Minute)}, authserver.Fault{Answer: authserver.Reset, Commit: true}, time.Minute},
 		{"no wish", attempt{}, authserver.Fault{Answer: authserver.Status, Status: 502}, time.Second},
 		{"no wish, a later attempt", attempt{number: 4, asked: 5 * time.Second}, authserver.Fault{Answer: authserver.Status, Status: 502}, 3375 * time.Millisecond},
 	} {
@@ -265,18 +271,20 @@ func TestAVaultThatCannotBeReadHoldsUpOnlyACallThatNoReplayCanSave(t *testing.T)
 		name   string
 		window time.Duration
 		asked  time.Duration
+		told   any
 		goesOn bool
 	}{
-		{"inside the replay window", 2 * time.Minute, 30 * time.Second, true},
-		{"after it", 2 * time.Minute, 3 * time.Minute, false},
-		{"at a provider without replay", 0, 30 * time.Second, false},
+		{"inside the replay window", 2 * time.Minute, 30 * time.Second, nil, true},
+		{"inside one that a worker that was killed may have opened", 2 * time.Minute, 3 * time.Minute, nil, true},
+		{"after it", 2 * time.Minute, 3 * time.Minute, told(1, 3*time.Minute), false},
+		{"at a provider without replay", 0, 30 * time.Second, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
 			loaded := s.mustLoad()
 			loaded.ReplayWindow = c.window
 			s.refuseWhile("get", "RefreshToken", vault.ErrUnavailable, func() bool { return true })
-			err := s.call(attempt{number: 2, asked: c.asked}, loaded)
+			err := s.call(attempt{number: 2, asked: c.asked, told: c.told}, loaded)
 			if c.goesOn {
 				require.ErrorIs(t, err, activity.ErrResultPending)
 				return
@@ -295,7 +303,8 @@ func TestAPassingRefusalInsideTheReplayWindowIsNotFinal(t *testing.T) {
 	}{
 		{"the first attempt", attempt{}, true},
 		{"a further one inside the window", attempt{number: 2, asked: 30 * time.Second}, false},
-		{"a further one after it", attempt{number: 9, asked: 3 * time.Minute}, true},
+		{"a further one after it", attempt{number: 9, asked: 3 * time.Minute, told: told(8, 3*time.Minute)}, true},
+		{"after an attempt that may have opened another one", attempt{number: 10, asked: 3 * time.Minute, told: told(8, 3*time.Minute)}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)

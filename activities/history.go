@@ -156,14 +156,38 @@ func decode(payloads *commonpb.Payloads, into any) error {
 // not spent: nothing was sent, or the provider refused the client or the request.
 var neverSpent = []string{
 	InvalidInput, KeysetUnusable, UnexpectedResult, GrantOutdated, GrantAdvanced, GrantInDoubt, ForeignSecret,
-	InvalidClient, RequestRejected, ProviderRetired,
+	InvalidClient, RequestRejected,
 }
 
 // maySpend reports whether the run may have spent a token, or may yet do so.
 func (h history) maySpend(f token.Fingerprint, running bool) bool {
-	return running || slices.ContainsFunc(h.calls, func(c *pastCall) bool {
-		return (c.of == f || c.of == "") && !c.spentNothing()
-	})
+	return running || slices.ContainsFunc(h.calls, func(c *pastCall) bool { return c.maySpend(f) })
+}
+
+// lastRequest is the last time that the run may have presented a token: the end of its
+// call or, of a pending one, the run's or now. It is zero where it has not.
+func (h history) lastRequest(f token.Fingerprint, now time.Time) (last time.Time) {
+	for _, c := range h.calls {
+		if !c.maySpend(f) {
+			continue
+		}
+		at := c.ended
+		if at.IsZero() {
+			at = h.closed
+		}
+		if at.IsZero() {
+			at = now
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// maySpend reports whether the call may have spent a token. An unknown one may be it.
+func (c *pastCall) maySpend(f token.Fingerprint) bool {
+	return (c.of == f || c.of == "") && !c.spentNothing()
 }
 
 // spentNothing reports whether the call is proven to have spent nothing. Its number alone

@@ -83,11 +83,12 @@ func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *Load
 }
 
 // dropInnocent removes the runs on the intent record that provably have not spent the
-// token, so that they neither cost a search nor push out the one that has.
+// token, so that they neither cost a search nor push out the one that has. Beside each of
+// the others it puts the last time that it may have presented the token.
 func (a *Activities) dropInnocent(ctx context.Context, loaded *LoadResult) error {
 	var suspects []vault.Intent
 	for i, intent := range loaded.MayHaveSpent {
-		suspect, err := a.maySpend(ctx, intent.RunID, *loaded)
+		suspect, last, err := a.maySpend(ctx, intent.RunID, *loaded)
 		if err != nil {
 			loaded.MayHaveSpent = append(suspects, loaded.MayHaveSpent[i:]...)
 			return err
@@ -95,23 +96,37 @@ func (a *Activities) dropInnocent(ctx context.Context, loaded *LoadResult) error
 		if suspect {
 			suspects = append(suspects, intent)
 		}
+		if suspect && last.After(intent.At) {
+			suspects = append(suspects, vault.Intent{RunID: intent.RunID, At: last})
+		}
 	}
 	loaded.MayHaveSpent = suspects
 	return nil
 }
 
-// maySpend reports whether a run may have spent the token, or may yet. One that Temporal
-// no longer has may have.
-func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResult) (bool, error) {
+// firstOfEach leaves the first entry of each run, which is all that fits on the record.
+// The others can be had from the histories again.
+func firstOfEach(intents []vault.Intent) []vault.Intent {
+	return slices.CompactFunc(slices.Clone(intents), func(a, b vault.Intent) bool { return a.RunID == b.RunID })
+}
+
+// maySpend reports whether a run may have spent the token, or may yet, and when it may
+// have presented it last; zero where it is not known to have. One that Temporal no longer
+// has may have.
+func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResult) (suspect bool, last time.Time, err error) {
 	listed, _, err := listRuns(ctx, a.Temporal, "RunId = "+quote(runID), nil)
 	if err != nil || len(listed) == 0 {
-		return true, err
-	}
-	if isRunning(listed[0]) {
-		return true, nil
+		return true, time.Time{}, err
 	}
 	h, exists, err := readHistory(ctx, a.Temporal, listed[0].GetExecution(), wholeHistory, loaded.CallActivity)
-	return err != nil || !exists || h.maySpend(loaded.Provenance.Fingerprint, false), err
+	if err != nil || !exists {
+		return true, time.Time{}, err
+	}
+	if h.closed.IsZero() && !isRunning(listed[0]) {
+		h.closed = listed[0].GetCloseTime().AsTime() // closed since its history was read
+	}
+	f := loaded.Provenance.Fingerprint
+	return h.maySpend(f, h.closed.IsZero()), h.lastRequest(f, time.Now()), nil
 }
 
 // issuedLater looks at the account's newest closed runs for a later token than the
@@ -146,5 +161,5 @@ func (a *Activities) glance(ctx context.Context, run *commonpb.WorkflowExecution
 // namesLater reports whether a run's history names a later token than the loaded one.
 func namesLater(h history, loaded LoadResult) bool {
 	return h.result.of(loaded.Account) && h.result.Generation > loaded.Provenance.Generation ||
-		slices.ContainsFunc(h.issued, func(r RefreshResult) bool { return descends(r, loaded) })
+		slices.ContainsFunc(h.issued, func(r RefreshResult) bool { return Descends(r, loaded) })
 }

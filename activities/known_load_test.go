@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -168,10 +169,42 @@ func TestOnlyRunsThatMayHaveSpentTheTokenAreNamed(t *testing.T) {
 	}
 	loaded, err := s.load(attempt{run: "run-6"})
 	require.NoError(t, err)
-	require.Equal(t, []string{"run-1", "run-2", "run-5"}, runsOf(loaded), "the oldest first, also one that Temporal no longer has")
+	require.Equal(t, []string{"run-1", "run-2", "run-2", "run-5"}, runsOf(loaded), "the oldest first, also one that Temporal no longer has")
 	again, err := s.load(attempt{run: "run-7"})
 	require.NoError(t, err)
-	require.Equal(t, []string{"run-1", "run-2", "run-5", "run-6"}, runsOf(again), "the record names no others any more")
+	require.Equal(t, []string{"run-1", "run-2", "run-2", "run-5", "run-6"}, runsOf(again), "the record names no others any more, and each once")
+}
+
+// A call has outlasted the replay window, and its last request may have committed.
+func TestALoadNamesTheLastRequestOfARunAsWell(t *testing.T) {
+	s := newSystem(t)
+	first := s.mustLoad()
+	s.temporal.runs = []earlierRun{{id: "run-1", closed: true, tried: []pastCall{{of: first.Provenance.Fingerprint}}}}
+	for run, before := range map[string]int{"run-2": 1, "run-3": 2} { // the second one finds the first one's record
+		loaded, err := s.load(attempt{run: run})
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(loaded.MayHaveSpent), before)
+		own := slices.DeleteFunc(loaded.MayHaveSpent, func(i vault.Intent) bool { return i.RunID != "run-1" })
+		require.Len(t, own, 2)
+		require.True(t, own[0].At.Before(own[1].At))
+		require.WithinDuration(t, time.Now(), own[1].At, 5*time.Second)
+	}
+	s.temporal.runs[0].tried[0] = pastCall{of: first.Provenance.Fingerprint, attempt: 9, failure: activities.InvalidGrant, after: 10 * time.Minute}
+	loaded, err := s.load(attempt{run: "run-4"})
+	require.NoError(t, err)
+	require.Equal(t, 1, len(slices.DeleteFunc(runsOf(loaded), func(id string) bool { return id != "run-1" })), "one that ended before the record was written says nothing more")
+}
+
+func TestARunThatIsOnTheRecordTwiceIsReadOnce(t *testing.T) {
+	s := newSystem(t)
+	lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+	lost.MayHaveSpent = []vault.Intent{{RunID: "gone"}, {RunID: "gone", At: time.Now()}, {RunID: "over"}, {RunID: "over", At: time.Now()}}
+	s.temporal.runs = []earlierRun{{id: "over", closed: true, tried: []pastCall{{of: lost.Provenance.Fingerprint}}}}
+	recovery, err := s.recover(lost)
+	require.NoError(t, err)
+	require.Equal(t, []activities.Caller{{RunID: "over", State: activities.Closed}}, recovery.Callers)
+	require.Equal(t, []string{"gone"}, recovery.Gone)
+	require.Equal(t, []string{"over"}, s.temporal.read)
 }
 
 func TestARecoverySaysWhatTheRunsOnTheRecordAreAt(t *testing.T) {

@@ -77,7 +77,7 @@ func TestDescends(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			issued, from := good, lost
 			c.change(&issued, &from)
-			require.Equal(t, c.want, descends(issued, from))
+			require.Equal(t, c.want, Descends(issued, from))
 			require.Equal(t, c.want, namesLater(history{issued: []RefreshResult{issued}}, from))
 		})
 	}
@@ -127,7 +127,7 @@ func TestMaySpend(t *testing.T) {
 		{"one that never ended", at("f4", 0, 0, ""), !running, true},
 		{"a client that was refused", at("f4", 1, time.Second, InvalidClient), !running, false},
 		{"a request that was refused", at("f4", 1, time.Second, RequestRejected), !running, false},
-		{"an API that has ended", at("f4", 1, time.Second, ProviderRetired), !running, false},
+		{"an API that has ended, by a gateway's word", at("f4", 1, time.Second, ProviderRetired), !running, true},
 		{"loaded before a reset", at("f4", 1, time.Second, GrantOutdated), !running, false},
 		{"a client that was refused the second time", at("f4", 2, time.Second, InvalidClient), !running, true},
 		{"a client that was refused after a long time", at("f4", 1, time.Minute, InvalidClient), !running, true},
@@ -141,6 +141,32 @@ func TestMaySpend(t *testing.T) {
 				h.calls = []*pastCall{c.call}
 			}
 			require.Equal(t, c.want, h.maySpend("f4", c.running))
+		})
+	}
+}
+
+func TestTheLastRequestOfARun(t *testing.T) {
+	call := func(of token.Fingerprint, ended time.Time, failure string) *pastCall {
+		return &pastCall{of: of, attempt: 1, scheduled: ago(time.Hour), ended: ended, failure: failure}
+	}
+	unended := time.Time{}
+	for _, c := range []struct {
+		name   string
+		calls  []*pastCall
+		closed time.Time
+		want   time.Time
+	}{
+		{"no call", nil, ago(time.Minute), time.Time{}},
+		{"a call that has ended", []*pastCall{call("f4", ago(2*time.Minute), "")}, ago(time.Minute), ago(2 * time.Minute)},
+		{"a call that was pending when the run was closed", []*pastCall{call("f4", unended, "")}, ago(time.Minute), ago(time.Minute)},
+		{"a call that is pending", []*pastCall{call("f4", unended, "")}, time.Time{}, noon},
+		{"a call of an unknown token", []*pastCall{call("", unended, "")}, time.Time{}, noon},
+		{"a call of another token", []*pastCall{call("f9", unended, "")}, time.Time{}, time.Time{}},
+		{"a call that has spent nothing", []*pastCall{call("f4", ago(time.Hour-time.Second), InvalidClient)}, time.Time{}, time.Time{}},
+		{"the last one of several", []*pastCall{call("f4", ago(30*time.Minute), ""), call("f4", ago(3*time.Minute), ""), call("f9", ago(time.Minute), "")}, time.Time{}, ago(3 * time.Minute)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.want, history{calls: c.calls, closed: c.closed}.lastRequest("f4", noon))
 		})
 	}
 }

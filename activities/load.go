@@ -60,7 +60,7 @@ func (a *Activities) load(ctx context.Context, info activity.Info, at vault.Loca
 	if loaded.Grant, err = a.sealGrant(ctx, at.Names, loaded, held.Value, client); err != nil {
 		return LoadResult{}, keyringFailure(err)
 	}
-	if err := a.Vault.RecordIntent(ctx, at.Names, in.Account, held, run, loaded.MayHaveSpent); err != nil {
+	if err := a.Vault.RecordIntent(ctx, at.Names, in.Account, held, run, firstOfEach(loaded.MayHaveSpent)); err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
 	return loaded, nil

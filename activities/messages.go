@@ -41,7 +41,8 @@ type LoadResult struct {
 	RefreshTokenVersion string           `json:"refreshTokenVersion"`
 	AccessTokenExpiry   time.Time        `json:"accessTokenExpiry,omitzero"` // zero when unknown
 	// MayHaveSpent are the earlier runs that may have spent this refresh token and have
-	// stored nothing for it, the oldest first.
+	// stored nothing for it, the oldest first: when each was about to, and in a second
+	// entry when it may have presented it last, where that is known to be later.
 	MayHaveSpent []vault.Intent `json:"mayHaveSpent,omitempty"`
 	// Behind: Temporal knows a newer refresh token than the vault shows, so that this
 	// one is probably spent.

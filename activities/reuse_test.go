@@ -97,7 +97,35 @@ func TestAnAttemptThatSentNothingSaysSo(t *testing.T) {
 	err := s.call(attempt{number: 12, asked: 3 * time.Minute, told: map[string]any{"attempt": 11}}, loaded)
 	requireFailure(t, err, "VaultNotReady", false)
 	requireDelay(t, 86500*time.Millisecond, err) // the policy's: no window is open
-	require.Equal(t, []map[string]any{{"attempt": 12.0}}, s.heard.list())
+	heard := s.heard.list()
+	require.Len(t, heard, 1)
+	require.EqualValues(t, 12, heard[0]["attempt"])
+	require.NotContains(t, heard[0], "first")
+	said, err := time.Parse(time.RFC3339Nano, heard[0]["said"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), said, 5*time.Second)
+}
+
+// What a worker that was killed may have sent is not forgotten by an attempt after it.
+func TestAnAttemptPassesOnWhatOneBeforeItMayHaveSent(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	s.refuse("get", "TokenKeeperKeyset", vault.ErrUnavailable)
+	s.coldKeyring()
+	requireFailure(t, s.call(attempt{number: 12, asked: time.Hour, told: told(10, time.Hour)}, loaded), "VaultNotReady", false)
+	heard := s.heard.list()
+	require.Len(t, heard, 1)
+	last, err := time.Parse(time.RFC3339Nano, heard[0]["last"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(-activities.CallTimeout), last, 5*time.Second)
+}
+
+func TestNoHeartbeatIsSentWhereNoneIsExpected(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	require.NoError(t, s.provider.Inject(authserver.Fault{Answer: authserver.Status, Status: 503}))
+	requireFailure(t, s.call(attempt{unheard: true}, loaded), "ProviderNotReady", false)
+	require.Empty(t, s.heard.list())
 }
 
 func TestACallThatIsAtItSendsHeartbeats(t *testing.T) {

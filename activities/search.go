@@ -40,10 +40,12 @@ type finding struct {
 }
 
 func (s *search) run(ctx context.Context) error {
+	seen := map[string]bool{s.self.RunID: true}
 	for _, intent := range slices.Backward(s.lost.MayHaveSpent) {
-		if intent.RunID == s.self.RunID {
+		if seen[intent.RunID] {
 			continue
 		}
+		seen[intent.RunID] = true
 		if err := s.readIntentRun(ctx, intent.RunID); err != nil {
 			return err
 		}
@@ -125,7 +127,7 @@ func (s *search) readRun(ctx context.Context, run *commonpb.WorkflowExecution) (
 	}
 	s.read[run.GetRunId()] = exists
 	for _, issued := range h.issued {
-		if descends(issued, s.lost.LoadResult) {
+		if Descends(issued, s.lost.LoadResult) {
 			s.found = append(s.found, finding{issued, run.GetRunId()})
 		} else if issued.Account == s.lost.Account && issued.Provenance.Fingerprint == s.lost.Provenance.Fingerprint {
 			issuer = true
@@ -134,10 +136,10 @@ func (s *search) readRun(ctx context.Context, run *commonpb.WorkflowExecution) (
 	return h, issuer, nil
 }
 
-// descends reports whether an issued pair comes after the lost token: it continues its
+// Descends reports whether an issued pair comes after the lost token: it continues its
 // line, or the line of a consent that was given later, as where the vault was restored
 // from a backup that is older than that consent. Times that are unknown prove nothing.
-func descends(issued RefreshResult, lost LoadResult) bool {
+func Descends(issued RefreshResult, lost LoadResult) bool {
 	spent := lost.Provenance
 	if issued.Account != lost.Account || !issued.Rotated || issued.ForOtherUser(lost) {
 		return false

@@ -125,6 +125,7 @@ type attempt struct {
 	asked    time.Duration   // how long ago the run asked for it
 	ctx      context.Context // the test's unless set
 	told     any             // the last attempt's heartbeat; none unless set
+	unheard  bool            // no heartbeats are expected
 }
 
 // perform has an activity done as a worker would, and keeps every failure for
@@ -239,6 +240,9 @@ func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 	}
 	info.ScheduledTime = time.Now().Add(-o.at.asked)
 	info.Deadline = time.Now().Add(activities.CallTimeout)
+	if info.HeartbeatTimeout = 5 * time.Second; o.at.unheard {
+		info.HeartbeatTimeout = 0
+	}
 	if !o.at.deadline.IsZero() {
 		info.Deadline = o.at.deadline
 	}

@@ -16,6 +16,8 @@ type progress struct {
 	Attempt int32     `json:"attempt,omitempty"`
 	First   time.Time `json:"first,omitzero"` // the first request that may have spent the token
 	Last    time.Time `json:"last,omitzero"`  // the last one
+	// Said is when these words were left; zero in those of an older version.
+	Said time.Time `json:"said,omitzero"`
 	// Issued: an answer had tokens and could not be used, so that the token is spent.
 	Issued bool `json:"issued,omitempty"`
 }
@@ -29,20 +31,34 @@ func (p progress) with(request time.Time) progress {
 	return p
 }
 
-// requests are those that earlier attempts may have spent the token with. An attempt
-// that left no word may have sent one at any time since the call was scheduled. An
-// operator's reset makes a late attempt the first one again.
+// requests are those that earlier attempts may have spent the token with.
 func (p progress) requests(attempt int32, scheduled, now time.Time) []time.Time {
-	switch {
-	case !p.First.IsZero():
-		return []time.Time{p.First, p.Last}
-	case attempt == 1 && p.Attempt == 0 && now.Sub(scheduled) <= CallTimeout:
-		return nil
-	case attempt > 1 && p.Attempt == attempt-1:
-		return nil // none of them sent anything
-	default:
-		return []time.Time{scheduled}
+	var requests []time.Time
+	if !p.First.IsZero() {
+		requests = []time.Time{p.First, p.Last}
 	}
+	if !p.leftOut(attempt, scheduled, now) {
+		return requests
+	}
+	// It may have sent one at any time since the last word.
+	since := p.Said
+	if since.IsZero() {
+		since = scheduled
+	}
+	requests = append(requests, since)
+	if latest := now.Add(-CallTimeout); latest.After(since) {
+		requests = append(requests, latest)
+	}
+	return requests
+}
+
+// leftOut reports whether an earlier attempt may have left no word of its end: its worker
+// was killed. An operator's reset makes a late attempt the first one again.
+func (p progress) leftOut(attempt int32, scheduled, now time.Time) bool {
+	if attempt > 1 {
+		return p.Attempt != attempt-1
+	}
+	return p != progress{} || now.Sub(scheduled) > CallTimeout
 }
 
 // timing decides the waits of one attempt of a call.
@@ -63,30 +79,17 @@ func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress,
 }
 
 // window is the replay window of the call's token.
-func (t timing) window(now time.Time) window.Window {
-	return window.Window{Opened: opening(t.requests, t.loaded.ReplayWindow, now), Length: t.loaded.ReplayWindow, LeastPause: t.loaded.RepeatPause}
-}
+func (t timing) window(now time.Time) window.Window { return t.windowBy(false, now) }
 
-// opening is when the replay window that counts was opened: by the earliest request
-// whose window is still open, because what was issued for an earlier one is beyond
-// reach by now. Where none is open it is the last request; zero without any.
-func opening(requests []time.Time, length time.Duration, now time.Time) time.Time {
-	byTime := slices.SortedFunc(slices.Values(requests), time.Time.Compare)
-	for _, at := range byTime {
-		if at.Add(length).After(now) {
-			return at
-		}
-	}
-	if len(byTime) == 0 {
-		return time.Time{}
-	}
-	return byTime[len(byTime)-1]
+func (t timing) windowBy(strict bool, now time.Time) window.Window {
+	return window.Window{Length: t.loaded.ReplayWindow, LeastPause: t.loaded.RepeatPause}.OpenedBy(t.requests, strict, now)
 }
 
 // answered is the timing after a request at the given time that failed. Once the first
-// window has closed, a provider that names a wait is believed: it has not taken the token.
+// window has closed, a rate limit that names a wait is believed: it was given before the
+// token was taken. A gateway names one as well, for a commit whose answer it has lost.
 func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
-	believed := len(t.requests) > 0 && !t.window(now).IsOpen(now) && f.RetryAfter > 0
+	believed := f.Kind == provider.RateLimited && f.RetryAfter > 0 && len(t.requests) > 0 && !t.window(now).IsOpen(now)
 	if f.MaybeSpent && (f.Issued || !believed) {
 		t.requests = append(slices.Clone(t.requests), request)
 	}

@@ -18,7 +18,9 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 func ago(d time.Duration) time.Time { return noon.Add(-d) }
 
 func TestTheRequestsThatMayHaveSpentAToken(t *testing.T) {
-	scheduled := ago(time.Minute)
+	scheduled, first, last := ago(5*time.Minute), ago(4*time.Minute), ago(3*time.Minute)
+	latest := ago(CallTimeout)
+	known := progress{Attempt: 2, First: first, Last: last, Said: last}
 	for _, c := range []struct {
 		name      string
 		attempt   int32
@@ -27,34 +29,28 @@ func TestTheRequestsThatMayHaveSpentAToken(t *testing.T) {
 		want      []time.Time
 	}{
 		{"a first attempt at once", 1, noon, progress{}, nil},
-		{"a first attempt that waited, or was reset", 1, scheduled, progress{}, []time.Time{scheduled}},
-		{"an attempt before it left no word", 2, scheduled, progress{}, []time.Time{scheduled}},
-		{"no attempt before it has sent anything", 3, scheduled, progress{Attempt: 2}, nil},
-		{"only older attempts have left word", 4, scheduled, progress{Attempt: 2}, []time.Time{scheduled}},
-		{"requests are known", 3, scheduled, progress{Attempt: 2, First: ago(50 * time.Second), Last: ago(20 * time.Second)}, []time.Time{ago(50 * time.Second), ago(20 * time.Second)}},
-		{"a reset knows them too", 1, noon, progress{Attempt: 7, First: ago(50 * time.Second), Last: ago(20 * time.Second)}, []time.Time{ago(50 * time.Second), ago(20 * time.Second)}},
-		{"a reset after attempts that sent nothing", 1, scheduled, progress{Attempt: 7}, []time.Time{scheduled}},
+		{"a first attempt that waited, or was reset", 1, scheduled, progress{}, []time.Time{scheduled, latest}},
+		{"an attempt before it left no word", 2, scheduled, progress{}, []time.Time{scheduled, latest}},
+		{"it left none, a moment ago", 2, ago(5 * time.Second), progress{}, []time.Time{ago(5 * time.Second)}},
+		{"no attempt before it has sent anything", 3, scheduled, progress{Attempt: 2, Said: last}, nil},
+		{"only older attempts have left word", 4, scheduled, progress{Attempt: 2, Said: last}, []time.Time{last, latest}},
+		{"only older ones of another version have", 4, scheduled, progress{Attempt: 2}, []time.Time{scheduled, latest}},
+		{"requests are known", 3, scheduled, known, []time.Time{first, last}},
+		{"requests are known, and an attempt left no word since", 4, scheduled, known, []time.Time{first, last, last, latest}},
+		{"one has beaten, and not ended", 3, scheduled, progress{Attempt: 1, First: first, Last: ago(30 * time.Second), Said: ago(10 * time.Second)}, []time.Time{first, ago(30 * time.Second), ago(10 * time.Second)}},
+		{"a reset knows them too", 1, noon, progress{Attempt: 7, First: first, Last: last, Said: last}, []time.Time{first, last, last, latest}},
+		{"a reset after attempts that sent nothing", 1, noon, progress{Attempt: 7, Said: last}, []time.Time{last, latest}},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, c.told.requests(c.attempt, c.scheduled, noon)) })
 	}
 }
 
-func TestTheWindowThatCounts(t *testing.T) {
-	const length = 2 * time.Minute
-	for _, c := range []struct {
-		name     string
-		requests []time.Time
-		want     time.Time
-	}{
-		{"no request", nil, time.Time{}},
-		{"one that is repeated", []time.Time{ago(time.Minute)}, ago(time.Minute)},
-		{"the earliest of several", []time.Time{ago(time.Second), ago(time.Minute), ago(30 * time.Second)}, ago(time.Minute)},
-		{"not one that is past saving", []time.Time{ago(time.Hour), ago(time.Minute)}, ago(time.Minute)},
-		{"none is open", []time.Time{ago(time.Hour), ago(3 * time.Minute)}, ago(3 * time.Minute)},
-		{"another worker's clock is ahead", []time.Time{noon.Add(time.Minute)}, noon.Add(time.Minute)},
-	} {
-		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, opening(c.requests, length, noon)) })
-	}
+// A worker was killed before its first heartbeat, after attempts whose window has closed.
+func TestAnAttemptThatLeftNoWordMayHaveOpenedAWindow(t *testing.T) {
+	told := progress{Attempt: 8, First: ago(5 * time.Minute), Last: ago(3 * time.Minute), Said: ago(3 * time.Minute)}
+	in := LoadResult{ReplayWindow: 2 * time.Minute}
+	require.True(t, newTiming(in, 10, ago(5*time.Minute), told, noon).window(noon).IsOpen(noon))
+	require.False(t, newTiming(in, 9, ago(5*time.Minute), told, noon).window(noon).IsOpen(noon), "the eighth has left word")
 }
 
 func TestARunThatMayHaveSpentTheTokenHasOpenedTheWindow(t *testing.T) {
@@ -88,7 +84,7 @@ func TestThePauseBeforeTheNextAttempt(t *testing.T) {
 		{"a first 503", fitbit, 1, nil, down, time.Minute},
 		{"a 503 in the window", fitbit, 3, []time.Time{ago(time.Minute)}, down, 30 * time.Second},
 		{"a 503 at its end", fitbit, 9, []time.Time{ago(119 * time.Second)}, down, time.Second},
-		{"a 503 after it", fitbit, 9, []time.Time{ago(3 * time.Minute)}, down, hour},
+		{"a 503 after it, which a gateway may have given after a commit", fitbit, 9, []time.Time{ago(3 * time.Minute)}, down, time.Minute},
 		{"a 429 after it", fitbit, 9, []time.Time{ago(3 * time.Minute)}, limited, hour},
 		{"no answer after it, which opens another one", fitbit, 20, []time.Time{ago(hour)}, lost, time.Minute},
 		{"an unreadable pair after it", fitbit, 9, []time.Time{ago(hour)}, unreadable, time.Minute},
@@ -113,40 +109,50 @@ func TestMayPresent(t *testing.T) {
 	next := token.Provenance{Generation: 4, Fingerprint: "f4", Parent: "f3", Consent: "f0"}
 	older := token.Provenance{Generation: 2, Fingerprint: "f2", Consent: "f0"}
 	other := token.Provenance{Generation: 3, Fingerprint: "e3", Consent: "e3"}
-	const open, issued = true, true
+	const (
+		closed = iota
+		maybe  // it is open of some requests
+		open
+	)
+	const issued = true
 	mine := []vault.Intent{{RunID: "earlier"}, {RunID: "run-1"}}
 	others := []vault.Intent{{RunID: "run-1"}, {RunID: "run-2"}}
 	for _, c := range []struct {
-		name         string
-		held         token.Provenance
-		reuse        provider.Reuse
-		intents      []vault.Intent
-		open, issued bool
-		want         string
+		name    string
+		held    token.Provenance
+		reuse   provider.Reuse
+		intents []vault.Intent
+		open    int
+		issued  bool
+		want    string
 	}{
-		{"nothing has changed", own, provider.RevokesGrant, mine, !open, !issued, ""},
-		{"an older token is on top", older, provider.RevokesGrant, others, !open, !issued, ""},
-		{"its pair is in the vault", next, provider.Harmless, mine, !open, !issued, GrantAdvanced},
+		{"nothing has changed", own, provider.RevokesGrant, mine, closed, !issued, ""},
+		{"an older token is on top", older, provider.RevokesGrant, others, closed, !issued, ""},
+		{"its pair is in the vault", next, provider.Harmless, mine, closed, !issued, GrantAdvanced},
 		{"its pair is in the vault, inside the window", next, "", mine, open, !issued, GrantAdvanced},
-		{"a consent of its generation", other, "", mine, !open, !issued, GrantAdvanced},
-		{"another run has loaded it since", own, provider.RevokesGrant, others, !open, !issued, GrantInDoubt},
-		{"another run, what a reuse does is unknown", own, "", others, !open, !issued, GrantInDoubt},
+		{"a consent of its generation", other, "", mine, closed, !issued, GrantAdvanced},
+		{"another run has loaded it since", own, provider.RevokesGrant, others, closed, !issued, GrantInDoubt},
+		{"another run, what a reuse does is unknown", own, "", others, closed, !issued, GrantInDoubt},
 		{"another run, inside the window", own, provider.RevokesGrant, others, open, !issued, ""},
-		{"another run, a reuse is refused", own, provider.Refused, others, !open, !issued, ""},
-		{"another run, a reuse is harmless", own, provider.Harmless, others, !open, !issued, ""},
-		{"the last run was known at the load", own, provider.RevokesGrant, mine[:1], !open, !issued, ""},
-		{"no record", own, provider.RevokesGrant, nil, !open, !issued, ""},
-		{"an answer had tokens", own, provider.RevokesGrant, mine, !open, issued, AnswerLost},
+		{"another run, inside a window of some requests", own, provider.RevokesGrant, others, maybe, !issued, GrantInDoubt},
+		{"another run, inside one, what a reuse does is unknown", own, "", others, maybe, !issued, GrantInDoubt},
+		{"another run, inside one, a reuse is harmless", own, provider.Harmless, others, maybe, !issued, ""},
+		{"an answer had tokens, inside one", own, provider.RevokesGrant, mine, maybe, issued, ""},
+		{"another run, a reuse is refused", own, provider.Refused, others, closed, !issued, ""},
+		{"another run, a reuse is harmless", own, provider.Harmless, others, closed, !issued, ""},
+		{"the last run was known at the load", own, provider.RevokesGrant, mine[:1], closed, !issued, ""},
+		{"no record", own, provider.RevokesGrant, nil, closed, !issued, ""},
+		{"an answer had tokens", own, provider.RevokesGrant, mine, closed, issued, AnswerLost},
 		{"an answer had tokens, inside the window", own, provider.RevokesGrant, mine, open, issued, ""},
-		{"an answer had tokens, a reuse is refused", own, provider.Refused, mine, !open, issued, ""},
-		{"an answer had tokens, and its successor was stored", next, provider.RevokesGrant, mine, !open, issued, GrantAdvanced},
+		{"an answer had tokens, a reuse is refused", own, provider.Refused, mine, closed, issued, ""},
+		{"an answer had tokens, and its successor was stored", next, provider.RevokesGrant, mine, closed, issued, GrantAdvanced},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := LoadResult{Provenance: own, RunID: "run-1", Reuse: c.reuse, MayHaveSpent: []vault.Intent{{RunID: "earlier"}}}
-			requireType(t, c.want, mayPresent(in, c.held, c.intents, c.open, c.issued))
+			requireType(t, c.want, mayPresent(in, c.held, c.intents, c.open != closed, c.open == open, c.issued))
 			in.NonRotating = true
 			if c.want != GrantAdvanced {
-				require.NoError(t, mayPresent(in, c.held, c.intents, c.open, c.issued))
+				require.NoError(t, mayPresent(in, c.held, c.intents, c.open != closed, c.open == open, c.issued))
 			}
 		})
 	}

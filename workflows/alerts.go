@@ -25,21 +25,26 @@ const (
 type step struct{ reason, words string }
 
 // alertWhenOverdue alerts that the run is overdue, once for each reason, until the
-// returned function stops it. That waits for an alert that has begun, so that
-// r.overdue is complete afterwards.
+// returned function stops it. That waits for an alert that has begun, so that r.overdue
+// is complete afterwards. The next step is waited for without a timer: a run that is
+// stuck for weeks adds no events.
 func (r *run) alertWhenOverdue(ctx workflow.Context) (stop func()) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	over, settle := workflow.NewFuture(ctx)
-	workflow.Go(ctx, func(ctx workflow.Context) {
+	alerted := func() bool { return slices.Contains(r.overdue, r.at.reason) }
+	workflow.Go(timerCtx, func(ctx workflow.Context) {
 		defer settle.SetValue(nil)
 		// The store is the last step, so its alert is the last one.
 		for !slices.Contains(r.overdue, StoreStuck) {
-			if workflow.NewTimer(timerCtx, OverdueAfter).Get(ctx, nil) != nil {
+			if workflow.NewTimer(ctx, OverdueAfter).Get(ctx, nil) != nil {
 				return // stopped
 			}
-			if !slices.Contains(r.overdue, r.at.reason) {
+			if !alerted() {
 				r.alertOverdue(ctx)
+			}
+			if workflow.Await(ctx, func() bool { return !alerted() }) != nil {
+				return // stopped
 			}
 		}
 	})
@@ -60,6 +65,28 @@ func (r *run) alertOverdue(ctx workflow.Context) {
 	cause := r.alert(ctx, activities.AlertInput{Reason: at.reason, Message: said})
 	if cause != "" && cause != said && r.at == at {
 		r.setDetails(ctx, "%s", printable(cause, longestText))
+	}
+}
+
+// alertAside raises an alert that is over when the run is green, and waits for nothing.
+func (r *run) alertAside(ctx workflow.Context, in activities.AlertInput) {
+	if slices.Contains(r.overdue, in.Reason) {
+		return
+	}
+	r.overdue = append(r.overdue, in.Reason)
+	done, settle := workflow.NewFuture(ctx)
+	r.aside = append(r.aside, done)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer settle.SetValue(nil)
+		r.alert(ctx, in)
+	})
+}
+
+// settleAlerts waits for the alerts that were raised aside, so that none of them comes
+// after the one that says that it is over.
+func (r *run) settleAlerts(ctx workflow.Context) {
+	for _, done := range r.aside {
+		_ = done.Get(ctx, nil)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
@@ -120,6 +121,33 @@ func TestACancelledCallToAnAbsentProviderIsGivenUpAfterTheReplayWindow(t *testin
 			require.WithinRange(t, s.Now(), cancelled.Add(c.grace), cancelled.Add(c.grace+5*time.Second))
 			require.Equal(t, []string{"LoadSecrets", "CallFitbit"}, s.order())
 			require.Equal(t, c.details, s.closing)
+		})
+	}
+}
+
+// The last request may have been the one that spent the token, however long the call is at work.
+func TestACallThatIsCancelledLongAfterItBeganGetsAWindowOfItsOwn(t *testing.T) {
+	for name, reuse := range map[string]provider.Reuse{"a late repeat is refused": provider.Refused, "a late repeat ends the grant": provider.RevokesGrant} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			began, attempts := s.Now(), 0
+			s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+				l := loaded(a, 4)
+				l.Reuse = reuse
+				return l, nil
+			}
+			s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+				if attempts++; s.Now().Sub(began) > 4*time.Minute+35*time.Second {
+					return issuedFor(in), nil
+				}
+				return activities.RefreshResult{}, forNowAfter(time.Minute)
+			}
+			s.RegisterDelayedCallback(s.CancelWorkflow, 4*time.Minute+2*time.Second)
+			_, err := s.refresh()
+			requireCanceled(t, err)
+			require.Equal(t, 6, attempts, "another request follows the cancellation")
+			require.Contains(t, s.closing, "Generation 5 of fitbit/default is in the vault")
+			require.Equal(t, "Cancelled. Bringing the call to Fitbit to its end first, for up to 2m0s.", s.step(t, "timer").details)
 		})
 	}
 }

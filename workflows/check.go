@@ -103,12 +103,11 @@ func checkFound(r activities.RecoverResult, l activities.LoadResult) string {
 	if r.Called == nil || r.Stored == nil {
 		return "has no pair"
 	}
-	spent, found := l.Provenance, r.Called.Provenance
 	switch {
 	case r.Called.Account != l.Account:
 		return "is of another account"
-	case found.Parent != spent.Fingerprint && (found.Consent != spent.Consent || found.Generation <= spent.Generation):
-		return fmt.Sprintf("does not descend from generation %d", spent.Generation)
+	case !activities.Descends(*r.Called, l):
+		return fmt.Sprintf("does not descend from generation %d", l.Provenance.Generation)
 	}
 	return checkStored(*r.Stored)
 }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -125,12 +126,19 @@ func TestCheckRecovery(t *testing.T) {
 		{"one that is two generations on", nil, found(func(r *activities.RefreshResult) { r.Provenance.Generation, r.Provenance.Parent = 6, "f5" }), ""},
 		{"no pair", nil, activities.RecoverResult{Account: account, Found: activities.FoundInHistory}, "has no pair"},
 		{"another account's pair", nil, found(func(r *activities.RefreshResult) { r.Account.Name = "bo" }), "is of another account"},
-		{"a pair of another consent", nil, found(func(r *activities.RefreshResult) { r.Provenance.Parent, r.Provenance.Consent = "f9", "f9" }), "does not descend from generation 4"},
+		{"a pair of a consent that came later", nil, found(func(r *activities.RefreshResult) {
+			r.Provenance.Parent, r.Provenance.Consent, r.ObtainedAt = "f9", "f9", now.Add(time.Minute)
+		}), ""},
+		{"a pair of another consent", nil, found(func(r *activities.RefreshResult) {
+			r.Provenance.Parent, r.Provenance.Consent, r.ObtainedAt = "f9", "f9", now.Add(-time.Minute)
+		}), "does not descend from generation 4"},
+		{"one of a time that is unknown", nil, found(func(r *activities.RefreshResult) { r.Provenance.Parent, r.Provenance.Consent = "f9", "f9" }), "does not descend from generation 4"},
+		{"another user's pair", nil, found(func(r *activities.RefreshResult) { r.UserID = "USER-2" }), "does not descend from generation 4"},
 		{"an older pair", nil, found(func(r *activities.RefreshResult) { r.Provenance.Parent, r.Provenance.Generation = "f2", 3 }), "does not descend from generation 4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := rightGrant()
-			l.MayHaveSpent = c.spent
+			l.MayHaveSpent, l.ObtainedAt, l.UserID = c.spent, now, "USER-1"
 			require.Equal(t, c.want, checkRecovery(c.r, l, "run-5"))
 		})
 	}

@@ -87,6 +87,31 @@ func TestTheSearchInsideTheWindowHasHalfOfWhatIsLeft(t *testing.T) {
 	}
 }
 
+// An operator completes the search by hand, and the alert's receiver is away.
+func TestAnAlertInsideTheWindowIsNotWaitedFor(t *testing.T) {
+	s := newScenario(t)
+	s.load = inWindow(s, 20*time.Second, provider.RevokesGrant)
+	s.byHand["RecoverGrant"] = map[string]any{}
+	s.alert = func(_ int, in activities.AlertInput) error {
+		if in.Healed {
+			return nil
+		}
+		return forNow("nothing listens")
+	}
+	began, presented := s.Now(), time.Time{}
+	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+		presented = s.Now()
+		return issuedFor(in), nil
+	}
+	_, err := s.refresh()
+	require.NoError(t, err)
+	require.Less(t, presented.Sub(began), time.Second)
+	require.Equal(t, activities.UnexpectedResult, s.notices[0].Reason)
+	require.False(t, s.notices[0].Healed)
+	require.True(t, s.notices[len(s.notices)-1].Healed, "it is over when the run is green, and that is said last")
+	require.Equal(t, 6, s.calls["Alert"])
+}
+
 // An operator cancels a run that has just followed one whose call was cut off.
 func TestARunThatIsCancelledInTheLoadInsideTheWindowSavesThePairFirst(t *testing.T) {
 	for _, reuse := range []provider.Reuse{provider.Refused, provider.RevokesGrant} {
@@ -254,8 +279,8 @@ func TestARunThatMayStillCallIsWaitedForOutsideTheWindow(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.looks, s.calls[looks])
 			require.Equal(t, 1, s.calls["CallFitbit"])
-			for _, wait := range s.timers() {
-				require.Equal(t, activities.MaxInFlight, wait)
+			for n, wait := range s.timers() {
+				require.Equal(t, min(activities.MaxInFlight<<min(n/4, 5), 15*time.Minute), wait)
 			}
 			if c.looks > 1 {
 				require.Equal(t, "Run "+c.runID+" is or was about to spend generation 4 of fitbit/default. Waiting 30s for its pair.", s.step(t, "timer").details)

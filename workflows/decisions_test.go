@@ -33,9 +33,22 @@ func TestIsFresh(t *testing.T) {
 		{"less than half is", inHistory(now.Add(-4*time.Hour-time.Second), now.Add(4*time.Hour-time.Second)), false},
 		{"it has ended", inHistory(now.Add(-9*time.Hour), now.Add(-time.Hour)), false},
 		{"it has no end", inHistory(now.Add(-9*time.Hour), time.Time{}), true},
+		{"it has no end, and is a day old", inHistory(now.Add(-24*time.Hour), time.Time{}), false},
+		{"it has no end, and is of an unknown time", inHistory(time.Time{}, time.Time{}), false},
+		{"it is of an unknown time", inHistory(time.Time{}, now.Add(8*time.Hour)), false},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, isFresh(c.r, now)) })
 	}
+}
+
+func TestBackOff(t *testing.T) {
+	for n, want := range map[int]time.Duration{
+		0: 30 * time.Second, 1: 30 * time.Second, 4: 30 * time.Second, 5: time.Minute, 8: time.Minute, 9: 2 * time.Minute,
+		13: 4 * time.Minute, 17: 8 * time.Minute, 21: 15 * time.Minute, 1000: 15 * time.Minute, 1 << 40: 15 * time.Minute,
+	} {
+		require.Equal(t, want, backOff(n, longestLook), "the wait before repetition %d", n)
+	}
+	require.Equal(t, time.Hour, backOff(1<<40, longestStart))
 }
 
 func TestRemaining(t *testing.T) {

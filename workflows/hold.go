@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
-
-	"tokenkeeper/activities"
 )
 
 // ending says how a run's wait for an activity ended.
@@ -24,13 +22,10 @@ type patience struct {
 	// onCancel is called when the run is cancelled, and returns how much longer the
 	// activity goes on.
 	onCancel func(workflow.Context) (grace time.Duration)
-	// hurried: a refresh-now signal ends the wait, from signalAfter on.
-	hurried bool
+	// signalAfter is how long the activity goes on although a refresh-now signal asks for
+	// another start; zero: no signal ends the wait.
+	signalAfter time.Duration
 }
-
-// signalAfter is how long a step goes on although a signal asks for another start: as
-// long as an attempt may be on its way to a result.
-const signalAfter = activities.MaxInFlight
 
 // hold runs an activity that a cancelled run does not abandon at once: a refresh token
 // may be spent already, and only the activity's result, or further attempts inside the
@@ -59,7 +54,7 @@ func (p patience) wait(ctx, held workflow.Context, future workflow.Future) (end 
 	selector := workflow.NewSelector(ctx).
 		AddFuture(future, func(workflow.Future) { end = answered }).
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { end = cancelled })
-	if p.hurried {
+	if p.signalAfter > 0 {
 		discardSignals(ctx)
 		asked := false
 		selector.AddReceive(signals, func(c workflow.ReceiveChannel, _ bool) {
@@ -68,7 +63,7 @@ func (p patience) wait(ctx, held workflow.Context, future workflow.Future) (end 
 				return
 			}
 			asked = true
-			selector.AddFuture(workflow.NewTimer(timerCtx, signalAfter-workflow.Now(ctx).Sub(began)), func(workflow.Future) { end = cutShort })
+			selector.AddFuture(workflow.NewTimer(timerCtx, p.signalAfter-workflow.Now(ctx).Sub(began)), func(workflow.Future) { end = cutShort })
 		})
 	}
 	for end == pending {

@@ -42,7 +42,11 @@ func TestRefreshNowCutsALongWaitForTheProviderShort(t *testing.T) {
 		want   []string
 		took   time.Duration
 	}{
-		{"after ten minutes, the window closed", func(*activities.LoadResult) {}, 10 * time.Minute,
+		{"after ten minutes, and the last request may be seconds old", func(*activities.LoadResult) {}, 10 * time.Minute,
+			[]string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "StoreSecrets"}, 10 * time.Minute},
+		{"the same where it is unknown what a late repeat does", func(l *activities.LoadResult) { l.Reuse = "" }, 10 * time.Minute,
+			[]string{"LoadSecrets", "CallFitbit", "LoadSecrets", waitsInSearch, "CallFitbit", "StoreSecrets"}, 10 * time.Minute},
+		{"after ten minutes, and a late repeat ends the grant", func(l *activities.LoadResult) { l.Reuse = provider.RevokesGrant }, 10 * time.Minute,
 			[]string{"LoadSecrets", "CallFitbit", "LoadSecrets", waitsInSearch, waitsInSearch, "CallFitbit", "StoreSecrets"}, 10*time.Minute + 30*time.Second},
 		{"inside the window", func(*activities.LoadResult) {}, 40 * time.Second,
 			[]string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "StoreSecrets"}, 40 * time.Second},

@@ -43,28 +43,33 @@ func (r *run) learnFrom(recovery activities.RecoverResult) {
 // presentation is a refresh token that this run has presented without an answer.
 type presentation struct {
 	fingerprint token.Fingerprint
-	at          time.Time // the first time
+	first, last time.Time // between which it was presented
 	inFlight    time.Time // until when the last call may be in flight
 }
 
-// noteUnsettled notes that the last call has ended without an answer.
-func (r *run) noteUnsettled(ctx workflow.Context, l activities.LoadResult) {
+// noteUnsettled notes that the last call, whose last request was sent by the given time,
+// has ended without an answer.
+func (r *run) noteUnsettled(ctx workflow.Context, l activities.LoadResult, last time.Time) {
 	if l.NonRotating {
 		return
 	}
 	if r.unsettled.fingerprint != l.Provenance.Fingerprint {
-		r.unsettled = presentation{fingerprint: l.Provenance.Fingerprint, at: r.called}
+		r.unsettled = presentation{fingerprint: l.Provenance.Fingerprint, first: r.called}
 	}
 	r.unanswered = true
+	if last.After(r.unsettled.last) {
+		r.unsettled.last = last
+	}
 	r.unsettled.inFlight = workflow.Now(ctx).Add(activities.MaxInFlight)
 }
 
 // withOwn adds this run to those that may have spent the token, where it has presented
-// it before: the intent record leaves it out.
+// it before: the intent record leaves it out. Its first and its last request open windows
+// that end hours apart.
 func (r *run) withOwn(ctx workflow.Context, l activities.LoadResult) activities.LoadResult {
 	if r.unsettled.fingerprint == l.Provenance.Fingerprint {
 		own := workflow.GetInfo(ctx).WorkflowExecution.RunID
-		l.MayHaveSpent = append(l.MayHaveSpent, vault.Intent{RunID: own, At: r.unsettled.at})
+		l.MayHaveSpent = append(l.MayHaveSpent, vault.Intent{RunID: own, At: r.unsettled.first}, vault.Intent{RunID: own, At: r.unsettled.last})
 	}
 	return l
 }

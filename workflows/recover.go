@@ -107,8 +107,7 @@ func (r *run) searchOnce(ctx workflow.Context, loaded activities.LoadResult) act
 	}
 	workflow.GetLogger(ctx).Warn("cannot search before the call", "account", r.account.String(), "error", err)
 	if reason := failureType(err); reason == activities.UnexpectedResult {
-		r.overdue = append(r.overdue, reason)
-		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
+		r.alertAside(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
 	return activities.RecoverResult{}
 }
@@ -134,17 +133,28 @@ func (r *run) recoverGrant(ctx workflow.Context, loaded activities.LoadResult) (
 	return r.recoverGrantWithin(ctx, loaded, workflow.ActivityOptions{HeartbeatTimeout: silence})
 }
 
-// recoverGrantWithin goes through the recovery ladder once, within the limits' times. It
-// stores what it finds, so a cancellation does not abandon it either.
+// recoverGrantWithin goes through the recovery ladder once, within the limits' times. A
+// search is retried for ever, because a run that ends without it leaves the token as it
+// is; but an operator who asks for a recovery waits for the answer. The search stores what
+// it finds, so that a cancelled run goes on with it for a moment.
 func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadResult, limits workflow.ActivityOptions) (recovery activities.RecoverResult, err error) {
-	generation := loaded.Provenance.Generation
+	generation, attempts := loaded.Provenance.Generation, int32(forEver)
+	if len(r.sources) > 0 {
+		attempts = 10
+	}
 	r.at = step{LoadStuck, fmt.Sprintf("What became of generation %d of %s cannot be found out.", generation, r.account)}
 	r.setDetails(ctx, "Generation %d of %s may be spent. Searching for its successor in the vault and in earlier runs.", generation, r.account)
-	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	ctx = forVault(ctx, 10, "look for what generation %d of %s was spent for", generation, r.account)
-	ctx = workflow.WithScheduleToCloseTimeout(workflow.WithHeartbeatTimeout(ctx, limits.HeartbeatTimeout), limits.ScheduleToCloseTimeout)
+	p := patience{onCancel: func(held workflow.Context) time.Duration {
+		r.setDetails(held, "Cancelled. Bringing the search for what was issued for generation %d of %s to its end first, for up to %s.", generation, r.account, activities.MaxInFlight)
+		return activities.MaxInFlight
+	}}
+	options := forVault(ctx, attempts, "look for what generation %d of %s was spent for", generation, r.account)
+	options = workflow.WithScheduleToCloseTimeout(workflow.WithHeartbeatTimeout(options, limits.HeartbeatTimeout), limits.ScheduleToCloseTimeout)
 	in := activities.RecoverInput{LoadResult: loaded, Searchable: r.searchable, WorkflowIDs: r.sources}
-	err = workflow.ExecuteActivity(ctx, acts.RecoverGrant, in).Get(ctx, &recovery)
+	end, err := p.hold(options, acts.RecoverGrant, in, &recovery)
+	if end == gaveUp && err != nil {
+		return activities.RecoverResult{}, ctx.Err()
+	}
 	self := workflow.GetInfo(ctx).WorkflowExecution.RunID
 	err = checked("RecoverGrant", r.account, err, func() string { return checkRecovery(recovery, loaded, self) })
 	if err != nil {

@@ -169,6 +169,17 @@ func TestARecoveryThatFailsSaysWhyAndRaisesNoAlert(t *testing.T) {
 	}
 }
 
+// The operator waits for the answer.
+func TestARecoveryWhoseSearchStaysAwayEnds(t *testing.T) {
+	s := newScenario(t)
+	s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+		return activities.RecoverResult{}, forNow("HistoryNotReady")
+	}
+	_, err := s.runRecovery()
+	require.ErrorContains(t, err, "what HistoryNotReady says")
+	require.Equal(t, 10, s.calls["RecoverGrant"])
+}
+
 func TestACancelledRecoveryChangesNothing(t *testing.T) {
 	s := newScenario(t)
 	s.read = func(int, token.Account) (activities.LoadResult, error) {

@@ -68,8 +68,8 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
 	stop()
-	discardSignals(ctx) // this run was the refresh that they asked for
 	r.finish(ctx, result, err)
+	discardSignals(ctx) // this run was the refresh that they asked for
 	if ctx.Err() != nil {
 		// Cancelled meanwhile. The pair is stored and a failure is alerted all the
 		// same; but only a run that ends as cancelled ends its cron.
@@ -80,17 +80,21 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 
 // run is one refresh of one account.
 type run struct {
-	account    token.Account
-	searchable bool
-	known      activities.Known // the newest refresh token that Temporal knows of
-	called     time.Time        // when the last call began
-	unsettled  presentation     // the refresh token that this run has presented without an answer
-	recovered  bool             // a better grant than the first one was found on the way
-	sources    []string         // the workflow ids whose runs a recovery reads; none means the run's own
-	unanswered bool             // a call has ended before the provider answered
+	account     token.Account
+	searchable  bool
+	known       activities.Known // the newest refresh token that Temporal knows of
+	called      time.Time        // when the last call began
+	unsettled   presentation     // the refresh token that this run has presented without an answer
+	recovered   bool             // a better grant than the first one was found on the way
+	sources     []string         // the workflow ids whose runs a recovery reads; none means the run's own
+	unanswered  bool             // a call has ended before the provider answered
+	refusal     string           // the failure type of a call after which the token is dead, while its successor is not found
+	reloadedFor string           // the failure type of the call that had it start over; empty where the token changed
+	restarts    int              // how often an operator's signal had it start over
 
-	at      step     // what the run is at
-	overdue []string // the reasons of the alerts of this run, which are over when it is green
+	at      step              // what the run is at
+	overdue []string          // the reasons of the alerts of this run, which are over when it is green
+	aside   []workflow.Future // alerts that it goes on beside
 }
 
 // next says what follows an attempt.
@@ -110,6 +114,8 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 			return result, err
 		case reload:
 			reloads++
+		case restart:
+			r.restarts++
 		}
 	}
 	return Result{}, r.errTooManyReloads()
@@ -118,6 +124,7 @@ func (r *run) refresh(ctx workflow.Context) (Result, error) {
 // attempt goes from a grant to a stored pair. A cancelled run presents a token only
 // where the answer to an earlier call of it may still be had.
 func (r *run) attempt(ctx workflow.Context) (next, Result, error) {
+	r.reloadedFor = ""
 	loaded, err := r.load(ctx)
 	if err != nil {
 		return finished, Result{}, err
@@ -176,15 +183,22 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 		}
 		return reload, Result{}, nil
 	case activities.GrantOutdated:
+		r.reloadedFor = activities.GrantOutdated
 		return reload, Result{}, nil // the run was reset since it loaded the grant
 	case activities.GrantInDoubt:
 		// The token may still be good, and asking is the only way to find out. The next
 		// load names who may have spent it, so that it is presented once more, after a
-		// search, when no call of theirs or of this run can be in flight.
-		r.noteUnsettled(ctx, loaded)
+		// search, when no call of theirs or of this run can be in flight. The activity has
+		// seen that the window of its last request has closed.
+		r.reloadedFor = activities.GrantInDoubt
+		r.noteUnsettled(ctx, loaded, r.called)
 		return reload, Result{}, nil
 	case activities.InvalidGrant, activities.AnswerLost:
+		r.refusal = failureType(refusal)
 		recovery, err := r.recheck(ctx, loaded)
+		if recovery.Found != "" {
+			r.refusal = ""
+		}
 		if err != nil || recovery.Found != "" {
 			return afterRecovery(ctx, recovery, err)
 		}
@@ -193,11 +207,17 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 	return finished, Result{}, refusal
 }
 
-// errTooManyReloads ends a run that has started over too often.
+// errTooManyReloads ends a run that has started over too often, as what it started over
+// for the last time.
 func (r *run) errTooManyReloads() error {
-	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("the refresh token of %s changed %d times during one run; see that only one workflow refreshes this account", r.account, maxReloads),
-		activities.GenerationConflict, nil)
+	failureType, words := activities.GenerationConflict, "the refresh token of %[2]s changed %[1]d times during one run; see that only one workflow refreshes this account"
+	switch r.reloadedFor {
+	case activities.GrantInDoubt:
+		failureType, words = r.reloadedFor, "%d times during one run another run may have spent the refresh token of %s; see that only one workflow refreshes this account"
+	case activities.GrantOutdated:
+		failureType, words = r.reloadedFor, "%d times during one run the grant of %s was another run's when it was used; see that LoadSecrets is not completed by hand"
+	}
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(words, maxReloads, r.account), failureType, nil)
 }
 
 // reauthorize is the end of the recovery ladder. Its message is what the search

@@ -97,7 +97,7 @@ func TestEveryStepIsTriedAsOftenAsItMay(t *testing.T) {
 		{step: "LoadSecrets", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
 		{step: "CallFitbit", attempt: 20 * time.Second, heartbeat: 5 * time.Second, first: time.Second, factor: 1.5, longest: 15 * time.Second, attempts: forEver},
 		{step: "StoreSecrets", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
-		{step: "RecoverGrant", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: 10},
+		{step: "RecoverGrant", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
 		{step: "Alert", attempt: 10 * time.Second, whole: time.Minute, first: time.Second, attempts: 5},
 	} {
 		t.Run(want.step, func(t *testing.T) {

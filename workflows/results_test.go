@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,7 +90,7 @@ func TestASearchThatIsCompletedByHandInsideTheWindowIsToldAndTheTokenPresented(t
 	result, err := s.refresh()
 	require.NoError(t, err)
 	require.Equal(t, workflows.Refreshed, result.Outcome)
-	require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "Alert", "CallFitbit", "StoreSecrets", "Alert"}, s.order())
+	require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "Alert", "StoreSecrets", "Alert"}, s.order())
 	require.Equal(t, activities.UnexpectedResult, s.notices[0].Reason)
 	require.True(t, s.notices[1].Healed)
 }
@@ -167,6 +168,14 @@ func TestALostAnswerNeedsAConsent(t *testing.T) {
 	require.Equal(t, 1, s.calls["CallFitbit"])
 }
 
+func TestAGrantThatStaysOutdatedEndsTheRunByThatName(t *testing.T) {
+	s := newScenario(t)
+	s.failAt("call", forGood(activities.GrantOutdated))
+	_, err := s.refresh()
+	require.Equal(t, "5 times during one run the grant of fitbit/default was another run's when it was used; see that LoadSecrets is not completed by hand",
+		requireFailure(t, err, activities.GrantOutdated))
+}
+
 func TestAGrantInDoubtIsPresentedOnceMoreAfterASearch(t *testing.T) {
 	doubtful := func(s *scenario) {
 		s.load = func(n int, a token.Account) (activities.LoadResult, error) {
@@ -191,6 +200,29 @@ func TestAGrantInDoubtIsPresentedOnceMoreAfterASearch(t *testing.T) {
 		require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "RecoverGrant", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
 		require.InDelta(t, activities.MaxInFlight, s.step(t, "timer").timer, 1e8, "a call that may be in flight is waited for")
 	})
+	t.Run("its own window has closed, and is not opened by the doubt", func(t *testing.T) {
+		s := newScenario(t)
+		began := s.Now()
+		s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+			l := loaded(a, 4)
+			if l.Reuse = ""; n > 1 {
+				l.MayHaveSpent = []vault.Intent{{RunID: "another-run", At: began.Add(time.Minute)}}
+			}
+			return l, nil
+		}
+		s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+			switch past := s.Now().Sub(began); {
+			case past < 5*time.Minute:
+				return activities.RefreshResult{}, forNowAfter(5 * time.Minute)
+			case past < 5*time.Minute+20*time.Second:
+				return activities.RefreshResult{}, forGood(activities.GrantInDoubt)
+			}
+			return issuedFor(in), nil
+		}
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "RecoverGrant", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order())
+	})
 	t.Run("the other run's pair is found", func(t *testing.T) {
 		s := newScenario(t)
 		doubtful(s)
@@ -205,7 +237,8 @@ func TestAGrantInDoubtIsPresentedOnceMoreAfterASearch(t *testing.T) {
 		doubtful(s)
 		s.failAt("call", forGood(activities.GrantInDoubt))
 		_, err := s.refresh()
-		requireFailure(t, err, activities.GenerationConflict)
+		require.Equal(t, "5 times during one run another run may have spent the refresh token of fitbit/default; see that only one workflow refreshes this account",
+			requireFailure(t, err, activities.GrantInDoubt))
 		require.Equal(t, 5, s.calls["CallFitbit"], "it is presented to no end")
 	})
 }

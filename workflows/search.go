@@ -28,7 +28,7 @@ func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, self s
 	var next look
 	for _, c := range r.Callers {
 		if mayCall(c, self) {
-			next = next.atLeast(activities.MaxInFlight, c.RunID)
+			next = next.atLeast(backOff(n, longestLook), c.RunID)
 		}
 	}
 	for _, i := range slices.Backward(l.MayHaveSpent) {
@@ -38,6 +38,18 @@ func nextLook(n int, r activities.RecoverResult, l activities.LoadResult, self s
 		next = next.atLeast(remaining(r.MayEnd, now), i.RunID)
 	}
 	return next
+}
+
+// What a run does again and again backs off: some 51,000 events end a run, and its cron.
+const (
+	longestLook  = 15 * time.Minute // between two searches, while another run may still call
+	longestStart = time.Hour        // between two starts, as often as an operator asks for one
+)
+
+// backOff is the wait before the n-th repetition: the time in which a call is in flight
+// for the first four, and twice as long from every fourth on.
+func backOff(n int, longest time.Duration) time.Duration {
+	return min(activities.MaxInFlight<<min((max(n, 1)-1)/4, 7), longest)
 }
 
 // mayCall reports whether a run on the intent record may still present the token, so that
@@ -74,14 +86,21 @@ func cameIntoForce(r activities.RecoverResult) bool {
 	return r.Found == activities.FoundInHistory && (!r.Stored.Superseded || r.Stored.AccessTokenNewer)
 }
 
-// isFresh reports whether a pair was found that lasts until the next run: its
-// access token has at least half of its life left, or no end.
+// freshUnlimited is how old a pair without an end may be and count as fresh: one that
+// was kept for long may have been ended by its provider.
+const freshUnlimited = 24 * time.Hour
+
+// isFresh reports whether a pair was found that lasts until the next run: its access
+// token has at least half of its life left, or has no end and was issued of late.
 func isFresh(r activities.RecoverResult, now time.Time) bool {
 	if !cameIntoForce(r) {
 		return false
 	}
-	life := r.Called.Expiry.Sub(r.Called.ObtainedAt)
-	return r.Called.Expiry.IsZero() || r.Called.Expiry.Sub(now) >= life/2
+	issued := r.Called.Issue
+	if issued.Expiry.IsZero() {
+		return now.Sub(issued.ObtainedAt) < freshUnlimited
+	}
+	return issued.Expiry.Sub(now) >= issued.Expiry.Sub(issued.ObtainedAt)/2
 }
 
 // remaining is how much longer a call may be in flight. Its end is on another

@@ -167,16 +167,88 @@ func TestATokenThatAnEarlierRunSpentIsNotPresentedBeforeTheSearch(t *testing.T) 
 		require.Contains(t, requireFailure(t, err, workflows.ReauthorizationRequired),
 			"the vault and 3 earlier runs hold nothing newer; the histories of runs earlier-run and first-run, which were about to spend it, are gone or cannot be found; have the account owner consent again")
 	})
-	t.Run("the search fails", func(t *testing.T) {
+}
+
+// A search of which nothing waits but the run is tried for as long as the vault or the
+// histories cannot be read: nothing is lost by that.
+func TestASearchIsRetriedForAsLongAsItTakes(t *testing.T) {
+	for name, refused := range map[string]bool{"before the call": false, "after a refusal": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			began := s.Now()
+			if s.load = spentBefore; refused {
+				s.load = func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil }
+				s.failAt("call", forGood(activities.InvalidGrant))
+			}
+			s.recover = func(n int, lost activities.RecoverInput) (activities.RecoverResult, error) {
+				if s.Now().Sub(began) < 3*time.Hour {
+					return activities.RecoverResult{}, forNow("HistoryNotReady")
+				}
+				return foundInHistory(n, lost)
+			}
+			result, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, workflows.Recovered, result.Outcome)
+			require.Len(t, s.notices, 2, "one alert when it begins, one when it is over")
+			require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
+			require.True(t, s.notices[1].Healed)
+		})
+	}
+}
+
+func TestACancelledSearchIsGivenUpAfterAMoment(t *testing.T) {
+	for name, refused := range map[string]bool{"before the call": false, "after a refusal": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			if s.load = spentBefore; refused {
+				s.load = func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil }
+				s.failAt("call", forGood(activities.InvalidGrant))
+			}
+			s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+				return activities.RecoverResult{}, forNow("HistoryNotReady")
+			}
+			began := s.Now()
+			s.RegisterDelayedCallback(s.CancelWorkflow, 12*time.Minute)
+			_, err := s.refresh()
+			requireCanceled(t, err)
+			require.WithinRange(t, s.Now(), began.Add(12*time.Minute+activities.MaxInFlight), began.Add(12*time.Minute+activities.MaxInFlight+time.Second))
+			require.Equal(t, "Cancelled. Bringing the search for what was issued for generation 4 of fitbit/default to its end first, for up to 30s.", s.step(t, "timer").details)
+			if refused {
+				require.Equal(t, "Cancelled after the provider called the refresh token of fitbit/default dead. Its successor was not found yet; the next run searches on.", s.closing)
+			}
+		})
+	}
+}
+
+// The call that spent the token may be a moment old, and its pair on its way.
+func TestARunThatIsCancelledAfterARefusalSaysThatTheGrantIsDead(t *testing.T) {
+	for refusal, words := range map[string]string{
+		activities.InvalidGrant: "Cancelled after the provider called the refresh token of fitbit/default dead. Its successor was not found yet; the next run searches on.",
+		activities.AnswerLost:   "Cancelled after the answer that spent the refresh token of fitbit/default was lost. Its successor was not found yet; the next run searches on.",
+	} {
+		t.Run(refusal, func(t *testing.T) {
+			s := newScenario(t)
+			s.failAt("call", forGood(refusal))
+			s.RegisterDelayedCallback(s.CancelWorkflow, 10*time.Second)
+			_, err := s.refresh()
+			requireCanceled(t, err)
+			require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant"}, s.order())
+			require.Equal(t, words, s.closing)
+		})
+	}
+	t.Run("but not where the vault has its successor", func(t *testing.T) {
 		s := newScenario(t)
-		s.load = spentBefore
-		s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
-			return activities.RecoverResult{}, forNow("HistoryNotReady")
+		s.failAt("call", forGood(activities.InvalidGrant))
+		s.recover = foundInVault
+		s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+			if n == 2 {
+				s.CancelWorkflow()
+			}
+			return loaded(a, token.Generation(3+n)), nil
 		}
 		_, err := s.refresh()
-		require.ErrorContains(t, err, "what HistoryNotReady says")
-		require.Equal(t, 10, s.calls["RecoverGrant"])
-		require.Zero(t, s.calls["CallFitbit"], "nothing is presented before the search")
+		requireCanceled(t, err)
+		require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
 	})
 }
 

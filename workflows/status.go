@@ -61,6 +61,7 @@ func (r *run) setDetails(ctx workflow.Context, format string, args ...any) {
 // end of one.
 func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	r.settleAlerts(ctx)
 	before := failureType(workflow.GetLastError(ctx)) // of the cron's run before this one
 	if err == nil {
 		words := inWords(result, workflow.Now(ctx))
@@ -75,11 +76,7 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	}
 	if temporal.IsCanceledError(err) {
 		r.setHealth(ctx, HealthCancelled)
-		words := "Cancelled before %s was refreshed. Nothing was lost."
-		if r.unanswered {
-			words = "Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run searches for its successor."
-		}
-		r.setDetails(ctx, words, r.account)
+		r.setDetails(ctx, r.cancelledWords(), r.account)
 		return
 	}
 	reason := failureType(err)
@@ -93,6 +90,19 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 		// What heals by itself is retried, so that every failure needs the operator.
 		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
+}
+
+// cancelledWords say what a cancelled run leaves behind; they name the account.
+func (r *run) cancelledWords() string {
+	switch {
+	case r.refusal == activities.AnswerLost:
+		return "Cancelled after the answer that spent the refresh token of %s was lost. Its successor was not found yet; the next run searches on."
+	case r.refusal != "":
+		return "Cancelled after the provider called the refresh token of %s dead. Its successor was not found yet; the next run searches on."
+	case r.unanswered:
+		return "Cancelled while the provider gave no answer. The refresh token of %s may be spent; the next run searches for its successor."
+	}
+	return "Cancelled before %s was refreshed. Nothing was lost."
 }
 
 // refuse ends a run whose input means no account. It alerts like any other failure; an

@@ -68,17 +68,20 @@ func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued a
 	if end != answered && err != nil && !nonRetryable(err) && !unreadable(err) {
 		// A server does not retry a cancelled activity, so that this is the failure
 		// of its last attempt, and the provider may have answered an earlier one.
-		r.noteUnsettled(ctx, loaded)
+		r.noteUnsettled(ctx, loaded, workflow.Now(ctx))
 		return activities.RefreshResult{}, end == cutShort, ctx.Err()
 	}
 	return issued, false, checked(loaded.CallActivity, r.account, err, func() string { return checkIssued(issued, loaded) })
 }
 
 // patienceFor is how a run waits for a call: once cancelled, for as long as the provider
-// may repeat a lost answer, and only until an operator asks for a refresh.
+// may repeat a lost answer, and only until an operator asks for a refresh, from when an
+// attempt must have ended; later where that was asked for often. Any attempt until the cancellation may be the one that was answered, so that a
+// window that has closed opens anew.
 func (r *run) patienceFor(loaded activities.LoadResult, w window.Window) patience {
-	return patience{hurried: true, onCancel: func(held workflow.Context) time.Duration {
-		grace := cancelGrace(loaded, w, workflow.Now(held))
+	return patience{signalAfter: backOff(r.restarts+1, longestStart), onCancel: func(held workflow.Context) time.Duration {
+		now := workflow.Now(held)
+		grace := cancelGrace(loaded, openedBy(w, now), now)
 		r.setDetails(held, "Cancelled. Bringing the call to %s to its end first, for up to %s.", loaded.ProviderTitle, grace.Round(time.Second))
 		return grace
 	}}

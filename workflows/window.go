@@ -20,23 +20,14 @@ func careful(l activities.LoadResult) bool {
 }
 
 // windowOf is the replay window that earlier calls have opened for the loaded token.
-// Any of the runs on the record may be the one that spent it. Where a repeat too late is
-// known to end the grant, the window is the first run's, which closes first, and none
-// where the time of one cannot be known. Elsewhere it is the last run's, because a wait
-// would cost the pair of a run whose answer can still be had.
+// Any of the runs on the record may be the one that spent it.
 func windowOf(l activities.LoadResult, now time.Time) window.Window {
-	w, first := window.Window{Length: l.ReplayWindow, LeastPause: l.RepeatPause}, l.Reuse == provider.RevokesGrant
+	var requests []time.Time
 	for _, i := range l.MayHaveSpent {
-		switch {
-		case first && (i.At.IsZero() || i.At.After(now.Add(silence))): // by a clock that is ahead
-			w.Opened = time.Time{}
-			return w
-		case i.At.IsZero():
-		case w.Opened.IsZero(), first == i.At.Before(w.Opened):
-			w.Opened = i.At
-		}
+		requests = append(requests, i.At)
 	}
-	return w
+	w := window.Window{Length: l.ReplayWindow, LeastPause: l.RepeatPause}
+	return w.OpenedBy(requests, l.Reuse == provider.RevokesGrant, now)
 }
 
 // openedBy is the window that a call has at a time: an earlier call's while it is open,

@@ -27,12 +27,12 @@ func TestWindowOf(t *testing.T) {
 		name  string
 		spent []vault.Intent
 		// what is left: where a late repeat is known to end the grant, and elsewhere
-		first, last time.Duration
+		strict, elsewhere time.Duration
 	}{
 		{"no run may have spent it", nil, 0, 0},
 		{"one run", ago(30 * time.Second), 90 * time.Second, 90 * time.Second},
-		{"two runs", ago(90*time.Second, 30*time.Second), 30 * time.Second, 90 * time.Second},
-		{"two runs, on clocks apart", ago(30*time.Second, 90*time.Second), 30 * time.Second, 90 * time.Second},
+		{"two runs", ago(90*time.Second, 30*time.Second), 30 * time.Second, 30 * time.Second},
+		{"two runs, on clocks apart", ago(30*time.Second, 90*time.Second), 30 * time.Second, 30 * time.Second},
 		{"the first one's is over", ago(10*time.Minute, 10*time.Second), 0, 110 * time.Second},
 		{"all are over", ago(2*time.Hour, time.Hour), 0, 0},
 		{"at an unknown time", []vault.Intent{unknownTime}, 0, 0},
@@ -43,7 +43,7 @@ func TestWindowOf(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := activities.LoadResult{ReplayWindow: 2 * time.Minute, MayHaveSpent: c.spent}
 			for reuse, left := range map[provider.Reuse]time.Duration{
-				provider.RevokesGrant: c.first, "": c.last, provider.Refused: c.last, provider.Harmless: c.last,
+				provider.RevokesGrant: c.strict, "": c.elsewhere, provider.Refused: c.elsewhere, provider.Harmless: c.elsewhere,
 			} {
 				l.Reuse = reuse
 				require.Equal(t, left, windowOf(l, now).Left(now), "reuse: %s", reuse)
@@ -141,7 +141,7 @@ func TestNextLook(t *testing.T) {
 		{"closed a moment ago", caller("run-1", activities.Closed, !knows), time.Hour, 12 * time.Second, 12 * time.Second, 12 * time.Second},
 		{"began a moment ago", caller("run-1", activities.Closed, !knows), 12 * time.Second, -time.Hour, 18 * time.Second, 0},
 		{"began by a clock that is ahead", caller("run-1", activities.Closed, !knows), -time.Hour, -time.Hour, 30 * time.Second, 0},
-		{"it may still call", caller("run-9", activities.Calling, knows), time.Hour, -time.Hour, 30 * time.Second, 30 * time.Second},
+		{"it may still call", caller("run-9", activities.Calling, knows), time.Hour, -time.Hour, 30 * time.Second, time.Minute},
 		{"it waits for this one", caller("run-9", activities.Searching, knows), time.Hour, -time.Hour, 0, 0},
 		{"it waits for this one, and began a moment ago", caller("run-9", activities.Searching, knows), 12 * time.Second, -time.Hour, 18 * time.Second, 0},
 	} {

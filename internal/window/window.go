@@ -5,7 +5,10 @@
 // left after each.
 package window
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Window is the replay window of one refresh token.
 type Window struct {
@@ -24,6 +27,32 @@ func (w Window) Left(now time.Time) time.Duration {
 	// A clock behind the one that recorded the opening must not lengthen the window.
 	return min(max(0, w.Opened.Add(w.Length).Sub(now)), w.Length)
 }
+
+// OpenedBy is the window that requests have opened, by the times of all that may have
+// spent the token. A zero time is an unknown one.
+//
+// The earliest whose window is open decides, because what was issued for an earlier one
+// is beyond reach by now; where none is open, the last one. strict is for a provider that
+// ends a grant for a repeat that comes too late: there any request may be the one that
+// spent the token, so that the window is the first one's, and none where its time cannot
+// be known.
+func (w Window) OpenedBy(requests []time.Time, strict bool, now time.Time) Window {
+	w.Opened = time.Time{}
+	for _, at := range slices.SortedFunc(slices.Values(requests), time.Time.Compare) {
+		switch {
+		case strict && (at.IsZero() || at.After(now.Add(clocksApart))):
+			w.Opened = time.Time{}
+			return w
+		case at.IsZero(), strict && !w.Opened.IsZero(), w.IsOpen(now):
+		default:
+			w.Opened = at
+		}
+	}
+	return w
+}
+
+// clocksApart is how far the clocks of two workers may be apart.
+const clocksApart = 5 * time.Second
 
 // IsOpen reports whether the provider may still repeat an answer that was lost.
 func (w Window) IsOpen(now time.Time) bool { return w.Left(now) > 0 }

@@ -36,6 +36,41 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+func TestTheWindowThatCounts(t *testing.T) {
+	const length = 2 * time.Minute
+	now := opened
+	ago := func(times ...time.Duration) (requests []time.Time) {
+		for _, d := range times {
+			requests = append(requests, now.Add(-d))
+		}
+		return requests
+	}
+	unknown := time.Time{}
+	for _, c := range []struct {
+		name            string
+		requests        []time.Time
+		first, earliest time.Time // strict, and elsewhere
+	}{
+		{"no request", nil, unknown, unknown},
+		{"one that is repeated", ago(time.Minute), now.Add(-time.Minute), now.Add(-time.Minute)},
+		{"several", ago(time.Second, time.Minute, 30*time.Second), now.Add(-time.Minute), now.Add(-time.Minute)},
+		{"the first is past saving", ago(time.Hour, time.Minute), now.Add(-time.Hour), now.Add(-time.Minute)},
+		{"the first is past saving, two are not", ago(time.Hour, time.Second, time.Minute), now.Add(-time.Hour), now.Add(-time.Minute)},
+		{"all are", ago(time.Hour, 3*time.Minute), now.Add(-time.Hour), now.Add(-3 * time.Minute)},
+		{"one at an unknown time", append(ago(time.Minute), unknown), unknown, now.Add(-time.Minute)},
+		{"only unknown times", []time.Time{unknown}, unknown, unknown},
+		{"a clock a little ahead", ago(-time.Second), now.Add(time.Second), now.Add(time.Second)},
+		{"a clock far ahead", ago(-time.Hour), unknown, now.Add(time.Hour)},
+		{"a clock far ahead, and an earlier request", ago(time.Minute, -time.Hour), unknown, now.Add(-time.Minute)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := window.Window{Opened: now.Add(time.Hour), Length: length, LeastPause: time.Second}
+			require.Equal(t, window.Window{Opened: c.first, Length: length, LeastPause: time.Second}, w.OpenedBy(c.requests, true, now))
+			require.Equal(t, window.Window{Opened: c.earliest, Length: length, LeastPause: time.Second}, w.OpenedBy(c.requests, false, now))
+		})
+	}
+}
+
 func TestWait(t *testing.T) {
 	const length = 2 * time.Minute
 	for _, c := range []struct {
