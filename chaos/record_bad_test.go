@@ -156,6 +156,18 @@ var failedPaths = []recording{
 		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.WrongUser}))
 		p.fails(p.refresh(), workflows.WrongUser)
 	}},
+	{"fails-with-unexpected-result", authserver.Options{}, func(p path) {
+		p.work()
+		r := p.refreshHeld()
+		p.byHand(r, "CallFitbit", "complete", "--result", "{}")
+		p.fails(r, activities.UnexpectedResult)
+		p.release()
+	}},
+	{"needs-consent-after-a-lost-answer", unforgiving, func(p path) {
+		p.work()
+		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.Truncated}))
+		p.fails(p.refresh(), workflows.ReauthorizationRequired)
+	}},
 	{"fails-with-generation-conflict", authserver.Options{}, func(p path) {
 		p.work()
 		r := p.refreshHeld()

@@ -54,6 +54,34 @@ var goodPaths = []recording{
 		p.ends(waiting, workflows.Refreshed)
 		waiting.drop()
 	}},
+	{"refreshed-in-doubt", unforgiving, func(p path) {
+		p.work()
+		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.Status, Status: 503}))
+		r := p.refresh()
+		r.retries("CallFitbit", 2)
+		second := p.refresh(otherID) // has loaded the token since, and may spend it
+		second.completed("RecoverGrant")
+		r.closes()
+		p.record(r)
+		second.closes()
+	}},
+	{"refreshed-inside-the-window", authserver.Options{}, func(p path) {
+		p.work()
+		first := p.refreshHeld()
+		first.terminate()
+		r := p.refresh() // presents the token at once
+		p.ends(r, workflows.Refreshed)
+		p.release()
+	}},
+	{"refreshed-when-a-wait-was-cut-short", noReplay, func(p path) {
+		p.work()
+		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.Status, Status: 429, RetryAfter: authserver.Duration(time.Hour)}))
+		r := p.refresh()
+		r.retries("CallFitbit", 2)
+		require.NoError(p.t, p.temporal.SignalWorkflow(p.t.Context(), r.id, r.runID, workflows.RefreshNow, nil))
+		r.closes()
+		p.ends(r, workflows.Refreshed)
+	}},
 	{"refreshed-after-a-lost-answer", authserver.Options{}, func(p path) {
 		p.work()
 		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Commit: true, Answer: authserver.Reset}))
