@@ -164,7 +164,7 @@ func (a *Activities) checkEscrow(ctx context.Context, names vault.Names, c *call
 	w := c.window(now)
 	look, cancel := context.WithTimeout(ctx, w.Wait(window.Look, prepareTimeout, now))
 	defer cancel()
-	held, _, err := a.Vault.Load(look, names, 0)
+	held, err := a.Vault.LoadCurrent(look, names, c.loaded.Provenance.Generation)
 	const cannotLook = "cannot look for an escrowed pair before another attempt"
 	switch {
 	case errors.Is(err, vault.ErrOtherProvider):

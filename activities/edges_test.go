@@ -81,9 +81,10 @@ type earlierRun struct {
 	// elsewhere: its workflow is another than that of the account.
 	elsewhere bool
 	closed    bool
-	completed any        // its result, where it has one
-	tried     []pastCall // calls that returned nothing
-	quiet     bool       // it has made no call at all
+	completed any           // its result, where it has one
+	ago       time.Duration // when it completed
+	tried     []pastCall    // calls that returned nothing
+	quiet     bool          // it has made no call at all
 }
 
 // pastCall is a call of an earlier run that has spent a token, or has tried to.
@@ -185,7 +186,7 @@ func (r earlierRun) events() []*historypb.HistoryEvent {
 		if err != nil {
 			panic(err)
 		}
-		history = append(history, &historypb.HistoryEvent{EventId: int64(len(history) + 1), Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+		history = append(history, &historypb.HistoryEvent{EventId: int64(len(history) + 1), EventTime: timestamppb.New(time.Now().Add(-r.ago)), EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
 			WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{Result: payloads}}})
 	}
 	return history

@@ -53,10 +53,10 @@ func mustGlance(loaded LoadResult, tagged bool, known Known) bool {
 // askTemporal has Temporal's knowledge correct what the vault says: which runs may have
 // spent the token, and whether it is behind. Where Temporal does not answer soon, all
 // runs stay suspects, and only a token that must not be presented twice has to wait.
-func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *LoadResult, tagged bool) error {
+func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *LoadResult, held vault.RefreshToken) error {
 	info := activity.GetInfo(ctx)
-	loaded.Behind = tagged && !loaded.NonRotating && isOlder(loaded.Provenance.Generation, in.Known)
-	glance := mustGlance(*loaded, tagged, in.Known)
+	loaded.Behind = held.Tagged() && !loaded.NonRotating && isOlder(loaded.Provenance.Generation, in.Known)
+	glance := mustGlance(*loaded, held.Tagged(), in.Known)
 	if len(loaded.MayHaveSpent) == 0 && !glance {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *Load
 	defer cancel()
 	err := a.dropInnocent(ask, loaded)
 	if err == nil && glance {
-		loaded.Behind, err = a.issuedLater(ask, info, in, *loaded)
+		loaded.Behind, err = a.issuedLater(ask, info, in, *loaded, held.Since())
 	}
 	switch {
 	case err == nil:
@@ -131,7 +131,7 @@ func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResu
 
 // issuedLater looks at the account's newest closed runs for a later token than the
 // vault's: one that a completed run names, or one that another run was issued.
-func (a *Activities) issuedLater(ctx context.Context, info activity.Info, in LoadInput, loaded LoadResult) (bool, error) {
+func (a *Activities) issuedLater(ctx context.Context, info activity.Info, in LoadInput, loaded LoadResult, since time.Time) (bool, error) {
 	query := queryFor(info.WorkflowExecution.ID, RecoverInput{LoadResult: loaded, Searchable: in.Searchable})
 	listed, _, err := listRuns(ctx, a.Temporal, "("+query+") AND ExecutionStatus != 'Running'", nil)
 	if err != nil {
@@ -142,7 +142,7 @@ func (a *Activities) issuedLater(ctx context.Context, info activity.Info, in Loa
 		if err != nil {
 			return false, err
 		}
-		if namesLater(h, loaded) {
+		if namesLater(h, loaded, since) {
 			return true, nil
 		}
 	}
@@ -158,8 +158,10 @@ func (a *Activities) glance(ctx context.Context, run *commonpb.WorkflowExecution
 	return readHistory(ctx, a.Temporal, run, filter, callActivity)
 }
 
-// namesLater reports whether a run's history names a later token than the loaded one.
-func namesLater(h history, loaded LoadResult) bool {
-	return h.result.of(loaded.Account) && h.result.Generation > loaded.Provenance.Generation ||
+// namesLater reports whether a run's history names a later token than the loaded one,
+// which there has been since the given time. A result that is older is another vault's,
+// whose generations say nothing of this one's.
+func namesLater(h history, loaded LoadResult, since time.Time) bool {
+	return h.result.of(loaded.Account) && h.result.Generation > loaded.Provenance.Generation && (since.IsZero() || h.closed.After(since)) ||
 		slices.ContainsFunc(h.issued, func(r RefreshResult) bool { return Descends(r, loaded) })
 }

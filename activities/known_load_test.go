@@ -84,6 +84,9 @@ func TestClosedRunsAreAskedWhereThereIsNoLastResult(t *testing.T) {
 		{"one that completed with a later one", func(activities.RefreshResult) []earlierRun {
 			return []earlierRun{{id: "run-9", closed: true, completed: result("default", 2)}}
 		}, true},
+		{"one that completed before the token was issued, for another vault", func(activities.RefreshResult) []earlierRun {
+			return []earlierRun{{id: "run-9", closed: true, completed: result("default", 57), ago: time.Hour}}
+		}, false},
 		{"one that completed for another account", func(activities.RefreshResult) []earlierRun {
 			return []earlierRun{{id: "run-9", closed: true, completed: result("will", 2)}}
 		}, false},
@@ -105,6 +108,28 @@ func TestClosedRunsAreAskedWhereThereIsNoLastResult(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, newest := restored(t, "")
 			s.temporal.runs = c.runs(newest)
+			loaded, err := s.loadKnowing(attempt{run: "run-10"}, activities.Known{})
+			require.NoError(t, err)
+			require.Equal(t, c.want, loaded.Behind)
+		})
+	}
+}
+
+// A token that was put by hand into a new vault: when it was obtained is unknown, and
+// since when the vault has had it stands for that.
+func TestARunOfAnotherVaultDoesNotMakeANewOneOld(t *testing.T) {
+	for name, c := range map[string]struct {
+		ago  time.Duration
+		want bool
+	}{
+		"it completed before":    {time.Hour, false},
+		"it has completed since": {-time.Minute, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystemWith(t, setup{entries: revoking})
+			s.mustLoad() // gives it tags
+			s.temporal.runs = []earlierRun{{id: "run-9", closed: true, ago: c.ago,
+				completed: map[string]any{"account": "default", "provider": "fitbit", "generation": 57, "fingerprint": "f00d"}}}
 			loaded, err := s.loadKnowing(attempt{run: "run-10"}, activities.Known{})
 			require.NoError(t, err)
 			require.Equal(t, c.want, loaded.Behind)

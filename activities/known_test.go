@@ -78,7 +78,7 @@ func TestDescends(t *testing.T) {
 			issued, from := good, lost
 			c.change(&issued, &from)
 			require.Equal(t, c.want, Descends(issued, from))
-			require.Equal(t, c.want, namesLater(history{issued: []RefreshResult{issued}}, from))
+			require.Equal(t, c.want, namesLater(history{issued: []RefreshResult{issued}}, from, from.ObtainedAt))
 		})
 	}
 }
@@ -99,7 +99,10 @@ func TestOnlyAResultOfTheAccountNamesALaterToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			result := good
 			c.change(&result)
-			require.Equal(t, c.want, namesLater(history{result: result}, loaded))
+			h := history{result: result, closed: noon}
+			require.Equal(t, c.want, namesLater(h, loaded, ago(time.Hour)))
+			require.Equal(t, c.want, namesLater(h, loaded, time.Time{}), "an unknown time proves nothing")
+			require.False(t, namesLater(h, loaded, noon.Add(time.Hour)), "the vault's token is newer than the result")
 		})
 	}
 }

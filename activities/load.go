@@ -54,7 +54,7 @@ func (a *Activities) load(ctx context.Context, info activity.Info, at vault.Loca
 	}
 	run := runOf(info)
 	loaded := loadResult(at, held, access, run)
-	if err := a.askTemporal(ctx, in, &loaded, held.Tagged()); err != nil {
+	if err := a.askTemporal(ctx, in, &loaded, held); err != nil {
 		return LoadResult{}, err
 	}
 	if loaded.Grant, err = a.sealGrant(ctx, at.Names, loaded, held.Value, client); err != nil {

@@ -152,6 +152,15 @@ func TestAnOpenWindowWaitsForTheVaultOnlyAMoment(t *testing.T) {
 	require.Less(t, time.Since(began), 1500*time.Millisecond)
 }
 
+// No access token vouches for the refresh token yet, and its listing may be of thousands
+// of slow pages.
+func TestAFurtherAttemptListsNoVersionsWhereTheCurrentOneIsTheGrants(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	s.refuse("list", "RefreshToken", vault.ErrUnavailable)
+	require.ErrorIs(t, s.call(attempt{number: 2, asked: time.Hour, told: told(1, time.Hour)}, loaded), activity.ErrResultPending)
+}
+
 // hanging is a vault whose refresh token cannot be read.
 type hanging struct {
 	vault.Secrets

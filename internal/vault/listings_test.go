@@ -9,6 +9,13 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
+func (r *fixture) loadCurrent(g token.Generation) vault.RefreshToken {
+	r.t.Helper()
+	current, err := r.vault.LoadCurrent(r.t.Context(), names, g)
+	require.NoError(r.t, err)
+	return current
+}
+
 // TestNothingIsListedWhereTheTagsSuffice counts the listings of both names: one takes a
 // call per 25 versions.
 func TestNothingIsListedWhereTheTagsSuffice(t *testing.T) {
@@ -21,6 +28,11 @@ func TestNothingIsListedWhereTheTagsSuffice(t *testing.T) {
 		{"a load", func(r *fixture) { r.upTo(old, 5) }, func(r *fixture) { r.load() }, 0},
 		{"a load that knows what the vault has", func(r *fixture) { r.upTo(old, 5) }, func(r *fixture) { r.loadAtLeast(5) }, 0},
 		{"a load of less than is known", func(r *fixture) { r.upTo(old, 5) }, func(r *fixture) { r.loadAtLeast(6) }, 1},
+		{"a look without an access token", func(r *fixture) { r.upTo(old, 5); r.secrets.Put(names.AccessToken, "fake-by-hand") }, func(r *fixture) { r.loadCurrent(5) }, 0},
+		{"a look at one that is older than the caller's", func(r *fixture) { r.upTo(old, 5); r.secrets.Put(names.AccessToken, "fake-by-hand") }, func(r *fixture) { r.loadCurrent(6) }, 1},
+		{"a look at one that a late writer put there", func(r *fixture) { r.upTo(old, 6); r.again(names.RefreshToken, old.refresh(5)) }, func(r *fixture) {
+			require.Equal(r.t, token.Generation(6), r.loadCurrent(5).Generation)
+		}, 1},
 		{"a load of a consent", func(r *fixture) { r.upTo(old, 5); r.consent(given) }, func(r *fixture) { r.loadAtLeast(5) }, 0},
 		{"a load of a consent without its access token", func(r *fixture) {
 			r.upTo(old, 5)

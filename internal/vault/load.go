@@ -59,6 +59,25 @@ func needsScan(current RefreshToken, access AccessTokenInfo, n Names, atLeast to
 	}
 }
 
+// LoadCurrent is Load where a look has little time: it lists no versions where the current
+// one has tags, is of at least the given generation, and the access token shows no later
+// one. It says nothing of what lies under it.
+func (v *Vault) LoadCurrent(ctx context.Context, n Names, atLeast token.Generation) (RefreshToken, error) {
+	current, err := v.readRefresh(ctx, n)
+	if err != nil {
+		return RefreshToken{}, err
+	}
+	access, err := v.readAccess(ctx, n)
+	switch {
+	case err != nil:
+		return RefreshToken{}, err
+	case current.tagged && current.Generation >= atLeast && access.Generation <= current.Generation && !n.otherProvider(current.Provider):
+		return current, nil
+	}
+	current, _, err = v.Load(ctx, n, 0)
+	return current, err
+}
+
 // number gives a consent that has no generation yet the next one: generations go on over
 // all of an account's consents, also over those that the vault has lost.
 func (t *RefreshToken) number(atLeast token.Generation) {

@@ -207,6 +207,15 @@ func (t RefreshToken) usable() bool { return t.Fingerprint != "" && t.problem ==
 // has just given has none: its generation is what Load numbers it.
 func (t RefreshToken) Tagged() bool { return t.tagged }
 
+// Since is when the token was obtained or, where that is unknown, when its version was
+// written: by hand, or by a load that had to prove that the vault takes one.
+func (t RefreshToken) Since() time.Time {
+	if t.ObtainedAt.IsZero() {
+		return t.properties.Created
+	}
+	return t.ObtainedAt
+}
+
 // refreshTokenOf reads a version. Where the fingerprint tag is not the value's, the value
 // was written by hand, and white space around it is not part of it; it counts as untagged
 // unless the tag is of what remains, as where a run has recorded its intent on it.
