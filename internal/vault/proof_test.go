@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -254,6 +255,20 @@ func TestWhatPassesByItselfAsksForNoProof(t *testing.T) {
 		r.recordIntent(current)
 		require.Zero(t, calls["set "+names.RefreshToken], kind)
 	}
+}
+
+// It is the value that is refused: other accounts need not prove the vault for it.
+func TestAnAccessTokenThatIsTooLongAsksForNoProof(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 1)
+	e := old.entry(2)
+	e.AccessToken = token.NewSecret(strings.Repeat("a", token.MaxLength+1))
+	_, err := r.vault.Store(t.Context(), names, e, run)
+	require.ErrorIs(t, err, vault.ErrRejected)
+	current, _ := r.load()
+	calls := r.counts()
+	r.recordIntent(current)
+	require.Zero(t, calls["set "+names.RefreshToken]+calls["set "+names.AccessToken])
 }
 
 // A policy looks at each secret's attributes.
