@@ -30,10 +30,6 @@ func TestF32EverythingAtOnceLosesNothing(t *testing.T) {
 				report.Line(), strings.Join(report.Details(), "\n"), report.Losses, o.Kills, o.Operations, o.Replay, o.Seed, o.Accounts, ids)
 			require.NoError(t, report.Verdict(), again)
 			require.Equal(t, o.Operations, report.Operations)
-			require.Positive(t, report.TemporalKills, "Temporal was killed")
-			require.Positive(t, report.VaultKills, "the vault was killed")
-			require.Positive(t, report.LostAnswers+report.Waits, "calls went wrong")
-			require.GreaterOrEqual(t, len(report.Commands), 6, "commands of many kinds took effect: %v", report.Commands)
 		})
 	}
 }

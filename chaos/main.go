@@ -10,8 +10,10 @@
 // Now and then the vault takes no writes for a while as well. With an operator, Temporal
 // and the vault are killed too, the provider withholds answers and asks for waits, and
 // -target all has a former revision's worker beside today's. The last line is the
-// result; the exit code is 1 where Token Keeper lost what it promises to keep.
-// Everything runs on this machine and nothing is left behind.
+// result; the exit code is 1 where Token Keeper lost what it promises to keep, or
+// where too little happened to prove that.
+// Everything runs on this machine. What is left behind is, after a second signal or
+// a kill, a directory tokenkeeper-chaos-* among the temporary files.
 package main
 
 import (
@@ -58,7 +60,8 @@ func start() int {
 	if *operator {
 		o.Operations = *operations
 	}
-	// A second signal ends the campaign at once, and its children with it.
+	// A second signal ends the campaign at once, and its children with it: only its
+	// directory stays.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	defer stop()

@@ -59,8 +59,9 @@ const (
 
 // findStall decides whether a run stands still, and why, from the server's
 // description of it and of its task queue. Last is the newest failure of its
-// workflow tasks, nil where none is known. A run that waits for an activity's
-// retry or for the cron does not stand still: that is its work.
+// workflow tasks; where none is known, the attempt that waits counts from its own
+// schedule. A run that waits for an activity's retry or for the cron does not stand
+// still: that is its work.
 func findStall(run *workflowservice.DescribeWorkflowExecutionResponse, last *historypb.HistoryEvent, queue *workflowservice.DescribeTaskQueueResponse, now time.Time) stall {
 	if run.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return stall{}
@@ -73,8 +74,12 @@ func findStall(run *workflowservice.DescribeWorkflowExecutionResponse, last *his
 		}
 	}
 	task := run.GetPendingWorkflowTask()
+	failing := task.GetScheduledTime()
+	if last != nil {
+		failing = last.GetEventTime()
+	}
 	switch {
-	case task.GetAttempt() > 1 && (last == nil || now.Sub(last.GetEventTime().AsTime()) >= stalledAfter):
+	case task.GetAttempt() > 1 && now.Sub(failing.AsTime()) >= stalledAfter:
 		return stall{cause: failureCause(last)}
 	case task.GetState() == enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED && now.Sub(task.GetScheduledTime().AsTime()) >= backlogAfter:
 		return stall{cause: backlog}

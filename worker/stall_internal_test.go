@@ -111,6 +111,7 @@ func TestWhichRunsStandStillAndWhy(t *testing.T) {
 		{"a task that a worker has just taken", runThat(taskStarted(1)), nil, plain, stall{}},
 		{"a task that has just become ready", runThat(taskWaits(1, stalledAfter-time.Second)), nil, queue(nil), stall{}},
 		{"a task that failed just now", runThat(taskWaits(3, time.Second)), failedTask(enumspb.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, "", stalledAfter-time.Second), plain, stall{}},
+		{"a task that failed, it is not known when", runThat(taskWaits(2, stalledAfter-time.Second)), nil, plain, stall{}},
 		{"a task behind others", runThat(taskWaits(1, backlogAfter-time.Second)), nil, plain, stall{}},
 		{"it has ended meanwhile", runThat(taskWaits(5, time.Hour), func(run *workflowservice.DescribeWorkflowExecutionResponse) {
 			run.WorkflowExecutionInfo.Status = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
@@ -124,7 +125,7 @@ func TestWhichRunsStandStillAndWhy(t *testing.T) {
 		{"its history does not replay", runThat(taskWaits(4, time.Second)), failedTask(enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, "", time.Hour), plain, stall{cause: nonDeterminism}},
 		{"a panic", runThat(taskWaits(4, time.Second)), failedTask(enumspb.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE, "", time.Hour), plain, stall{cause: taskFailed}},
 		{"a step that the server refuses", runThat(taskWaits(4, time.Second)), failedTask(enumspb.WORKFLOW_TASK_FAILED_CAUSE_PAYLOADS_TOO_LARGE, "", time.Hour), plain, stall{cause: taskFailed}},
-		{"the failure is not among the last events", runThat(taskWaits(4, time.Second)), nil, plain, stall{cause: taskFailed}},
+		{"the failure is not among the last events", runThat(taskWaits(4, stalledAfter)), nil, plain, stall{cause: taskFailed}},
 		{"workers die with it", runThat(taskStarted(4)), timedOut, plain, stall{cause: taskTimedOut}},
 
 		// No worker takes it.

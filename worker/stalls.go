@@ -27,9 +27,12 @@ const (
 	// describes: whatever the fleet, a check is one listing, and some reads more only
 	// while runs are in progress for longer than stalledAfter.
 	stallPage, stallSample = 100, 10
-	// failurePage is more events than follow a workflow task's failure in a history:
-	// further attempts leave none.
-	failurePage = 20
+	// overAfter is how many checks in a row do not find a cause until it is over,
+	// where a check sees only some of the runs: the others may stand still.
+	overAfter = 3
+	// failurePage is more events than usually follow a workflow task's failure in a
+	// history, where further attempts leave none, and failurePages bounds the search.
+	failurePage, failurePages = 50, 10
 )
 
 // stallMonitor logs runs of the worker's task queue that stand still because
@@ -46,7 +49,8 @@ type stallMonitor struct {
 	log *slog.Logger
 
 	incidents map[stall]incident
-	blind     bool // the last check failed
+	page      []byte // of the runs, which the next check lists; nil for the first
+	blind     bool   // the last check failed
 }
 
 // incident is a cause that was reported and is not over.
@@ -55,6 +59,13 @@ type incident struct {
 	runs       int
 	said       string // by worker or server, for workflow tasks that fail
 	reportedAt time.Time
+	missed     int // checks in a row that have not found it
+}
+
+// sample is the runs that one check examines.
+type sample struct {
+	runs []*commonpb.WorkflowExecution
+	all  bool // there are no others
 }
 
 // start sets the metric to 0 for every cause, so that the first incident is a
@@ -76,7 +87,8 @@ func (m *stallMonitor) start(ctx context.Context) (stop func()) {
 	return stop
 }
 
-// check surveys the queue once and reports what is new. A survey that fails changes nothing.
+// check surveys the queue once and reports what is new. A survey that fails changes
+// nothing, neither the incidents nor the metric: it shows what was seen last.
 func (m *stallMonitor) check(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -97,20 +109,20 @@ func (m *stallMonitor) check(ctx context.Context) {
 }
 
 // survey examines the runs that were found last and a sample of the others.
-func (m *stallMonitor) survey(ctx context.Context) (found map[stall]incident, examined int, err error) {
+func (m *stallMonitor) survey(ctx context.Context) (found map[stall]incident, examined sample, err error) {
 	found = map[stall]incident{}
-	candidates, err := m.candidates(ctx)
-	if err != nil || len(candidates) == 0 {
-		return found, 0, err
+	examined, err = m.candidates(ctx)
+	if err != nil || len(examined.runs) == 0 {
+		return found, examined, err
 	}
 	queue, err := m.temporal.DescribeTaskQueue(ctx, m.taskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
-		return nil, 0, fmt.Errorf("describe task queue %s: %w", m.taskQueue, err)
+		return nil, sample{}, fmt.Errorf("describe task queue %s: %w", m.taskQueue, err)
 	}
-	for _, run := range candidates {
+	for _, run := range examined.runs {
 		s, said, err := m.examine(ctx, run, queue)
 		if err != nil {
-			return nil, 0, fmt.Errorf("describe run %s: %w", run.GetRunId(), err)
+			return nil, sample{}, fmt.Errorf("describe run %s: %w", run.GetRunId(), err)
 		}
 		if s.cause != "" {
 			i, seen := found[s]
@@ -121,21 +133,30 @@ func (m *stallMonitor) survey(ctx context.Context) (found map[stall]incident, ex
 			found[s] = i
 		}
 	}
-	return found, len(candidates), nil
+	return found, examined, nil
 }
 
-// candidates are the examples of open incidents, then runs in progress by chance.
-func (m *stallMonitor) candidates(ctx context.Context) (all []*commonpb.WorkflowExecution, err error) {
+// candidates are the examples of open incidents, then runs in progress by chance. One
+// check lists one page, the next check the page after it, so that all runs have a turn.
+func (m *stallMonitor) candidates(ctx context.Context) (examined sample, err error) {
+	page := m.page
+	m.page = nil // also where it is refused
 	listed, err := m.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: m.namespace, PageSize: stallPage, Query: m.inProgress(time.Now())})
+		Namespace: m.namespace, PageSize: stallPage, NextPageToken: page, Query: m.inProgress(time.Now())})
 	if err != nil {
-		return nil, fmt.Errorf("list runs: %w", err)
+		return sample{}, fmt.Errorf("list runs: %w", err)
 	}
+	m.page = listed.GetNextPageToken()
+	examined.all = len(page) == 0 && len(m.page) == 0
 	known := map[string]bool{}
 	add := func(run *commonpb.WorkflowExecution) {
-		if !known[run.GetRunId()] && len(all) < stallSample {
+		switch {
+		case known[run.GetRunId()]:
+		case len(examined.runs) == stallSample:
+			examined.all = false
+		default:
 			known[run.GetRunId()] = true
-			all = append(all, run)
+			examined.runs = append(examined.runs, run)
 		}
 	}
 	for _, i := range m.incidents {
@@ -144,7 +165,7 @@ func (m *stallMonitor) candidates(ctx context.Context) (all []*commonpb.Workflow
 	for _, i := range rand.Perm(len(listed.GetExecutions())) {
 		add(listed.GetExecutions()[i].GetExecution())
 	}
-	return all, nil
+	return examined, nil
 }
 
 // inProgress finds the queue's runs that began to work longer ago than a stall
@@ -171,37 +192,49 @@ func (m *stallMonitor) examine(ctx context.Context, run *commonpb.WorkflowExecut
 	return findStall(described, last, queue, time.Now()), failureText(last), nil
 }
 
-// lastFailure is the newest event of a workflow task that failed or timed out; nil
-// for none.
+// lastFailure is the event with which the newest workflow task failed or timed out;
+// nil where it did neither, or has more events after it than are searched.
 func (m *stallMonitor) lastFailure(ctx context.Context, run *commonpb.WorkflowExecution) (*historypb.HistoryEvent, error) {
-	page, err := m.temporal.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, &workflowservice.GetWorkflowExecutionHistoryReverseRequest{
-		Namespace: m.namespace, Execution: run, MaximumPageSize: failurePage})
-	if err != nil {
-		return nil, err
-	}
-	for _, event := range page.GetHistory().GetEvents() {
-		switch event.GetEventType() {
-		case enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED, enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
-			return event, nil
+	request := &workflowservice.GetWorkflowExecutionHistoryReverseRequest{Namespace: m.namespace, Execution: run, MaximumPageSize: failurePage}
+	for range failurePages {
+		page, err := m.temporal.WorkflowService().GetWorkflowExecutionHistoryReverse(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		for _, event := range page.GetHistory().GetEvents() {
+			switch event.GetEventType() {
+			case enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED, enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+				return event, nil
+			case enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+				return nil, nil
+			}
+		}
+		if request.NextPageToken = page.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			break
 		}
 	}
 	return nil, nil
 }
 
 // report logs incidents that are new, those that go on now and then, and those
-// that are over.
-func (m *stallMonitor) report(ctx context.Context, found map[stall]incident, examined int) {
+// that are over: a cause that is not found may be that of runs which were not examined.
+func (m *stallMonitor) report(ctx context.Context, found map[stall]incident, examined sample) {
 	for s, i := range found {
 		if i.reportedAt = m.incidents[s].reportedAt; time.Since(i.reportedAt) >= remindEvery {
 			i.reportedAt = time.Now()
 			m.log.ErrorContext(ctx, s.message(m.command, m.deployment, i.example.GetWorkflowId()), append([]any{
 				"cause", string(s.cause), "workflowId", i.example.GetWorkflowId(), "runId", i.example.GetRunId(),
-				"runs", i.runs, "examined", examined}, m.details(ctx, i)...)...)
+				"runs", i.runs, "examined", len(examined.runs)}, m.details(ctx, i)...)...)
 		}
 		found[s] = i
 	}
 	for s, i := range m.incidents {
-		if _, goesOn := found[s]; !goesOn {
+		if _, goesOn := found[s]; goesOn {
+			continue
+		}
+		if i.missed++; !examined.all && i.missed < overAfter {
+			found[s] = i
+		} else {
 			m.log.InfoContext(ctx, "no run stands still any more for this cause", "cause", string(s.cause), "workflowId", i.example.GetWorkflowId())
 		}
 	}

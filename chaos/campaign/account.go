@@ -21,7 +21,6 @@ type account struct {
 	// consenting is held by the one who looks whether a consent is needed and gives it.
 	consenting sync.Mutex
 	consents   []token.Fingerprint // the tokens that its consents began with
-	consented  time.Time           // when the last one was given
 }
 
 // flow is one workflow id and what was done to it.
@@ -134,7 +133,6 @@ func (c *campaign) consent(a *account) error {
 		return fmt.Errorf("consent for %s: %w", a.name, err)
 	}
 	a.consents = append(a.consents, token.NewSecret(refresh).Fingerprint())
-	a.consented = time.Now()
 	return nil
 }
 
@@ -142,9 +140,9 @@ func (c *campaign) consent(a *account) error {
 // what such a run was issued comes into the vault by itself.
 const staysLost = 3 * time.Second
 
-// reauthorize consents anew for an account whose refresh the provider refuses. The
-// refusal is of a run that began at the given time.
-func (c *campaign) reauthorize(ctx context.Context, a *account, began time.Time) error {
+// reauthorize consents anew for an account whose refresh the provider refuses, where
+// its token is lost. Where it is not, [campaign.judgeAlarms] says whether it was.
+func (c *campaign) reauthorize(ctx context.Context, a *account) error {
 	a.consenting.Lock()
 	defer a.consenting.Unlock()
 	patience := time.Now().Add(staysLost)
@@ -154,17 +152,22 @@ func (c *campaign) reauthorize(ctx context.Context, a *account, began time.Time)
 		}
 	}
 	if !c.isLost(a.name) {
-		if a.consented.After(began) {
-			return nil // the run knew the token that this consent has replaced
-		}
-		c.logf("%s asks for a consent although nothing is lost", a.name)
-		c.count(func(r *Report) { r.FalseAlarms++ })
 		return nil
 	}
 	if err := c.recordLoss(ctx, a, true); err != nil {
 		return err
 	}
-	return c.consent(a)
+	if err := c.consent(a); err != nil {
+		return err
+	}
+	c.count(func(r *Report) {
+		for i := range r.Losses {
+			if l := &r.Losses[i]; l.Account == a.name && l.consented.IsZero() {
+				l.consented = time.Now()
+			}
+		}
+	})
+	return nil
 }
 
 // recordLoss reports that the vault does not hold an account's live refresh token.

@@ -9,7 +9,6 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/token"
-	"tokenkeeper/workflows"
 )
 
 func TestALossAmidAnOperatorsCommandsHasOneCause(t *testing.T) {
@@ -48,8 +47,26 @@ func TestALossAmidAnOperatorsCommandsHasOneCause(t *testing.T) {
 		{"answered while the vault was away, not killed", false, nil, amid{vault: away(0, late)}, InOutage},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.Equal(t, tc.want, windowFor(0).causeAmid(committed, tc.kept, tc.kills, tc.amid))
+			require.Equal(t, tc.want, windowFor(0, true).causeAmid(committed, tc.kept, tc.kills, tc.amid))
 		})
+	}
+}
+
+// The slowest pair of such a campaign has waited for a server that was killed, for as
+// long as two seconds, and excuses nothing around the commit of another.
+func TestAPairThatWaitedForAServerExcusesNoOther(t *testing.T) {
+	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	w := windowFor(2*time.Second, true)
+	for after, want := range map[time.Duration]Cause{
+		-1900 * time.Millisecond:                 Unexplained,
+		-w.before:                                Unexplained,
+		-requestMargin:                           OnItsWay,
+		halfway + longestPair - time.Millisecond: InHand,
+		halfway + longestPair:                    Unexplained,
+		1900 * time.Millisecond:                  Unexplained,
+	} {
+		kill := Kill{committed.Add(after), committed.Add(after)}
+		require.Equal(t, want, w.causeAmid(committed, false, []Kill{kill}, amid{}), after)
 	}
 }
 
@@ -96,15 +113,6 @@ func TestTheProviderSaysWhichAnswerWasWithheld(t *testing.T) {
 		got, lost := rotation(answered, issued)
 		require.Equal(t, want.at, got)
 		require.Equal(t, want.lost, lost)
-	}
-}
-
-func TestAnOperatorsHandExplainsTheseEnds(t *testing.T) {
-	for end, want := range map[string]bool{
-		completed: true, cancelled: true, terminated: true, workflows.Unexplained: true, "UnexpectedResult": true,
-		stillOpen: false, "GenerationConflict": false, "VaultRefused": false, workflows.ReauthorizationRequired: false,
-	} {
-		require.Equal(t, want, byHand(end), end)
 	}
 }
 

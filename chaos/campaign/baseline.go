@@ -50,7 +50,7 @@ func (b *baselineTarget) consentUntil(ctx context.Context, done func() bool) err
 			if len(events) == 0 || events[len(events)-1].Outcome != grant.Reused || b.holdsLive(a) {
 				continue
 			}
-			if err := b.reauthorize(ctx, a, time.Time{}); err != nil {
+			if err := b.reauthorize(ctx, a); err != nil {
 				return err
 			}
 		}

@@ -111,6 +111,7 @@ type campaign struct {
 	kills        []Kill
 	outages      []Outage // times in which the vault took no writes
 	temporalAway []Outage
+	alarms       []alarm // of runs that have asked for a consent
 	report       Report
 }
 
@@ -157,7 +158,7 @@ func start(ctx context.Context, o Options) (c *campaign, err error) {
 	c = &campaign{options: o, clock: clock{start: time.Now(), speed: 1}}
 	c.report = Report{
 		Target: o.Target, Seed: o.Seed, Accounts: o.Accounts, IDs: o.IDs, Operator: o.Operations > 0, Failed: map[string]int{}, Commands: map[Operation]int{}, Idle: map[Operation]int{},
-		Period: o.period().String(), Replay: o.Replay.String(),
+		Period: o.period().String(), Replay: o.Replay.String(), PlannedKills: o.Kills, PlannedOperations: o.Operations,
 	}
 	if o.Target == Baseline {
 		// Its cron comes long after the provider's window has closed. Six hours
@@ -264,6 +265,7 @@ func (c *campaign) run(ctx context.Context) error {
 	if err := c.audit(ctx); err != nil {
 		return err
 	}
+	c.judgeAlarms()
 	var slowest time.Duration
 	if c.options.Target != Baseline {
 		c.report.FirstCopy = c.copies.summary()

@@ -24,12 +24,13 @@ type Loss struct {
 	kept       bool        // somewhere other than in the vault
 	answerLost bool        // a fault withheld the provider's answer
 	ended      []time.Time // when an operator took a run of the account from its worker
+	consented  time.Time   // when the account had a new token; zero for never
 }
 
 // explain gives every loss its cause, once it is known how long the slowest pair
 // was on its way.
 func (c *campaign) explain(slowest time.Duration) {
-	w := windowFor(slowest)
+	w := windowFor(slowest, c.options.Operations > 0)
 	c.count(func(r *Report) {
 		for i := range r.Losses {
 			l := &r.Losses[i]

@@ -51,8 +51,8 @@ func duplicated(versions []keyvault.Version) int {
 	claims := map[int]map[token.Fingerprint]bool{}
 	for _, v := range versions {
 		g, err := strconv.Atoi(v.Tags["generation"])
-		if err != nil {
-			continue // put there by hand, and not loaded yet
+		if err != nil || v.Tags["promoted-for"] != "" {
+			continue // put there by hand and not loaded yet, or in place of the dead token of that number
 		}
 		if claims[g] == nil {
 			claims[g] = map[token.Fingerprint]bool{}

@@ -20,6 +20,10 @@ type Report struct {
 	Period   string `json:"period"`        // how often an account was due
 	Replay   string `json:"replay"`        // how long the provider repeats a lost answer; "0s" for never
 
+	// What the plan has in it, which a campaign that ends by itself has done.
+	PlannedKills      int `json:"planned_kills,omitempty"`
+	PlannedOperations int `json:"planned_operations,omitempty"`
+
 	Kills     int `json:"kills"`
 	Outages   int `json:"outages"`   // times in which the vault took no writes
 	Refreshes int `json:"refreshes"` // rotations at the provider
@@ -141,7 +145,37 @@ func (r Report) Verdict() error {
 	for kind, n := range r.Failed {
 		count(n, "runs failed as "+kind)
 	}
-	return errors.Join(broken...)
+	return errors.Join(append(broken, r.happened())...)
+}
+
+const (
+	// fewCommands: in a campaign with fewer, chance may leave a kind of fault out.
+	fewCommands = 50
+	// manyKinds is how many kinds of commands take effect in one that is not so short.
+	manyKinds = 6
+)
+
+// happened is nil where enough went on for the campaign to prove anything.
+func (r Report) happened() error {
+	var missing []error
+	need := func(has, wanted int, what string) {
+		if has < wanted {
+			missing = append(missing, fmt.Errorf("the campaign proves nothing: %d %s, and at least %d are needed", has, what, wanted))
+		}
+	}
+	need(r.Kills, r.PlannedKills, "kills")
+	need(r.Refreshes, 1, "refreshes")
+	if !r.Operator {
+		return errors.Join(missing...)
+	}
+	need(r.Operations, max(r.PlannedOperations, 1), "operations")
+	if r.PlannedOperations >= fewCommands {
+		need(r.TemporalKills, 1, "kills of Temporal")
+		need(r.VaultKills, 1, "kills of the vault")
+		need(r.LostAnswers+r.Waits, 1, "calls that went wrong")
+		need(len(r.Commands), manyKinds, "kinds of commands that took effect")
+	}
+	return errors.Join(missing...)
 }
 
 // WriteReports writes what ReadReports reads.

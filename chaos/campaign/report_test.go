@@ -68,7 +68,7 @@ func TestTheVerdictSaysWhichPromiseWasBroken(t *testing.T) {
 		{"a run that failed", campaign.Report{Replay: window, Failed: map[string]int{"MissingSecret": 2}}, "2 runs failed as MissingSecret"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.report.Target = campaign.TokenKeeper
+			tc.report.Target, tc.report.Refreshes = campaign.TokenKeeper, 1
 			err := tc.report.Verdict()
 			for _, compared := range []campaign.Target{campaign.Old, campaign.Baseline} {
 				tc.report.Target = compared
@@ -81,6 +81,36 @@ func TestTheVerdictSaysWhichPromiseWasBroken(t *testing.T) {
 			require.ErrorContains(t, err, tc.broken)
 		})
 	}
+}
+
+func TestACampaignInWhichNothingHappenedProvesNothing(t *testing.T) {
+	commands := map[campaign.Operation]int{}
+	for _, o := range []campaign.Operation{campaign.Start, campaign.Cancel, campaign.Terminate, campaign.ResetToFirstTask, campaign.ResetActivity, campaign.FailActivity} {
+		commands[o] = 1
+	}
+	long := campaign.Report{
+		Target: campaign.TokenKeeper, Replay: "2m0s", PlannedKills: 10, PlannedOperations: 60, Kills: 10, Operator: true, Operations: 60,
+		Refreshes: 1, TemporalKills: 1, VaultKills: 1, LostAnswers: 1, Commands: commands,
+	}
+	require.NoError(t, long.Verdict())
+	short := campaign.Report{Target: campaign.TokenKeeper, Replay: "2m0s", Refreshes: 1, Operator: true, PlannedOperations: 10, Operations: 10}
+	require.NoError(t, short.Verdict(), "chance may leave out what is rare")
+	for missing, change := range map[string]func(r *campaign.Report){
+		"0 refreshes":                          func(r *campaign.Report) { r.Refreshes = 0 },
+		"9 kills, and at least 10":             func(r *campaign.Report) { r.Kills = 9 },
+		"59 operations, and at least 60":       func(r *campaign.Report) { r.Operations = 59 },
+		"0 operations, and at least 1":         func(r *campaign.Report) { r.Operations, r.PlannedOperations = 0, 0 },
+		"0 kills of Temporal":                  func(r *campaign.Report) { r.TemporalKills = 0 },
+		"0 kills of the vault":                 func(r *campaign.Report) { r.VaultKills = 0 },
+		"0 calls that went wrong":              func(r *campaign.Report) { r.LostAnswers = 0 },
+		"1 kinds of commands that took effect": func(r *campaign.Report) { r.Commands = map[campaign.Operation]int{campaign.Start: 60} },
+	} {
+		r := long
+		change(&r)
+		require.ErrorContains(t, r.Verdict(), "the campaign proves nothing: "+missing)
+	}
+	alive := campaign.Report{Target: campaign.TokenKeeper, Replay: "2m0s"}
+	require.ErrorContains(t, alive.Verdict(), "0 refreshes", "without an operator as well")
 }
 
 func TestATargetIsNamed(t *testing.T) {

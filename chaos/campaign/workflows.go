@@ -87,8 +87,7 @@ func (w *workflowTarget) refreshPeriodically(ctx context.Context, stop <-chan st
 // consent that it asks for. It reports whether the last run ended well. Where an
 // operator has put another run in the place of one, it follows that.
 func (w *workflowTarget) refresh(ctx context.Context, a *account, f *flow) (fine bool, err error) {
-	began := time.Now()
-	done := f.follow(began)
+	done := f.follow(time.Now())
 	defer func() { done(fine) }()
 	var run client.WorkflowRun
 	if err := persist(ctx, func() (err error) {
@@ -104,7 +103,7 @@ func (w *workflowTarget) refresh(ctx context.Context, a *account, f *flow) (fine
 		if err != nil && !errors.As(err, &failed) {
 			return false, err
 		}
-		if err := w.told(ctx, a, err, began); err != nil {
+		if err := w.told(ctx, a, err); err != nil {
 			return false, err
 		}
 		fine = err == nil
@@ -119,28 +118,13 @@ func (w *workflowTarget) startOptions(f *flow) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{ID: f.id, TaskQueue: w.TaskQueue()}
 }
 
-// told does what a run's end asks for. A campaign with an operator counts the ends
-// of all runs when it is over.
-func (w *workflowTarget) told(ctx context.Context, a *account, end error, began time.Time) error {
-	kind := failureType(end)
-	if kind == workflows.ReauthorizationRequired {
-		return w.reauthorize(ctx, a, began)
-	}
-	if kind != "" && w.options.Operations == 0 {
-		w.count(func(r *Report) { r.Failed[kind]++ })
+// told does what a run's end asks for. The ends of all runs are counted when the
+// campaign is over.
+func (w *workflowTarget) told(ctx context.Context, a *account, end error) error {
+	if failure, failed := errors.AsType[*temporal.ApplicationError](end); failed && failure.Type() == workflows.ReauthorizationRequired {
+		return w.reauthorize(ctx, a)
 	}
 	return nil
-}
-
-// failureType is the failure type of a run's end; empty for a run that completed.
-func failureType(end error) string {
-	if end == nil {
-		return ""
-	}
-	if failure, ok := errors.AsType[*temporal.ApplicationError](end); ok && failure.Type() != "" {
-		return failure.Type()
-	}
-	return workflows.Unexplained
 }
 
 // next is the run that is open in the place of one that has ended; nil where there is none.
@@ -196,7 +180,7 @@ func (w *workflowTarget) settle(ctx context.Context) error {
 	for _, a := range w.accounts {
 		group.Go(func() error { return w.settleAccount(atWork, a) })
 	}
-	if err := group.Wait(); err != nil || w.options.Operations == 0 {
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	return w.countEnds(ctx)
@@ -232,6 +216,9 @@ func (w *workflowTarget) settleAccount(ctx context.Context, a *account) error {
 // keeps searches the histories of the account's runs.
 func (w *workflowTarget) keeps(ctx context.Context, a *account, f token.Fingerprint) (kept bool, err error) {
 	for _, flow := range a.flows {
+		if err := w.findRuns(ctx, flow); err != nil {
+			return false, err
+		}
 		for _, id := range flow.known() {
 			err := persist(ctx, func() (err error) {
 				kept, err = w.holds(ctx, flow.id, id, f)

@@ -54,7 +54,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription(fmt.Sprintf("How long the access token that this worker stored last is still good. Several workers may know an account: take the highest. Absent on a worker that knows more than %d accounts.", maxAccounts)),
 		metric.WithUnit("s"), metric.WithFloat64Callback(m.expiries.observe))
 	m.stalled, errs[6] = meter.Int64Gauge("tokenkeeper.stalled_runs",
-		metric.WithDescription("Runs that stand still because workflow code cannot run, by cause, among the few that this worker examines. Every worker of a task queue sees the same runs: take the highest."))
+		metric.WithDescription("Runs that stand still because workflow code cannot run, by cause, among the few that this worker examines. It keeps its value while the worker cannot list runs, which is logged. Every worker of a task queue sees the same runs: take the highest."))
 	return m, errors.Join(errs[:]...)
 }
 
