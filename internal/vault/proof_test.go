@@ -172,6 +172,7 @@ func TestAProofThatHangsHoldsOthersUpForSecondsOnly(t *testing.T) {
 		require.True(t, vault.Retryable(err))
 		require.LessOrEqual(t, time.Since(begun), 5*time.Second)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.ErrorIs(t, holder, vault.ErrUnavailable)
 		require.LessOrEqual(t, held, 25*time.Second)
 	})
