@@ -138,3 +138,23 @@ func TestAPairUnderADeadConsentThatTookItsParentsPlaceIsFound(t *testing.T) {
 	}
 	require.Equal(t, old.provenance(6), current.Provenance)
 }
+
+// Its parent got a later number meanwhile, as a consent does that is stored once more.
+func TestAPairInFlightOutranksWhatTookItsParentsPlaceUnderALaterNumber(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	r.upTo(old, 4)
+	hiding(r, "fake-refresh-hidden")
+	r.consent(given)
+	current, _ := r.load()
+	r.recordIntent(current)
+	e := issuedFor(current, "in-flight")
+	dead := current.Provenance
+	dead.Generation += 3
+	found, err := r.vault.PromoteSuccessor(t.Context(), names, account, dead, run)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.NotEqual(t, given.RefreshToken, r.top(names.RefreshToken).Value)
+	require.False(t, r.store(e).Superseded)
+	require.Equal(t, e.RefreshToken, r.top(names.RefreshToken).Value)
+}

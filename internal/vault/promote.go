@@ -67,9 +67,10 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 
 // yieldsTo reports whether the current token is a consent that took the place of a token
 // that looked dead, and has brought nothing yet: the provider has issued another token of
-// its generation meanwhile, so that one is alive.
+// its generation meanwhile, or for that very token, so that one is alive.
 func (t RefreshToken) yieldsTo(issued token.Provenance) bool {
-	return t.tagged && t.Parent == "" && t.properties.Tags[tagPromoted] != "" && t.Generation <= issued.Generation
+	from := t.properties.Tags[tagPromoted]
+	return t.tagged && t.Parent == "" && from != "" && (t.Generation <= issued.Generation || from == string(issued.Parent))
 }
 
 // succeeds reports whether the current token takes a dead one's place by what its own

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -171,6 +172,7 @@ func TestAProofThatHangsHoldsOthersUpForSecondsOnly(t *testing.T) {
 		require.True(t, vault.Retryable(err))
 		require.LessOrEqual(t, time.Since(begun), 5*time.Second)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.ErrorIs(t, holder, vault.ErrUnavailable)
 		require.LessOrEqual(t, held, 25*time.Second)
 	})
@@ -254,6 +256,20 @@ func TestWhatPassesByItselfAsksForNoProof(t *testing.T) {
 		r.recordIntent(current)
 		require.Zero(t, calls["set "+names.RefreshToken], kind)
 	}
+}
+
+// It is the value that is refused: other accounts need not prove the vault for it.
+func TestAnAccessTokenThatIsTooLongAsksForNoProof(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 1)
+	e := old.entry(2)
+	e.AccessToken = token.NewSecret(strings.Repeat("a", token.MaxLength+1))
+	_, err := r.vault.Store(t.Context(), names, e, run)
+	require.ErrorIs(t, err, vault.ErrRejected)
+	current, _ := r.load()
+	calls := r.counts()
+	r.recordIntent(current)
+	require.Zero(t, calls["set "+names.RefreshToken]+calls["set "+names.AccessToken])
 }
 
 // A policy looks at each secret's attributes.

@@ -223,7 +223,9 @@ func (v *Vault) raiseGeneration(ctx context.Context, name string, current Access
 // rereads what came back before it writes.
 func (v *Vault) set(ctx context.Context, name string, value token.Secret, p Properties) (written Properties, recovered bool, err error) {
 	written, err = v.secrets.Set(ctx, name, value, p)
-	v.proofs.record(name, kindOf(p), err)
+	if len(value.Reveal()) <= token.MaxLength { // else it is the value that is refused
+		v.proofs.record(name, kindOf(p), err)
+	}
 	if errors.Is(err, ErrDeleted) {
 		return Properties{}, true, v.secrets.Recover(ctx, name)
 	}
