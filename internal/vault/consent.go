@@ -47,8 +47,10 @@ func (v *Vault) storeConsentRefresh(ctx context.Context, name string, a token.Ac
 			receipt = Receipt{RefreshTokenVersion: s.current.Version, Superseded: decision == Superseded}
 			return receipt, s.current.ContentType, v.checkFollows(ctx, s, s.current, written.written.Version != "")
 		}
-		own := originTags(a, s.consent, pair.UserID, pair.ObtainedAt)
-		own[tagFollows] = strconv.Itoa(int(s.latest)) // so that Load lists nothing to number it
+		own, err := v.consentTags(ctx, s, originTags(a, s.consent, pair.UserID, pair.ObtainedAt))
+		if err != nil {
+			return Receipt{}, "", err
+		}
 		p, recovered, err := v.set(ctx, name, pair.RefreshToken, s.current.renewed(own, intentTags))
 		switch {
 		case err != nil:
@@ -61,6 +63,28 @@ func (v *Vault) storeConsentRefresh(ctx context.Context, name string, a token.Ac
 		}
 	}
 	return Receipt{}, "", outOfRounds(name)
+}
+
+// consentTags adds to a consent's own tags what it follows, so that Load lists nothing to
+// number it. One that is written again keeps the number that it has: with another one, two
+// tokens would claim the generation of its successor in flight.
+func (v *Vault) consentTags(ctx context.Context, s consentSight, own map[string]string) (map[string]string, error) {
+	own[tagFollows] = strconv.Itoa(int(s.latest))
+	if !s.view.Written {
+		return own, nil
+	}
+	versions, err := v.secrets.Versions(ctx, s.name)
+	if err != nil {
+		return nil, err
+	}
+	for _, numbered := range newOrder(versions).ranked {
+		if numbered.Fingerprint == s.consent {
+			delete(own, tagFollows)
+			own[tagGeneration], own[tagConsent] = strconv.Itoa(int(numbered.Generation)), string(numbered.Consent)
+			return own, nil
+		}
+	}
+	return own, nil
 }
 
 // checkFollows takes from a consent's version the tag that states what it follows, where
