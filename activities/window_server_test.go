@@ -151,7 +151,8 @@ func TestALoadBelievesAServersHistoriesRatherThanTheVault(t *testing.T) {
 		c.listed(run)
 		loaded := result[activities.LoadResult](c, c.start("", nil), "LoadSecrets")
 		require.True(t, loaded.Behind)
-		require.Equal(t, []string{run.GetRunID()}, runsOf(loaded))
+		require.Equal(t, []string{run.GetRunID(), run.GetRunID()}, runsOf(loaded), "its first and its last request")
+		require.True(t, loaded.MayHaveSpent[0].At.Before(loaded.MayHaveSpent[1].At))
 	})
 	t.Run("a run whose client was refused has spent nothing", func(t *testing.T) {
 		c := newCluster(t)

@@ -13,6 +13,7 @@ import (
 // Window is the replay window of one refresh token.
 type Window struct {
 	Opened time.Time     // the first request that may have spent the token; zero: none
+	Last   time.Time     // the last one, where it is another; see Grace
 	Length time.Duration // how long the provider repeats its answer; zero: never
 	// LeastPause is the shortest pause between two requests that the provider allows.
 	LeastPause time.Duration
@@ -37,7 +38,7 @@ func (w Window) Left(now time.Time) time.Duration {
 // spent the token, so that the window is the first one's, and none where its time cannot
 // be known.
 func (w Window) OpenedBy(requests []time.Time, strict bool, now time.Time) Window {
-	w.Opened = time.Time{}
+	w.Opened, w.Last = time.Time{}, time.Time{}
 	for _, at := range slices.SortedFunc(slices.Values(requests), time.Time.Compare) {
 		switch {
 		case strict && (at.IsZero() || at.After(now.Add(clocksApart))):
@@ -46,6 +47,9 @@ func (w Window) OpenedBy(requests []time.Time, strict bool, now time.Time) Windo
 		case at.IsZero(), strict && !w.Opened.IsZero(), w.IsOpen(now):
 		default:
 			w.Opened = at
+		}
+		if !strict {
+			w.Last = at
 		}
 	}
 	return w
@@ -68,7 +72,8 @@ const (
 	Silence
 	// Search is the wait before a token is presented that an earlier run may have spent.
 	Search
-	// Grace is how long a cancelled run goes on.
+	// Grace is how long a cancelled run goes on: until the last request's answer is beyond
+	// reach.
 	Grace
 	// Answer is how long one request waits for its answer.
 	Answer
@@ -85,6 +90,9 @@ const (
 
 // Wait is how long something may wait that would wait for asked without a window.
 func (w Window) Wait(kind Kind, asked time.Duration, now time.Time) time.Duration {
+	if kind == Grace && w.Last.After(w.Opened) {
+		w.Opened = w.Last
+	}
 	left := w.Left(now)
 	if left == 0 {
 		if kind == Retry {

@@ -1,6 +1,7 @@
 package window_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -66,7 +67,9 @@ func TestTheWindowThatCounts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := window.Window{Opened: now.Add(time.Hour), Length: length, LeastPause: time.Second}
 			require.Equal(t, window.Window{Opened: c.first, Length: length, LeastPause: time.Second}, w.OpenedBy(c.requests, true, now))
-			require.Equal(t, window.Window{Opened: c.earliest, Length: length, LeastPause: time.Second}, w.OpenedBy(c.requests, false, now))
+			w = w.OpenedBy(c.requests, false, now)
+			require.Equal(t, c.earliest, w.Opened)
+			require.Equal(t, slices.MaxFunc(append(c.requests, unknown), time.Time.Compare), w.Last)
 		})
 	}
 }
@@ -113,6 +116,17 @@ func TestWait(t *testing.T) {
 			require.Equal(t, c.want, w.Wait(c.kind, c.asked, opened.Add(length-c.left)))
 		})
 	}
+}
+
+// What a cancelled run gives up is had by nothing else, so that it goes on until the last
+// request's answer is beyond reach.
+func TestAGraceIsTheLastRequests(t *testing.T) {
+	w := window.Window{Length: 2 * time.Minute}.OpenedBy([]time.Time{opened, opened.Add(100 * time.Second)}, false, opened.Add(110*time.Second))
+	require.Equal(t, 10*time.Second, w.Left(opened.Add(110*time.Second)))
+	require.Equal(t, 110*time.Second, w.Wait(window.Grace, 30*time.Second, opened.Add(110*time.Second)))
+	require.Equal(t, 90*time.Second, w.Wait(window.Grace, 30*time.Second, opened.Add(130*time.Second)), "the first one's is over")
+	w.Opened = opened.Add(300 * time.Second) // by a call that began then
+	require.Equal(t, 2*time.Minute, w.Wait(window.Grace, 30*time.Second, w.Opened))
 }
 
 // A window of hours does not keep a cancelled run for as long.
