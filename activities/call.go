@@ -172,17 +172,20 @@ func (a *Activities) checkEscrow(ctx context.Context, names vault.Names, c *call
 	case err != nil && w.IsOpen(now):
 		a.Log.WarnContext(ctx, cannotLook, "account", c.loaded.Account.String(), "error", err)
 		return nil
+	case errors.Is(look.Err(), context.DeadlineExceeded):
+		// A load has the time for a listing of thousands of versions.
+		return fail(GrantInDoubt, errors.New(cannotLook+" within its time; the grant is loaded again"))
 	case err != nil:
 		return temporal.NewApplicationError(cannotLook+": "+err.Error(), vaultNotReady)
 	}
 	sure := w.IsOpen(now) && (!c.loaded.reuseMayRevoke() || c.windowBy(true, now).IsOpen(now))
-	return mayPresent(c.loaded, held.Provenance, held.Intents(), w.IsOpen(now), sure, c.told.Issued)
+	return mayPresent(c.loaded, held.Provenance, held.Intents(), sure, c.told.Issued)
 }
 
 // mayPresent decides by what the vault holds whether a refresh token may be presented
-// once more. open: a window is, or may be. sure: the window is open of any request that
-// may have spent the token. issued: an answer has shown that it is spent.
-func mayPresent(in LoadResult, held token.Provenance, intents []vault.Intent, open, sure, issued bool) error {
+// once more. sure: the window is open of any request that may have spent the token.
+// issued: an answer has shown that it is spent.
+func mayPresent(in LoadResult, held token.Provenance, intents []vault.Intent, sure, issued bool) error {
 	p := in.Provenance
 	switch {
 	case held.Fingerprint != p.Fingerprint && held.Generation >= p.Generation:
@@ -190,9 +193,6 @@ func mayPresent(in LoadResult, held token.Provenance, intents []vault.Intent, op
 	case in.NonRotating || sure:
 		return nil
 	case issued && in.Reuse == provider.RevokesGrant:
-		if open {
-			return nil // the answer that had its pair may be repeated
-		}
 		return answerLost(in)
 	case held.Fingerprint == p.Fingerprint && in.reuseMayRevoke() && loadedSince(in, intents):
 		return fail(GrantInDoubt, fmt.Errorf("run %s has loaded generation %d of %s since, and may have spent it; what it was issued is searched for first", intents[len(intents)-1].RunID, p.Generation, in.Account))
@@ -228,12 +228,12 @@ func (a *Activities) callFailed(ctx context.Context, c *calling, request time.Ti
 	now := time.Now()
 	open := c.window(now).IsOpen(now)
 	after := c.answered(f, request, now)
-	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.window(now).IsOpen(now) {
+	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.windowBy(true, now).IsOpen(now) {
 		return answerLost(c.loaded)
 	}
 	told := c.told
 	told.Issued = told.Issued || f.Issued
-	if f.MaybeSpent {
+	if f.MaybeSpent && len(after.requests) > len(c.requests) { // not a rate limit that is believed
 		told = told.with(request)
 	}
 	return c.leaveWord(ctx, told, refreshError(f, open, after.retryDelay(f.RetryAfter, now)))

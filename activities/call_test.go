@@ -117,9 +117,9 @@ func TestTheWaitThatAProviderAsksForIsKeptWithinTheReplayWindow(t *testing.T) {
 		{"Retry-After of an outage, beyond half of the window", attempt{}, authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(90 * time.Second)}, time.Minute},
 		{"the rate limit's reset, beyond the window", attempt{}, authserver.Fault{Answer: authserver.Status, Status: 429, RateLimitReset: authserver.Duration(20 * time.Minute)}, time.Minute},
 		{"half of the window has passed", attempt{number: 5, asked: time.Minute}, authserver.Fault{Answer: authserver.Status, Status: 429, RateLimitReset: authserver.Duration(20 * time.Minute)}, 30 * time.Second},
-		{"an outage, outside: it may have opened another one", outside, authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(90 * time.Second)}, time.Minute},
+		{"an outage, outside: it may have opened another one", outside, authserver.Fault{Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(90 * time.Second)}, 30 * time.Second},
 		{"a rate limit, outside", outside, authserver.Fault{Answer: authserver.Status, Status: 429, RateLimitReset: authserver.Duration(20 * time.Minute)}, 20 * time.Minute},
-		{"no answer, outside: it may have opened another one", attempt{number: 20, asked: 10 * time.Minute, told: told(19, 10*time.Minute)}, authserver.Fault{Answer: authserver.Reset, Commit: true}, time.Minute},
+		{"no answer, outside: it may have opened another one", attempt{number: 20, asked: 10 * time.Minute, told: told(19, 10*time.Minute)}, authserver.Fault{Answer: authserver.Reset, Commit: true}, 30 * time.Second},
 		{"no wish", attempt{}, authserver.Fault{Answer: authserver.Status, Status: 502}, time.Second},
 		{"no wish, a later attempt", attempt{number: 4, asked: 5 * time.Second}, authserver.Fault{Answer: authserver.Status, Status: 502}, 3375 * time.Millisecond},
 	} {

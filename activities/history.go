@@ -164,12 +164,16 @@ func (h history) maySpend(f token.Fingerprint, running bool) bool {
 	return running || slices.ContainsFunc(h.calls, func(c *pastCall) bool { return c.maySpend(f) })
 }
 
-// lastRequest is the last time that the run may have presented a token: the end of its
-// call or, of a pending one, the run's or now. It is zero where it has not.
-func (h history) lastRequest(f token.Fingerprint, now time.Time) (last time.Time) {
+// requests are the first and the last time that the run may have presented a token: from
+// when its first call was scheduled to the end of its last one or, of a pending one, the
+// run's or now. They are zero where it has not.
+func (h history) requests(f token.Fingerprint, now time.Time) (first, last time.Time) {
 	for _, c := range h.calls {
 		if !c.maySpend(f) {
 			continue
+		}
+		if first.IsZero() || c.scheduled.Before(first) {
+			first = c.scheduled
 		}
 		at := c.ended
 		if at.IsZero() {
@@ -182,7 +186,7 @@ func (h history) lastRequest(f token.Fingerprint, now time.Time) (last time.Time
 			last = at
 		}
 	}
-	return last
+	return first, last
 }
 
 // maySpend reports whether the call may have spent a token. An unknown one may be it.

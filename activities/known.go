@@ -88,10 +88,13 @@ func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *Load
 func (a *Activities) dropInnocent(ctx context.Context, loaded *LoadResult) error {
 	var suspects []vault.Intent
 	for i, intent := range loaded.MayHaveSpent {
-		suspect, last, err := a.maySpend(ctx, intent.RunID, *loaded)
+		suspect, first, last, err := a.maySpend(ctx, intent.RunID, *loaded)
 		if err != nil {
 			loaded.MayHaveSpent = append(suspects, loaded.MayHaveSpent[i:]...)
 			return err
+		}
+		if !first.IsZero() && first.Before(intent.At) {
+			intent.At = first // it has loaded the grant again since
 		}
 		if suspect {
 			suspects = append(suspects, intent)
@@ -111,22 +114,23 @@ func firstOfEach(intents []vault.Intent) []vault.Intent {
 }
 
 // maySpend reports whether a run may have spent the token, or may yet, and when it may
-// have presented it last; zero where it is not known to have. One that Temporal no longer
-// has may have.
-func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResult) (suspect bool, last time.Time, err error) {
+// have presented it first and last; zero where it is not known to have. One that Temporal
+// no longer has may have.
+func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResult) (suspect bool, first, last time.Time, err error) {
 	listed, _, err := listRuns(ctx, a.Temporal, "RunId = "+quote(runID), nil)
 	if err != nil || len(listed) == 0 {
-		return true, time.Time{}, err
+		return true, time.Time{}, time.Time{}, err
 	}
 	h, exists, err := readHistory(ctx, a.Temporal, listed[0].GetExecution(), wholeHistory, loaded.CallActivity)
 	if err != nil || !exists {
-		return true, time.Time{}, err
+		return true, time.Time{}, time.Time{}, err
 	}
 	if h.closed.IsZero() && !isRunning(listed[0]) {
 		h.closed = listed[0].GetCloseTime().AsTime() // closed since its history was read
 	}
 	f := loaded.Provenance.Fingerprint
-	return h.maySpend(f, h.closed.IsZero()), h.lastRequest(f, time.Now()), nil
+	first, last = h.requests(f, time.Now())
+	return h.maySpend(f, h.closed.IsZero()), first, last, nil
 }
 
 // issuedLater looks at the account's newest closed runs for a later token than the

@@ -148,7 +148,7 @@ func TestMaySpend(t *testing.T) {
 	}
 }
 
-func TestTheLastRequestOfARun(t *testing.T) {
+func TestTheFirstAndTheLastRequestOfARun(t *testing.T) {
 	call := func(of token.Fingerprint, ended time.Time, failure string) *pastCall {
 		return &pastCall{of: of, attempt: 1, scheduled: ago(time.Hour), ended: ended, failure: failure}
 	}
@@ -169,7 +169,12 @@ func TestTheLastRequestOfARun(t *testing.T) {
 		{"the last one of several", []*pastCall{call("f4", ago(30*time.Minute), ""), call("f4", ago(3*time.Minute), ""), call("f9", ago(time.Minute), "")}, time.Time{}, ago(3 * time.Minute)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			require.Equal(t, c.want, history{calls: c.calls, closed: c.closed}.lastRequest("f4", noon))
+			first, last := history{calls: c.calls, closed: c.closed}.requests("f4", noon)
+			require.Equal(t, c.want, last)
+			require.Equal(t, last.IsZero(), first.IsZero())
+			if !first.IsZero() {
+				require.Equal(t, ago(time.Hour), first, "its call's begin")
+			}
 		})
 	}
 }

@@ -89,6 +89,20 @@ func TestAFailedCallTellsTheNextAttemptWhenTheWindowOpened(t *testing.T) {
 	require.NotEqual(t, heard[0]["first"], heard[0]["last"])
 }
 
+// A rate limit that is believed opens no window for the next one either.
+func TestARateLimitThatIsBelievedIsNoRequestOfTheNextAttempt(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	first := time.Now().Add(-10 * time.Minute)
+	require.NoError(t, s.provider.Inject(authserver.Fault{Answer: authserver.Status, Status: 429, RetryAfter: authserver.Duration(10 * time.Minute)}))
+	err := s.call(attempt{number: 3, asked: 10 * time.Minute, told: map[string]any{"attempt": 2, "first": first, "last": first, "said": first}}, loaded)
+	requireDelay(t, 10*time.Minute, err)
+	heard := s.heard.list()
+	require.Len(t, heard, 1)
+	require.EqualValues(t, 3, heard[0]["attempt"])
+	require.Equal(t, first.Format(time.RFC3339Nano), heard[0]["last"])
+}
+
 func TestAnAttemptThatSentNothingSaysSo(t *testing.T) {
 	s := newSystem(t)
 	loaded := s.mustLoad()

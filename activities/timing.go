@@ -96,9 +96,17 @@ func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
 	return t
 }
 
-// retryDelay is the pause before the next attempt; asked is the provider's wish.
+// retryDelay is the pause before the next attempt; asked is the provider's wish. Where
+// requests have gone out for longer than half a window, any of those between the first and
+// the last one, whose times are not kept, may be the one that was answered: three more
+// attempts fit into the window of each.
 func (t timing) retryDelay(asked time.Duration, now time.Time) time.Duration {
-	return t.window(now).Wait(window.Retry, max(asked, t.policyPause()), now)
+	w := t.window(now)
+	pause := w.Wait(window.Retry, max(asked, t.policyPause()), now)
+	if w.IsOpen(now) && w.Last.Sub(slices.MinFunc(t.requests, time.Time.Compare)) >= w.Length/2 {
+		pause = min(pause, max(w.Length/4, w.LeastPause, time.Second))
+	}
+	return pause
 }
 
 // policyPause is the pause without a wish of the provider. Where a provider never

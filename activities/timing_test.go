@@ -84,10 +84,10 @@ func TestThePauseBeforeTheNextAttempt(t *testing.T) {
 		{"a first 503", fitbit, 1, nil, down, time.Minute},
 		{"a 503 in the window", fitbit, 3, []time.Time{ago(time.Minute)}, down, 30 * time.Second},
 		{"a 503 at its end", fitbit, 9, []time.Time{ago(119 * time.Second)}, down, time.Second},
-		{"a 503 after it, which a gateway may have given after a commit", fitbit, 9, []time.Time{ago(3 * time.Minute)}, down, time.Minute},
+		{"a 503 after it, which a gateway may have given after a commit", fitbit, 9, []time.Time{ago(3 * time.Minute)}, down, 30 * time.Second},
 		{"a 429 after it", fitbit, 9, []time.Time{ago(3 * time.Minute)}, limited, hour},
-		{"no answer after it, which opens another one", fitbit, 20, []time.Time{ago(hour)}, lost, time.Minute},
-		{"an unreadable pair after it", fitbit, 9, []time.Time{ago(hour)}, unreadable, time.Minute},
+		{"no answer after it, which opens another one", fitbit, 20, []time.Time{ago(hour)}, lost, 30 * time.Second},
+		{"an unreadable pair after it", fitbit, 9, []time.Time{ago(hour)}, unreadable, 30 * time.Second},
 		{"nothing was sent", fitbit, 20, nil, refused, 5 * time.Minute},
 		{"nothing was sent, an earlier request may wait for its answer", fitbit, 20, []time.Time{ago(time.Minute)}, refused, 30 * time.Second},
 		{"a provider that never repeats", none, 1, nil, lost, MaxInFlight},
@@ -100,6 +100,32 @@ func TestThePauseBeforeTheNextAttempt(t *testing.T) {
 			before := timing{c.in, c.attempt, c.earlier}
 			require.Equal(t, c.want, before.answered(c.failure, noon, noon).retryDelay(c.failure.RetryAfter, noon))
 			require.Equal(t, c.earlier, before.requests, "is left as it was")
+		})
+	}
+}
+
+// A call that has gone on for longer than half a window has sent requests between its
+// first and its last one, and any of them may be the one that was answered.
+func TestOfALongCallAnyRequestMayBeTheOneThatWasAnswered(t *testing.T) {
+	const length = 2 * time.Minute
+	noon := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	down := &provider.Failure{Kind: provider.Unavailable, MaybeSpent: true}
+	for _, c := range []struct {
+		name        string
+		first, last time.Duration // before noon
+		pause       time.Duration // the least between two requests
+		want        time.Duration
+	}{
+		{"begun a moment ago", 50 * time.Second, 20 * time.Second, 0, 35 * time.Second},
+		{"begun more than half a window ago", 70 * time.Second, 20 * time.Second, 0, 25 * time.Second},
+		{"begun more than a window ago", 121 * time.Second, time.Second, 0, 30 * time.Second},
+		{"begun hours ago", 5 * time.Hour, time.Second, 0, 30 * time.Second},
+		{"with a longer pause of the provider's", 5 * time.Hour, time.Second, 40 * time.Second, 40 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := LoadResult{ReplayWindow: length, RepeatPause: c.pause}
+			call := timing{in, 20, []time.Time{noon.Add(-c.first), noon.Add(-c.last)}}
+			require.Equal(t, c.want, call.answered(down, noon, noon).retryDelay(0, noon))
 		})
 	}
 }
@@ -137,7 +163,7 @@ func TestMayPresent(t *testing.T) {
 		{"another run, inside a window of some requests", own, provider.RevokesGrant, others, maybe, !issued, GrantInDoubt},
 		{"another run, inside one, what a reuse does is unknown", own, "", others, maybe, !issued, GrantInDoubt},
 		{"another run, inside one, a reuse is harmless", own, provider.Harmless, others, maybe, !issued, ""},
-		{"an answer had tokens, inside one", own, provider.RevokesGrant, mine, maybe, issued, ""},
+		{"an answer had tokens, inside a window of some requests", own, provider.RevokesGrant, mine, maybe, issued, AnswerLost},
 		{"another run, a reuse is refused", own, provider.Refused, others, closed, !issued, ""},
 		{"another run, a reuse is harmless", own, provider.Harmless, others, closed, !issued, ""},
 		{"the last run was known at the load", own, provider.RevokesGrant, mine[:1], closed, !issued, ""},
@@ -149,10 +175,10 @@ func TestMayPresent(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := LoadResult{Provenance: own, RunID: "run-1", Reuse: c.reuse, MayHaveSpent: []vault.Intent{{RunID: "earlier"}}}
-			requireType(t, c.want, mayPresent(in, c.held, c.intents, c.open != closed, c.open == open, c.issued))
+			requireType(t, c.want, mayPresent(in, c.held, c.intents, c.open == open, c.issued))
 			in.NonRotating = true
 			if c.want != GrantAdvanced {
-				require.NoError(t, mayPresent(in, c.held, c.intents, c.open != closed, c.open == open, c.issued))
+				require.NoError(t, mayPresent(in, c.held, c.intents, c.open == open, c.issued))
 			}
 		})
 	}

@@ -188,8 +188,8 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 	case activities.GrantInDoubt:
 		// The token may still be good, and asking is the only way to find out. The next
 		// load names who may have spent it, so that it is presented once more, after a
-		// search, when no call of theirs or of this run can be in flight. The activity has
-		// seen that the window of its last request has closed.
+		// search, when no call of theirs or of this run can be in flight. The doubt opens no
+		// window: the token would be presented beside the other run's call.
 		r.reloadedFor = activities.GrantInDoubt
 		r.noteUnsettled(ctx, loaded, r.called)
 		return reload, Result{}, nil

@@ -76,12 +76,14 @@ func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued a
 
 // patienceFor is how a run waits for a call: once cancelled, for as long as the provider
 // may repeat a lost answer, and only until an operator asks for a refresh, from when an
-// attempt must have ended; later where that was asked for often. Any attempt until the cancellation may be the one that was answered, so that a
-// window that has closed opens anew.
+// attempt must have ended; later where that was asked for often. Any attempt until the
+// cancellation may be the one that was answered, so that the window counts from then.
 func (r *run) patienceFor(loaded activities.LoadResult, w window.Window) patience {
 	return patience{signalAfter: backOff(r.restarts+1, longestStart), onCancel: func(held workflow.Context) time.Duration {
 		now := workflow.Now(held)
-		grace := cancelGrace(loaded, openedBy(w, now), now)
+		w := openedBy(w, now)
+		w.Last = now
+		grace := cancelGrace(loaded, w, now)
 		r.setDetails(held, "Cancelled. Bringing the call to %s to its end first, for up to %s.", loaded.ProviderTitle, grace.Round(time.Second))
 		return grace
 	}}

@@ -159,7 +159,11 @@ func (v *Vault) proveAccess(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	}
-	written, _, err := v.set(ctx, name, current.Value, current.Properties)
+	p := current.Properties
+	if now := time.Now(); !p.Expires.IsZero() && !p.Expires.After(now) {
+		p.Expires = accessTokenOf(current).nextExpiry(now) // as the store's will be: a policy may ask for a date to come
+	}
+	written, _, err := v.set(ctx, name, current.Value, p)
 	if err != nil {
 		return err
 	}
