@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// maxGlanced bounds the closed runs that a load looks at.
-	maxGlanced = 5
+	// maxClosedRuns bounds the closed runs that a load looks at.
+	maxClosedRuns = 5
 	// How long a load asks Temporal about other runs. Inside a replay window the token is
 	// to be presented at once.
 	historyTimeout       = 10 * time.Second
@@ -35,11 +35,11 @@ func isOlder(held token.Generation, known Known) bool {
 	return known != Known{} && held < known.Generation
 }
 
-// mustGlance reports whether a load looks at the account's newest closed runs: where the
+// needsClosedRuns reports whether a load looks at the account's newest closed runs: where the
 // workflow has no last result to say what Temporal knows, or the provider ends a grant
 // whose spent token it sees again and the vault does not show what the last run stored.
 // A cron's run after a good one never does.
-func mustGlance(loaded LoadResult, tagged bool, known Known) bool {
+func needsClosedRuns(loaded LoadResult, tagged bool, known Known) bool {
 	switch {
 	case !tagged || loaded.NonRotating || loaded.Behind:
 		return false
@@ -56,8 +56,8 @@ func mustGlance(loaded LoadResult, tagged bool, known Known) bool {
 func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *LoadResult, held vault.RefreshToken) error {
 	info := activity.GetInfo(ctx)
 	loaded.Behind = held.Tagged() && !loaded.NonRotating && isOlder(loaded.Provenance.Generation, in.Known)
-	glance := mustGlance(*loaded, held.Tagged(), in.Known)
-	if len(loaded.MayHaveSpent) == 0 && !glance {
+	closedRuns := needsClosedRuns(*loaded, held.Tagged(), in.Known)
+	if len(loaded.MayHaveSpent) == 0 && !closedRuns {
 		return nil
 	}
 	now := time.Now()
@@ -69,7 +69,7 @@ func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *Load
 	ask, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := a.dropInnocent(ask, loaded)
-	if err == nil && glance {
+	if err == nil && closedRuns {
 		loaded.Behind, err = a.issuedLater(ask, info, in, *loaded, held.Since())
 	}
 	switch {
@@ -141,8 +141,8 @@ func (a *Activities) issuedLater(ctx context.Context, info activity.Info, in Loa
 	if err != nil {
 		return false, err
 	}
-	for _, run := range listed[:min(len(listed), maxGlanced)] {
-		h, _, err := a.glance(ctx, run.GetExecution(), run.GetStatus(), loaded.CallActivity)
+	for _, run := range listed[:min(len(listed), maxClosedRuns)] {
+		h, _, err := a.readClosed(ctx, run.GetExecution(), run.GetStatus(), loaded.CallActivity)
 		if err != nil {
 			return false, err
 		}
@@ -153,8 +153,8 @@ func (a *Activities) issuedLater(ctx context.Context, info activity.Info, in Loa
 	return false, nil
 }
 
-// glance reads of a completed run its last event only, because its pair was stored then.
-func (a *Activities) glance(ctx context.Context, run *commonpb.WorkflowExecution, status enumspb.WorkflowExecutionStatus, callActivity string) (history, bool, error) {
+// readClosed reads of a completed run its last event only, because its pair was stored then.
+func (a *Activities) readClosed(ctx context.Context, run *commonpb.WorkflowExecution, status enumspb.WorkflowExecutionStatus, callActivity string) (history, bool, error) {
 	filter := wholeHistory
 	if status == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED {
 		filter = enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT

@@ -40,11 +40,11 @@ func TestWhenALoadLooksAtClosedRuns(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			loaded := LoadResult{Reuse: c.reuse, Provenance: token.Provenance{Fingerprint: c.held}}
-			require.Equal(t, c.want, mustGlance(loaded, c.tagged, c.known))
+			require.Equal(t, c.want, needsClosedRuns(loaded, c.tagged, c.known))
 			loaded.Behind = true
-			require.False(t, mustGlance(loaded, c.tagged, c.known), "it is known already")
+			require.False(t, needsClosedRuns(loaded, c.tagged, c.known), "it is known already")
 			loaded.Behind, loaded.NonRotating = false, true
-			require.False(t, mustGlance(loaded, c.tagged, c.known), "nothing is ever spent")
+			require.False(t, needsClosedRuns(loaded, c.tagged, c.known), "nothing is ever spent")
 		})
 	}
 }

@@ -76,8 +76,8 @@ func (f *flow) struck(o Operation, now time.Time) {
 
 // standings are those of an account's workflows. What was done to one of them was done
 // to the token of all.
-func (a *account) standings(now time.Time) []standing {
-	whole := standing{rest: sparedFor}
+func (a *account) standings(now time.Time) []view {
+	whole := view{rest: sparedFor}
 	for _, d := range a.done() {
 		ago := now.Sub(d.at)
 		switch {
@@ -89,7 +89,7 @@ func (a *account) standings(now time.Time) []standing {
 			whole.rest = min(whole.rest, ago)
 		}
 	}
-	var each []standing
+	var each []view
 	for _, f := range a.flows {
 		s := whole
 		s.open = f.hangs(now)

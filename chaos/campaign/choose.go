@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// standing is what an operator sees of one workflow, and has done to it.
-type standing struct {
+// view is what an operator sees of one workflow, and has done to it.
+type view struct {
 	open    time.Duration // where a run is open, how long none has ended well; else 0
 	rest    time.Duration // since the last command that took a run out of the worker's hands
 	strikes int           // how many such commands it has had within sparedFor
@@ -26,7 +26,7 @@ const (
 )
 
 // allows reports whether a command may meet a workflow.
-func (s standing) allows(o Operation) bool {
+func (s view) allows(o Operation) bool {
 	switch {
 	case o == PauseActivity:
 		return !s.paused
@@ -39,7 +39,7 @@ func (s standing) allows(o Operation) bool {
 // choose finds the workflow that a command meets: the one that has hung for the
 // longest time, any with an open run, or any at all; for a start, one without. It
 // is -1 where the command is allowed at none.
-func choose(c command, seen []standing) int {
+func choose(c command, seen []view) int {
 	var allowed, open, closed []int
 	for i, s := range seen {
 		if !s.allows(c.operation) {

@@ -49,31 +49,31 @@ func TestALastPauseWouldHaveNoUnpause(t *testing.T) {
 }
 
 func TestAnOperatorMeetsWhatHangs(t *testing.T) {
-	idle := standing{rest: sparedFor}
-	open := func(d time.Duration) standing { return standing{open: d, rest: sparedFor} }
-	struck := standing{open: time.Minute, rest: leastRest - 1, strikes: 1}
-	worn := standing{open: time.Minute, rest: leastRest, strikes: mostStrikes}
-	paused := standing{open: time.Minute, rest: sparedFor, paused: true}
+	idle := view{rest: sparedFor}
+	open := func(d time.Duration) view { return view{open: d, rest: sparedFor} }
+	struck := view{open: time.Minute, rest: leastRest - 1, strikes: 1}
+	worn := view{open: time.Minute, rest: leastRest, strikes: mostStrikes}
+	paused := view{open: time.Minute, rest: sparedFor, paused: true}
 	for _, tc := range []struct {
 		name string
 		c    command
-		seen []standing
+		seen []view
 		want int
 	}{
-		{"the one that has been open longest", command{operation: Terminate, hanging: true}, []standing{open(1), open(9), open(5)}, 1},
-		{"any that is open", command{operation: Terminate, pick: 1}, []standing{idle, open(1), open(9)}, 2},
-		{"the picks go round", command{operation: Terminate, pick: 2}, []standing{idle, open(1), open(9)}, 1},
-		{"one without a run for a start", command{operation: Start, pick: 5, hanging: true}, []standing{open(1), idle}, 1},
-		{"any at all for a start where all have one", command{operation: Start, pick: 1}, []standing{open(9), open(1)}, 1},
-		{"any at all for a reset", command{operation: ResetToLastTask, pick: 0}, []standing{idle, open(1)}, 0},
-		{"a reset of what hangs", command{operation: ResetToLastTask, hanging: true}, []standing{idle, open(1)}, 1},
-		{"any at all where none is open", command{operation: Terminate, pick: 1}, []standing{idle, idle}, 1},
-		{"not the one that was struck a moment ago", command{operation: Terminate, hanging: true}, []standing{struck, open(1)}, 1},
-		{"not the one that was struck again and again", command{operation: Cancel, hanging: true}, []standing{worn, open(1)}, 1},
-		{"a pause is no blow", command{operation: PauseActivity, hanging: true}, []standing{worn, open(1)}, 0},
-		{"no second pause in one window", command{operation: PauseActivity, hanging: true}, []standing{paused, open(1)}, 1},
-		{"a blow may follow a pause", command{operation: Terminate, hanging: true}, []standing{paused, open(1)}, 0},
-		{"none where all are spared", command{operation: Terminate}, []standing{struck, worn}, -1},
+		{"the one that has been open longest", command{operation: Terminate, hanging: true}, []view{open(1), open(9), open(5)}, 1},
+		{"any that is open", command{operation: Terminate, pick: 1}, []view{idle, open(1), open(9)}, 2},
+		{"the picks go round", command{operation: Terminate, pick: 2}, []view{idle, open(1), open(9)}, 1},
+		{"one without a run for a start", command{operation: Start, pick: 5, hanging: true}, []view{open(1), idle}, 1},
+		{"any at all for a start where all have one", command{operation: Start, pick: 1}, []view{open(9), open(1)}, 1},
+		{"any at all for a reset", command{operation: ResetToLastTask, pick: 0}, []view{idle, open(1)}, 0},
+		{"a reset of what hangs", command{operation: ResetToLastTask, hanging: true}, []view{idle, open(1)}, 1},
+		{"any at all where none is open", command{operation: Terminate, pick: 1}, []view{idle, idle}, 1},
+		{"not the one that was struck a moment ago", command{operation: Terminate, hanging: true}, []view{struck, open(1)}, 1},
+		{"not the one that was struck again and again", command{operation: Cancel, hanging: true}, []view{worn, open(1)}, 1},
+		{"a pause is no blow", command{operation: PauseActivity, hanging: true}, []view{worn, open(1)}, 0},
+		{"no second pause in one window", command{operation: PauseActivity, hanging: true}, []view{paused, open(1)}, 1},
+		{"a blow may follow a pause", command{operation: Terminate, hanging: true}, []view{paused, open(1)}, 0},
+		{"none where all are spared", command{operation: Terminate}, []view{struck, worn}, -1},
 		{"none where there is none", command{operation: Start}, nil, -1},
 	} {
 		t.Run(tc.name, func(t *testing.T) { require.Equal(t, tc.want, choose(tc.c, tc.seen)) })
@@ -84,14 +84,14 @@ func TestAnOperatorRemembersWhatItDidToAnAccount(t *testing.T) {
 	now := time.Now()
 	one, two := &flow{id: "refresh-one"}, &flow{id: "refresh-one-2"}
 	a := &account{flows: []*flow{one, two}}
-	require.Equal(t, []standing{{rest: sparedFor}, {rest: sparedFor}}, a.standings(now))
+	require.Equal(t, []view{{rest: sparedFor}, {rest: sparedFor}}, a.standings(now))
 	one.struck(Terminate, now.Add(-sparedFor-1))
 	one.struck(Cancel, now.Add(-time.Minute))
 	two.struck(ResetActivity, now.Add(-10*time.Second))
 	two.struck(SignalWithStart, now)
 	two.struck(PauseActivity, now.Add(-time.Second))
 	two.follow(now.Add(-5 * time.Second))
-	require.Equal(t, []standing{
+	require.Equal(t, []view{
 		{rest: 10 * time.Second, strikes: 2, paused: true},
 		{rest: 10 * time.Second, strikes: 2, paused: true, open: 5 * time.Second},
 	}, a.standings(now))

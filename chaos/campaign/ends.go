@@ -32,7 +32,7 @@ type ending struct {
 
 // explained reports whether the run may end so: an activity that was failed or
 // completed by hand gives two failures no other reason, and a run that asks for a
-// consent is judged by what was lost.
+// consent is checked against what was lost.
 func (e ending) explained() bool {
 	switch e.how {
 	case completed, cancelled, terminated, workflows.ReauthorizationRequired:

@@ -105,7 +105,7 @@ func (o *operator) choose(c command) *flow {
 	o.choosing.Lock()
 	defer o.choosing.Unlock()
 	now := time.Now()
-	var seen []standing
+	var seen []view
 	for _, a := range o.accounts {
 		seen = append(seen, a.standings(now)...)
 	}

@@ -116,7 +116,7 @@ func Catalogue() []Protection {
 		{presentedAtOnce, byTheClock(Brief, 1), "Presented at once", "workflows/window.go",
 			"Inside the replay window a run waits for no other run before it presents the token.", ""},
 		{boundedWaits, byTheClock(Brief, 1), "Bounded waits", "internal/window/window.go",
-			"Inside the replay window a pause is at most half of what is left, whoever asks for it.", ""},
+			"Inside the replay window a pause is at most half of what is left, also one that the provider asks for.", ""},
 		{grace, byTheClock(Brief, 1), "Grace", "workflows/hold.go",
 			"Inside the replay window a cancelled run goes on, in its load and its search as in its call.", ""},
 		{secondLook, byTheClock(Never, 0), "Second look", "workflows/search.go",

@@ -62,7 +62,7 @@ type Fault struct {
 	// RetryAfter goes with Throttled and is sent in whole seconds, rounded up;
 	// 0 sends none.
 	RetryAfter time.Duration
-	// Behind goes with Stale: how many of the newest versions are unseen; 0 means one.
+	// Behind goes with Stale: how many of the newest versions are left out; 0 means one.
 	Behind int
 	// DelayBefore delays a call before it has any effect, DelayAfter between its
 	// effect and its answer. Both go with any kind. On OpListVersions each page is
