@@ -156,6 +156,16 @@ var failedPaths = []recording{
 		require.NoError(p.t, p.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.WrongUser}))
 		p.fails(p.refresh(), workflows.WrongUser)
 	}},
+	{"fails-at-the-ladder", noReplay, func(p path) {
+		p.work()
+		p.Provider.CreateGrant(p.user) // the user consented elsewhere
+		r := p.refreshHeld()
+		p.claim(1)
+		versions := p.Vault.Versions(p.secret("RefreshToken"))
+		require.NoError(p.t, p.Vault.SetEnabled(p.secret("RefreshToken"), versions[len(versions)-1].ID, false))
+		p.release()
+		p.fails(r, activities.MissingSecret) // its successor is there, and disabled
+	}},
 	{"fails-with-unexpected-result", authserver.Options{}, func(p path) {
 		p.work()
 		r := p.refreshHeld()

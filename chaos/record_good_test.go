@@ -142,8 +142,16 @@ var goodPaths = []recording{
 		p.work()
 		r := p.refreshHeld()
 		p.put(p.consentAgain())
+		p.refresh(otherID).result() // with the new consent
 		p.release()
 		p.ends(r, workflows.Superseded)
+	}},
+	{"refreshed-with-a-consent-that-came-meanwhile", authserver.Options{}, func(p path) {
+		p.work()
+		r := p.refreshHeld()
+		p.put(p.consentAgain())
+		p.release()
+		p.ends(r, workflows.Refreshed)
 	}},
 }
 
@@ -165,14 +173,5 @@ var slowPaths = []recording{
 	{"stuck-at-store", authserver.Options{}, func(p path) {
 		p.work()
 		p.endsOverdue(p.refreshUnstored(), p.Vault.ClearFaults)
-	}},
-	{"fails-at-the-ladder", noReplay, func(p path) {
-		p.work()
-		p.Provider.CreateGrant(p.user) // the user consented elsewhere
-		r := p.refreshHeld()
-		p.Vault.Inject(keyvault.Fault{Kind: keyvault.Unavailable})
-		p.release()
-		r.closes()
-		p.fails(r, "VaultNotReady")
 	}},
 }
