@@ -147,7 +147,8 @@ func (v *Vault) readUnchanged(ctx context.Context, name string, t RefreshToken) 
 }
 
 // proveAccess writes the access token again, where its last new version was refused, for
-// its account alone. Where there is none, only the next store can show it.
+// its account alone. Where there is none, and where it has expired, only the next store can
+// show it: a policy may refuse a date that has passed, and a later one would be untrue.
 func (v *Vault) proveAccess(ctx context.Context, name string) error {
 	if !v.proofs.isRefused(name) {
 		return nil
@@ -159,11 +160,10 @@ func (v *Vault) proveAccess(ctx context.Context, name string) error {
 	case err != nil:
 		return err
 	}
-	p := current.Properties
-	if now := time.Now(); !p.Expires.IsZero() && !p.Expires.After(now) {
-		p.Expires = accessTokenOf(current).nextExpiry(now) // as the store's will be: a policy may ask for a date to come
+	if !current.Expires.IsZero() && !current.Expires.After(time.Now()) {
+		return nil
 	}
-	written, _, err := v.set(ctx, name, current.Value, p)
+	written, _, err := v.set(ctx, name, current.Value, current.Properties)
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ func TestAnyRefusalOfANewVersionAsksForProofAgain(t *testing.T) {
 	for _, refused := range []string{names.RefreshToken, names.AccessToken} {
 		r := open(t)
 		r.upTo(old, 4)
+		r.keepsAccessFresh()
 		r.secrets.Before = refusing("set "+refused, vault.ErrDenied)
 		_, err := r.vault.Store(t.Context(), names, old.entry(5), run)
 		require.ErrorIs(t, err, vault.ErrDenied)
@@ -424,6 +425,7 @@ func TestAProofOfTheAccessTokenBuriesNoNewerOne(t *testing.T) {
 		current, _ := r.load()
 		before := r.top(names.AccessToken)
 		require.Equal(t, "4", before.Tags["generation"])
+		r.keepsAccessFresh()
 		r.at(2, func() { // between the read and the write
 			r.secrets.Before = nil
 			p := vault.Properties{}
@@ -441,6 +443,33 @@ func TestAProofOfTheAccessTokenBuriesNoNewerOne(t *testing.T) {
 			want = before.Value.Reveal()
 		}
 		require.Equal(t, want, r.top(names.AccessToken).Value.Reveal(), name)
+	}
+}
+
+// keepsAccessFresh gives the access token a date to come: an expired one proves nothing.
+func (r *fixture) keepsAccessFresh() {
+	r.t.Helper()
+	top := r.top(names.AccessToken)
+	_, err := r.secrets.Set(r.t.Context(), names.AccessToken, top.Value, vault.Properties{Tags: top.Tags, Expires: time.Now().Add(time.Hour)})
+	require.NoError(r.t, err)
+}
+
+func TestAnAccessTokenThatHasExpiredIsNotWrittenAgain(t *testing.T) {
+	for name, left := range map[string]time.Duration{"expired": -time.Hour, "good": time.Hour} {
+		r := refusedAccess(t)
+		before := r.top(names.AccessToken)
+		expires := time.Now().Add(left)
+		_, err := r.secrets.Set(t.Context(), names.AccessToken, before.Value, vault.Properties{Tags: before.Tags, Expires: expires})
+		require.NoError(t, err)
+		if name == "expired" {
+			r.secrets.Before = refusing("set "+names.AccessToken, vault.ErrDenied) // by a policy that asks for a date to come
+		}
+		current, _ := r.load()
+		versions := len(r.values(names.AccessToken))
+		r.recordIntent(current)
+		written := len(r.values(names.AccessToken)) - versions
+		require.Equal(t, map[string]int{"expired": 0, "good": 1}[name], written, name)
+		require.True(t, expires.Equal(r.top(names.AccessToken).Expires), name)
 	}
 }
 
