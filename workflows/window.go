@@ -55,7 +55,7 @@ func planCall(l activities.LoadResult, w window.Window, now time.Time) plan {
 	switch {
 	case !l.Behind && len(l.MayHaveSpent) == 0:
 		return present
-	case !w.IsOpen(now), l.Behind && careful(l):
+	case w.Wait(window.Search, activities.MaxInFlight, now) > 0, l.Behind && careful(l):
 		return search
 	case l.Behind || careful(l):
 		return searchQuickly
