@@ -142,15 +142,20 @@ func (c *calling) leaveWord(ctx context.Context, told progress, err error) error
 	return err
 }
 
-// prepare opens the grant, and checks for an escrowed pair before a further
-// attempt or a first one that had to wait for a worker. It is short, so that the
-// request is over before Temporal starts the next attempt.
+// prepare opens the grant, and looks into the vault once more where the token may have
+// been spent since it was loaded: before a further attempt, and where other runs are on
+// the intent record. It is short, so that the request is over before Temporal starts the
+// next attempt.
 func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	refresh, client, err := a.openGrant(ctx, names, c.loaded)
-	if err == nil && c.again {
+	switch {
+	case err != nil:
+	case c.again:
 		err = a.checkEscrow(ctx, names, c)
+	case len(c.loaded.MayHaveSpent) > 0:
+		err = a.checkOvertaken(ctx, names, c)
 	}
 	return refresh, client, err
 }
@@ -182,14 +187,38 @@ func (a *Activities) checkEscrow(ctx context.Context, names vault.Names, c *call
 	return mayPresent(c.loaded, held.Provenance, held.Intents(), sure, c.told.Issued)
 }
 
+// checkOvertaken fails where another run on the intent record has stored a successor since
+// the grant was loaded: once that is used, the window is over whatever its length says. It
+// keeps the request for as short as checkEscrow does, and never for want of the vault.
+func (a *Activities) checkOvertaken(ctx context.Context, names vault.Names, c *calling) error {
+	now := time.Now()
+	look, cancel := context.WithTimeout(ctx, c.window(now).Wait(window.Look, prepareTimeout, now))
+	defer cancel()
+	p := c.loaded.Provenance
+	held, err := a.Vault.LoadCurrent(look, names, p.Generation)
+	if err == nil && isSuccessor(held.Provenance, p) {
+		return grantAdvanced(c.loaded, held.Provenance)
+	}
+	return nil
+}
+
+// isSuccessor reports whether the vault's refresh token has taken the place of a loaded one.
+func isSuccessor(held, loaded token.Provenance) bool {
+	return held.Fingerprint != loaded.Fingerprint && held.Generation >= loaded.Generation
+}
+
+func grantAdvanced(in LoadResult, held token.Provenance) error {
+	return fail(GrantAdvanced, fmt.Errorf("the vault already holds generation %d of %s, so generation %d is not presented again", held.Generation, in.Account, in.Provenance.Generation))
+}
+
 // mayPresent decides by what the vault holds whether a refresh token may be presented
 // once more. sure: the window is open of any request that may have spent the token.
 // issued: an answer has shown that it is spent.
 func mayPresent(in LoadResult, held token.Provenance, intents []vault.Intent, sure, issued bool) error {
 	p := in.Provenance
 	switch {
-	case held.Fingerprint != p.Fingerprint && held.Generation >= p.Generation:
-		return fail(GrantAdvanced, fmt.Errorf("the vault already holds generation %d of %s, so generation %d is not presented again", held.Generation, in.Account, p.Generation))
+	case isSuccessor(held, p):
+		return grantAdvanced(in, held)
 	case in.NonRotating || sure:
 		return nil
 	case issued && in.Reuse == provider.RevokesGrant:

@@ -266,6 +266,19 @@ func TestACallThatWaitedForAWorkerFirstChecksForAnEscrowedPair(t *testing.T) {
 	requireFailure(t, s.call(attempt{asked: time.Minute}, loaded), activities.GrantAdvanced, true)
 }
 
+func TestACallOfATokenThatOtherRunsMayHaveSpentLooksOnceMoreForASuccessor(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	loaded.MayHaveSpent = []vault.Intent{{RunID: "other", At: time.Now()}}
+	_, err := s.store(s.issued())
+	require.NoError(t, err)
+	requireFailure(t, s.call(attempt{}, loaded), activities.GrantAdvanced, true)
+	require.Equal(t, 1, s.provider.Stats().Total.Calls[authserver.Token], "only the call that issued the successor")
+
+	s.refuse("get", "RefreshToken", vault.ErrUnavailable)
+	require.ErrorIs(t, s.call(attempt{}, loaded), activity.ErrResultPending, "the replay window does not wait for the vault")
+}
+
 func TestAVaultThatCannotBeReadHoldsUpOnlyACallThatNoReplayCanSave(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 // provider: after a move, the old provider's workflow must not spend it.
 func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (RefreshToken, AccessTokenInfo, error) {
 	for range maxRounds {
+		began := time.Now()
 		current, err := v.readRefresh(ctx, n)
 		if err != nil {
 			return RefreshToken{}, AccessTokenInfo{}, err
@@ -27,7 +29,7 @@ func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (Re
 		case settled && !current.tagged:
 			current.Shown = current.follows
 		}
-		current.top = top
+		current.top, current.readAt = top, began
 		current.number(atLeast)
 		switch {
 		case err != nil:
@@ -129,8 +131,8 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 // that run is about to spend, with the earlier runs that may have spent it. It fails
 // where the vault would refuse the token that the refresh issues: it writes the record as
 // a new version until one of its kind was taken, and as a change of tags from then on.
-// Where it writes a version, or has waited for another one's, a token that was changed
-// since Load is not written, and must be loaded again.
+// Where it writes a version, has waited for another one's, or has taken long, a token that
+// was changed since Load must be loaded again: other runs may have spent it meanwhile.
 func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t RefreshToken, run Run, earlier []Intent) error {
 	if err := v.proveAccess(ctx, n.AccessToken); err != nil {
 		return err
@@ -147,13 +149,24 @@ func (v *Vault) RecordIntent(ctx context.Context, n Names, a token.Account, t Re
 	if turn.proves {
 		return v.prove(ctx, n.RefreshToken, t, tags(), turn.release)
 	}
-	if turn.waited {
+	if turn.waited || t.isOld() {
 		if _, err := v.readUnchanged(ctx, n.RefreshToken, t); err != nil {
 			return err
 		}
+		t.readAt = time.Now()
 	}
-	return v.secrets.SetTags(ctx, n.RefreshToken, t.Version, tags())
+	if err := v.secrets.SetTags(ctx, n.RefreshToken, t.Version, tags()); err != nil || !t.isOld() {
+		return err
+	}
+	if current, err := v.readCurrent(ctx, n.RefreshToken); err != nil || current.Version != t.top {
+		return cmp.Or(err, changedMeanwhile(n.RefreshToken))
+	}
+	return nil
 }
+
+// isOld reports whether it was read so long ago that other runs may have rotated the token
+// twice since, after which no replay window excuses presenting it.
+func (t RefreshToken) isOld() bool { return !t.readAt.IsZero() && time.Since(t.readAt) > time.Second }
 
 // readRefresh reads the current refresh token, and adds the fix to an error.
 func (v *Vault) readRefresh(ctx context.Context, n Names) (RefreshToken, error) {

@@ -1,7 +1,10 @@
 package vault_test
 
 import (
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -124,5 +127,47 @@ func TestATagOfAnAbsurdGenerationStatesNothing(t *testing.T) {
 		require.False(t, r.store(vault.Entry{Account: account, Pair: old.entry(6).Pair, Provenance: current.Next(old.refresh(6).Fingerprint())}).Superseded)
 		_, access = r.load()
 		require.Equal(t, token.Generation(6), access.Generation)
+	}
+}
+
+// Two rotations end the replay window, whatever its length: the second one uses what the
+// first one issued.
+func TestAnIntentThatTookLongIsRefusedWhereTheTokenRotatedMeanwhile(t *testing.T) {
+	for name, slow := range map[string]struct {
+		before, after bool
+		refused       bool
+	}{
+		"before the write":           {before: true, refused: true},
+		"in the write":               {after: true, refused: true},
+		"not at all, and not slowly": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := open(t)
+				r.upTo(old, 1)
+				current, _ := r.load()
+				rotate := func() {
+					time.Sleep(2 * time.Second)
+					r.upTo(old, 3)
+				}
+				if slow.before {
+					rotate()
+				}
+				var once sync.Once
+				r.secrets.Before = func(op, _ string) error {
+					if op == "tag" && slow.after {
+						once.Do(rotate)
+					}
+					return nil
+				}
+				err := r.vault.RecordIntent(t.Context(), names, account, current, run, nil)
+				if slow.refused {
+					require.ErrorIs(t, err, vault.ErrUnavailable)
+					require.ErrorContains(t, err, "must be read again")
+					return
+				}
+				require.NoError(t, err)
+			})
+		})
 	}
 }

@@ -194,6 +194,7 @@ type RefreshToken struct {
 	follows    token.Generation // where it has none: the generation that it came after
 	hasFollows bool             // its tags state that; see StoreConsent
 	top        string           // the version that was current when Load chose this one
+	readAt     time.Time        // when Load read that one
 	proofOver  string           // of a proof: the version that it lies on
 	covered    bool             // by a proof: it must be put on top
 	properties Properties

@@ -3,12 +3,18 @@ package temporal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
@@ -79,7 +85,27 @@ func (t *Server) Restart(ctx context.Context) (err error) {
 func (t *Server) Dial() (client.Client, error) { return client.Dial(t.clientOptions()) }
 
 func (t *Server) clientOptions() client.Options {
-	return client.Options{HostPort: t.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))}
+	return client.Options{
+		HostPort: t.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithUnaryInterceptor(retryNamespace)}},
+	}
+}
+
+// retryNamespace repeats a call for some seconds where the server does not know the
+// namespace: the development server, on a busy machine, says so for a moment of one that
+// it has had from its start.
+func retryNamespace(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		err := invoke(ctx, method, request, reply, conn, options...)
+		if _, unknown := errors.AsType[*serviceerror.NamespaceNotFound](serviceerror.FromStatus(status.Convert(err))); !unknown || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // CLI is the path of the Temporal CLI that fits this server.
