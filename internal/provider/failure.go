@@ -88,6 +88,9 @@ type Failure struct {
 	// Issued: the answer was a success and held at least the beginning of a token, so
 	// that the refresh token is known to be spent.
 	Issued bool
+	// MayBeDead: the answer says nothing definite, and where it goes on outside the replay
+	// window the grant is probably dead.
+	MayBeDead bool
 	// Detail is an OAuth error code, or this package's description of the answer.
 	Detail string
 	// Fix is the operator's next step, as a clause that completes any message about

@@ -36,6 +36,11 @@ type Provider struct {
 	AuthURL   string
 	TokenURL  string
 	RevokeURL string
+	// TokenURLs are further token endpoints by name, such as another portal's. An account
+	// chooses one; see [Settings].
+	TokenURLs map[string]string
+	// SecretNames replace the names of the secrets of the default account; see [SecretNames].
+	SecretNames SecretNames
 
 	AuthStyle  AuthStyle
 	Revocation Revocation
@@ -46,8 +51,16 @@ type Provider struct {
 	// RepeatPause is the shortest pause that it allows between two refreshes with the
 	// same token; zero for none.
 	RepeatPause time.Duration
+	// ReplayEndsOnUse: the first use of an issued token ends the replay window early.
+	ReplayEndsOnUse bool
 	// Reuse is what it does when a spent token is presented outside the replay window.
 	Reuse Reuse
+	// DeadAnswers are the provider's own words for a dead grant, beside RFC 6749's
+	// invalid_grant, which always means one.
+	DeadAnswers []DeadAnswer
+	// EndsAccessToken: a refresh ends the access token before it, so that readers must
+	// read the new one.
+	EndsAccessToken bool
 	// AccessTokenLifetime is what the provider documents; an answer's expires_in
 	// outranks it.
 	AccessTokenLifetime time.Duration
@@ -55,6 +68,14 @@ type Provider struct {
 	// gives another one; before that the answer repeats it. Zero: any refresh does.
 	RenewsWithin time.Duration
 
+	// GrantIdle is how long a refresh token lives without a refresh, GrantLife how long a
+	// grant lives from its consent on, whatever is refreshed. Zero: unknown, or no end.
+	GrantIdle time.Duration
+	GrantLife time.Duration
+	// RefreshLifetimeField and GrantLifetimeField are the fields of an answer that state the
+	// same in seconds from now, and outrank both; empty for none.
+	RefreshLifetimeField string
+	GrantLifetimeField   string
 	// GrantEnds is a clause that says why a grant may end without a revocation;
 	// empty where the provider documents no such rule.
 	GrantEnds string
@@ -71,6 +92,38 @@ type Provider struct {
 	// where it is not the usual RateLimit-Reset.
 	RateLimitResetHeader string
 	Status               Status
+	// Source is where all of this comes from.
+	Source Source
+}
+
+// DeadAnswer is an answer to a refresh that means a dead grant: its HTTP status, zero for
+// any, and the text that Field of the JSON body holds. Field is a path of keys with dots
+// between them; empty means "error".
+type DeadAnswer struct {
+	Status int
+	Field  string
+	Value  string
+}
+
+// Source is the page that describes a provider, the day on which it was read, as in
+// "2026-11-26", and what no page confirms.
+type Source struct {
+	Page       string
+	Read       string
+	Unverified string
+}
+
+// SecretNames state names of secrets in the vault in place of those that Token Keeper
+// makes. Credentials, and ClientID with ClientSecret, exclude each other: the client is in
+// one secret or in two, which then hold it in the clear. Empty fields state nothing.
+type SecretNames struct {
+	RefreshToken, AccessToken, Credentials, ClientID, ClientSecret string
+}
+
+// Settings are what the providers file states for one account. Empty fields state nothing.
+type Settings struct {
+	TokenURL    string // the account's token endpoint
+	SecretNames SecretNames
 }
 
 // AuthStyle says where a confidential client puts its id and secret (RFC 6749
@@ -81,6 +134,8 @@ type AuthStyle string
 const (
 	AuthHeader AuthStyle = "header" // Authorization: Basic
 	AuthBody   AuthStyle = "body"   // client_id and client_secret in the form
+	AuthJSON   AuthStyle = "json"   // client_id and client_secret in the body, and all of that in JSON
+	AuthQuery  AuthStyle = "query"  // client_id and client_secret in the URL's query, the rest in the form
 )
 
 // Revocation is the form of the request that ends a grant at RevokeURL. The zero
@@ -196,8 +251,17 @@ var periods = []time.Duration{
 // Table is an immutable set of providers with distinct names; [Table.Override]
 // makes another.
 type Table struct {
-	byName map[string]Provider
+	byName   map[string]Provider
+	accounts map[string]Settings // by "provider/account"
 }
+
+// Settings returns what the providers file states for an account; the zero value where
+// it states nothing.
+func (t Table) Settings(a token.Account) Settings { return t.accounts[a.Provider+"/"+a.Name] }
+
+// Accounts are the accounts for which the providers file states settings, as
+// "provider/account", sorted.
+func (t Table) Accounts() []string { return slices.Sorted(maps.Keys(t.accounts)) }
 
 // Load is the built-in table with the changes of a YAML file; see
 // [Table.Override]. The empty name means no file.

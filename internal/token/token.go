@@ -57,6 +57,10 @@ type Issue struct {
 	Scopes []string `json:"scopes,omitempty"`
 	// Expiry of the access token; zero when the provider does not say.
 	Expiry time.Time `json:"accessTokenExpiry,omitzero"`
+	// RefreshEnds is when the refresh token ends unless it is refreshed before, and
+	// GrantEnds when the grant ends whatever is done; zero when unknown.
+	RefreshEnds time.Time `json:"refreshTokenEnds,omitzero"`
+	GrantEnds   time.Time `json:"grantEnds,omitzero"`
 	// ObtainedAt is when the answer had been read, by the worker's clock.
 	ObtainedAt time.Time `json:"obtainedAt"`
 	// AccessProblem and RefreshProblem are CheckValue's words for a token of the answer

@@ -24,6 +24,9 @@ type Names struct {
 	RefreshToken string // "RefreshToken", "will-RefreshToken", "Withings-will-RefreshToken"
 	AccessToken  string
 	Credentials  string // "FitbitCredentials": base64 of client_id:client_secret
+	// ClientID and ClientSecret hold the client in the clear where Credentials is empty.
+	ClientID     string
+	ClientSecret string
 	// Provider must have issued the tokens. Where the account has moved, their versions
 	// include another provider's.
 	Provider string

@@ -181,6 +181,7 @@ type RefreshToken struct {
 	Provider   string    // its issuer; empty when unknown
 	UserID     string    // the provider's id of the user; empty when unknown
 	ObtainedAt time.Time // zero when unknown
+	GrantEnds  time.Time // when the grant ends whatever is done; zero when unknown
 
 	IntentRunID string    // the run that last was about to spend it; empty for none
 	IntentAt    time.Time // when that was, by its worker's clock; zero when unknown
