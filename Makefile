@@ -55,6 +55,33 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 	$(LINTER) staticcheck ./...
 	$(LINTER) errcheck ./...
 	$(LINTER) workflowcheck ./...
+	go run -C tools ./licences -check
+	@scripts/vulnerabilities
+
+.PHONY: licences
+licences: ## List the licences of what the programs are built from, in docs/licences.md
+	go run -C tools ./licences
+
+.PHONY: sbom
+sbom: ## Write a CycloneDX bill of materials of each program into dist/
+	@mkdir -p dist
+	@for program in worker starter; do \
+		$(LINTER) cyclonedx-gomod app -json -noserial -std -main $$program -output dist/$$program.cdx.json . \
+			&& echo dist/$$program.cdx.json || exit 1; \
+	done
+
+PLATFORMS ?=
+
+.PHONY: release
+release: ## Build the programs for all systems into dist/, with sums, licences and bills of materials: PLATFORMS
+	@mkdir -p .bin
+	@go run -C tools ./licences -texts '$(CURDIR)/.bin/LICENCES.txt'
+	@go run ./scripts/release -revision '$(REVISION)' -out dist -licences .bin/LICENCES.txt $(if $(PLATFORMS),-platforms '$(PLATFORMS)')
+	@$(MAKE) --no-print-directory sbom
+
+.PHONY: reproducible
+reproducible: ## Build a release of this commit twice, apart from each other, and compare: PLATFORMS
+	@scripts/reproducible $(PLATFORMS)
 
 .PHONY: shape
 shape: ## Measure the code: files, lines, functions, words, beside another checkout: BEFORE
@@ -104,4 +131,4 @@ docker: ## Build the images of worker, starter and simulators
 
 .PHONY: clean
 clean: ## Remove what make has built, including the Temporal CLI
-	rm -rf .bin .demo
+	rm -rf .bin .demo dist

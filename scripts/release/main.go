@@ -1,0 +1,151 @@
+// Command release builds the worker and the starter for every platform and packs them, so
+// that one commit and one Go toolchain always give the same bytes:
+//
+//	go run ./scripts/release -revision R -out dist [-platforms linux/amd64,…] [-licences FILE]
+//
+// Each platform gets token-keeper_R_OS_ARCH.tar.gz, or .zip for Windows, with the two
+// programs, README.md, LICENSE and, with -licences, LICENCES.txt. SHA256SUMS has the sums
+// of the archives and of the programs in them.
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const everywhere = "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64"
+
+var programs = []string{"worker", "starter"}
+
+func main() {
+	revision := flag.String("revision", "", "what the programs say that they are")
+	out := flag.String("out", "dist", "the folder for the archives, which is made anew")
+	platforms := flag.String("platforms", everywhere, "systems and processors to build for")
+	licences := flag.String("licences", "", "the licences' texts to put into each archive")
+	flag.Parse()
+	if err := run(*revision, *out, strings.Split(*platforms, ","), *licences); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func run(revision, out string, platforms []string, licences string) error {
+	if revision == "" {
+		return fmt.Errorf("-revision is missing; give what git describe --always says")
+	}
+	common, err := commonFiles(licences)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(out); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	var sums []string
+	for _, platform := range platforms {
+		system, processor, found := strings.Cut(platform, "/")
+		if !found {
+			return fmt.Errorf("platform %q is not SYSTEM/PROCESSOR", platform)
+		}
+		fmt.Println("building for", platform)
+		built, err := build(revision, system, processor)
+		if err != nil {
+			return err
+		}
+		name := strings.Join([]string{"token-keeper", revision, system, processor}, "_")
+		archive, err := pack(name, system, append(built, common...))
+		if err != nil {
+			return err
+		}
+		if system == "windows" {
+			name += ".zip"
+		} else {
+			name += ".tar.gz"
+		}
+		if err := os.WriteFile(filepath.Join(out, name), archive, 0o644); err != nil {
+			return err
+		}
+		sums = append(sums, sum(archive, name))
+		for _, f := range built {
+			sums = append(sums, sum(f.content, name+"/"+f.name))
+		}
+	}
+	return os.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(strings.Join(sums, "")), 0o644)
+}
+
+// file is one of an archive.
+type file struct {
+	name    string
+	content []byte
+	program bool
+}
+
+func commonFiles(licences string) ([]file, error) {
+	var files []file
+	for name, path := range map[string]string{"README.md": "README.md", "LICENSE": "LICENSE", "LICENCES.txt": licences} {
+		if path == "" {
+			continue
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file{name: name, content: content})
+	}
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	return files, nil
+}
+
+// build compiles the programs for a platform. -trimpath leaves out where they were built,
+// -buildvcs=false the state of the checkout, and without cgo no C compiler has a part in it.
+func build(revision, system, processor string) ([]file, error) {
+	dir, err := os.MkdirTemp("", "token-keeper-release-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	suffix := ""
+	if system == "windows" {
+		suffix = ".exe"
+	}
+	var built []file
+	for _, program := range programs {
+		target := filepath.Join(dir, program+suffix)
+		compile := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w -buildid= -X main.revision="+revision, "-o", target, "./"+program)
+		compile.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0", "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
+		compile.Stdout, compile.Stderr = os.Stdout, os.Stderr
+		if err := compile.Run(); err != nil {
+			return nil, fmt.Errorf("go build ./%s for %s/%s: %w", program, system, processor, err)
+		}
+		content, err := os.ReadFile(target)
+		if err != nil {
+			return nil, err
+		}
+		built = append(built, file{program + suffix, content, true})
+	}
+	return built, nil
+}
+
+func pack(name, system string, files []file) ([]byte, error) {
+	var b bytes.Buffer
+	var err error
+	if system == "windows" {
+		err = writeZip(&b, name, files)
+	} else {
+		err = writeTar(&b, name, files)
+	}
+	return b.Bytes(), err
+}
+
+func sum(content []byte, name string) string {
+	return fmt.Sprintf("%x  %s\n", sha256.Sum256(content), name)
+}
