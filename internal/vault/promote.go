@@ -69,8 +69,8 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 // that looked dead, and has brought nothing yet: the provider has issued another token of
 // its generation meanwhile, or for that very token, so that one is alive.
 func (t RefreshToken) yieldsTo(issued token.Provenance) bool {
-	from := t.properties.Tags[tagPromoted]
-	return t.tagged && t.Parent == "" && from != "" && (t.Generation <= issued.Generation || from == string(issued.Parent))
+	from := fingerprintOf(t.properties, tagPromoted)
+	return t.tagged && t.Parent == "" && from != "" && (t.Generation <= issued.Generation || from == issued.Parent)
 }
 
 // succeeds reports whether the current token takes a dead one's place by what its own
