@@ -31,11 +31,9 @@ type Names struct {
 	// Provider must have issued the tokens. Where the account has moved, their versions
 	// include another provider's.
 	Provider string
-}
-
-// otherProvider reports whether a token's issuer is known and not the names'.
-func (n Names) otherProvider(issuer string) bool {
-	return issuer != "" && n.Provider != "" && issuer != n.Provider
+	// SharedWith is the other provider that the names come from; empty where they are
+	// Provider's own.
+	SharedWith string
 }
 
 // Locate returns an account's location. It refuses an account whose provider or
@@ -76,6 +74,7 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 		ClientID:     client.ClientID,
 		ClientSecret: client.ClientSecret,
 		Provider:     p.Name,
+		SharedWith:   a.SecretsOf,
 	}
 	if err := checkNames(table, a, n); err != nil {
 		return Location{}, err

@@ -31,6 +31,7 @@ type RefreshToken struct {
 	hasFollows bool             // its tags state that; see StoreConsent
 	top        string           // the version that was current when Load chose this one
 	readAt     time.Time        // when Load read that one
+	others     []string         // other providers whose tokens the listing showed
 	proofOver  string           // of a proof: the version that it lies on
 	covered    bool             // by a proof: it must be put on top
 	properties Properties
