@@ -6,6 +6,35 @@ import (
 	"tokenkeeper/internal/sim/authserver/grant"
 )
 
+// Calendly is as in "Refresh token rotation guide" and "Get Access Token": single use since
+// 2026. How it refuses is Doorkeeper's way, which no page of its own confirms.
+func Calendly() Provider {
+	return Provider{
+		Name: "calendly", AccessTokenLifetime: 2 * time.Hour, ClientIn: []ClientPlace{InForm, InHeader},
+		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/token", RevokePath: "/oauth/revoke",
+		wire: worded{
+			tokenType: "Bearer", issuedAt: "created_at",
+			further: map[string]any{"owner": "https://api.example/users/FAKE", "organization": "https://api.example/organizations/FAKE"},
+			dead:    []Words{oauthError(400, "invalid_grant", "The provided authorization grant is invalid, expired, revoked.")},
+			says:    map[string]Words{"invalid_client": oauthError(401, "invalid_client", "Client authentication failed.")},
+		},
+	}
+}
+
+// Docusign is as in the blog's "Authorization Code Grant refresh tokens" and questions
+// that its staff answered: eight hours, 30 days, and another refresh token each time.
+func Docusign() Provider {
+	return Provider{
+		Name: "docusign", AccessTokenLifetime: 8 * time.Hour, Idle: 30 * days, ClientIn: []ClientPlace{InHeader},
+		AuthorizePath: "/oauth/auth", TokenPath: "/oauth/token",
+		wire: worded{
+			tokenType: "Bearer", noScope: true,
+			dead: []Words{oauthError(400, "invalid_grant", "expired_client_token")},
+			says: map[string]Words{"invalid_client": oauthError(400, "invalid_client", "unauthorized_client")},
+		},
+	}
+}
+
 // HubSpot is as in "OAuth tokens" and the changelog's "New OAuth v3 API endpoints and
 // standardized error responses": RFC 6749's fields stand beside its own, which older
 // answers had alone. What error is beside BAD_REFRESH_TOKEN is as people's logs have it.
@@ -13,7 +42,7 @@ func HubSpot() Provider {
 	const own = `"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token","correlationId":"fake-correlation"`
 	return Provider{
 		Name: "hubspot", Rotation: grant.Never, AccessTokenLifetime: 30 * time.Minute, ClientIn: []ClientPlace{InForm},
-		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/2026-03/token",
+		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/2026-03/token", RevokePath: "/oauth/2026-03/token/revoke",
 		wire: worded{
 			noScope: true,
 			dead: []Words{

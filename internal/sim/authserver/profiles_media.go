@@ -20,6 +20,16 @@ func Box() Provider {
 	}
 }
 
+// Canva is as in "Generate an access token"; how it refuses is RFC 6749's way, which no
+// page in reach confirms.
+func Canva() Provider {
+	return Provider{
+		Name: "canva", AccessTokenLifetime: 4 * time.Hour, ClientIn: []ClientPlace{InHeader, InForm},
+		AuthorizePath: "/api/oauth/authorize", TokenPath: "/rest/v1/oauth/token", RevokePath: "/rest/v1/oauth/revoke",
+		wire: worded{tokenType: "Bearer", dead: []Words{oauthError(400, "invalid_grant", "The refresh token is invalid.")}},
+	}
+}
+
 // Dropbox is as in "OAuth Guide" and "Using OAuth 2.0 with offline access": a refresh
 // token stays, and answers to refreshes have none.
 func Dropbox() Provider {

@@ -28,6 +28,10 @@ func TestEachProviderTellsADeadTokenInItsOwnWords(t *testing.T) {
 	}{
 		{authserver.Atlassian(), []words{{403, []string{`"error":"invalid_grant"`, `Unknown or invalid refresh token.`}}}, words{401, []string{`"error":"access_denied"`}}},
 		{authserver.Box(), []words{{400, []string{`"error":"invalid_grant"`, `Refresh token has expired`}}}, words{400, []string{`"error":"invalid_client"`}}},
+		{authserver.Calendly(), []words{{400, []string{`"error":"invalid_grant"`}}}, words{401, []string{`"error":"invalid_client"`}}},
+		{authserver.Canva(), []words{{400, []string{`"error":"invalid_grant"`}}}, words{401, []string{`"error":"invalid_client"`}}},
+		{authserver.Docusign(), []words{{400, []string{`"error":"invalid_grant"`}}}, words{400, []string{`"error":"invalid_client"`}}},
+		{authserver.Linear(), []words{{400, []string{`"error":"invalid_grant"`}}}, words{401, []string{`"error":"invalid_client"`}}},
 		{authserver.Dropbox(), []words{{400, []string{`"error":"invalid_grant"`}}}, words{400, []string{`"error":"invalid_client"`}}},
 		{authserver.Fitbit(), []words{{400, []string{`{"errors":[{"errorType":"invalid_grant"`, `"success":false`}}}, words{401, []string{`"errorType":"invalid_client"`}}},
 		{authserver.GitHub(), []words{{200, []string{`"error":"bad_refresh_token"`}}, {400, []string{`"error":"bad_refresh_token"`}}}, words{200, []string{`"error":"incorrect_client_credentials"`}}},

@@ -58,6 +58,15 @@ func GitLab() Provider {
 	}
 }
 
+// Linear is as in "OAuth 2.0 authentication", so far as third parties quote it.
+func Linear() Provider {
+	return Provider{
+		Name: "linear", AccessTokenLifetime: 24 * time.Hour, ClientIn: []ClientPlace{InForm, InHeader},
+		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/token", RevokePath: "/oauth/revoke",
+		wire: worded{tokenType: "Bearer", dead: []Words{oauthError(400, "invalid_grant", "Token has been expired or revoked.")}},
+	}
+}
+
 // Microsoft is as in "Refresh tokens in the Microsoft identity platform" and "Microsoft
 // Entra authentication and authorization error codes": each refresh gives another refresh
 // token, and the old ones stay good. A policy that wants the user back is

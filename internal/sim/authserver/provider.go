@@ -90,8 +90,8 @@ const (
 // Providers lists all of them by name.
 func Providers() []Provider {
 	return []Provider{
-		Atlassian(), Box(), Dropbox(), Fitbit(), GitHub(), GitLab(), GoogleHealth(), HubSpot(), Microsoft(), Oura(), QuickBooks(),
-		Salesforce(), Shopify(), Slack(), Spotify(), Strava(), Wahoo(), Whoop(), Withings(), X(), Xero(), Zoom(),
+		Atlassian(), Box(), Calendly(), Canva(), Docusign(), Dropbox(), Fitbit(), GitHub(), GitLab(), GoogleHealth(), HubSpot(), Linear(),
+		Microsoft(), Oura(), QuickBooks(), Salesforce(), Shopify(), Slack(), Spotify(), Strava(), Wahoo(), Whoop(), Withings(), X(), Xero(), Zoom(),
 	}
 }
 

@@ -39,12 +39,16 @@ func TestEachProviderRotatesInItsOwnWay(t *testing.T) {
 	}{
 		{authserver.Atlassian(), rotates},
 		{authserver.Box(), rotates},
+		{authserver.Calendly(), rotates},
+		{authserver.Canva(), rotates},
+		{authserver.Docusign(), rotates},
 		{authserver.Dropbox(), silent},
 		{authserver.Fitbit(), rotates},
 		{authserver.GitHub(), rotates},
 		{authserver.GitLab(), rotates},
 		{authserver.GoogleHealth(), silent},
 		{authserver.HubSpot(), []string{"same", "same", "same", "same"}},
+		{authserver.Linear(), rotates},
 		{authserver.Microsoft(), []string{"beside", "beside", "beside", "beside"}},
 		{authserver.Oura(), rotates},
 		{authserver.QuickBooks(), []string{"same", "same", "same", "same"}}, // four hours
@@ -276,5 +280,5 @@ func TestAProviderIsFoundByItsName(t *testing.T) {
 		require.Equal(t, p, found)
 	}
 	_, err := authserver.ProviderOf("polar")
-	require.ErrorContains(t, err, `provider "polar" is unknown; use one of atlassian, box, dropbox, fitbit, github, `)
+	require.ErrorContains(t, err, `provider "polar" is unknown; use one of atlassian, box, calendly, canva, `)
 }
