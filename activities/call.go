@@ -255,13 +255,15 @@ func (a *Activities) callFailed(ctx context.Context, c *calling, request time.Ti
 	a.Log.WarnContext(ctx, "provider refused", "account", c.loaded.Account.String(), "generation", c.loaded.Provenance.Generation, "kind", string(f.Kind), "error", f)
 
 	now := time.Now()
-	open := c.window(now).IsOpen(now)
 	after := c.answered(f, request, now)
+	// What may mean a dead grant is final once no answer can be repeated any more, its own
+	// request's included.
+	open := c.window(now).IsOpen(now) || f.MayBeDead && after.window(now).IsOpen(now)
 	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.windowBy(true, now).IsOpen(now) {
 		return answerLost(c.loaded)
 	}
 	told := c.told
-	told.Issued = told.Issued || f.Issued
+	told.Issued, told.Doubted = told.Issued || f.Issued, after.doubted
 	if f.MaybeSpent && len(after.requests) > len(c.requests) { // not a rate limit that is believed
 		told = told.with(request)
 	}

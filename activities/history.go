@@ -189,6 +189,18 @@ func (h history) requests(f token.Fingerprint, now time.Time) (first, last time.
 	return first, last
 }
 
+// windowOver reports whether the run's last call of a token has waited for the end of each
+// window that its requests may have opened, which ProbablyDead says. Otherwise each run
+// of a dead grant would wait for the windows of those before it.
+func (h history) windowOver(f token.Fingerprint) bool {
+	for _, c := range slices.Backward(h.calls) {
+		if c.of == f || c.of == "" {
+			return !h.closed.IsZero() && c.failure == ProbablyDead
+		}
+	}
+	return false
+}
+
 // maySpend reports whether the call may have spent a token. An unknown one may be it.
 func (c *pastCall) maySpend(f token.Fingerprint) bool {
 	return (c.of == f || c.of == "") && !c.spentNothing()

@@ -44,6 +44,9 @@ type LoadResult struct {
 	// stored nothing for it, the oldest first: when each was about to, and in a second
 	// entry when it may have presented it last, where that is known to be later.
 	MayHaveSpent []vault.Intent `json:"mayHaveSpent,omitempty"`
+	// Doubted: a call of this run has ended as ProbablyDead for this refresh token, so that
+	// one more such answer outside a window is the last. The workflow sets it.
+	Doubted bool `json:"doubted,omitempty"`
 	// Behind: Temporal knows a newer refresh token than the vault shows, so that this
 	// one is probably spent.
 	Behind bool `json:"behind,omitempty"`

@@ -63,13 +63,14 @@ func (r *run) noteUnsettled(ctx workflow.Context, l activities.LoadResult, last 
 	r.unsettled.inFlight = workflow.Now(ctx).Add(activities.MaxInFlight)
 }
 
-// withOwn adds this run to those that may have spent the token, where it has presented
-// it before: the intent record leaves it out. Its first and its last request open windows
-// that end hours apart.
+// withOwn adds what this run itself has done with the token, which the intent record leaves
+// out: where it has presented it before, its first and its last request open windows that
+// end hours apart.
 func (r *run) withOwn(ctx workflow.Context, l activities.LoadResult) activities.LoadResult {
 	if r.unsettled.fingerprint == l.Provenance.Fingerprint {
 		own := workflow.GetInfo(ctx).WorkflowExecution.RunID
 		l.MayHaveSpent = append(l.MayHaveSpent, vault.Intent{RunID: own, At: r.unsettled.first}, vault.Intent{RunID: own, At: r.unsettled.last})
 	}
+	l.Doubted = r.doubts.times > 0 && r.doubts.fingerprint == l.Provenance.Fingerprint
 	return l
 }

@@ -87,6 +87,7 @@ type run struct {
 	unsettled   presentation     // the refresh token that this run has presented without an answer
 	recovered   bool             // a better grant than the first one was found on the way
 	sources     []string         // the workflow ids whose runs a recovery reads; none means the run's own
+	doubts      doubts           // the calls after which a refresh token is probably dead
 	unanswered  bool             // a call has ended before the provider answered
 	refusal     string           // the failure type of a call after which the token is dead, while its successor is not found
 	reloadedFor string           // the failure type of the call that had it start over; empty where the token changed
@@ -193,6 +194,14 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 		r.reloadedFor = activities.GrantInDoubt
 		r.noteUnsettled(ctx, loaded, r.called)
 		return reload, Result{}, nil
+	case activities.ProbablyDead:
+		if r.doubts.add(loaded.Provenance.Fingerprint) < maxDoubts {
+			if err := r.pauseInDoubt(ctx, loaded, refusal); err != nil {
+				return finished, Result{}, err
+			}
+			return reload, Result{}, nil
+		}
+		fallthrough
 	case activities.InvalidGrant, activities.AnswerLost:
 		r.refusal = failureType(refusal)
 		recovery, err := r.recheck(ctx, loaded)
@@ -201,6 +210,9 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 		}
 		if err != nil || recovery.Found != "" {
 			return afterRecovery(ctx, recovery, err)
+		}
+		if r.refusal == activities.ProbablyDead {
+			return finished, Result{}, reauthorizeInDoubt(loaded, recovery, refusal)
 		}
 		return finished, Result{}, reauthorize(loaded, recovery, refusal)
 	}

@@ -95,6 +95,8 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 // cancelledWords say what a cancelled run leaves behind; they name the account.
 func (r *run) cancelledWords() string {
 	switch {
+	case r.refusal == activities.ProbablyDead:
+		return "Cancelled after the provider refused the refresh token of %s in words that may mean a dead grant. The next run presents it again."
 	case r.refusal == activities.AnswerLost:
 		return "Cancelled after the answer that spent the refresh token of %s was lost. Its successor was not found yet; the next run searches on."
 	case r.refusal != "":
