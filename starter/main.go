@@ -28,11 +28,11 @@ func main() {
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
 	root := newRoot(environ)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(terminalWriter{stdout})
+	root.SetErr(terminalWriter{stderr})
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		root.PrintErrln("starter:", err)
+		printLine(root.ErrOrStderr(), "starter: %v", err)
 	}
 	return exitCode(err)
 }

@@ -32,9 +32,12 @@ func newPrompter(cmd *cobra.Command) *prompter {
 	return &prompter{in: in, lines: bufio.NewReader(in), prompt: cmd.ErrOrStderr()}
 }
 
+// ask prints a question and leaves the cursor behind it.
+func (p *prompter) ask(question string) { _, _ = io.WriteString(p.prompt, line(question)) }
+
 // readLine asks for one line.
 func (p *prompter) readLine(ctx context.Context, question string) (string, error) {
-	_, _ = fmt.Fprint(p.prompt, question)
+	p.ask(question)
 	return readContext(ctx, func() (string, error) {
 		text, err := p.lines.ReadString('\n')
 		if text == "" && errors.Is(err, io.EOF) {
@@ -55,9 +58,9 @@ func (p *prompter) readSecret(ctx context.Context, question string) (token.Secre
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("ask without showing the answer: %w", err)
 	}
-	_, _ = fmt.Fprint(p.prompt, question)
+	p.ask(question)
 	text, err := readContext(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
-	_, _ = fmt.Fprintln(p.prompt)
+	printLine(p.prompt, "")
 	if ctx.Err() != nil {
 		_ = term.Restore(fd, before) // the abandoned read has switched the echo off
 	}

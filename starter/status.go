@@ -104,10 +104,9 @@ func (app *temporalApp) causeOf(r row) string {
 
 func (app *temporalApp) table(rows []row, now time.Time) error {
 	w := tabwriter.NewWriter(app.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ACCOUNT\tPROVIDER\tHEALTH\tGENERATION\tACCESS TOKEN\tLAST RUN\tNEXT RUN")
+	printRow(w, "ACCOUNT", "PROVIDER", "HEALTH", "GENERATION", "ACCESS TOKEN", "LAST RUN", "NEXT RUN")
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			r.Account, r.Provider, r.Health, r.generation(), fromNow("expires in ", "expired ", r.AccessTokenExpiry, now),
+		printRow(w, r.Account, r.Provider, r.Health, r.generation(), fromNow("expires in ", "expired ", r.AccessTokenExpiry, now),
 			r.last(now), fromNow("in ", "due ", r.NextRun, now))
 	}
 	return w.Flush()
