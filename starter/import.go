@@ -62,12 +62,12 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 		err = f.refusePending(ctx, f.target, "import", f.existing.RefreshToken)
 	}
 	if err == nil && options.client != "" {
-		f.pending.Client, err = f.readClient(ctx, options.client)
+		f.pending.Client, err = f.prompter.readClient(ctx, options.client)
 	}
 	if err != nil {
 		return err
 	}
-	text, err := f.readFile(ctx, options.file, "Refresh token, or a JSON answer (not shown): ")
+	text, err := f.prompter.readFile(ctx, options.file, "Refresh token, or a JSON answer (not shown): ")
 	if err != nil {
 		return fmt.Errorf("read the token: %w", err)
 	}

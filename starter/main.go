@@ -51,7 +51,7 @@ These variables configure it:
 
 ` + config.StarterHelp()
 	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ),
-		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ))
+		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ), newProbe(environ))
 	root.PersistentPreRunE = checkFlags
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

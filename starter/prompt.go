@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/token"
 )
 
@@ -123,4 +124,42 @@ func readContext[T any](ctx context.Context, read func() (T, error)) (T, error) 
 		var none T
 		return none, errInterrupted
 	}
+}
+
+// askClient asks for the credentials of an app.
+func (p *prompter) askClient(ctx context.Context) (client token.Client, err error) {
+	if client.ID, err = p.readLine(ctx, "Client ID: "); err == nil {
+		client.Secret, err = p.readSecret(ctx, "Client secret (not shown; empty for an app without one): ")
+	}
+	if errors.Is(err, errNoInput) || err == nil && client.ID == "" {
+		err = errors.New("the app's client id and secret are missing; type them in, or use --client FILE")
+	}
+	return client, err
+}
+
+// readClient reads client_id:client_secret, which may be on two lines.
+func (p *prompter) readClient(ctx context.Context, file string) (token.Client, error) {
+	text, err := p.readFile(ctx, file, "client_id:client_secret (not shown): ")
+	if err != nil {
+		return token.Client{}, fmt.Errorf("--client: %w", err)
+	}
+	id, secret, found := strings.Cut(strings.Join(strings.Fields(strings.TrimPrefix(text.Reveal(), "\ufeff")), ":"), ":")
+	if !found || id == "" || strings.ContainsAny(id, `{}[]"'<>/=`) {
+		return token.Client{}, errors.New("--client: it holds no client_id:client_secret; write the two with a colon or on two lines")
+	}
+	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
+}
+
+// readFile reads a file that holds a secret; - means stdin.
+func (p *prompter) readFile(ctx context.Context, file, question string) (token.Secret, error) {
+	if file == "-" {
+		return p.readAll(ctx, question, consent.MaxTokens)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return token.Secret{}, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, consent.MaxTokens+1))
+	return token.NewSecret(string(text)), err
 }

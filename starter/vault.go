@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -16,7 +14,6 @@ import (
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
 )
@@ -135,31 +132,4 @@ func (a *vaultApp) confirm(ctx context.Context, t target, operation, flag string
 		return fmt.Errorf("%s: the answer is not %s; nothing was touched", operation, name)
 	}
 	return nil
-}
-
-// readClient reads client_id:client_secret, which may be on two lines.
-func (a *vaultApp) readClient(ctx context.Context, file string) (token.Client, error) {
-	text, err := a.readFile(ctx, file, "client_id:client_secret (not shown): ")
-	if err != nil {
-		return token.Client{}, fmt.Errorf("--client: %w", err)
-	}
-	id, secret, found := strings.Cut(strings.Join(strings.Fields(strings.TrimPrefix(text.Reveal(), "\ufeff")), ":"), ":")
-	if !found || id == "" || strings.ContainsAny(id, `{}[]"'<>/=`) {
-		return token.Client{}, errors.New("--client: it holds no client_id:client_secret; write the two with a colon or on two lines")
-	}
-	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
-}
-
-// readFile reads a file that holds a secret; - means stdin.
-func (a *vaultApp) readFile(ctx context.Context, file, question string) (token.Secret, error) {
-	if file == "-" {
-		return a.prompter.readAll(ctx, question, consent.MaxTokens)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return token.Secret{}, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, consent.MaxTokens+1))
-	return token.NewSecret(string(text)), err
 }
