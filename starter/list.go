@@ -185,25 +185,9 @@ func (app *temporalApp) cronRow(ctx context.Context, info *workflowpb.WorkflowEx
 
 // scheduleRow returns nil for a Schedule that does not exist.
 func (app *temporalApp) scheduleRow(ctx context.Context, id string) (*row, error) {
-	described, err := app.describeSchedule(ctx, id)
+	s, described, err := app.stateOfSchedule(ctx, id)
 	if err != nil || described == nil {
 		return nil, err
-	}
-	action, ok := described.Schedule.Action.(*client.ScheduleWorkflowAction)
-	if !ok {
-		return nil, nil
-	}
-	s := workflows.State{WorkflowID: action.ID}
-	if recent := described.Info.RecentActions; len(recent) > 0 && recent[len(recent)-1].StartWorkflowResult != nil {
-		started := recent[len(recent)-1].StartWorkflowResult
-		if s, err = app.describeToTheEnd(ctx, started.WorkflowID, started.FirstExecutionRunID); err != nil {
-			return nil, err
-		}
-	}
-	if len(action.Args) > 0 {
-		if input, ok := action.Args[0].(*commonpb.Payload); ok {
-			decode(input, &s.Input)
-		}
 	}
 	isPaused := described.Schedule.State != nil && described.Schedule.State.Paused
 	r := rowFrom(s, healthOf(s, "", isPaused, time.Now()))
@@ -212,6 +196,32 @@ func (app *temporalApp) scheduleRow(ctx context.Context, id string) (*row, error
 		r.NextRun = next[0]
 	}
 	return &r, nil
+}
+
+// stateOfSchedule returns the state of what a Schedule started last, with the input that it
+// gives; described is nil where there is no such Schedule, or it starts something else.
+func (app *temporalApp) stateOfSchedule(ctx context.Context, id string) (s workflows.State, described *client.ScheduleDescription, err error) {
+	described, err = app.describeSchedule(ctx, id)
+	if err != nil || described == nil {
+		return s, nil, err
+	}
+	action, ok := described.Schedule.Action.(*client.ScheduleWorkflowAction)
+	if !ok {
+		return s, nil, nil
+	}
+	s.WorkflowID = action.ID
+	if recent := described.Info.RecentActions; len(recent) > 0 && recent[len(recent)-1].StartWorkflowResult != nil {
+		started := recent[len(recent)-1].StartWorkflowResult
+		if s, err = app.describeToTheEnd(ctx, started.WorkflowID, started.FirstExecutionRunID); err != nil {
+			return s, nil, err
+		}
+	}
+	if len(action.Args) > 0 {
+		if input, ok := action.Args[0].(*commonpb.Payload); ok {
+			decode(input, &s.Input)
+		}
+	}
+	return s, described, nil
 }
 
 // describeToTheEnd is describe for a run that may have ended; then Last is its own

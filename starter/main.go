@@ -50,7 +50,7 @@ Without a command it does what "starter start" does.
 These variables configure it:
 
 ` + config.StarterHelp()
-	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ),
+	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newForecast(environ), newSchedule(environ),
 		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ), newProbe(environ))
 	root.PersistentPreRunE = checkFlags
 	root.SilenceErrors, root.SilenceUsage = true, true
