@@ -222,12 +222,12 @@ func (t RefreshToken) Since() time.Time {
 // was written by hand, and white space around it is not part of it; it counts as untagged
 // unless the tag is of what remains, as where a run has recorded its intent on it.
 func refreshTokenOf(s Secret) RefreshToken {
-	value, check := s.Value, token.CheckValue
+	value, problem := s.Value, token.CheckValue(s.Value.Reveal())
 	if s.Tags[tagFingerprint] != string(value.Fingerprint()) {
-		value, check = token.NewSecret(strings.TrimSpace(value.Reveal())), token.CheckPasted
+		value, problem = token.ReadPasted(value.Reveal())
 	}
 	f := value.Fingerprint()
-	t := RefreshToken{Value: value, Version: s.Version, properties: s.Properties, problem: check(value.Reveal())}
+	t := RefreshToken{Value: value, Version: s.Version, properties: s.Properties, problem: problem}
 	t.Provenance, t.tagged = provenanceOf(s.Tags)
 	if !t.tagged || t.Fingerprint != f {
 		t.Provenance, t.tagged = token.Provenance{Fingerprint: f, Consent: f}, false
