@@ -114,7 +114,7 @@ func (f *consentFlow) chooseClient(ctx context.Context) (err error) {
 	case f.existing.Client.ID != "":
 		f.client = f.existing.Client
 	default:
-		f.say("The vault has no %s. They are those of your app at %s.", f.target.Names.Credentials, f.target.Provider.Title)
+		f.say("The vault has no %s. They are those of your app at %s.", f.target.clientSecrets(), f.target.Provider.Title)
 		f.client, err = f.prompter.askClient(ctx)
 	}
 	if f.client != f.existing.Client {

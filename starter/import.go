@@ -90,7 +90,7 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 		return fmt.Errorf("this token of %s was in the vault before, and something newer is there; nothing was changed", f.target)
 	}
 	if f.existing.Client.ID == "" && f.pending.Client.ID == "" {
-		f.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", f.target.Names.Credentials)
+		f.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", f.target.clientSecrets())
 	}
 	return nil
 }

@@ -134,7 +134,10 @@ func (p *prompter) askClient(ctx context.Context) (client token.Client, err erro
 	if errors.Is(err, errNoInput) || err == nil && client.ID == "" {
 		err = errors.New("the app's client id and secret are missing; type them in, or use --client FILE")
 	}
-	return client, err
+	if err != nil {
+		return token.Client{}, err
+	}
+	return checkClient(client, "")
 }
 
 // readClient reads client_id:client_secret, which may be on two lines.
@@ -144,8 +147,23 @@ func (p *prompter) readClient(ctx context.Context, file string) (token.Client, e
 		return token.Client{}, fmt.Errorf("--client: %w", err)
 	}
 	id, secret, found := strings.Cut(strings.Join(strings.Fields(strings.TrimPrefix(text.Reveal(), "\ufeff")), ":"), ":")
-	if !found || id == "" || strings.ContainsAny(id, `{}[]"'<>/=`) {
+	if !found {
 		return token.Client{}, errors.New("--client: it holds no client_id:client_secret; write the two with a colon or on two lines")
+	}
+	return checkClient(token.Client{ID: id, Secret: token.NewSecret(secret)}, "--client: ")
+}
+
+// checkClient judges credentials that were written by hand as the vault judges them.
+func checkClient(client token.Client, where string) (token.Client, error) {
+	id, err := token.ReadPastedText(client.ID)
+	if err != nil {
+		return token.Client{}, fmt.Errorf("%sthe client id %w", where, err)
+	}
+	secret := client.Secret.Reveal()
+	if secret != "" { // a public client has none
+		if secret, err = token.ReadPastedText(secret); err != nil {
+			return token.Client{}, fmt.Errorf("%sthe client secret %w", where, err)
+		}
 	}
 	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
 }

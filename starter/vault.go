@@ -74,25 +74,26 @@ func (a *vaultApp) endRefreshes(t target) error {
 	})
 }
 
-// isRefreshed reports whether a workflow or a Schedule refreshes the account.
-func (a *vaultApp) isRefreshed(t target) (is bool, err error) {
+// isRefreshed reports whether a workflow or a Schedule refreshes the account, and in
+// which words it goes on.
+func (a *vaultApp) isRefreshed(t target) (is bool, next string, err error) {
 	err = a.withTemporal(func(ctx context.Context, o *temporalApp) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		is, err = o.isKept(ctx, t)
+		is, next, err = o.isKept(ctx, t)
 		return err
 	})
-	return is, err
+	return is, next, err
 }
 
 // goOn has a run at work go on with a stored consent, and names the command that
 // follows. That Temporal does not answer is no failure of the consent.
 func (a *vaultApp) goOn(ctx context.Context, t target) {
 	start, refresh := t.command("start"), t.command("refresh")
-	refreshed := false
+	refreshed, next := false, ""
 	hurried, err := a.hurryRuns(t)
 	if err == nil && !hurried {
-		refreshed, err = a.isRefreshed(t)
+		refreshed, next, err = a.isRefreshed(t)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -101,7 +102,7 @@ func (a *vaultApp) goOn(ctx context.Context, t target) {
 	case err != nil:
 		a.say("Next: start its cron with: %s (or, where it runs already, refresh at once with: %s)", start, refresh)
 	case refreshed:
-		a.say("Its workflow goes on with it. Refresh at once with: %s", refresh)
+		a.say("%s goes on with it. Refresh at once with: %s", next, refresh)
 	default:
 		a.say("Next: start its cron with: %s", start)
 	}
