@@ -63,11 +63,11 @@ func FuzzClassify(f *testing.F) {
 		require.Equal(t, token.Pair{}, pair)
 		require.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
 		require.LessOrEqual(t, failure.RetryAfter, p.MaxWait())
+		require.True(t, failure.MaybeSpent || status >= 300 || p.Dialect == provider.WithingsEnvelope, "an answer of success may have spent it")
 		require.True(t, failure.MaybeSpent || failure.Kind == provider.InvalidGrant || failure.Kind == provider.InvalidClient || failure.Kind == provider.RequestRejected)
 		require.True(t, failure.MaybeSpent || !failure.Issued)
 		if failure.Kind == provider.InvalidGrant {
-			// Withings says everything with 200.
-			require.True(t, status == 400 || status == 401 || p.Dialect == provider.WithingsEnvelope && status >= 200 && status < 300)
+			require.True(t, status == 400 || status == 401 || status == 403 || status >= 200 && status < 300)
 			require.True(t, !cut || p.Dialect == provider.WithingsEnvelope && json.Valid([]byte(body)))
 		}
 		requireOwnWords(t, p, failure)
@@ -83,6 +83,7 @@ func FuzzClassify(f *testing.F) {
 var ownWords = []string{
 	"", "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
 	"server_error", "temporarily_unavailable", "deleted_client", "invalid_token", "expired_token",
+	"incorrect_client_credentials", "invalid_client_id", "bad_client_secret", "ratelimited", "fatal_error", "internal_error", "request_timeout", "service_unavailable",
 	"no known OAuth error code", "an answer of more than 256 KiB", "an answer that broke off", "an empty answer", "HTML instead of JSON",
 	"something other than JSON", "broken or truncated JSON", "JSON of another shape", "an error code in an answer of success",
 	"no access token", "an access token that is empty", "an access token that has characters that no token may have (RFC 6749 appendix A)", "no refresh token",
