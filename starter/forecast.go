@@ -56,6 +56,13 @@ Exits with 3 where an account must consent now. --provider shows one provider's 
 			if *output == "json" {
 				app.jsonOutput()
 			}
+			if only.target != nil {
+				now, err := app.whereItIsNow(ctx, s, t)
+				if err != nil {
+					return err
+				}
+				only.target = &now
+			}
 			accounts, err := app.listEnds(ctx, only, s.providers)
 			if err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -263,6 +264,20 @@ func sealed(ts *testscript.TestScript, none bool, _ []string) {
 			ts.Fatalf("%s has mode %v", path, info.Mode())
 		}
 		noSecret(ts, path, content)
+	}
+}
+
+// inertIn wants what was printed to act on no terminal, and to have no line that only looks
+// like one of starter's: "inert FILE...".
+func inertIn(ts *testscript.TestScript, _ bool, args []string) {
+	for _, file := range args {
+		text := ts.ReadFile(file)
+		if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			ts.Fatalf("%s has %q at byte %d", file, text[i:min(len(text), i+20)], i)
+		}
+		if strings.Contains(text, "\nWarning: forged") {
+			ts.Fatalf("%s has a forged line", file)
+		}
 	}
 }
 

@@ -41,7 +41,13 @@ where nothing newer is found than a token that a run was about to spend.`,
 	output := outputFlag(cmd, "text")
 	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
-			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.recover(ctx, t, *from) })
+			return app.printAnswer(*output == "json", func() (runAnswer, error) {
+				now, err := app.whereItIsNow(ctx, s, t)
+				if err != nil {
+					return runAnswer{}, err
+				}
+				return app.recover(ctx, now, *from)
+			})
 		})
 	})
 }

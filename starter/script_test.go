@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	worker                      listens from here on
 //	exits CODE command...       runs it and wants this exit code
 //	eventually REGEXP command...  runs it again until its output matches
+//	inert FILE...               wants printable text that forges no line
 //
 // and those of outside_test.go, for scripts with a vault and providers.
 func TestScripts(t *testing.T) {
@@ -47,6 +48,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TEMPORAL_ADDRESS", server.Address())
 			env.Setenv("TEMPORAL_NAMESPACE", namespace)
 			env.Setenv("TOKENKEEPER_WEB_UI", "http://web.test")
+			env.Setenv("HOSTILE", "FAKE\x1b[31m\u202eX")
 			env.Setenv("PATH", env.Getenv("PATH")+string(filepath.ListSeparator)+filepath.Dir(server.CLI()))
 			env.Values[outsideKey{}] = &outsides{}
 			return createNamespace(t.Context(), server, namespace)
@@ -77,6 +79,7 @@ func TestScripts(t *testing.T) {
 			"put":            putCommand,
 			"sealed":         sealed,
 			"no-secret":      noSecretIn,
+			"inert":          inertIn,
 		},
 	})
 }

@@ -43,6 +43,13 @@ workflow id that starter gives it.`,
 			if *output == "json" {
 				app.jsonOutput()
 			}
+			if only.target != nil {
+				now, err := app.whereItIsNow(ctx, s, t)
+				if err != nil {
+					return err
+				}
+				only.target = &now
+			}
 			return app.status(ctx, only, *output == "json")
 		})
 	})

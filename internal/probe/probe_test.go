@@ -206,7 +206,7 @@ func TestAStepThatIsNotAllowedIsNotTaken(t *testing.T) {
 }
 
 func TestTheRowOfANewProviderIsComplete(t *testing.T) {
-	entry := provider.Provider{Name: "example-health", Title: "Example \x1b[31m", Dialect: provider.RFC6749, AuthStyle: provider.AuthBody,
+	entry := provider.Provider{Name: "example-health", Title: "Example: \"Health\"", Dialect: provider.RFC6749, AuthStyle: provider.AuthBody,
 		AuthURL: "https://auth.example.com/authorize", TokenURL: "https://auth.example.com/token", Rotation: provider.SingleUse,
 		ReplayWindow: time.Minute, AccessTokenLifetime: time.Hour}
 	row := probe.Findings{At: time.Now()}.Row(entry, false)

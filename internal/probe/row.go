@@ -23,6 +23,9 @@ func (f Findings) Row(p provider.Provider, builtIn bool) string {
 		w.text("token_url", p.TokenURL)
 		w.text("revoke_url", p.RevokeURL)
 		w.key("auth_style", string(p.AuthStyle))
+		if len(p.Scopes)+len(p.AuthParams)+len(p.RefreshParams) > 0 || p.Dialect != provider.RFC6749 {
+			w.comment("State like, scopes, auth_params and refresh_params as before.")
+		}
 	}
 	if f.Refreshes > 0 {
 		f.writeRotation(w)
