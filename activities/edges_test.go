@@ -252,7 +252,7 @@ func (m *measured) Escrowed(context.Context, string) {
 	m.escrowed++
 }
 
-func (m *measured) Stored(_ context.Context, _ token.Account, outcome string, _ time.Time) {
+func (m *measured) Stored(_ context.Context, _ token.Account, outcome string, _ token.Issue) {
 	m.add(&m.stored, outcome)
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
 )
@@ -75,7 +76,11 @@ func TestAProviderThatNoWorkerKnowsIsNamedWhileTheRunWaits(t *testing.T) {
 	before := s.writes()
 	id := unique("refresh")
 	s.temporalCLI("workflow", "start", "--type", workflows.Type, "--task-queue", s.TaskQueue(), "--workflow-id", id, "--input", `{"provider":"fitbot"}`)
-	s.waitsBecause(id, `provider "fitbot" is not known; use one of fitbit, google-health, oura, strava, whoop, withings, xero, or describe it in the providers file`)
+	var known []string
+	for _, p := range provider.Builtin().Providers() {
+		known = append(known, p.Name)
+	}
+	s.waitsBecause(id, `provider "fitbot" is not known; use one of `+strings.Join(known, ", ")+`, or describe it in the providers file`)
 	require.Empty(t, s.Provider.Events(""))
 	require.Equal(t, before, s.writes())
 	s.temporalCLI("workflow", "cancel", "--workflow-id", id)

@@ -44,9 +44,9 @@ const (
 	maxTagLength = 512
 	intentTags   = 3 // refresh-started-at, refresh-run-id, refresh-earlier-run
 
-	// maxGeneration bounds what counts as a generation: one more each minute would take
+	// MaxGeneration bounds what counts as a generation: one more each minute would take
 	// two thousand years. What is beyond was written by another program.
-	maxGeneration = 1_000_000_000
+	MaxGeneration = 1_000_000_000
 )
 
 // Run names the workflow run that writes, for the tags of what it writes.
@@ -153,7 +153,7 @@ func provenanceOf(tags map[string]string) (p token.Provenance, ok bool) {
 // holds anything else.
 func generationOf(tags map[string]string, tag string, least int) (g token.Generation, ok bool) {
 	n, err := strconv.Atoi(tags[tag])
-	if err != nil || n < least || n > maxGeneration {
+	if err != nil || n < least || n > MaxGeneration {
 		return 0, false
 	}
 	return token.Generation(n), true
