@@ -39,6 +39,9 @@ func (t Table) Override(yaml []byte, filename string) (Table, error) {
 	for _, e := range providers {
 		base := newProvider(e, t, merged, found)
 		changed := e.apply(base, found)
+		if _, stated := e.first("replay_ends_on_use"); changed.ReplayWindow == 0 && !stated {
+			changed.ReplayEndsOnUse = false // the early end of a built-in window that the entry takes away
+		}
 		checkWindow(changed, e, found)
 		checkReuse(changed, e, found)
 		checkPause(changed, e, found)
