@@ -116,7 +116,9 @@ const (
 	AuthHeader AuthStyle = "header" // Authorization: Basic
 	AuthBody   AuthStyle = "body"   // client_id and client_secret in the form
 	AuthJSON   AuthStyle = "json"   // client_id and client_secret in the body, and all of that in JSON
-	AuthQuery  AuthStyle = "query"  // client_id and client_secret in the URL's query, the rest in the form
+	// AuthQuery has client_id and client_secret in the URL's query and the rest in the form.
+	// It is the least good: servers and proxies log URLs. No error of this package has one.
+	AuthQuery AuthStyle = "query"
 )
 
 // Revocation is the form of the request that ends a grant at RevokeURL. The zero
