@@ -9,7 +9,6 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
 	"tokenkeeper/internal/provider"
@@ -151,7 +150,7 @@ func (a *accountEnds) readAttributes(run *workflowpb.WorkflowExecutionInfo, prov
 	decode(attributes[workflows.TokenAccount.GetName()], &name)
 	decode(attributes[workflows.TokenProvider.GetName()], &issuer)
 	decode(attributes[workflows.TokenHealth.GetName()], &health)
-	decode(attributes[tokenConsentEnds.GetName()], &end)
+	decode(attributes[workflows.TokenConsentEnds.GetName()], &end)
 	account, err := token.NewAccount(issuer, name)
 	if err != nil || name == "" || issuer == "" || run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
 		return false
@@ -186,7 +185,7 @@ func (app *temporalApp) readResult(ctx context.Context, a *accountEnds) (err err
 	a.account, a.provider, a.workflowID = account.Name, account.Provider, s.WorkflowID
 	a.needsConsent = s.Last.Failure != nil && s.Last.Failure.Type == workflows.ReauthorizationRequired
 	if s.Last.Result != nil {
-		a.hard, a.idle = endsOf(s.Last.Result)
+		a.hard, a.idle = s.Last.Result.GrantEnds, s.Last.Result.RefreshTokenEnds
 	}
 	return nil
 }
@@ -227,7 +226,3 @@ func authorizeCommand(providers provider.Table, issuer, name, secretsOf string) 
 	}
 	return t.command("authorize")
 }
-
-var tokenConsentEnds = temporal.NewSearchAttributeKeyTime("TokenConsentEnds")
-
-func endsOf(*workflows.Result) (hard, idle time.Time) { return }
