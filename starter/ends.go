@@ -156,12 +156,13 @@ func (a *accountEnds) readAttributes(run *workflowpb.WorkflowExecutionInfo, prov
 		return false
 	}
 	p, _ := providers.Lookup(issuer) // one that is not in the table has no end of its own
-	if a.hard, a.idle, enough = splitEnd(end, run.GetCloseTime().AsTime(), p); !enough {
+	if a.hard, a.idle, enough = splitEnd(end, p); !enough {
 		return false
 	}
 	a.account, a.provider = account.Name, account.Provider
 	a.workflowID = run.GetExecution().GetWorkflowId()
 	a.needsConsent = Health(health) == needsConsent
+	a.stopped = a.stopped || Health(health) == failed
 	return true
 }
 
@@ -184,6 +185,7 @@ func (app *temporalApp) readResult(ctx context.Context, a *accountEnds) (err err
 	}
 	a.account, a.provider, a.workflowID = account.Name, account.Provider, s.WorkflowID
 	a.needsConsent = s.Last.Failure != nil && s.Last.Failure.Type == workflows.ReauthorizationRequired
+	a.stopped = a.stopped || s.Last.Failure != nil
 	if s.Last.Result != nil {
 		a.hard, a.idle = s.Last.Result.GrantEnds, s.Last.Result.RefreshTokenEnds
 	}

@@ -99,7 +99,7 @@ type accountEnds struct {
 	// refreshed before; zero for unknown.
 	hard, idle   time.Time
 	needsConsent bool // the provider takes no refresh token any more
-	stopped      bool // nothing refreshes it: its Schedule is paused
+	stopped      bool // nothing refreshes it: its Schedule is paused, or its last run failed
 }
 
 // mustConsent is when a new consent is needed; zero for unknown, or for none while the
@@ -199,23 +199,19 @@ func (p *providerForecast) add(a accountEnds, end, now time.Time) {
 }
 
 // splitEnd decides which of the two ends a value of TokenConsentEnds is, which is the
-// earlier one, of a run that closed then. It is not certain where the run's result has to
-// be read for it.
-func splitEnd(end, closed time.Time, p provider.Provider) (hard, idle time.Time, certain bool) {
-	// A refresh token's end counts from the answer, shortly before its run closed.
-	const shortly = time.Hour
-	hasHardEnd := p.GrantLife > 0 || p.GrantLifetimeField != ""
+// earlier one. It is not certain where the provider has both.
+func splitEnd(end time.Time, p provider.Provider) (hard, idle time.Time, certain bool) {
+	endsIdle := p.GrantIdle > 0 || p.RefreshLifetimeField != ""
+	endsHard := p.GrantLife > 0 || p.GrantLifetimeField != ""
 	switch {
 	case end.IsZero():
 		return hard, idle, true
-	case p.GrantIdle == 0 && p.RefreshLifetimeField == "":
-		return end, idle, true
-	case p.RefreshLifetimeField == "" && closed.Add(p.GrantIdle).Sub(end).Abs() > shortly:
-		return end, idle, true
-	case p.RefreshLifetimeField != "" || hasHardEnd:
+	case endsIdle && endsHard:
 		return hard, idle, false
+	case endsIdle:
+		return hard, end, true
 	}
-	return hard, end, true
+	return end, idle, true
 }
 
 // printForecast returns needsAttention where an account must consent now.

@@ -41,6 +41,8 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError(longAdvice(), workflows.ReauthorizationRequired, nil)
 	case "broken":
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError("secret FitbitCredentials is missing", "MissingSecret", nil)
+	case "ends-soon", "ends-later", "ends-never":
+		return endingStandIn(ctx, account)
 	case "hostile":
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError(valid(hostile), valid(hostile), nil)
 	case "forged":
@@ -69,6 +71,23 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 		Account: account.Name, Provider: account.Provider, Outcome: workflows.Refreshed,
 		Generation: last.Generation + 1, AccessTokenExpiry: workflow.Now(ctx).Add(8 * time.Hour),
 	}, nil
+}
+
+// endingStandIn is a run of an account whose grant ends in 5 or in 200 days, or never, as
+// its search attributes and its result have it.
+func endingStandIn(ctx workflow.Context, account token.Account) (workflows.Result, error) {
+	r := workflows.Result{Account: account.Name, Provider: account.Provider, Outcome: workflows.Refreshed, Generation: 1}
+	switch account.Name {
+	case "ends-soon":
+		r.GrantEnds = workflow.Now(ctx).Add(5*day + time.Hour)
+	case "ends-later":
+		r.GrantEnds = workflow.Now(ctx).Add(200 * day)
+	}
+	updates := []temporal.SearchAttributeUpdate{workflows.TokenAccount.ValueSet(account.Name), workflows.TokenProvider.ValueSet(account.Provider), workflows.TokenHealth.ValueSet(string(workflows.HealthGood))}
+	if !r.GrantEnds.IsZero() {
+		updates = append(updates, workflows.TokenConsentEnds.ValueSet(r.GrantEnds))
+	}
+	return r, workflow.UpsertTypedSearchAttributes(ctx, updates...)
 }
 
 // valid is text that a workflow can return.
