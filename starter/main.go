@@ -28,11 +28,11 @@ func main() {
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
 	root := newRoot(environ)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(terminalWriter{stdout})
+	root.SetErr(terminalWriter{stderr})
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		root.PrintErrln("starter:", err)
+		printLine(root.ErrOrStderr(), "starter: %v", err)
 	}
 	return exitCode(err)
 }
@@ -50,8 +50,8 @@ Without a command it does what "starter start" does.
 These variables configure it:
 
 ` + config.StarterHelp()
-	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newSchedule(environ),
-		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ))
+	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newForecast(environ), newSchedule(environ),
+		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ), newProbe(environ))
 	root.PersistentPreRunE = checkFlags
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
