@@ -28,6 +28,7 @@ type Metrics struct {
 	escrows   metric.Int64Counter
 	alerts    metric.Int64Counter
 	stalled   metric.Int64Gauge
+	keyset    metric.Int64Counter
 	firstCopy metric.Float64Histogram
 	accounts  *accounts
 }
@@ -41,7 +42,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		return meter.Int64Counter("tokenkeeper."+name, metric.WithDescription(description))
 	}
 	m := &Metrics{accounts: &accounts{ends: map[token.Account]ends{}}}
-	var errs [8]error
+	var errs [9]error
 	m.refreshes, errs[0] = counter("refreshes", "Refreshes whose pair is in the vault, by outcome.")
 	m.answers, errs[1] = counter("provider.answers", "Answers of providers to refreshes, by kind.")
 	m.escrows, errs[2] = counter("escrows", "Pairs that went into the vault because Temporal did not acknowledge them.")
@@ -57,6 +58,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 	_, errs[7] = meter.Float64ObservableGauge("tokenkeeper.consent_ends.timestamp",
 		metric.WithDescription(fmt.Sprintf("When the account owner must have consented again, as a Unix time, as far as the answer that this worker stored last and the provider's entry say. Several workers may know an account: take the highest. Absent on a worker that knows more than %d accounts.", maxAccounts)),
 		metric.WithUnit("s"), metric.WithFloat64Callback(m.accounts.observeConsents))
+	m.keyset, errs[8] = counter("keyset_changed", "Keysets in the vault that are not to be believed, or not there, by cause. Every worker sees the same.")
 	return m, errors.Join(errs[:]...)
 }
 
@@ -94,6 +96,12 @@ func (m *Metrics) Alerted(ctx context.Context, account token.Account, reason str
 // there are few. The accounts are in the log.
 func (m *Metrics) Stalled(ctx context.Context, cause string, runs int) {
 	m.stalled.Record(ctx, int64(runs), labels("cause", cause))
+}
+
+// KeysetChanged counts a keyset that is not to be believed, by cause, of which there are
+// few. Zero makes the series known before the first one.
+func (m *Metrics) KeysetChanged(ctx context.Context, cause string, n int) {
+	m.keyset.Add(ctx, int64(n), labels("cause", cause))
 }
 
 func labels(pairs ...string) metric.MeasurementOption {
