@@ -69,7 +69,8 @@ func (p Provider) SplitScopes(list string) []string { return p.Dialect.splitScop
 func (c *Client) Exchange(ctx context.Context, p Provider, cl token.Client, consent AuthorizationRequest, code token.Secret) (token.Pair, error) {
 	request := config(p, cl)
 	request.RedirectURL = consent.RedirectURI
-	pair, failure := c.do(ctx, p, exchanging, p.Dialect.tokenForm(), func(ctx context.Context) error {
+	sent := []token.Secret{code, token.NewSecret(consent.Verifier), cl.Secret}
+	pair, failure := c.do(ctx, p, cl, exchanging, sent, p.Dialect.tokenForm(), func(ctx context.Context) error {
 		_, err := request.Exchange(ctx, code.Reveal(), oauth2.VerifierOption(consent.Verifier))
 		return err
 	})
@@ -82,28 +83,12 @@ func (c *Client) Exchange(ctx context.Context, p Provider, cl token.Client, cons
 		failure = &Failure{Provider: p.Name, Op: exchanging, Kind: Malformed, Status: http.StatusOK, Detail: noRefreshToken}
 	}
 	if failure != nil {
-		failure.Fix = exchangeHint(p, failure)
+		failure.Fix = exchangeHint(p, consent.Scopes, failure)
+		failure.MayBeDead = false // there is no grant yet
 		return token.Pair{}, failure
 	}
-	return pair, nil
-}
-
-// exchangeHint is the Fix of a failed exchange.
-func exchangeHint(p Provider, f *Failure) string {
-	switch {
-	case f.Kind == InvalidGrant:
-		return "the code is spent or too old, or belongs to another client or redirect URI; have the account owner consent again"
-	case f.Kind == RequestRejected:
-		return fmt.Sprintf("check that the redirect URI is registered with the app at %s, letter by letter", p.Title)
-	case !f.Kind.Retryable():
-		return f.Fix
-	case f.Detail != noRefreshToken:
-		return "a code is good for one use and some seconds or minutes; have the account owner consent again"
-	case p.Rotation == NoRotation:
-		return fmt.Sprintf("%s gives a refresh token for the first consent only; have the account owner remove the app's access there and consent again", p.Title)
-	case len(p.Scopes) == 0:
-		return "ask for the scope that stands for offline access at this provider"
-	default:
-		return fmt.Sprintf("ask for the scope that stands for offline access; the defaults of %s are %s", p.Name, strings.Join(p.Scopes, " "))
+	if pair.GrantEnds.IsZero() && p.GrantLife > 0 {
+		pair.GrantEnds = pair.ObtainedAt.Add(p.GrantLife)
 	}
+	return pair, nil
 }

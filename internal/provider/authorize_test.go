@@ -105,7 +105,7 @@ func TestAFailedExchangeNamesTheFixAndNoSecret(t *testing.T) {
 		{"Google gives no refresh token", "google-health", 200, `{"access_token":"a","expires_in":3599}`,
 			"provider: code exchange at google-health: malformed answer (200 OK, no refresh token); Google Health gives a refresh token for the first consent only; have the account owner remove the app's access there and consent again"},
 		{"no offline scope where tokens are of single use", "whoop", 200, `{"access_token":"a","expires_in":3599}`,
-			"provider: code exchange at whoop: malformed answer (200 OK, no refresh token); ask for the scope that stands for offline access; the defaults of whoop are offline read:cycles read:profile read:recovery read:sleep read:workout"},
+			"provider: code exchange at whoop: malformed answer (200 OK, no refresh token); the scope offline was asked for; see that the app may have it and that the account owner did not decline it at WHOOP"},
 		{"no offline scope was asked for", "strava", 200, `{"access_token":"a","expires_in":3599}`,
 			"provider: code exchange at strava: malformed answer (200 OK, no refresh token); ask for the scope that stands for offline access; the defaults of strava are read activity:read"},
 	} {

@@ -2,11 +2,8 @@ package provider
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,37 +25,76 @@ type Answer struct {
 	Cut bool
 	// ReadAt is when the body had been read, by the worker's clock.
 	ReadAt time.Time
+	// Sent are the secrets of the request. An answer may echo them, and nothing that
+	// holds one of them is passed on.
+	Sent []token.Secret
 }
 
 // Classify decides what an answer to a refresh means, after the provider's dialect
 // has translated it: a usable pair and no failure, or a failure that says what to
 // do.
 //
-// Its rule: a grant is dead only when the provider says invalid_grant in a
-// well-formed error with the status that RFC 6749 section 5.2 gives it. Every
-// other answer that is not understood is retried.
+// Its rule: a grant is dead where the provider says invalid_grant in a well-formed
+// error, or what its entry lists as [DeadAnswer]. RFC 6749 section 5.2 has 400 and 401
+// for that; 403 and 200 are in use as well. A failing gateway may repeat an earlier
+// answer, so that no 5xx and no 429 ever means it. What is not understood is retried,
+// and MayBeDead where it may be a provider's own way to say so.
 func Classify(p Provider, a Answer) (token.Pair, *Failure) {
 	a = p.Dialect.translate(a)
-	if a.Status >= 200 && a.Status < 300 {
-		pair, problem := readPair(p, a)
-		if problem != "" {
-			return token.Pair{}, &Failure{Provider: p.Name, Kind: Malformed, Status: a.Status, Detail: problem, MaybeSpent: true, Issued: problem != errorInSuccess && namesToken(a)}
-		}
+	if a.Status < 200 || a.Status > 299 {
+		return token.Pair{}, classifyRefusal(p, a)
+	}
+	pair, problem := readPair(p, a)
+	if problem == "" {
 		return pair, nil
 	}
-	code, detail := readError(a)
-	kind := classifyStatus(a.Status, code)
-	if kind != Unexpected {
-		detail = code // the status says the rest
+	if _, dead := deadAnswer(p, a); dead || problem == errorInSuccess {
+		return token.Pair{}, classifyErrorInSuccess(p, a)
 	}
 	return token.Pair{}, &Failure{
+		Provider: p.Name, Kind: Malformed, Status: a.Status, Detail: problem,
+		Fix: malformedHint(p, problem), MaybeSpent: true, Issued: namesToken(a),
+	}
+}
+
+// classifyRefusal classifies an answer that is no success by its status.
+func classifyRefusal(p Provider, a Answer) *Failure {
+	said := readError(p, a)
+	kind := said.kind(a.Status)
+	f := &Failure{
 		Provider:   p.Name,
 		Kind:       kind,
 		Status:     a.Status,
 		RetryAfter: retryAfter(p, kind, a),
-		Detail:     detail,
-		Fix:        hint(p, kind, code),
+		Detail:     said.detail,
 		MaybeSpent: !refusesForGood(kind),
+		MayBeDead:  kind == RequestRejected || kind == Unexpected && a.Status >= 400,
+	}
+	if kind != Unexpected {
+		f.Detail = said.word // the status says the rest
+	}
+	f.Fix = hint(p, a, kind, said)
+	return f
+}
+
+// classifyErrorInSuccess classifies a 2xx with an error in it, as GitHub and Slack
+// answer: by its code, like a refusal. Unlike one it never proves that the token is
+// unspent, and where it names a token as well its code is not believed.
+func classifyErrorInSuccess(p Provider, a Answer) *Failure {
+	said := readError(p, a)
+	kind := said.kind(a.Status)
+	if kind == Unexpected && said.word == "" || namesToken(a) {
+		kind, said = Malformed, reason{detail: errorInSuccess}
+	}
+	return &Failure{
+		Provider:   p.Name,
+		Kind:       kind,
+		Status:     a.Status,
+		RetryAfter: retryAfter(p, kind, a),
+		Detail:     said.detail,
+		Fix:        hint(p, a, kind, said),
+		MaybeSpent: true,
+		MayBeDead:  kind == Malformed || kind == Unexpected || kind == RequestRejected,
 	}
 }
 
@@ -78,138 +114,88 @@ func namesToken(a Answer) bool {
 	return strings.HasPrefix(body, "{") && tokenValue.MatchString(body)
 }
 
-// classifyStatus classifies a refusal by its status and its OAuth error code. A
-// status that speaks for the whole service outranks any code, because a failing
+// reason is what a body says about an error. Its texts are this package's or the
+// entry's own, because a body may echo a token.
+type reason struct {
+	word   string // a known OAuth error code, or a dead answer's value; empty for neither
+	dead   bool   // it is one of the entry's dead answers
+	detail string // word, or what is wrong with the body
+}
+
+// errorCodes are the known codes of errors. Others are never quoted: a token may look
+// like one.
+var errorCodes = map[string]Kind{
+	// RFC 6749 section 5.2.
+	"invalid_grant":          InvalidGrant,
+	"invalid_client":         InvalidClient,
+	"unauthorized_client":    InvalidClient,
+	"invalid_request":        RequestRejected,
+	"invalid_scope":          RequestRejected,
+	"unsupported_grant_type": RequestRejected,
+	// RFC 6749 section 4.1.2.1; some token endpoints use them too.
+	"server_error":            Unavailable,
+	"temporarily_unavailable": Unavailable,
+	// Google's, for a client that was deleted from its console.
+	"deleted_client": InvalidClient,
+	// GitHub's, "Troubleshooting OAuth app access token request errors".
+	"incorrect_client_credentials": InvalidClient,
+	// Slack's, "oauth.v2.access": the client, and its outages, which come with 200.
+	"invalid_client_id":   InvalidClient,
+	"bad_client_secret":   InvalidClient,
+	"ratelimited":         RateLimited,
+	"fatal_error":         Unavailable,
+	"internal_error":      Unavailable,
+	"request_timeout":     Unavailable,
+	"service_unavailable": Unavailable,
+	// RFC 6750's and Fitbit's codes for an access token; see hint.
+	"invalid_token": Unexpected,
+	"expired_token": Unexpected,
+}
+
+// kind classifies an answer by its status and its reason. A status that speaks for the
+// whole service, or for the connection as 408 and 425 do, outranks any reason: a failing
 // gateway may repeat an earlier answer.
-func classifyStatus(status int, code string) Kind {
+func (r reason) kind(status int) Kind {
 	switch {
 	case status == http.StatusGone:
 		return ProviderRetired
 	case status == http.StatusTooManyRequests:
 		return RateLimited
-	case status >= 500:
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return Unavailable
-	case status < 400:
+	case status < 200, status >= 300 && status < 400:
 		return Unexpected // a redirect: a refresh token is for the token endpoint alone
+	case r.dead:
+		return InvalidGrant
 	}
-	switch code {
-	case "invalid_grant":
-		if status == http.StatusBadRequest || status == http.StatusUnauthorized {
-			return InvalidGrant
-		}
-	case "invalid_client", "unauthorized_client", "deleted_client":
-		return InvalidClient
-	case "invalid_request", "invalid_scope", "unsupported_grant_type":
-		return RequestRejected
-	case "server_error", "temporarily_unavailable":
-		return Unavailable
+	kind, known := errorCodes[r.word]
+	if !known || kind == InvalidGrant && !saysDeadWith(status) {
+		return Unexpected
 	}
-	return Unexpected
+	return kind
 }
 
-// readError returns the OAuth error code of a refusal, empty unless it is a known
-// one in a well-formed body, and the detail for the failure.
-func readError(a Answer) (code, detail string) {
+// saysDeadWith are the statuses with which invalid_grant means what it says: RFC 6749's
+// two, Atlassian's 403, and the 2xx of those that answer every error so.
+func saysDeadWith(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden || status < 300
+}
+
+// readError reads the reason out of an error's body.
+func readError(p Provider, a Answer) reason {
 	var body struct {
 		Error string `json:"error"`
 	}
+	if dead, ok := deadAnswer(p, a); ok {
+		return reason{word: dead, dead: true, detail: dead}
+	}
 	if problem := a.decode(&body); problem != "" {
-		return "", problem
+		return reason{detail: problem}
 	}
-	switch body.Error {
-	// RFC 6749 section 5.2.
-	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
-	// RFC 6749 section 4.1.2.1; some token endpoints use them too.
-	case "server_error", "temporarily_unavailable":
-	// Google's, for a client that was deleted from its console.
-	case "deleted_client":
-	// RFC 6750's and Fitbit's codes for an access token; see hint.
-	case "invalid_token", "expired_token":
-	default:
-		return "", "no known OAuth error code"
+	if _, known := errorCodes[body.Error]; !known {
+		return reason{detail: "no known OAuth error code"}
 	}
-	return body.Error, body.Error
-}
-
-// Details of an answer of success that holds no usable pair.
-const (
-	noRefreshToken = "no refresh token"
-	errorInSuccess = "an error code in an answer of success"
-)
-
-// success is RFC 6749 section 5.1 with the user_id that Fitbit adds.
-type success struct {
-	AccessToken  string          `json:"access_token"`
-	RefreshToken *string         `json:"refresh_token"`
-	ExpiresIn    json.RawMessage `json:"expires_in"`
-	Scope        looseString     `json:"scope"`
-	UserID       looseString     `json:"user_id"`
-	Error        looseString     `json:"error"`
-}
-
-// readPair takes the tokens out of an answer of success, or says what makes it
-// unusable. It is strict about what is stored as a token and tolerant of the rest,
-// so that no issued pair is lost to an unusual scope, token type or lifetime. An
-// access token that cannot be stored, and a refresh token too long to store, are left
-// out: they do not cost the one beside them. A refresh token with other damage may come
-// whole when the provider repeats its answer.
-func readPair(p Provider, a Answer) (token.Pair, string) {
-	var body success
-	if problem := a.ignoreLateCut().decode(&body); problem != "" {
-		return token.Pair{}, problem
-	}
-	refresh := ""
-	if body.RefreshToken != nil {
-		refresh = *body.RefreshToken
-	}
-	var issue token.Issue
-	if err := token.CheckValue(body.AccessToken); body.AccessToken != "" && err != nil {
-		issue.AccessProblem, body.AccessToken = err.Error(), ""
-	}
-	refreshErr := token.CheckValue(refresh)
-	switch {
-	case refresh == "" || refreshErr == nil:
-	case p.Rotation == NoRotation:
-		refresh = "" // the old one stays in force
-	case errors.Is(refreshErr, token.ErrTooLong):
-		issue.RefreshProblem, refresh = refreshErr.Error(), ""
-	}
-	switch {
-	case body.Error != "":
-		return token.Pair{}, errorInSuccess
-	case body.AccessToken == "" && issue.AccessProblem == "":
-		return token.Pair{}, "no access token"
-	case refresh == "" && issue.RefreshProblem == "" && mustRotate(p.Rotation, body.RefreshToken):
-		return token.Pair{}, noRefreshToken
-	case refresh != "" && refreshErr != nil:
-		return token.Pair{}, fmt.Sprintf("a refresh token that %v", refreshErr)
-	}
-	issue.ObtainedAt, issue.UserID, issue.Scopes = a.ReadAt, string(body.UserID), p.Dialect.splitScopes(string(body.Scope))
-	if lifetime := readLifetime(body.ExpiresIn); lifetime > 0 {
-		issue.Expiry = a.ReadAt.Add(lifetime)
-	}
-	return token.Pair{AccessToken: token.NewSecret(body.AccessToken), RefreshToken: token.NewSecret(refresh), Issue: issue}, ""
-}
-
-// mustRotate reports whether an answer whose refresh token is absent (nil) or
-// empty has lost one. Where tokens rotate at times, only an empty one is lost.
-func mustRotate(r Rotation, stated *string) bool {
-	return r == SingleUse || r == Sometimes && stated != nil
-}
-
-// maxLifetime bounds expires_in. Tokens "without end" are issued for 10 to 68
-// years; more than a century is an error.
-const maxLifetime = 100 * 365 * 24 * time.Hour
-
-// readLifetime reads expires_in, which some providers put in quotes. Zero when it
-// is absent, 0 or no lifetime at all.
-func readLifetime(raw json.RawMessage) time.Duration {
-	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
-	// Written so that NaN fails too.
-	if err != nil || !(seconds >= 0 && seconds <= maxLifetime.Seconds()) {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
+	return reason{word: body.Error, detail: body.Error}
 }
 
 // decode reads the body into v and returns why it could not, empty for success.

@@ -50,12 +50,13 @@ func TestClassifyRefusals(t *testing.T) {
 		kind     provider.Kind
 		detail   string
 	}{
-		// The grant is dead only by a well-formed invalid_grant with 400 or 401.
+		// The grant is dead by a well-formed invalid_grant with 400, 401 or 403.
 		{"Fitbit refuses a spent token", "fitbit", answer(400, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.InvalidGrant, "invalid_grant"},
 		{"Fitbit's invalid_grant with 401", "fitbit", answer(401, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), provider.InvalidGrant, "invalid_grant"},
 		{"RFC 6749 invalid_grant", "google-health", answer(400, deadBody), provider.InvalidGrant, "invalid_grant"},
 		{"RFC 6749 invalid_grant from Fitbit", "fitbit", answer(400, deadBody), provider.InvalidGrant, "invalid_grant"},
-		{"invalid_grant with 403", "google-health", answer(403, deadBody), provider.Unexpected, "invalid_grant"},
+		{"invalid_grant with 403", "google-health", answer(403, deadBody), provider.InvalidGrant, "invalid_grant"},
+		{"invalid_grant with 404", "google-health", answer(404, deadBody), provider.Unexpected, "invalid_grant"},
 		{"invalid_grant with 302", "google-health", answer(302, deadBody), provider.Unexpected, "invalid_grant"},
 		{"invalid_grant with 500", "google-health", answer(500, deadBody), provider.Unavailable, "invalid_grant"},
 		{"invalid_grant with 429", "google-health", answer(429, deadBody), provider.RateLimited, "invalid_grant"},
@@ -99,7 +100,8 @@ func TestClassifyRefusals(t *testing.T) {
 		{"a firewall's page", "fitbit", answer(403, wafPage, "Content-Type", "text/html"), provider.Unexpected, "HTML instead of JSON"},
 		{"401 with nothing", "fitbit", answer(401, ""), provider.Unexpected, "an empty answer"},
 		{"404", "fitbit", answer(404, "not found: "+echoed), provider.Unexpected, "something other than JSON"},
-		{"408", "google-health", answer(408, `{}`), provider.Unexpected, "no known OAuth error code"},
+		{"408", "google-health", answer(408, deadBody), provider.Unavailable, "invalid_grant"},
+		{"425", "google-health", answer(425, deadBody), provider.Unavailable, "invalid_grant"},
 		{"a code that is the token", "google-health", answer(400, `{"error":"`+echoed+`"}`), provider.Unexpected, "no known OAuth error code"},
 		{"a Fitbit code that is the token", "fitbit", answer(400, fitbitError(echoed, echoed)), provider.Unexpected, "no known OAuth error code"},
 		{"Fitbit without errors", "fitbit", answer(400, `{"errors":[],"success":false}`), provider.Unexpected, "no known OAuth error code"},
@@ -143,8 +145,9 @@ func TestClassifyNeverTakesAnUnusableSuccessForAPair(t *testing.T) {
 		{"null for a refresh token of single use", "fitbit", answer(200, `{"access_token":"a","refresh_token":null}`), "no refresh token"},
 		{"a damaged refresh token", "fitbit", answer(200, `{"access_token":"a","refresh_token":"r\ufffd"}`), "a refresh token that has characters that no token may have (RFC 6749 appendix A)"},
 		{"not UTF-8 in a token", "fitbit", answer(200, "{\"access_token\":\"a\",\"refresh_token\":\"r\xff\"}"), "a refresh token that has characters that no token may have (RFC 6749 appendix A)"},
-		{"an error with 200", "google-health", answer(200, deadBody), "an error code in an answer of success"},
-		{"a Fitbit error with 200", "fitbit", answer(200, fitbitError("invalid_grant", "Refresh token invalid: "+echoed+".")), "an error code in an answer of success"},
+		{"an unknown error with 200", "google-health", answer(200, `{"error":"`+echoed+`"}`), "an error code in an answer of success"},
+		{"invalid_grant with 200 beside a token", "google-health", answer(200, `{"error":"invalid_grant","refresh_token":"`+echoed+`"}`), "an error code in an answer of success"},
+		{"an unknown Fitbit error with 200", "fitbit", answer(200, fitbitError("odd", echoed)), "an error code in an answer of success"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			pair, failure := provider.Classify(lookup(t, tc.provider), tc.answer)
@@ -169,7 +172,8 @@ func TestClassifyReadsAPair(t *testing.T) {
 			Scopes:     []string{"sleep", "profile"},
 		},
 	}
-	bare := token.Pair{AccessToken: token.NewSecret("a"), RefreshToken: token.NewSecret("r"), Issue: token.Issue{ObtainedAt: readAt, Scopes: []string{}}}
+	// Where an answer names no life of its own, Fitbit's documented one counts.
+	bare := token.Pair{AccessToken: token.NewSecret("a"), RefreshToken: token.NewSecret("r"), Issue: token.Issue{Expiry: readAt.Add(8 * time.Hour), ObtainedAt: readAt, Scopes: []string{}}}
 	with := func(change func(*token.Pair)) token.Pair {
 		p := bare
 		change(&p)

@@ -2,15 +2,11 @@ package provider
 
 import (
 	"context"
-	"errors"
-	"io"
+	"crypto/tls"
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"strings"
-	"sync/atomic"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -21,6 +17,7 @@ import (
 // Client makes the requests that concern a grant. It is safe for concurrent use.
 type Client struct {
 	transport http.RoundTripper
+	userAgent string
 }
 
 // NewClient makes a Client that sends through transport; nil means one that
@@ -29,7 +26,23 @@ func NewClient(transport http.RoundTripper) *Client {
 	if transport == nil {
 		transport = freshConnections()
 	}
-	return &Client{transport: transport}
+	return &Client{transport: transport, userAgent: userAgent()}
+}
+
+// userAgent names the program and its revision, and nothing of the machine. Firewalls of
+// providers refuse Go's own.
+func userAgent() string {
+	const name = "token-keeper"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return name
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && setting.Value != "" {
+			return name + "/" + setting.Value[:min(12, len(setting.Value))]
+		}
+	}
+	return name
 }
 
 // freshConnections never reuses a connection. A provider may close an idle one
@@ -39,6 +52,7 @@ func freshConnections() *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
 		DisableKeepAlives:   true,
@@ -60,11 +74,11 @@ func (c *Client) Refresh(ctx context.Context, p Provider, cl token.Client, rt to
 	if rt.Empty() {
 		return token.Pair{}, &Failure{
 			Provider: p.Name, Op: refreshing, Kind: RequestRejected,
-			Detail: "there is no refresh token to spend; nothing was sent", Fix: hint(p, InvalidGrant, ""),
+			Detail: "there is no refresh token to spend; nothing was sent", Fix: hint(p, Answer{}, InvalidGrant, reason{}),
 		}
 	}
 	form := mergeForm(p.Dialect.tokenForm(), p.RefreshParams)
-	pair, failure := c.do(ctx, p, refreshing, form, func(ctx context.Context) error {
+	pair, failure := c.do(ctx, p, cl, refreshing, []token.Secret{rt, cl.Secret}, form, func(ctx context.Context) error {
 		_, err := config(p, cl).TokenSource(ctx, &oauth2.Token{RefreshToken: rt.Reveal()}).Token()
 		return err
 	})
@@ -74,19 +88,35 @@ func (c *Client) Refresh(ctx context.Context, p Provider, cl token.Client, rt to
 	return pair, nil
 }
 
-// do has x/oauth2 make one token request, with form added to its own, and
-// classifies the answer.
-func (c *Client) do(ctx context.Context, p Provider, op string, form map[string]string, request func(context.Context) error) (token.Pair, *Failure) {
-	once := &exchange{transport: c.transport, form: form}
-	err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: once}))
+// do has x/oauth2 make one token request of these secrets, with form added to its own,
+// and classifies the answer.
+func (c *Client) do(ctx context.Context, p Provider, cl token.Client, op string, sent []token.Secret, form map[string]string, request func(context.Context) error) (token.Pair, *Failure) {
+	once := c.once(p, sent)
+	once.form = form
+	err := request(context.WithValue(ctx, oauth2.HTTPClient, &http.Client{
+		Transport:     once,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}))
 	if once.answer == nil {
 		return token.Pair{}, transportError(p, op, err, once.maybeSent())
 	}
-	pair, failure := Classify(p, *once.answer)
-	if failure != nil {
-		failure.Op = op
+	if op != refreshing {
+		p.DeadAnswers = nil // they are about refreshes
 	}
-	return pair, failure
+	pair, failure := Classify(p, *once.answer)
+	if failure == nil {
+		return pair, nil
+	}
+	failure.Op = op
+	if failure.Kind == InvalidClient {
+		failure.Fix += headerHint(p, cl)
+	}
+	return token.Pair{}, failure
+}
+
+// once is a transport for one request of these secrets to p.
+func (c *Client) once(p Provider, sent []token.Secret) *exchange {
+	return &exchange{transport: c.transport, userAgent: c.userAgent, style: p.AuthStyle, sent: sent}
 }
 
 // mergeForm merges forms; later ones win.
@@ -100,105 +130,15 @@ func mergeForm(forms ...map[string]string) map[string]string {
 
 // config always states the style of client authentication, because x/oauth2
 // detects it by sending the refresh token twice. A client without a secret is a
-// public one and names itself in the body (RFC 6749 section 3.2.1).
+// public one and names itself among the parameters (RFC 6749 section 3.2.1).
 func config(p Provider, cl token.Client) *oauth2.Config {
-	style := oauth2.AuthStyleInHeader
-	if p.AuthStyle == AuthBody || cl.Secret.Empty() {
-		style = oauth2.AuthStyleInParams
+	style := oauth2.AuthStyleInParams
+	if p.AuthStyle.inHeader(cl) {
+		style = oauth2.AuthStyleInHeader
 	}
 	return &oauth2.Config{
 		ClientID:     cl.ID,
 		ClientSecret: cl.Secret.Reveal(),
 		Endpoint:     oauth2.Endpoint{AuthURL: p.AuthURL, TokenURL: p.TokenURL, AuthStyle: style},
 	}
-}
-
-// exchange is a transport for one request, whose answer it keeps. It refuses a
-// second one (a redirect, a library that probes) and withholds from the inner
-// transport what it would need to send the first one again.
-type exchange struct {
-	transport http.RoundTripper
-	form      map[string]string // added to the request's form, for which x/oauth2 has no option
-	used      bool
-	answer    *Answer // nil until one has come
-	// The transport was asked for a connection, and had one. Both are set by callbacks.
-	connecting, connected atomic.Bool
-}
-
-// maybeSent reports whether any of the request may have left. It is false where the
-// transport never had a connection: no address, no route, no TLS. A transport that
-// reports nothing of its connections is taken to have sent it.
-func (x *exchange) maybeSent() bool {
-	return x.used && (x.connected.Load() || !x.connecting.Load())
-}
-
-// watch has the transport report its connections.
-func (x *exchange) watch(req *http.Request) *http.Request {
-	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-		GetConn: func(string) { x.connecting.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { x.connected.Store(true) },
-	}))
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
-	if x.used {
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
-		return nil, errors.New("a token request is one request")
-	}
-	req, err := x.complete(req)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/json")
-
-	if err := req.Context().Err(); err != nil {
-		_ = req.Body.Close()
-		return nil, err
-	}
-	x.used = true
-	resp, err := x.transport.RoundTrip(x.watch(req))
-	if err != nil {
-		return nil, err
-	}
-	read, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
-	_ = resp.Body.Close()
-	body := string(read)
-	x.answer = &Answer{
-		Status: resp.StatusCode,
-		Header: resp.Header,
-		Body:   token.NewSecret(body),
-		Cut:    err != nil,
-		ReadAt: time.Now(),
-	}
-	whole := *resp
-	whole.Body = io.NopCloser(strings.NewReader(body))
-	return &whole, nil
-}
-
-// complete adds x.form to the request's. The body of the result can be read once,
-// so that no transport can send it again.
-func (x *exchange) complete(req *http.Request) (*http.Request, error) {
-	req = req.Clone(req.Context())
-	req.GetBody = nil
-	if len(x.form) == 0 {
-		return req, nil
-	}
-	body, err := io.ReadAll(req.Body)
-	_ = req.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, errors.New("a token request's form is not one")
-	}
-	for key, value := range x.form {
-		form.Set(key, value)
-	}
-	encoded := form.Encode()
-	req.Body, req.ContentLength = io.NopCloser(strings.NewReader(encoded)), int64(len(encoded))
-	return req, nil
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -46,4 +47,9 @@ func TestHeadersAreBoundedWithHTTP2AsWell(t *testing.T) {
 		require.Equal(t, tc.detail, failure.Detail)
 		require.True(t, failure.MaybeSpent)
 	}
+}
+
+// Go's own floor is the same today, so that no handshake tells whether ours is stated.
+func TestTheFloorOfTLSIsStated(t *testing.T) {
+	require.EqualValues(t, tls.VersionTLS12, freshConnections().TLSClientConfig.MinVersion)
 }

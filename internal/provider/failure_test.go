@@ -65,7 +65,7 @@ func TestFailuresTellWhatWhyAndTheFix(t *testing.T) {
 		{"a wrong client", lookup(t, "fitbit"), answer(401, fitbitError("invalid_client", "")),
 			"provider: refresh at fitbit: client refused (401 Unauthorized, invalid_client); check the client id and secret in the vault's FitbitCredentials (base64 of client_id:client_secret) against the app's registration at Fitbit"},
 		{"a rejected request", unnamed, answer(400, `{"error":"invalid_scope"}`),
-			"provider: refresh at google-health: request rejected (400 Bad Request, invalid_scope); check the entry of google-health in the providers file; if there is none, this is a defect to report"},
+			"provider: refresh at google-health: request rejected (400 Bad Request, invalid_scope); if it goes on, check scopes, refresh_params and auth_style of google-health in the providers file, or have the account owner consent again at Google Health (starter authorize)"},
 		{"Google's grant is dead", lookup(t, "google-health"), answer(400, deadBody),
 			"provider: refresh at google-health: grant dead (400 Bad Request, invalid_grant); unless a newer token is found, have the account owner consent again at Google Health (starter authorize); see first that it will last: Google Health ends a refresh token after 7 days while the app's consent screen is in testing, after six months without use, and when the account owner has granted more than 100 to one client"},
 		{"retired with a successor", lookup(t, "fitbit"), answer(410, ""),
@@ -75,9 +75,9 @@ func TestFailuresTellWhatWhyAndTheFix(t *testing.T) {
 		{"rate limited", lookup(t, "fitbit"), answer(429, "", "Retry-After", "2100"),
 			"provider: refresh at fitbit: rate limited (429 Too Many Requests, retry after 35m0s)"},
 		{"an access token's error", lookup(t, "fitbit"), answer(401, fitbitError("expired_token", "")),
-			"provider: refresh at fitbit: unexpected answer (401 Unauthorized, expired_token); the answer speaks of an access token, which a refresh does not send; check that token_url of fitbit is its token endpoint"},
+			"provider: refresh at fitbit: unexpected answer (401 Unauthorized, expired_token); if it goes on, check that token_url of fitbit is its token endpoint, because the answer speaks of an access token, which a refresh does not send; or have the account owner consent again at Fitbit (starter authorize)"},
 		{"a status without a name", unnamed, answer(499, `{}`),
-			"provider: refresh at google-health: unexpected answer (499, no known OAuth error code)"},
+			"provider: refresh at google-health: unexpected answer (499, no known OAuth error code); if it goes on, have the account owner consent again at Google Health (starter authorize), or check that token_url of google-health is its token endpoint and that nothing between refuses the worker"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, failure := provider.Classify(tc.provider, tc.answer)

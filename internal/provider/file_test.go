@@ -113,14 +113,14 @@ provider: {}
 `), "providers.yaml")
 	require.EqualError(t, err, strings.TrimSpace(`
 providers.yaml:3: provider "fitbit": token_url must begin with https:// (http:// is for 127.0.0.1, [::1] and localhost only)
-providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are title, auth_url, token_url, revoke_url, auth_style, rotation, replay_window, repeat_pause, reuse, access_token_lifetime, scopes, auth_params, refresh_params, rate_limit_reset_header
-providers.yaml:5: provider "fitbit": auth_style must be one of header, body
+providers.yaml:4: provider "fitbit": token_uri is not a key; the keys are like, title, auth_url, token_url, token_urls, revoke_url, auth_style, rotation, replay_window, replay_ends_on_use, repeat_pause, reuse, dead_answers, access_token_lifetime, ends_access_token, grant_idle, grant_life, grant_ends, refresh_lifetime_field, grant_lifetime_field, scopes, auth_params, refresh_params, rate_limit_reset_header, secret_names, source, source_read, unverified
+providers.yaml:5: provider "fitbit": auth_style must be one of header, body, json, query
 providers.yaml:6: provider "fitbit": scopes must be a list of texts, such as [profile, sleep]
 providers.yaml:7: provider "fitbit": title must be a text that is not empty
 providers.yaml:8: provider "fitbit" has the key "title" twice, first in line 7
 providers.yaml:9: provider name "Polar" has capitals, which Key Vault does not tell apart; use "polar"
-providers.yaml:9: provider "Polar" is a new one and must state auth_style, access_token_lifetime
-providers.yaml:12: provider "Polar": replay_window must be a duration with its unit, such as 2m, 8h or 0s
+providers.yaml:9: provider "Polar" is a new one and must state auth_style, access_token_lifetime, or which built-in provider it is like
+providers.yaml:12: provider "Polar": replay_window must be a duration with its unit, such as 2m, 8h, 90d or 0s
 providers.yaml:13: provider "googlehealth" would share its names in the vault (GooglehealthCredentials) with provider "google-health"; call one of them otherwise
 providers.yaml:14: provider "googlehealth": token_url must not hold a user name or password; client credentials belong in the vault
 providers.yaml:17: provider "googlehealth": replay_window "-1s" is negative
@@ -130,14 +130,14 @@ providers.yaml:20: provider "googlehealth": revoke_url must be a text that is no
 providers.yaml:21: provider "googlehealth": auth_url is not a URL; write it whole, such as https://auth.example.com/token
 providers.yaml:22: provider "fit-bit" would share its names in the vault (FitBitCredentials) with provider "fitbit"; call one of them otherwise
 providers.yaml:23: provider "fit-bit": token_url must not have a fragment (#…)
-providers.yaml:26: provider "fit-bit": replay_window "soon" is not a duration; write it with its unit, such as 2m, 8h or 0s
+providers.yaml:26: provider "fit-bit": replay_window "soon" is not a duration; write it with its unit, such as 2m, 8h, 90d or 0s
 providers.yaml:28: provider "google-health" states nothing
-providers.yaml:29: provider "fit-bit2" is a new one and must state token_url, auth_style, rotation, replay_window, access_token_lifetime
+providers.yaml:29: provider "fit-bit2" is a new one and must state token_url, auth_style, rotation, replay_window, access_token_lifetime, or which built-in provider it is like
 providers.yaml:29: provider "fit-bit2": auth_params must be a map of texts, such as {access_type: offline}; put numbers and true or false in quotes
 providers.yaml:29: provider "fit-bit2": scopes must be a list of texts, such as [profile, sleep]
 providers.yaml:30: provider "empty" must be a map of keys to values
-providers.yaml:30: provider "empty" is a new one and must state token_url, auth_style, rotation, replay_window, access_token_lifetime
-providers.yaml:31: "provider" is not a key of this file; it has only "providers"
+providers.yaml:30: provider "empty" is a new one and must state token_url, auth_style, rotation, replay_window, access_token_lifetime, or which built-in provider it is like
+providers.yaml:31: "provider" is not a key of this file; it has "providers" and "accounts"
 `))
 }
 
@@ -175,7 +175,7 @@ func TestOverrideLeavesRoomForRepeats(t *testing.T) {
 		"no window":              {"providers: {withings: {replay_window: 0s}}", ""},
 		"no pause":               {"providers: {withings: {repeat_pause: 0s, replay_window: 1s}}", ""},
 		"a negative pause":       {"providers: {withings: {repeat_pause: -1s}}", `p.yaml:1: provider "withings": repeat_pause "-1s" is negative`},
-		"a pause without a unit": {"providers: {withings: {repeat_pause: 10}}", `p.yaml:1: provider "withings": repeat_pause must be a duration with its unit, such as 2m, 8h or 0s`},
+		"a pause without a unit": {"providers: {withings: {repeat_pause: 10}}", `p.yaml:1: provider "withings": repeat_pause must be a duration with its unit, such as 2m, 8h, 90d or 0s`},
 	} {
 		t.Run(name, func(t *testing.T) { requireOverride(t, tc.yaml, tc.want) })
 	}
@@ -209,8 +209,8 @@ func TestParametersOfTheFileNeverTakeTheProtocolsPlace(t *testing.T) {
 
 func TestOverrideRefusesFilesOfAnotherShape(t *testing.T) {
 	for name, tc := range map[string]struct{ yaml, want string }{
-		"empty":            {"", `p.yaml:1: the file must be one YAML document with "providers:"`},
-		"two documents":    {"providers: {}\n---\nproviders: {}\n", `p.yaml:1: the file must be one YAML document with "providers:"`},
+		"empty":            {"", `p.yaml:1: the file must be one YAML document with "providers:" or "accounts:"`},
+		"two documents":    {"providers: {}\n---\nproviders: {}\n", `p.yaml:1: the file must be one YAML document with "providers:" or "accounts:"`},
 		"a list":           {"- fitbit\n", `p.yaml:1: the file must be a map of keys to values`},
 		"providers a list": {"\nproviders: [fitbit]\n", `p.yaml:2: providers must be a map of keys to values`},
 		"no provider":      {"providers: {}\n", `p.yaml:1: providers states nothing`},

@@ -1,26 +1,19 @@
 // Package provider describes OAuth 2.0 providers and makes the requests to them.
 //
 // A provider is data: a [Provider] in a [Table], built in or read from a file by
-// [Table.Override]. Its [Dialect] translates answers that are not RFC 6749's.
-// [Client.Refresh] spends a refresh token in exactly one POST, and [Classify]
-// decides what the answer means: a new pair, or a [Failure] whose [Kind] says
+// [Table.Override], which also has the [Settings] of single accounts. Its [Dialect]
+// translates answers that are not RFC 6749's, and its [DeadAnswer] list has its own words
+// for a dead grant. [Client.Refresh] spends a refresh token in exactly one POST, and
+// [Classify] decides what the answer means: a new pair, or a [Failure] whose [Kind] says
 // what to do next.
 //
-// Providers echo tokens in their error bodies, so nothing from a body ever
-// reaches an error: every word of a [Failure] is this package's own.
+// Providers echo tokens in their error bodies, so nothing from a body ever reaches an
+// error: every word of a [Failure] is this package's own or the entry's, but for the host
+// that a redirect leads to. What an answer says beside the tokens is passed on only where
+// it is short, printable, and none of the secrets.
 package provider
 
-import (
-	"errors"
-	"fmt"
-	"maps"
-	"os"
-	"slices"
-	"strings"
-	"time"
-
-	"tokenkeeper/internal/token"
-)
+import "time"
 
 // Provider describes an OAuth 2.0 provider. Values come from a [Table], which has
 // checked them, and are read-only.
@@ -96,15 +89,6 @@ type Provider struct {
 	Source Source
 }
 
-// DeadAnswer is an answer to a refresh that means a dead grant: its HTTP status, zero for
-// any, and the text that Field of the JSON body holds. Field is a path of keys with dots
-// between them; empty means "error".
-type DeadAnswer struct {
-	Status int
-	Field  string
-	Value  string
-}
-
 // Source is the page that describes a provider, the day on which it was read, as in
 // "2026-11-26", and what no page confirms.
 type Source struct {
@@ -135,7 +119,9 @@ const (
 	AuthHeader AuthStyle = "header" // Authorization: Basic
 	AuthBody   AuthStyle = "body"   // client_id and client_secret in the form
 	AuthJSON   AuthStyle = "json"   // client_id and client_secret in the body, and all of that in JSON
-	AuthQuery  AuthStyle = "query"  // client_id and client_secret in the URL's query, the rest in the form
+	// AuthQuery has client_id and client_secret in the URL's query and the rest in the form.
+	// It is the least good: servers and proxies log URLs. No error of this package has one.
+	AuthQuery AuthStyle = "query"
 )
 
 // Revocation is the form of the request that ends a grant at RevokeURL. The zero
@@ -189,114 +175,3 @@ type Status struct {
 	// Since says when, as exactly as the announcement does.
 	Since string
 }
-
-// ActivityType is the Temporal activity that calls this provider, such as
-// "CallFitbit". No two providers of a table share one.
-func (p Provider) ActivityType() string { return ActivityTypeOf(p.Name) }
-
-// ActivityTypeOf is the ActivityType of the provider of this name, also where no table
-// has it.
-func ActivityTypeOf(name string) string { return "Call" + Provider{Name: name}.camelName() }
-
-// VaultPrefix starts the names of the provider's tokens in the vault. It is
-// empty for the default provider, which keeps the original article's names.
-func (p Provider) VaultPrefix() string {
-	if p.Name == token.DefaultProvider {
-		return ""
-	}
-	return p.camelName()
-}
-
-// CredentialsName is the vault secret with the provider's client credentials,
-// such as "FitbitCredentials".
-func (p Provider) CredentialsName() string { return p.camelName() + "Credentials" }
-
-// camelName is Name without hyphens, each word capitalised.
-func (p Provider) camelName() string {
-	var b strings.Builder
-	for word := range strings.SplitSeq(p.Name, "-") {
-		if word != "" {
-			b.WriteString(strings.ToUpper(word[:1]) + word[1:])
-		}
-	}
-	return b.String()
-}
-
-// Period is how often to refresh: after at most three quarters of the access
-// token's documented life, which leaves time for another try, and at least once a
-// day, because unused refresh tokens lapse. Where only the last part of that life
-// gets another token, it is three quarters of that part, which no longer period
-// could hit. It divides an hour or a day evenly and is at least a minute.
-func (p Provider) Period() time.Duration {
-	useful := p.AccessTokenLifetime
-	if p.RenewsWithin > 0 {
-		useful = min(useful, p.RenewsWithin)
-	}
-	for _, period := range periods {
-		if period <= useful*3/4 {
-			return period
-		}
-	}
-	return time.Minute
-}
-
-// periods divide an hour or a day evenly, so that a cron keeps them without a
-// jump; the longest first.
-var periods = []time.Duration{
-	24 * time.Hour, 12 * time.Hour, 8 * time.Hour, 6 * time.Hour, 4 * time.Hour, 3 * time.Hour, 2 * time.Hour, time.Hour,
-	30 * time.Minute, 20 * time.Minute, 15 * time.Minute, 12 * time.Minute, 10 * time.Minute, 6 * time.Minute, 5 * time.Minute,
-	4 * time.Minute, 3 * time.Minute, 2 * time.Minute,
-}
-
-// Table is an immutable set of providers with distinct names; [Table.Override]
-// makes another.
-type Table struct {
-	byName   map[string]Provider
-	accounts map[string]Settings // by "provider/account"
-}
-
-// Settings returns what the providers file states for an account; the zero value where
-// it states nothing.
-func (t Table) Settings(a token.Account) Settings { return t.accounts[a.Provider+"/"+a.Name] }
-
-// Accounts are the accounts for which the providers file states settings, as
-// "provider/account", sorted.
-func (t Table) Accounts() []string { return slices.Sorted(maps.Keys(t.accounts)) }
-
-// Load is the built-in table with the changes of a YAML file; see
-// [Table.Override]. The empty name means no file.
-func Load(file string) (Table, error) {
-	if file == "" {
-		return Builtin(), nil
-	}
-	yaml, err := os.ReadFile(file)
-	if err != nil {
-		return Table{}, fmt.Errorf("TOKENKEEPER_PROVIDERS: %w", err)
-	}
-	return Builtin().Override(yaml, file)
-}
-
-// ErrUnknownProvider is in the error of [Table.Lookup] for a name that the table lacks.
-var ErrUnknownProvider = errors.New("is not known")
-
-// Lookup finds a provider by its name; the error for an unknown one lists the
-// known names and is [ErrUnknownProvider].
-func (t Table) Lookup(name string) (Provider, error) {
-	p, ok := t.byName[name]
-	if !ok {
-		return Provider{}, fmt.Errorf("provider %.60q %w; use one of %s, or describe it in the providers file",
-			name, ErrUnknownProvider, strings.Join(t.names(), ", "))
-	}
-	return p, nil
-}
-
-// Providers lists them all, sorted by name.
-func (t Table) Providers() []Provider {
-	all := make([]Provider, 0, len(t.byName))
-	for _, name := range t.names() {
-		all = append(all, t.byName[name])
-	}
-	return all
-}
-
-func (t Table) names() []string { return slices.Sorted(maps.Keys(t.byName)) }

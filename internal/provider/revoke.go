@@ -25,13 +25,17 @@ func (c *Client) Revoke(ctx context.Context, p Provider, cl token.Client, pair t
 	if err != nil {
 		return err
 	}
-	once := &exchange{transport: c.transport}
+	once := c.once(p, []token.Secret{pair.RefreshToken, pair.AccessToken, cl.Secret})
 	response, err := once.RoundTrip(request)
 	if err != nil {
 		return transportError(p, revoking, err, once.maybeSent())
 	}
 	_ = response.Body.Close()
-	return classifyRevocation(p, *once.answer)
+	err = classifyRevocation(p, *once.answer)
+	if failure, ok := errors.AsType[*Failure](err); ok && failure.Kind == InvalidClient {
+		failure.Fix += headerHint(p, cl)
+	}
+	return err
 }
 
 // revocationRequest makes the request that p.Revocation describes.
@@ -55,8 +59,8 @@ func revocationRequest(ctx context.Context, p Provider, cl token.Client, pair to
 			Detail: "there is no token to show; nothing was sent", Fix: removeAccessHint(p),
 		}
 	}
-	inBody := p.AuthStyle == AuthBody || cl.Secret.Empty()
-	if p.Revocation == RevokeToken && inBody {
+	inHeader := p.AuthStyle.inHeader(cl)
+	if p.Revocation == RevokeToken && !inHeader {
 		form.Set("client_id", cl.ID)
 		if !cl.Secret.Empty() {
 			form.Set("client_secret", cl.Secret.Reveal())
@@ -75,7 +79,7 @@ func revocationRequest(ctx context.Context, p Provider, cl token.Client, pair to
 	} else {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if p.Revocation == RevokeToken && !inBody {
+	if p.Revocation == RevokeToken && inHeader {
 		// RFC 6749 section 2.3.1: the two are form-encoded before they are joined.
 		request.SetBasicAuth(url.QueryEscape(cl.ID), url.QueryEscape(cl.Secret.Reveal()))
 	}
@@ -86,24 +90,24 @@ func revocationRequest(ctx context.Context, p Provider, cl token.Client, pair to
 // provider does not know the token or calls it expired.
 func classifyRevocation(p Provider, a Answer) error {
 	a = p.Dialect.translate(a)
-	code, detail := readError(a)
-	kind := classifyStatus(a.Status, code)
-	if a.Status >= 200 && a.Status < 300 || kind == InvalidGrant || a.Status == http.StatusBadRequest && code == "invalid_token" {
+	p.DeadAnswers = nil // they are about refreshes
+	said := readError(p, a)
+	kind := said.kind(a.Status)
+	if a.Status >= 200 && a.Status < 300 || kind == InvalidGrant || a.Status == http.StatusBadRequest && said.word == "invalid_token" {
 		return nil
 	}
 	if a.Status == http.StatusUnauthorized && (p.Revocation == RevokeByAccess || p.Revocation == RevokeByBearer) {
 		kind = RequestRejected // the access token has lapsed, so a retry cannot succeed
 	}
 	failure := &Failure{
-		Provider: p.Name, Op: revoking, Kind: kind, Status: a.Status, Detail: detail,
+		Provider: p.Name, Op: revoking, Kind: kind, Status: a.Status, Detail: said.detail,
 		RetryAfter: retryAfter(p, kind, a), Fix: "or " + removeAccessHint(p),
 	}
-	if kind == InvalidClient {
-		failure.Fix = hint(p, kind, code)
+	switch {
+	case kind == InvalidClient:
+		failure.Fix = hint(p, a, kind, said)
+	case a.Status >= 300 && a.Status < 400:
+		failure.Fix = movedHint("revoke_url", p, a) + ", or " + removeAccessHint(p)
 	}
 	return failure
-}
-
-func removeAccessHint(p Provider) string {
-	return "have the account owner remove the app's access at " + p.Title
 }

@@ -54,17 +54,23 @@ func readWait(value string, now time.Time) time.Duration {
 		return 0
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0
-	case seconds >= firstUnixMillis:
-		seconds -= float64(now.UnixMilli())
-		seconds /= 1000
-	case seconds >= firstUnixTime:
-		seconds -= float64(now.UnixMilli()) / 1000
 	}
 	// Bounded before it becomes a duration, which could overflow.
-	return time.Duration(min(max(seconds, 0), MaxRetryAfter.Seconds()) * float64(time.Second))
+	return time.Duration(min(max(untilUnix(seconds, now), 0), MaxRetryAfter.Seconds()) * float64(time.Second))
+}
+
+// untilUnix returns the seconds until a Unix time in seconds or milliseconds; a number
+// that is too small to be one is such seconds already.
+func untilUnix(seconds float64, now time.Time) float64 {
+	switch {
+	case seconds >= firstUnixMillis:
+		return (seconds - float64(now.UnixMilli())) / 1000
+	case seconds >= firstUnixTime:
+		return seconds - float64(now.UnixMilli())/1000
+	}
+	return seconds
 }
 
 // readLimit reads a rate limit's header: a wait, or one of the two forms of
