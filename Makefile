@@ -107,6 +107,12 @@ chaos: temporal ## Kill the worker at random and count what is lost: KILLS REPLA
 		-accounts '$(ACCOUNTS)' -outages '$(OUTAGES)' -target '$(TARGET)' -json '$(JSON)' \
 		-operator='$(if $(filter 1,$(OPERATOR)),true,false)' -operations '$(OPERATIONS)' -ids '$(IDS)'
 
+MINUTES ?= 30
+
+.PHONY: soak
+soak: temporal ## Refresh for long while everything around misbehaves; nothing may grow, race or get lost: MINUTES ACCOUNTS SEED
+	@go run ./chaos/soak -minutes '$(MINUTES)' -accounts '$(ACCOUNTS)' -seed '$(SEED)'
+
 .PHONY: model
 model: ## Visit every state of the protocol's model, with and without each protection
 	@go run ./chaos/model

@@ -2,6 +2,9 @@ package activities
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -21,11 +24,11 @@ const (
 	VaultRefused       = "VaultRefused"       // Key Vault or Microsoft Entra refuses the worker
 	KeysetUnusable     = "KeysetUnusable"     // nothing can be sealed or opened
 	InvalidGrant       = "InvalidGrant"       // the provider calls the refresh token dead
+	ProbablyDead       = "ProbablyDead"       // the provider refuses it in words that may mean a dead grant
 	GrantAdvanced      = "GrantAdvanced"      // the vault already holds what the refresh token was spent for
 	GrantOutdated      = "GrantOutdated"      // the run was reset since it loaded the grant
 	InvalidClient      = "InvalidClient"      // the provider does not take the client credentials
 	ProviderRetired    = "ProviderRetired"    // the provider has ended this API
-	RequestRejected    = "RequestRejected"    // the provider calls the request wrong
 	GenerationConflict = "GenerationConflict" // two refresh tokens claim one generation
 	AnswerLost         = "AnswerLost"         // the provider issued a pair in an answer that cannot be used, and does not repeat it
 	GrantInDoubt       = "GrantInDoubt"       // another run may have spent the refresh token since it was loaded
@@ -39,7 +42,9 @@ const (
 	historyNotReady    = "HistoryNotReady"
 	providerUnknown    = "ProviderUnknown"
 	tooLate            = "AttemptTooLate"
+	shareInUse         = "ProviderShareInUse"
 	noWordFromTemporal = "NoWordFromTemporal"
+	keysetChanged      = "KeysetChanged" // the vault's keyset has a primary key from elsewhere
 )
 
 // fail ends the activity for good. The message goes into the history as it is,
@@ -76,19 +81,34 @@ func keyringFailure(err error) error {
 	if errors.Is(err, seal.ErrNoKeyset) || errors.Is(err, seal.ErrCorrupt) || errors.Is(err, seal.ErrUnknownKey) {
 		return fail(KeysetUnusable, err)
 	}
+	if errors.Is(err, seal.ErrChanged) {
+		return temporal.NewApplicationError(err.Error(), keysetChanged)
+	}
 	return vaultFailure(err)
 }
 
-// refreshError turns a provider's refusal into a failure: for good, with the fix as
-// its detail, or retried after the given pause. While an earlier request's answer may
-// still be repeated, only a dead grant is final: a passing "invalid client" would
-// otherwise let the window close on an issued pair.
+// refreshError turns a provider's refusal into a failure: for good, with the fix and the
+// answer as its details, or retried after the given pause. While an earlier request's
+// answer may still be repeated, only a dead grant is final: a passing "invalid client"
+// would otherwise let the window close on an issued pair.
 func refreshError(f *provider.Failure, mayReplay bool, pause time.Duration) error {
 	failureType := f.Kind.FailureType()
+	if f.MayBeDead {
+		failureType = ProbablyDead
+	}
 	if failureType == "" || mayReplay && failureType != InvalidGrant {
 		return retryIn(temporal.NewApplicationError(f.Error(), providerNotReady), pause)
 	}
-	return temporal.NewNonRetryableApplicationError(f.Error(), failureType, nil, f.Fix)
+	return temporal.NewNonRetryableApplicationError(f.Error(), failureType, nil, f.Fix, answerInWords(f))
+}
+
+// answerInWords is a refusal's status and code, as in "403 Forbidden, invalid_grant".
+func answerInWords(f *provider.Failure) string {
+	status := strings.TrimSpace(fmt.Sprintf("%d %s", f.Status, http.StatusText(f.Status)))
+	if f.Detail == "" {
+		return status
+	}
+	return status + ", " + f.Detail
 }
 
 // retryIn has Temporal retry after a pause instead of by the retry policy, which knows
@@ -103,12 +123,23 @@ func retryIn(err error, pause time.Duration) error {
 
 // Fix returns the fix that a provider's refusal carries; empty for other errors
 // and for refusals in the histories of older versions.
-func Fix(err error) (fix string) {
-	failure, ok := errors.AsType[*temporal.ApplicationError](err)
-	if !ok || failure.Details(&fix) != nil {
-		return ""
-	}
+func Fix(err error) string {
+	fix, _ := refusalDetails(err)
 	return fix
+}
+
+// Answer returns the status and code of a provider's refusal; empty where [Fix] is.
+func Answer(err error) string {
+	_, answer := refusalDetails(err)
+	return answer
+}
+
+func refusalDetails(err error) (fix, answer string) {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || failure.Details(&fix, &answer) != nil && failure.Details(&fix) != nil {
+		return "", ""
+	}
+	return fix, answer
 }
 
 // storeError turns final failures of a store into retryable ones: a pair in hand

@@ -102,7 +102,7 @@ func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, 
 	if a := event.GetActivityTaskCompletedEventAttributes(); calls[a.GetScheduledEventId()] != nil {
 		calls[a.GetScheduledEventId()].ended = at
 		var issued RefreshResult
-		if decode(a.GetResult(), &issued) == nil {
+		if decode(a.GetResult(), &issued) == nil && CheckProvenance(issued.Provenance) == "" {
 			h.issued = append(h.issued, issued)
 		}
 	}
@@ -145,7 +145,7 @@ type runResult struct {
 
 // of reports whether the result names a token of the account.
 func (r runResult) of(a token.Account) bool {
-	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != ""
+	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != "" && r.Generation <= MaxGeneration
 }
 
 func decode(payloads *commonpb.Payloads, into any) error {
@@ -156,7 +156,7 @@ func decode(payloads *commonpb.Payloads, into any) error {
 // not spent: nothing was sent, or the provider refused the client or the request.
 var neverSpent = []string{
 	InvalidInput, KeysetUnusable, UnexpectedResult, GrantOutdated, GrantAdvanced, GrantInDoubt, ForeignSecret,
-	InvalidClient, RequestRejected,
+	InvalidClient,
 }
 
 // maySpend reports whether the run may have spent a token, or may yet do so.
@@ -187,6 +187,18 @@ func (h history) requests(f token.Fingerprint, now time.Time) (first, last time.
 		}
 	}
 	return first, last
+}
+
+// windowOver reports whether the run's last call of a token has waited for the end of each
+// window that its requests may have opened, which ProbablyDead says. Otherwise each run
+// of a dead grant would wait for the windows of those before it.
+func (h history) windowOver(f token.Fingerprint) bool {
+	for _, c := range slices.Backward(h.calls) {
+		if c.of == f || c.of == "" {
+			return !h.closed.IsZero() && c.failure == ProbablyDead
+		}
+	}
+	return false
 }
 
 // maySpend reports whether the call may have spent a token. An unknown one may be it.

@@ -88,19 +88,22 @@ func (a *Activities) askTemporal(ctx context.Context, in LoadInput, loaded *Load
 func (a *Activities) dropInnocent(ctx context.Context, loaded *LoadResult) error {
 	var suspects []vault.Intent
 	for i, intent := range loaded.MayHaveSpent {
-		suspect, first, last, err := a.maySpend(ctx, intent.RunID, *loaded)
+		run, err := a.maySpend(ctx, intent.RunID, *loaded)
 		if err != nil {
 			loaded.MayHaveSpent = append(suspects, loaded.MayHaveSpent[i:]...)
 			return err
 		}
-		if !first.IsZero() && first.Before(intent.At) {
-			intent.At = first // it has loaded the grant again since
+		switch {
+		case run.over:
+			intent.At = time.Time{} // it opens no window
+		case !run.first.IsZero() && run.first.Before(intent.At):
+			intent.At = run.first // it has loaded the grant again since
 		}
-		if suspect {
+		if run.suspect {
 			suspects = append(suspects, intent)
 		}
-		if suspect && last.After(intent.At) {
-			suspects = append(suspects, vault.Intent{RunID: intent.RunID, At: last})
+		if run.suspect && !run.over && run.last.After(intent.At) {
+			suspects = append(suspects, vault.Intent{RunID: intent.RunID, At: run.last})
 		}
 	}
 	loaded.MayHaveSpent = suspects
@@ -113,24 +116,31 @@ func firstOfEach(intents []vault.Intent) []vault.Intent {
 	return slices.CompactFunc(slices.Clone(intents), func(a, b vault.Intent) bool { return a.RunID == b.RunID })
 }
 
-// maySpend reports whether a run may have spent the token, or may yet, and when it may
-// have presented it first and last; zero where it is not known to have. One that Temporal
-// no longer has may have.
-func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResult) (suspect bool, first, last time.Time, err error) {
+// spending is what a run may have done with a token.
+type spending struct {
+	suspect     bool      // it may have spent the token, or may yet
+	first, last time.Time // when it may have presented it; zero where it is not known to have
+	over        bool      // no answer to it can be had any more
+}
+
+// maySpend reads what a run may have done with the token. One that Temporal no longer has
+// may have spent it.
+func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResult) (spending, error) {
 	listed, _, err := listRuns(ctx, a.Temporal, "RunId = "+quote(runID), nil)
 	if err != nil || len(listed) == 0 {
-		return true, time.Time{}, time.Time{}, err
+		return spending{suspect: true}, err
 	}
 	h, exists, err := readHistory(ctx, a.Temporal, listed[0].GetExecution(), wholeHistory, loaded.CallActivity)
 	if err != nil || !exists {
-		return true, time.Time{}, time.Time{}, err
+		return spending{suspect: true}, err
 	}
 	if h.closed.IsZero() && !isRunning(listed[0]) {
 		h.closed = listed[0].GetCloseTime().AsTime() // closed since its history was read
 	}
 	f := loaded.Provenance.Fingerprint
-	first, last = h.requests(f, time.Now())
-	return h.maySpend(f, h.closed.IsZero()), first, last, nil
+	run := spending{suspect: h.maySpend(f, h.closed.IsZero()), over: h.windowOver(f)}
+	run.first, run.last = h.requests(f, time.Now())
+	return run, nil
 }
 
 // issuedLater looks at the account's newest closed runs for a later token than the

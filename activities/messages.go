@@ -38,12 +38,16 @@ type LoadResult struct {
 	Provenance          token.Provenance `json:"provenance"`
 	UserID              string           `json:"userId,omitempty"`    // the provider's id of the account owner; empty when unknown
 	ObtainedAt          time.Time        `json:"obtainedAt,omitzero"` // zero when unknown
+	GrantEnds           time.Time        `json:"grantEnds,omitzero"`  // whatever is refreshed; zero when unknown
 	RefreshTokenVersion string           `json:"refreshTokenVersion"`
 	AccessTokenExpiry   time.Time        `json:"accessTokenExpiry,omitzero"` // zero when unknown
 	// MayHaveSpent are the earlier runs that may have spent this refresh token and have
 	// stored nothing for it, the oldest first: when each was about to, and in a second
 	// entry when it may have presented it last, where that is known to be later.
 	MayHaveSpent []vault.Intent `json:"mayHaveSpent,omitempty"`
+	// Doubted: a call of this run has ended as ProbablyDead for this refresh token, so that
+	// one more such answer outside a window is the last. The workflow sets it.
+	Doubted bool `json:"doubted,omitempty"`
 	// Behind: Temporal knows a newer refresh token than the vault shows, so that this
 	// one is probably spent.
 	Behind bool `json:"behind,omitempty"`

@@ -20,6 +20,8 @@ type progress struct {
 	Said time.Time `json:"said,omitzero"`
 	// Issued: an answer had tokens and could not be used, so that the token is spent.
 	Issued bool `json:"issued,omitempty"`
+	// Doubted is the first request whose answer may mean a dead grant; see timing.
+	Doubted time.Time `json:"doubted,omitzero"`
 }
 
 // with adds a request that may have spent the token.
@@ -66,10 +68,19 @@ type timing struct {
 	loaded   LoadResult
 	attempt  int32
 	requests []time.Time // all that may have spent the token, by any run
+	// doubted is this call's first request whose answer may mean a dead grant; zero: none.
+	// A gateway may have given that answer for a commit as well, so that it opens a window.
+	// Those that follow open none: the answer would be retried for ever.
+	doubted time.Time
 }
 
+// longestDoubt bounds the window that such an answer opens. Some providers repeat an answer
+// for hours; the next run presents the token in time for that, and the owner of a dead
+// grant is asked meanwhile.
+const longestDoubt = 30 * time.Minute
+
 func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress, now time.Time) timing {
-	t := timing{in, attempt, told.requests(attempt, scheduled, now)}
+	t := timing{in, attempt, told.requests(attempt, scheduled, now), told.Doubted}
 	for _, intent := range in.MayHaveSpent {
 		if !intent.At.IsZero() {
 			t.requests = append(t.requests, intent.At)
@@ -82,13 +93,24 @@ func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress,
 func (t timing) window(now time.Time) window.Window { return t.windowBy(false, now) }
 
 func (t timing) windowBy(strict bool, now time.Time) window.Window {
-	return window.Window{Length: t.loaded.ReplayWindow, LeastPause: t.loaded.RepeatPause}.OpenedBy(t.requests, strict, now)
+	w := window.Window{Length: t.loaded.ReplayWindow, LeastPause: t.loaded.RepeatPause}.OpenedBy(t.requests, strict, now)
+	if w.IsOpen(now) || t.doubted.IsZero() || strict && len(t.requests) > 0 {
+		return w
+	}
+	w.Length = min(w.Length, longestDoubt)
+	return w.OpenedBy([]time.Time{t.doubted}, strict, now)
 }
 
 // answered is the timing after a request at the given time that failed. Once the first
 // window has closed, a rate limit that names a wait is believed: it was given before the
 // token was taken. A gateway names one as well, for a commit whose answer it has lost.
 func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
+	if f.MayBeDead && !f.Issued {
+		if f.MaybeSpent && t.doubted.IsZero() && !t.loaded.Doubted {
+			t.doubted = request
+		}
+		return t
+	}
 	believed := f.Kind == provider.RateLimited && f.RetryAfter > 0 && len(t.requests) > 0 && !t.window(now).IsOpen(now)
 	if f.MaybeSpent && (f.Issued || !believed) {
 		t.requests = append(slices.Clone(t.requests), request)
@@ -103,7 +125,7 @@ func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
 func (t timing) retryDelay(asked time.Duration, now time.Time) time.Duration {
 	w := t.window(now)
 	pause := w.Wait(window.Retry, max(asked, t.policyPause()), now)
-	if w.IsOpen(now) && w.Last.Sub(slices.MinFunc(t.requests, time.Time.Compare)) >= w.Length/2 {
+	if w.IsOpen(now) && len(t.requests) > 0 && w.Last.Sub(slices.MinFunc(t.requests, time.Time.Compare)) >= w.Length/2 {
 		pause = min(pause, max(w.Length/4, w.LeastPause, time.Second))
 	}
 	return pause

@@ -97,7 +97,7 @@ func TestThePauseBeforeTheNextAttempt(t *testing.T) {
 		{"the longest", forgiving, 1000, nil, lost, 5 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := timing{c.in, c.attempt, c.earlier}
+			before := timing{loaded: c.in, attempt: c.attempt, requests: c.earlier}
 			require.Equal(t, c.want, before.answered(c.failure, noon, noon).retryDelay(c.failure.RetryAfter, noon))
 			require.Equal(t, c.earlier, before.requests, "is left as it was")
 		})
@@ -124,7 +124,7 @@ func TestOfALongCallAnyRequestMayBeTheOneThatWasAnswered(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := LoadResult{ReplayWindow: length, RepeatPause: c.pause}
-			call := timing{in, 20, []time.Time{noon.Add(-c.first), noon.Add(-c.last)}}
+			call := timing{loaded: in, attempt: 20, requests: []time.Time{noon.Add(-c.first), noon.Add(-c.last)}}
 			require.Equal(t, c.want, call.answered(down, noon, noon).retryDelay(0, noon))
 		})
 	}

@@ -67,7 +67,7 @@ type system struct {
 }
 
 // newSystem starts a system without workers, and lets the row run beside others.
-// Directory, worker, task queue and, where o names none, the Temporal server are
+// Directory, task queue and, where o names none, worker and Temporal server are
 // filled in, and so is how long Fitbit repeats an answer. At the end its workers
 // are killed, and their logs are searched for secrets and data races.
 func newSystem(t *testing.T, o testenv.Options) *system {
@@ -79,7 +79,10 @@ func newSystem(t *testing.T, o testenv.Options) *system {
 	if o.Provider.ReplayWindow == 0 && o.Provider.Provider.Name == "" {
 		o.Provider.ReplayWindow = replayForRows
 	}
-	o.Dir, o.WorkerBinary, o.TaskQueue = t.TempDir(), shared.Worker(t), unique("queue")
+	if o.WorkerBinary == "" {
+		o.WorkerBinary = shared.Worker(t)
+	}
+	o.Dir, o.TaskQueue = t.TempDir(), unique("queue")
 	running, err := testenv.Start(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop()) })

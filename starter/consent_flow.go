@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
-
-	"github.com/pkg/browser"
 
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
@@ -19,9 +16,6 @@ const (
 	// exchangeTimeout bounds the exchange of a code. Ctrl-C does not interrupt it:
 	// the code may be spent, and the only tokens of the consent in the answer.
 	exchangeTimeout = 30 * time.Second
-	// slowStore is how long the browser waits for the vault before it shows that
-	// the consent is not in the vault yet.
-	slowStore = 3 * time.Second
 )
 
 // consentFlow brings one consent of an account into the vault. authorize and
@@ -38,7 +32,7 @@ type consentFlow struct {
 
 	existing consent.Existing
 	client   token.Client
-	request  provider.AuthorizationRequest
+	asked    authorization
 	pending  consent.PendingConsent
 	saved    bool // pending is on disk
 	unsaved  notices
@@ -89,7 +83,7 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 	}
 	earlier.Client = earlier.ClientFor(f.existing)
 	if f.options.client != "" {
-		if earlier.Client, err = f.readClient(ctx, f.options.client); err != nil {
+		if earlier.Client, err = f.prompter.readClient(ctx, f.options.client); err != nil {
 			return false, err
 		}
 	}
@@ -105,16 +99,10 @@ func (f *consentFlow) requestConsent(ctx context.Context) error {
 	if err := f.chooseClient(ctx); err != nil {
 		return err
 	}
-	f.request = provider.NewAuthorizationRequest(f.options.redirectURL, strings.Fields(strings.Join(f.options.scopes, " ")))
-	request := f.requestByBrowser
-	if f.options.noBrowser {
-		request = f.requestByPaste
-	}
-	err := request(ctx)
-	if errors.Is(err, consent.ErrDenied) {
-		return fmt.Errorf("%w at %s; nothing was stored; run it again to ask once more", err, f.target.Provider.Title)
-	}
-	return err
+	f.asked = newAuthorization(f.printer, f.prompter, f.target, f.options, f.client)
+	return f.asked.run(ctx, f.use, func(err error) consent.Outcome {
+		return outcomeOf(f.target.Provider.Title, f.superseded, err)
+	})
 }
 
 // chooseClient takes the provider's app from the file that is named, from the
@@ -122,17 +110,12 @@ func (f *consentFlow) requestConsent(ctx context.Context) error {
 func (f *consentFlow) chooseClient(ctx context.Context) (err error) {
 	switch {
 	case f.options.client != "":
-		f.client, err = f.readClient(ctx, f.options.client)
+		f.client, err = f.prompter.readClient(ctx, f.options.client)
 	case f.existing.Client.ID != "":
 		f.client = f.existing.Client
 	default:
-		f.say("The vault has no %s. They are those of your app at %s.", f.target.Names.Credentials, f.target.Provider.Title)
-		if f.client.ID, err = f.prompter.readLine(ctx, "Client ID: "); err == nil {
-			f.client.Secret, err = f.prompter.readSecret(ctx, "Client secret (not shown; empty for an app without one): ")
-		}
-		if errors.Is(err, errNoInput) || err == nil && f.client.ID == "" {
-			err = errors.New("the app's client id and secret are missing; type them in, or use --client FILE")
-		}
+		f.say("The vault has no %s. They are those of your app at %s.", f.target.clientSecrets(), f.target.Provider.Title)
+		f.client, err = f.prompter.askClient(ctx)
 	}
 	if f.client != f.existing.Client {
 		f.pending.Client = f.client
@@ -140,44 +123,13 @@ func (f *consentFlow) chooseClient(ctx context.Context) (err error) {
 	return err
 }
 
-// requestByBrowser opens the consent page, waits for the redirect, and shows the
-// outcome in the browser.
-func (f *consentFlow) requestByBrowser(ctx context.Context) error {
-	callback, err := consent.Listen(f.request.RedirectURI, f.request.State, func(err error) {
-		f.warn("the browser came back with something else: %v; still waiting for the answer", err)
-	})
-	if err != nil {
+// use turns the redirect into tokens, and brings them into the vault.
+func (f *consentFlow) use(ctx context.Context, redirect consent.Redirect, arrived func()) error {
+	if err := f.exchange(ctx, redirect); err != nil {
 		return err
 	}
-	defer callback.Close()
-	f.request.RedirectURI = callback.RedirectURI
-	address, err := f.request.URL(f.target.Provider, f.client.ID)
-	if err != nil {
-		return err
-	}
-	f.say("Opening the consent page of %s for %s. If no browser opens, open this address yourself:\n\n  %s\n", f.target.Provider.Title, f.target, address)
-	go func() {
-		browser.Stdout, browser.Stderr = io.Discard, io.Discard
-		_ = browser.OpenURL(address) // may block until the browser ends; the address was printed
-	}()
-
-	redirect, err := callback.Wait(ctx)
-	if err != nil && ctx.Err() != nil {
-		f.say("Interrupted before the consent. Nothing was stored.")
-		return errInterrupted
-	}
-	if err == nil {
-		err = f.exchange(ctx, redirect)
-	}
-	if err == nil {
-		slow := time.AfterFunc(slowStore, func() {
-			callback.Finish(consent.Outcome{Good: true, Title: "Your consent has arrived", Text: "It is not in the vault yet. See the window of the program that asked for it, and leave that open."})
-		})
-		defer slow.Stop()
-		err = f.storePending(ctx)
-	}
-	callback.Finish(outcomeOf(f.target.Provider.Title, f.superseded, err))
-	return err
+	arrived()
+	return f.storePending(ctx)
 }
 
 // outcomeOf is what the browser shows at the end.
@@ -199,50 +151,11 @@ func outcomeOf(providerTitle string, superseded bool, err error) consent.Outcome
 	return consent.Outcome{Title: "Nothing was stored", Text: "The window of the program that asked for your consent says why: " + reason}
 }
 
-// requestByPaste prints the consent page's address, and reads the redirect.
-func (f *consentFlow) requestByPaste(ctx context.Context) error {
-	address, err := f.request.URL(f.target.Provider, f.client.ID)
-	if err != nil {
-		return err
-	}
-	f.say("Open this address in a browser and consent at %s for %s:\n\n  %s\n", f.target.Provider.Title, f.target, address)
-	f.say("The browser then goes to %s, which need not load.", f.request.RedirectURI)
-	redirect, err := f.readPastedRedirect(ctx)
-	if err == nil {
-		err = f.exchange(ctx, redirect)
-	}
-	if err == nil {
-		err = f.storePending(ctx)
-	}
-	return err
-}
-
-// readPastedRedirect asks again until the address is right.
-func (f *consentFlow) readPastedRedirect(ctx context.Context) (consent.Redirect, error) {
-	for {
-		text, err := f.prompter.readLine(ctx, "Paste the whole address that it shows: ")
-		switch {
-		case ctx.Err() != nil:
-			f.say("\nInterrupted before the consent. Nothing was stored.")
-			return consent.Redirect{}, errInterrupted
-		case errors.Is(err, errNoInput):
-			return consent.Redirect{}, errors.New("no address was pasted; nothing was stored")
-		case err != nil:
-			return consent.Redirect{}, err
-		}
-		redirect, err := consent.ReadPasted(text, f.request.RedirectURI, f.request.State)
-		if err == nil || errors.Is(err, consent.ErrDenied) {
-			return redirect, err
-		}
-		f.warn("%v", err)
-	}
-}
-
 // exchange gets the tokens for the redirect's code, and saves them.
 func (f *consentFlow) exchange(ctx context.Context, redirect consent.Redirect) (err error) {
 	exchanging, cancel := context.WithTimeout(context.WithoutCancel(ctx), exchangeTimeout)
 	defer cancel()
-	if f.pending.Pair, err = f.oauth.Exchange(exchanging, f.target.Provider, f.client, f.request, redirect.Code); err != nil {
+	if f.pending.Pair, err = f.oauth.Exchange(exchanging, f.target.Provider, f.client, f.asked.request, redirect.Code); err != nil {
 		return err
 	}
 	if len(f.pending.Scopes) == 0 {
@@ -271,7 +184,7 @@ func (f *consentFlow) savePending(ctx context.Context) {
 
 // reportScopes says what was granted, and what of the request was not.
 func (f *consentFlow) reportScopes() {
-	requested, granted := f.request.Scopes, f.pending.Scopes
+	requested, granted := f.asked.request.Scopes, f.pending.Scopes
 	if len(requested) == 0 {
 		requested = f.target.Provider.Scopes
 	}

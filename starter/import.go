@@ -62,12 +62,12 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 		err = f.refusePending(ctx, f.target, "import", f.existing.RefreshToken)
 	}
 	if err == nil && options.client != "" {
-		f.pending.Client, err = f.readClient(ctx, options.client)
+		f.pending.Client, err = f.prompter.readClient(ctx, options.client)
 	}
 	if err != nil {
 		return err
 	}
-	text, err := f.readFile(ctx, options.file, "Refresh token, or a JSON answer (not shown): ")
+	text, err := f.prompter.readFile(ctx, options.file, "Refresh token, or a JSON answer (not shown): ")
 	if err != nil {
 		return fmt.Errorf("read the token: %w", err)
 	}
@@ -90,7 +90,7 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 		return fmt.Errorf("this token of %s was in the vault before, and something newer is there; nothing was changed", f.target)
 	}
 	if f.existing.Client.ID == "" && f.pending.Client.ID == "" {
-		f.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", f.target.Names.Credentials)
+		f.warn("the vault has no %s, without which nothing is refreshed; import again with --client FILE", f.target.clientSecrets())
 	}
 	return nil
 }

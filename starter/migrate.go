@@ -55,7 +55,7 @@ func successorOf(s settings, from target) (target, error) {
 // the new provider, start the new cron.
 func (a *vaultApp) migrate(ctx context.Context, from, to target, options consentOptions) error {
 	// Temporal must answer before a consent is asked for.
-	if _, err := a.isRefreshed(from); err != nil {
+	if _, _, err := a.isRefreshed(from); err != nil {
 		return err
 	}
 	current, err := a.Current(ctx, to.Location)

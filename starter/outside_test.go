@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -45,7 +46,7 @@ func startOutside(dir, redirect string, names ...string) (*outside, []string, er
 	if o.vault, err = keyvault.Start(keyvault.Options{}); err != nil {
 		return o, nil, err
 	}
-	table := "providers:\n"
+	table, urls := "providers:\n", []string(nil)
 	for _, name := range names {
 		p, err := authserver.ProviderOf(name)
 		if err != nil {
@@ -58,6 +59,7 @@ func startOutside(dir, redirect string, names ...string) (*outside, []string, er
 			return o, nil, err
 		}
 		o.providers[name] = s
+		urls = append(urls, "URL_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"="+s.URL())
 		table += fmt.Sprintf("  %s:\n    auth_url: %s%s\n    token_url: %[2]s%[4]s\n", name, s.URL(), p.AuthorizePath, p.TokenPath)
 		if p.RevokePath != "" {
 			table += fmt.Sprintf("    revoke_url: %s%s\n", s.URL(), p.RevokePath)
@@ -69,12 +71,12 @@ func startOutside(dir, redirect string, names ...string) (*outside, []string, er
 			return o, nil, err
 		}
 	}
-	return o, []string{
-		"KEY_VAULT_URL=" + o.vault.URL(), "TOKENKEEPER_KEY_VAULT_CA_FILE=" + filepath.Join(dir, "vault.pem"),
+	return o, append(urls,
+		"KEY_VAULT_URL="+o.vault.URL(), "TOKENKEEPER_KEY_VAULT_CA_FILE="+filepath.Join(dir, "vault.pem"),
 		"TOKENKEEPER_AZURE_CREDENTIAL=emulator", "TOKENKEEPER_ALLOW_EMULATOR=true",
-		"TOKENKEEPER_PROVIDERS=" + filepath.Join(dir, "providers.yaml"), "XDG_STATE_HOME=" + filepath.Join(dir, "state"),
-		"REDIRECT=" + redirect,
-	}, nil
+		"TOKENKEEPER_PROVIDERS="+filepath.Join(dir, "providers.yaml"), "XDG_STATE_HOME="+filepath.Join(dir, "state"),
+		"REDIRECT="+redirect,
+	), nil
 }
 
 func (o *outside) close() {
@@ -262,6 +264,20 @@ func sealed(ts *testscript.TestScript, none bool, _ []string) {
 			ts.Fatalf("%s has mode %v", path, info.Mode())
 		}
 		noSecret(ts, path, content)
+	}
+}
+
+// inertIn wants what was printed to act on no terminal, and to have no line that only looks
+// like one of starter's: "inert FILE...".
+func inertIn(ts *testscript.TestScript, _ bool, args []string) {
+	for _, file := range args {
+		text := ts.ReadFile(file)
+		if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+			ts.Fatalf("%s has %q at byte %d", file, text[i:min(len(text), i+20)], i)
+		}
+		if strings.Contains(text, "\nWarning: forged") {
+			ts.Fatalf("%s has a forged line", file)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,8 +30,17 @@ func newPrinter(cmd *cobra.Command) printer {
 // jsonOutput keeps everything but the answer off stdout.
 func (p *printer) jsonOutput() { p.notes = p.warnings }
 
-func (p *printer) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.notes, format+"\n", args...)
+func (p *printer) say(format string, args ...any) { printLine(p.notes, format, args...) }
+
+// printLine writes a line, and is the only way to one: each text among the arguments
+// stays within it, see [inert].
+func printLine(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format+"\n", inert(args)...)
+}
+
+// printRow writes the cells of a table's row to a [tabwriter.Writer].
+func printRow(w *tabwriter.Writer, cells ...any) {
+	printLine(w, strings.TrimSuffix(strings.Repeat("%v\t", len(cells)), "\t"), cells...)
 }
 
 // field prints an indented line, and nothing for an empty value.
@@ -41,7 +51,7 @@ func (p *printer) field(name, value string) {
 }
 
 func (p *printer) warn(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.warnings, "Warning: "+format+"\n", args...)
+	printLine(p.warnings, "Warning: "+format, args...)
 }
 
 func (p *printer) json(v any) error {

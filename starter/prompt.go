@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/token"
 )
 
@@ -32,9 +33,12 @@ func newPrompter(cmd *cobra.Command) *prompter {
 	return &prompter{in: in, lines: bufio.NewReader(in), prompt: cmd.ErrOrStderr()}
 }
 
+// ask prints a question and leaves the cursor behind it.
+func (p *prompter) ask(question string) { _, _ = io.WriteString(p.prompt, line(question)) }
+
 // readLine asks for one line.
 func (p *prompter) readLine(ctx context.Context, question string) (string, error) {
-	_, _ = fmt.Fprint(p.prompt, question)
+	p.ask(question)
 	return readContext(ctx, func() (string, error) {
 		text, err := p.lines.ReadString('\n')
 		if text == "" && errors.Is(err, io.EOF) {
@@ -55,9 +59,9 @@ func (p *prompter) readSecret(ctx context.Context, question string) (token.Secre
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("ask without showing the answer: %w", err)
 	}
-	_, _ = fmt.Fprint(p.prompt, question)
+	p.ask(question)
 	text, err := readContext(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
-	_, _ = fmt.Fprintln(p.prompt)
+	printLine(p.prompt, "")
 	if ctx.Err() != nil {
 		_ = term.Restore(fd, before) // the abandoned read has switched the echo off
 	}
@@ -120,4 +124,60 @@ func readContext[T any](ctx context.Context, read func() (T, error)) (T, error) 
 		var none T
 		return none, errInterrupted
 	}
+}
+
+// askClient asks for the credentials of an app.
+func (p *prompter) askClient(ctx context.Context) (client token.Client, err error) {
+	if client.ID, err = p.readLine(ctx, "Client ID: "); err == nil {
+		client.Secret, err = p.readSecret(ctx, "Client secret (not shown; empty for an app without one): ")
+	}
+	if errors.Is(err, errNoInput) || err == nil && client.ID == "" {
+		err = errors.New("the app's client id and secret are missing; type them in, or use --client FILE")
+	}
+	if err != nil {
+		return token.Client{}, err
+	}
+	return checkClient(client, "")
+}
+
+// readClient reads client_id:client_secret, which may be on two lines.
+func (p *prompter) readClient(ctx context.Context, file string) (token.Client, error) {
+	text, err := p.readFile(ctx, file, "client_id:client_secret (not shown): ")
+	if err != nil {
+		return token.Client{}, fmt.Errorf("--client: %w", err)
+	}
+	id, secret, found := strings.Cut(strings.Join(strings.Fields(strings.TrimPrefix(text.Reveal(), "\ufeff")), ":"), ":")
+	if !found {
+		return token.Client{}, errors.New("--client: it holds no client_id:client_secret; write the two with a colon or on two lines")
+	}
+	return checkClient(token.Client{ID: id, Secret: token.NewSecret(secret)}, "--client: ")
+}
+
+// checkClient judges credentials that were written by hand as the vault judges them.
+func checkClient(client token.Client, where string) (token.Client, error) {
+	id, err := token.ReadPastedText(client.ID)
+	if err != nil {
+		return token.Client{}, fmt.Errorf("%sthe client id %w", where, err)
+	}
+	secret := client.Secret.Reveal()
+	if secret != "" { // a public client has none
+		if secret, err = token.ReadPastedText(secret); err != nil {
+			return token.Client{}, fmt.Errorf("%sthe client secret %w", where, err)
+		}
+	}
+	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
+}
+
+// readFile reads a file that holds a secret; - means stdin.
+func (p *prompter) readFile(ctx context.Context, file, question string) (token.Secret, error) {
+	if file == "-" {
+		return p.readAll(ctx, question, consent.MaxTokens)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return token.Secret{}, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, consent.MaxTokens+1))
+	return token.NewSecret(string(text)), err
 }

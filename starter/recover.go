@@ -41,7 +41,13 @@ where nothing newer is found than a token that a run was about to spend.`,
 	output := outputFlag(cmd, "text")
 	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
-			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.recover(ctx, t, *from) })
+			return app.printAnswer(*output == "json", func() (runAnswer, error) {
+				now, err := app.whereItIsNow(ctx, s, t)
+				if err != nil {
+					return runAnswer{}, err
+				}
+				return app.recover(ctx, now, *from)
+			})
 		})
 	})
 }
@@ -67,7 +73,9 @@ func (app *temporalApp) recover(ctx context.Context, t target, from []string) (r
 		}
 		answer.Retention = retention.String()
 	}
-	app.say("%s", describeRecovery(t, result, retention, time.Now()))
+	for text := range strings.SplitSeq(describeRecovery(t, result, retention, time.Now()), "\n") {
+		app.say("%s", text)
+	}
 	if result.Outcome == workflows.Unchanged {
 		return answer, needsAttention{fmt.Sprintf("nothing newer than generation %d of %s/%s was found", result.Generation, result.Provider, result.Account)}
 	}
@@ -143,6 +151,7 @@ func (app *temporalApp) refuseWhileWorking(ctx context.Context, t target, from [
 // retention is the namespace's, where a history was gone.
 func describeRecovery(t target, r workflows.Result, retention time.Duration, now time.Time) string {
 	refresh := t.command("refresh")
+	r.RecoveredFrom = line(r.RecoveredFrom) // as anyone could have completed the workflow
 	switch {
 	case r.Outcome == workflows.Recovered && r.RecoveredFrom != "":
 		text := fmt.Sprintf("Found: run %s was issued generation %d of %s and had not stored it. It is in the vault now.", r.RecoveredFrom, r.Generation, t)
@@ -159,7 +168,7 @@ func describeRecovery(t target, r workflows.Result, retention time.Duration, now
 	}
 	lines := []string{fmt.Sprintf("Nothing newer than generation %d of %s was found, neither in the vault nor in the histories of earlier runs (%d read).", r.Generation, t, r.RunsRead)}
 	for _, run := range r.RunsGone {
-		lines = append(lines, fmt.Sprintf("But run %s was about to spend it, and its history is gone or cannot be found: this namespace keeps histories for %s after a run has ended.", run, days(retention)))
+		lines = append(lines, fmt.Sprintf("But run %s was about to spend it, and its history is gone or cannot be found: this namespace keeps histories for %s after a run has ended.", line(run), days(retention)))
 	}
 	return strings.Join(append(lines,
 		"Next:",

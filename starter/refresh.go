@@ -23,7 +23,13 @@ repeated. Where no cron runs, the tokens are refreshed once, and no cron is star
 	output := outputFlag(cmd, "text")
 	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
-			return app.printAnswer(*output == "json", func() (runAnswer, error) { return app.refresh(ctx, t, *wait) })
+			return app.printAnswer(*output == "json", func() (runAnswer, error) {
+				now, err := app.whereItIsNow(ctx, s, t)
+				if err != nil {
+					return runAnswer{}, err
+				}
+				return app.refresh(ctx, now, *wait)
+			})
 		})
 	})
 }

@@ -28,6 +28,13 @@ endpoint to revoke at, it says what the user does there, and exits with 3.`,
 	yes := cmd.Flags().Bool("yes", false, "do not ask")
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
+			if t.Provider.Status.Successor != "" {
+				// Where Temporal is away, what was asked for is ended, as far as that goes without.
+				_ = a.withTemporal(func(ctx context.Context, o *temporalApp) (err error) {
+					t, err = o.whereItIsNow(ctx, s, t)
+					return err
+				})
+			}
 			if !*yes {
 				a.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", t, t.Provider.Title)
 				if err := a.confirm(ctx, t, "revoke "+t.String(), "--yes"); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -34,8 +35,10 @@ func TestMain(m *testing.M) {
 // Beyond testscript's own commands there are:
 //
 //	worker                      listens from here on
+//	searchable                  the namespace has the search attributes
 //	exits CODE command...       runs it and wants this exit code
 //	eventually REGEXP command...  runs it again until its output matches
+//	inert FILE...               wants printable text that forges no line
 //
 // and those of outside_test.go, for scripts with a vault and providers.
 func TestScripts(t *testing.T) {
@@ -47,6 +50,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TEMPORAL_ADDRESS", server.Address())
 			env.Setenv("TEMPORAL_NAMESPACE", namespace)
 			env.Setenv("TOKENKEEPER_WEB_UI", "http://web.test")
+			env.Setenv("HOSTILE", "FAKE\x1b[31m\u202eX")
 			env.Setenv("PATH", env.Getenv("PATH")+string(filepath.ListSeparator)+filepath.Dir(server.CLI()))
 			env.Values[outsideKey{}] = &outsides{}
 			return createNamespace(t.Context(), server, namespace)
@@ -61,6 +65,9 @@ func TestScripts(t *testing.T) {
 					w.Stop()
 					c.Close()
 				})
+			},
+			"searchable": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(addAttributes(t.Context(), server, ts.Getenv("TEMPORAL_NAMESPACE")))
 			},
 			"exits":          exits,
 			"eventually":     eventually,
@@ -77,6 +84,7 @@ func TestScripts(t *testing.T) {
 			"put":            putCommand,
 			"sealed":         sealed,
 			"no-secret":      noSecretIn,
+			"inert":          inertIn,
 		},
 	})
 }
@@ -138,6 +146,17 @@ func createNamespace(ctx context.Context, server *temporal.Server, name string) 
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// addAttributes gives a namespace the search attributes, as a worker does.
+func addAttributes(ctx context.Context, server *temporal.Server, namespace string) error {
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Namespace: namespace, Logger: quiet{}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: temporal.SearchAttributes()})
+	return err
 }
 
 // quiet is a logger for clients that have nothing to say to a test.

@@ -18,7 +18,7 @@ import (
 
 // newStandIn is a worker whose RefreshTokens ends as the account's name says:
 // dead needs a consent, advised too and at length, broken fails, slow never ends, stubborn fights with the
-// vault, and all others are refreshed. A recovery finds what recoverStandIn says.
+// vault, hostile fails and forged succeeds in words that act on a terminal, and all others are refreshed. A recovery finds what recoverStandIn says.
 func newStandIn(c client.Client) worker.Worker {
 	w := worker.New(c, "token-refresh", worker.Options{})
 	w.RegisterWorkflowWithOptions(standIn, workflow.RegisterOptions{Name: workflows.Type})
@@ -41,6 +41,12 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError(longAdvice(), workflows.ReauthorizationRequired, nil)
 	case "broken":
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError("secret FitbitCredentials is missing", "MissingSecret", nil)
+	case "ends-soon", "ends-later", "ends-never":
+		return endingStandIn(ctx, account)
+	case "hostile":
+		return workflows.Result{}, temporal.NewNonRetryableApplicationError(valid(hostile), valid(hostile), nil)
+	case "forged":
+		return workflows.Result{Account: valid(hostile), Provider: valid(hostile), Outcome: workflows.Outcome(valid(hostile)), UserID: valid(hostile), Scopes: []string{valid(hostile)}}, nil
 	case "slow":
 		return workflows.Result{}, workflow.Await(ctx, func() bool { return false })
 	case "stubborn":
@@ -67,6 +73,26 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 	}, nil
 }
 
+// endingStandIn is a run of an account whose grant ends in 5 or in 200 days, or never, as
+// its search attributes and its result have it.
+func endingStandIn(ctx workflow.Context, account token.Account) (workflows.Result, error) {
+	r := workflows.Result{Account: account.Name, Provider: account.Provider, Outcome: workflows.Refreshed, Generation: 1}
+	switch account.Name {
+	case "ends-soon":
+		r.GrantEnds = workflow.Now(ctx).Add(5*day + time.Hour)
+	case "ends-later":
+		r.GrantEnds = workflow.Now(ctx).Add(200 * day)
+	}
+	updates := []temporal.SearchAttributeUpdate{workflows.TokenAccount.ValueSet(account.Name), workflows.TokenProvider.ValueSet(account.Provider), workflows.TokenHealth.ValueSet(string(workflows.HealthGood))}
+	if !r.GrantEnds.IsZero() {
+		updates = append(updates, workflows.TokenConsentEnds.ValueSet(r.GrantEnds))
+	}
+	return r, workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// valid is text that a workflow can return.
+func valid(text string) string { return strings.ToValidUTF8(text, "?") }
+
 // longAdvice is a failure's message with more advice than any provider gives.
 func longAdvice() string {
 	return "Fitbit no longer takes generation 3; " + strings.Repeat("a \"testing\" app's tokens end after 7 days, ", 100) + "so publish it"
@@ -81,6 +107,10 @@ func recoverStandIn(account token.Account, from []string) (workflows.Result, err
 		r.Outcome, r.RunsGone = workflows.Unchanged, []string{"run-that-is-gone"}
 	case "fresh":
 		r.Outcome = workflows.Untouched
+	case "forged":
+		r.Outcome, r.Account, r.RecoveredFrom, r.RunsGone = workflows.Recovered, valid(hostile), valid(hostile), []string{valid(hostile)}
+	case "forged-too":
+		r.Outcome, r.Account, r.RunsGone = workflows.Unchanged, valid(hostile), []string{valid(hostile)}
 	case "broken":
 		return r, temporal.NewNonRetryableApplicationError("secret RefreshToken is missing", "MissingSecret", nil)
 	default:

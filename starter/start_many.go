@@ -151,9 +151,9 @@ const stepsPerLine = 1000
 
 func newProgress(w io.Writer, total int) *progress {
 	p := &progress{w: w, total: total}
-	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		p.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(w),
+	if t, ok := w.(terminalWriter); ok && t.file() != nil && isatty.IsTerminal(t.file().Fd()) {
+		p.bar = progressbar.NewOptions(total, // it shows numbers only, and moves the cursor
+			progressbar.OptionSetWriter(t.file()),
 			progressbar.OptionSetDescription("Starting"),
 			progressbar.OptionShowCount(),
 			progressbar.OptionSetPredictTime(true),
@@ -169,7 +169,7 @@ func (p *progress) step() {
 	case p.bar != nil:
 		_ = p.bar.Add(1)
 	case p.n%stepsPerLine == 0:
-		_, _ = fmt.Fprintf(p.w, "%s of %s\n", grouped(p.n), grouped(p.total))
+		printLine(p.w, "%s of %s", grouped(p.n), grouped(p.total))
 	}
 }
 

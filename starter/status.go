@@ -43,6 +43,13 @@ workflow id that starter gives it.`,
 			if *output == "json" {
 				app.jsonOutput()
 			}
+			if only.target != nil {
+				now, err := app.whereItIsNow(ctx, s, t)
+				if err != nil {
+					return err
+				}
+				only.target = &now
+			}
 			return app.status(ctx, only, *output == "json")
 		})
 	})
@@ -104,10 +111,9 @@ func (app *temporalApp) causeOf(r row) string {
 
 func (app *temporalApp) table(rows []row, now time.Time) error {
 	w := tabwriter.NewWriter(app.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ACCOUNT\tPROVIDER\tHEALTH\tGENERATION\tACCESS TOKEN\tLAST RUN\tNEXT RUN")
+	printRow(w, "ACCOUNT", "PROVIDER", "HEALTH", "GENERATION", "ACCESS TOKEN", "LAST RUN", "NEXT RUN")
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
-			r.Account, r.Provider, r.Health, r.generation(), fromNow("expires in ", "expired ", r.AccessTokenExpiry, now),
+		printRow(w, r.Account, r.Provider, r.Health, r.generation(), fromNow("expires in ", "expired ", r.AccessTokenExpiry, now),
 			r.last(now), fromNow("in ", "due ", r.NextRun, now))
 	}
 	return w.Flush()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // stopKeeping ends what keeps an account alive, its Schedule and its workflow, and
@@ -58,12 +59,29 @@ func (app *temporalApp) cancel(ctx context.Context, workflowID string) (ran bool
 	return true, err
 }
 
-// isKept reports whether a workflow or a Schedule keeps the account alive.
-func (app *temporalApp) isKept(ctx context.Context, t target) (bool, error) {
+// isKept reports whether a workflow or a Schedule keeps the account alive, and what its
+// next refresh is, in words that begin a sentence.
+func (app *temporalApp) isKept(ctx context.Context, t target) (kept bool, next string, err error) {
+	now := time.Now()
 	runID, err := app.running(ctx, t.id)
-	if err != nil || runID != "" {
-		return err == nil, err
+	if err != nil {
+		return false, "", err
+	}
+	if runID != "" {
+		s, err := app.describe(ctx, t.id, runID)
+		if err != nil || s.Cron == "" || !s.Working.IsZero() {
+			return err == nil, "Its workflow", err
+		}
+		return true, "Its cron's next run, " + when(s.Due, now) + ",", nil
 	}
 	schedule, err := app.describeSchedule(ctx, t.scheduleID())
-	return schedule != nil, err
+	switch {
+	case err != nil || schedule == nil:
+		return false, "", err
+	case schedule.Schedule.State != nil && schedule.Schedule.State.Paused:
+		return true, "Its Schedule is paused; once it is not, the next run", nil
+	case len(schedule.Info.NextActionTimes) > 0:
+		return true, "Its Schedule's next run, " + when(schedule.Info.NextActionTimes[0], now) + ",", nil
+	}
+	return true, "Its Schedule", nil
 }

@@ -78,6 +78,14 @@ func (t target) command(subcommand string) string {
 	return shell(words...)
 }
 
+// clientSecrets names the secrets that hold the app of the account's provider.
+func (t target) clientSecrets() string {
+	if t.Names.Credentials == "" {
+		return t.Names.ClientID + " and " + t.Names.ClientSecret
+	}
+	return t.Names.Credentials
+}
+
 // settings are what a command knows before it contacts anything.
 type settings struct {
 	config.Starter
@@ -96,6 +104,9 @@ func accountCommand(cmd *cobra.Command, environ map[string]string, load func(map
 	cmd.RunE = func(*cobra.Command, []string) error {
 		cfg, err := load(environ)
 		providers, providersErr := provider.Load(cfg.ProvidersFile)
+		if providersErr == nil {
+			providersErr = vault.CheckTable(providers)
+		}
 		if providersErr != nil {
 			err = errors.Join(err, usageError{providersErr})
 		}

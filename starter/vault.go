@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -16,7 +14,6 @@ import (
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
 )
@@ -77,25 +74,26 @@ func (a *vaultApp) endRefreshes(t target) error {
 	})
 }
 
-// isRefreshed reports whether a workflow or a Schedule refreshes the account.
-func (a *vaultApp) isRefreshed(t target) (is bool, err error) {
+// isRefreshed reports whether a workflow or a Schedule refreshes the account, and in
+// which words it goes on.
+func (a *vaultApp) isRefreshed(t target) (is bool, next string, err error) {
 	err = a.withTemporal(func(ctx context.Context, o *temporalApp) error {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		is, err = o.isKept(ctx, t)
+		is, next, err = o.isKept(ctx, t)
 		return err
 	})
-	return is, err
+	return is, next, err
 }
 
 // goOn has a run at work go on with a stored consent, and names the command that
 // follows. That Temporal does not answer is no failure of the consent.
 func (a *vaultApp) goOn(ctx context.Context, t target) {
 	start, refresh := t.command("start"), t.command("refresh")
-	refreshed := false
+	refreshed, next := false, ""
 	hurried, err := a.hurryRuns(t)
 	if err == nil && !hurried {
-		refreshed, err = a.isRefreshed(t)
+		refreshed, next, err = a.isRefreshed(t)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -104,7 +102,7 @@ func (a *vaultApp) goOn(ctx context.Context, t target) {
 	case err != nil:
 		a.say("Next: start its cron with: %s (or, where it runs already, refresh at once with: %s)", start, refresh)
 	case refreshed:
-		a.say("Its workflow goes on with it. Refresh at once with: %s", refresh)
+		a.say("%s goes on with it. Refresh at once with: %s", next, refresh)
 	default:
 		a.say("Next: start its cron with: %s", start)
 	}
@@ -135,31 +133,4 @@ func (a *vaultApp) confirm(ctx context.Context, t target, operation, flag string
 		return fmt.Errorf("%s: the answer is not %s; nothing was touched", operation, name)
 	}
 	return nil
-}
-
-// readClient reads client_id:client_secret, which may be on two lines.
-func (a *vaultApp) readClient(ctx context.Context, file string) (token.Client, error) {
-	text, err := a.readFile(ctx, file, "client_id:client_secret (not shown): ")
-	if err != nil {
-		return token.Client{}, fmt.Errorf("--client: %w", err)
-	}
-	id, secret, found := strings.Cut(strings.Join(strings.Fields(strings.TrimPrefix(text.Reveal(), "\ufeff")), ":"), ":")
-	if !found || id == "" || strings.ContainsAny(id, `{}[]"'<>/=`) {
-		return token.Client{}, errors.New("--client: it holds no client_id:client_secret; write the two with a colon or on two lines")
-	}
-	return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
-}
-
-// readFile reads a file that holds a secret; - means stdin.
-func (a *vaultApp) readFile(ctx context.Context, file, question string) (token.Secret, error) {
-	if file == "-" {
-		return a.prompter.readAll(ctx, question, consent.MaxTokens)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return token.Secret{}, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, consent.MaxTokens+1))
-	return token.NewSecret(string(text)), err
 }

@@ -38,9 +38,15 @@ type system struct {
 // newSystem starts a system without workers, and lets the test run beside others.
 func newSystem(t *testing.T) *system {
 	t.Helper()
+	return newSystemOf(t, shared.Worker(t))
+}
+
+// newSystemOf is newSystem with another program as its worker.
+func newSystemOf(t *testing.T, worker string) *system {
+	t.Helper()
 	t.Parallel()
 	running, err := testenv.Start(t.Context(), testenv.Options{
-		Dir: t.TempDir(), WorkerBinary: shared.Worker(t), Temporal: shared.Temporal(t), TaskQueue: unique("queue"),
+		Dir: t.TempDir(), WorkerBinary: worker, Temporal: shared.Temporal(t), TaskQueue: unique("queue"),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop()) })

@@ -35,9 +35,10 @@ func serveHealth(address string, metrics http.Handler, log *slog.Logger) *health
 		_, _ = fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", metrics)
-	h.server = &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	h.server = boundedServer(mux, log)
 	go func() {
-		if err := h.server.ListenAndServe(); err != http.ErrServerClosed {
+		err := listenAndServe(h.server, address)
+		if err != http.ErrServerClosed {
 			log.Error("cannot serve health and metrics; set TOKENKEEPER_HTTP_ADDRESS to a free address, or to off", "address", address, "error", err)
 		}
 	}()
@@ -67,7 +68,7 @@ func healthcheck(ctx context.Context, address string) error {
 	if err != nil {
 		return fmt.Errorf("ask at %s: %w", address, err)
 	}
-	direct := &http.Client{Transport: &http.Transport{}} // without a proxy
+	direct := &http.Client{Transport: &http.Transport{MaxResponseHeaderBytes: maxHealthHeader}} // without a proxy
 	answer, err := direct.Do(request)
 	if err != nil {
 		return fmt.Errorf("no worker answers: %w; see its log", err)

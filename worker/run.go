@@ -84,6 +84,7 @@ func run(ctx context.Context, s setup) error {
 		Temporal:  temporal,
 		Metrics:   tel,
 		Log:       log,
+		Slots:     s.MaxConcurrentActivities,
 	})
 	acts.Register(w)
 	if err := w.Start(); err != nil {
@@ -95,6 +96,8 @@ func run(ctx context.Context, s setup) error {
 	stopMonitor := monitor.start(ctx)
 	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, log: log}
 	stopStalls := stalls.start(ctx)
+	keyset := &keysetMonitor{keyring: keyring, metrics: tel, log: log}
+	stopKeyset := keyset.start(ctx)
 	health.setReady(true)
 
 	select {
@@ -104,6 +107,7 @@ func run(ctx context.Context, s setup) error {
 	}
 	stopMonitor()
 	stopStalls()
+	stopKeyset()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()

@@ -10,17 +10,16 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// lastResult is the refresh token that the last successful run of this workflow arrived
-// at. A result of another account, or of another type, is none.
-func lastResult(ctx workflow.Context, account token.Account) activities.Known {
-	var last Result
+// lastResult is the result of the last successful run of this workflow. One of another
+// account, or of another type, is none.
+func lastResult(ctx workflow.Context, account token.Account) (last Result) {
 	if !workflow.HasLastCompletionResult(ctx) || workflow.GetLastCompletionResult(ctx, &last) != nil {
-		return activities.Known{}
+		return Result{}
 	}
-	if last.Account != account.Name || last.Provider != account.Provider || last.Generation < 0 {
-		return activities.Known{}
+	if last.Account != account.Name || last.Provider != account.Provider || last.Generation < 0 || last.Generation > activities.MaxGeneration {
+		return Result{}
 	}
-	return activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
+	return last
 }
 
 // learn notes a refresh token that was issued, so that no later load of this run
@@ -63,13 +62,14 @@ func (r *run) noteUnsettled(ctx workflow.Context, l activities.LoadResult, last 
 	r.unsettled.inFlight = workflow.Now(ctx).Add(activities.MaxInFlight)
 }
 
-// withOwn adds this run to those that may have spent the token, where it has presented
-// it before: the intent record leaves it out. Its first and its last request open windows
-// that end hours apart.
+// withOwn adds what this run itself has done with the token, which the intent record leaves
+// out: where it has presented it before, its first and its last request open windows that
+// end hours apart.
 func (r *run) withOwn(ctx workflow.Context, l activities.LoadResult) activities.LoadResult {
 	if r.unsettled.fingerprint == l.Provenance.Fingerprint {
 		own := workflow.GetInfo(ctx).WorkflowExecution.RunID
 		l.MayHaveSpent = append(l.MayHaveSpent, vault.Intent{RunID: own, At: r.unsettled.first}, vault.Intent{RunID: own, At: r.unsettled.last})
 	}
+	l.Doubted = r.doubts.times > 0 && r.doubts.fingerprint == l.Provenance.Fingerprint
 	return l
 }

@@ -41,8 +41,8 @@ const maxReloads = 5
 
 // Workflows carries what the worker knows and the workflow code may not look up.
 type Workflows struct {
-	// Searchable: the namespace has TokenAccount, TokenProvider and TokenHealth.
-	// Setting one that it does not have would block the run.
+	// Searchable: the namespace has TokenAccount, TokenProvider, TokenHealth and
+	// TokenConsentEnds. Setting one that it does not have would block the run.
 	Searchable bool
 }
 
@@ -62,9 +62,10 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	if in.Recover {
 		return r.runRecovery(ctx, in.From)
 	}
-	r.setSearchAttributes(ctx, TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider), TokenHealth.ValueSet(string(HealthRefreshing)))
-
-	r.known = lastResult(ctx, account)
+	last := lastResult(ctx, account)
+	r.known = activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
+	r.grantEnds, r.ends = last.GrantEnds, last.ConsentEnds()
+	r.setHealth(ctx, HealthRefreshing, append(r.updateEnds(), TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider))...)
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
 	stop()
@@ -87,6 +88,10 @@ type run struct {
 	unsettled   presentation     // the refresh token that this run has presented without an answer
 	recovered   bool             // a better grant than the first one was found on the way
 	sources     []string         // the workflow ids whose runs a recovery reads; none means the run's own
+	grantEnds   time.Time        // the hard end of the grant, as far as it is known
+	ends        time.Time        // when a new consent is needed, as far as that is known
+	endsShown   time.Time        // the value of TokenConsentEnds; zero where it is not set
+	doubts      doubts           // the calls after which a refresh token is probably dead
 	unanswered  bool             // a call has ended before the provider answered
 	refusal     string           // the failure type of a call after which the token is dead, while its successor is not found
 	reloadedFor string           // the failure type of the call that had it start over; empty where the token changed
@@ -193,6 +198,14 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 		r.reloadedFor = activities.GrantInDoubt
 		r.noteUnsettled(ctx, loaded, r.called)
 		return reload, Result{}, nil
+	case activities.ProbablyDead:
+		if r.doubts.add(loaded.Provenance.Fingerprint) < maxDoubts {
+			if err := r.pauseInDoubt(ctx, loaded, refusal); err != nil {
+				return finished, Result{}, err
+			}
+			return reload, Result{}, nil
+		}
+		fallthrough
 	case activities.InvalidGrant, activities.AnswerLost:
 		r.refusal = failureType(refusal)
 		recovery, err := r.recheck(ctx, loaded)
@@ -201,6 +214,9 @@ func (r *run) afterRefusal(ctx workflow.Context, loaded activities.LoadResult, r
 		}
 		if err != nil || recovery.Found != "" {
 			return afterRecovery(ctx, recovery, err)
+		}
+		if r.refusal == activities.ProbablyDead {
+			return finished, Result{}, reauthorizeInDoubt(loaded, recovery, refusal)
 		}
 		return finished, Result{}, reauthorize(loaded, recovery, refusal)
 	}

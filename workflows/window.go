@@ -53,6 +53,8 @@ const (
 // known to be spent has left its window behind: its successor was stored and used.
 func planCall(l activities.LoadResult, w window.Window, now time.Time) plan {
 	switch {
+	case l.Doubted && careful(l):
+		return search
 	case !l.Behind && len(l.MayHaveSpent) == 0:
 		return present
 	case w.Wait(window.Search, activities.MaxInFlight, now) > 0, l.Behind && careful(l):

@@ -81,6 +81,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 	p := &problems{}
 	environ = trim(environ)
 	p.unknown(environ)
+	p.printing(environ)
 
 	shared := parse[sharedSettings](p, environ)
 	vault := parse[vaultSettings](p, environ)
@@ -117,6 +118,7 @@ func loadStarter(environ map[string]string, withVault bool) (Starter, error) {
 	p := &problems{}
 	environ = trim(environ)
 	p.unknown(environ)
+	p.printing(environ)
 
 	shared := parse[sharedSettings](p, environ)
 	own := parse[starterSettings](p, environ)

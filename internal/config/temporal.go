@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"maps"
 	"net"
@@ -37,10 +38,27 @@ func (p *problems) temporal(environ map[string]string) client.Options {
 	if err != nil {
 		p.add("TEMPORAL_TLS_*", "settings do not work: %s; check certificate, key and authority, and that each is given either as a path or as data", reason(err))
 	}
+	if c := &options.ConnectionOptions; c.TLS != nil {
+		c.TLS.MinVersion = tls.VersionTLS12
+	} else if profile.APIKey != "" && !isThisMachine(options.HostPort) {
+		p.add("TEMPORAL_TLS", "is off, so TEMPORAL_API_KEY would go over the network in clear; set it to true")
+	}
+	options.ConnectionOptions.MaxPayloadSize = maxTemporalMessage
 	// The SDK's defaults, which messages and links need.
 	options.HostPort = cmp.Or(options.HostPort, client.DefaultHostPort)
 	options.Namespace = cmp.Or(options.Namespace, client.DefaultNamespace)
 	return options
+}
+
+// maxTemporalMessage bounds a message of Temporal's, in bytes. The largest are pages of
+// histories, which the server keeps near 4 MB; the SDK would take 128 MiB.
+const maxTemporalMessage = 32 << 20
+
+// isThisMachine reports whether an address, or the default for none, is a loopback one.
+func isThisMachine(address string) bool {
+	host, _, err := net.SplitHostPort(cmp.Or(address, client.DefaultHostPort))
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // temporalVariables finds the problems that envconfig ignores.

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"crypto/tls"
 	"maps"
 	"os"
 	"path/filepath"
@@ -45,6 +46,32 @@ func TestAnAPIKeyTurnsTLSOn(t *testing.T) {
 	headers, err := s.Temporal.HeadersProvider.GetHeaders(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "health", headers["team"])
+}
+
+func TestTemporalsEdgeIsBounded(t *testing.T) {
+	apart(t)
+	for name, environ := range map[string]map[string]string{
+		"by an API key":    {"TEMPORAL_API_KEY": "fake-api-key-1"},
+		"by the variable":  {"TEMPORAL_TLS": "true"},
+		"without checking": {"TEMPORAL_TLS": "true", "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION": "true"},
+	} {
+		s, err := config.LoadStarter(environ)
+		require.NoError(t, err, name)
+		require.Equal(t, uint16(tls.VersionTLS12), s.Temporal.ConnectionOptions.TLS.MinVersion, name)
+	}
+	s, err := config.LoadStarter(nil)
+	require.NoError(t, err)
+	require.Equal(t, 32<<20, s.Temporal.ConnectionOptions.MaxPayloadSize)
+}
+
+func TestAnAPIKeyIsNotSentInClear(t *testing.T) {
+	apart(t)
+	environ := map[string]string{"TEMPORAL_API_KEY": "fake-api-key-1", "TEMPORAL_TLS": "false", "TEMPORAL_ADDRESS": "temporal.example:7233"}
+	_, err := config.LoadStarter(environ)
+	require.Equal(t, []string{"TEMPORAL_TLS is off, so TEMPORAL_API_KEY would go over the network in clear; set it to true"}, problems(t, err))
+	environ["TEMPORAL_ADDRESS"] = "127.0.0.1:7233"
+	_, err = config.LoadStarter(environ)
+	require.NoError(t, err, "to this machine it may")
 }
 
 func TestProblemsInTemporalsPartAreNamedWithoutShowingSecrets(t *testing.T) {

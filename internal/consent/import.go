@@ -28,11 +28,11 @@ func ParseTokens(text string, now time.Time) (token.Pair, error) {
 	if strings.HasPrefix(text, "{") {
 		return parseAnswer(text, now)
 	}
-	refresh := strings.Trim(text, `"`)
-	if err := token.CheckPasted(refresh); err != nil {
+	refresh, err := token.ReadPasted(text)
+	if err != nil {
 		return token.Pair{}, fmt.Errorf("it %w; give the refresh token alone, or the provider's JSON answer with refresh_token in it", err)
 	}
-	return token.Pair{RefreshToken: token.NewSecret(refresh)}, nil
+	return token.Pair{RefreshToken: refresh}, nil
 }
 
 // answer is a provider's answer to a code or a refresh, or another program's copy.

@@ -17,7 +17,6 @@ func TestParseTokens(t *testing.T) {
 	for _, tc := range []struct{ name, text, refresh, access, user string }{
 		{"a refresh token alone", "fake-refresh-1\n", "fake-refresh-1", "", ""},
 		{"with a mark at its beginning, as from an editor", "\ufefffake-refresh-1\r\n", "fake-refresh-1", "", ""},
-		{"in quotes", `"fake-refresh-1"`, "fake-refresh-1", "", ""},
 		{"an answer as RFC 6749 has it", `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1","expires_in":3600,"token_type":"Bearer"}`, "fake-refresh-1", "", ""},
 		{"an answer of Fitbit's", `{"access_token":"fake-access-1","expires_in":28800,"refresh_token":"fake-refresh-1","scope":"sleep","user_id":"FAKE01"}`, "fake-refresh-1", "", "FAKE01"},
 		{"an answer of Strava's", `{"expires_at":1795262400,"refresh_token":"fake-refresh-1","access_token":"fake-access-1","athlete":{"id":1}}`, "fake-refresh-1", "fake-access-1", ""},
@@ -42,6 +41,7 @@ func TestParseTokensExplainsAndQuotesNothing(t *testing.T) {
 		{"two words", "fake-refresh-1 fake-refresh-2", "several words or lines"},
 		{"two lines", "fake-access-1\nfake-refresh-2", "several words or lines"},
 		{"a header's value", "Bearer fake-access-1", "is an access token"},
+		{"in quotes", `"fake-refresh-1"`, "it is in quotes"},
 		{"an address", "https://fake.test/callback?code=fake", "it is an address"},
 		{"other characters", "fake-réfresh", "characters that no token may have"},
 		{"JSON that breaks off", `{"refresh_token":"fake-refr`, "begins like JSON and is none"},

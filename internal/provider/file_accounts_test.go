@@ -79,7 +79,7 @@ providers:
 `), "p.yaml")
 	require.EqualError(t, err, strings.TrimSpace(`
 p.yaml:2: account "will" must be named provider/account, such as oura/will or oura/default
-p.yaml:3: account "ouraa/will": provider "ouraa" is not known; use one of `+known("polar")+`, or describe it in the providers file
+p.yaml:3: account "ouraa/will": provider "ouraa" is not known; use one of `+knownWith("polar")+`, or describe it in the providers file
 p.yaml:4: account "oura/Will": account name "Will" has capitals, which Key Vault does not tell apart; use "will"
 p.yaml:5: account "oura/will/2": account name "will/2" is not valid; use lower-case letters, digits and single hyphens between them, such as "will-2"
 p.yaml:6: account "oura/" must be named provider/account, such as oura/will or oura/default

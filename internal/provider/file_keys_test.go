@@ -19,8 +19,8 @@ func override(t *testing.T, yaml string) provider.Table {
 	return table
 }
 
-// known lists the built-in providers, and others, as messages do.
-func known(others ...string) string {
+// knownWith lists the built-in providers, and others, as messages do.
+func knownWith(others ...string) string {
 	for _, p := range provider.Builtin().Providers() {
 		others = append(others, p.Name)
 	}
@@ -191,7 +191,7 @@ p.yaml:31: provider "oura": secret_names must name client_id and client_secret t
 p.yaml:32: provider "oura": dead_answers must be a list of answers, such as [{status: 400, field: error, value: bad_refresh_token}]
 p.yaml:33: provider "oura": token_urls states nothing
 p.yaml:34: provider "oura": replay_ends_on_use needs a replay_window to end; state its length, or leave replay_ends_on_use out
-p.yaml:36: provider "polar": like must be one of `+known()+`
+p.yaml:36: provider "polar": like must be one of `+knownWith()+`
 p.yaml:38: provider "whoop": like is for a new provider, and this one is built in
 `))
 }

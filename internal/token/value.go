@@ -30,8 +30,9 @@ func CheckValue(text string) error {
 	return nil
 }
 
-// CheckCopied is CheckValue for a token that a user copied from elsewhere: it refuses
-// an Authorization header's value and an address as well.
+// CheckCopied is CheckValue for a token in a JSON answer that a user copied from
+// elsewhere: it refuses an Authorization header's value and an address as well. For one
+// that stands alone see [ReadPasted].
 func CheckCopied(text string) error {
 	switch {
 	case strings.HasPrefix(text, "Bearer "):
@@ -40,13 +41,4 @@ func CheckCopied(text string) error {
 		return errors.New("is an address")
 	}
 	return CheckValue(text)
-}
-
-// CheckPasted is CheckCopied for a token that stands alone, pasted or put into the
-// vault by hand: blanks are a mistake then.
-func CheckPasted(text string) error {
-	if !strings.HasPrefix(text, "Bearer ") && strings.ContainsAny(text, " \t\r\n") {
-		return errors.New("has several words or lines")
-	}
-	return CheckCopied(text)
 }

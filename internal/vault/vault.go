@@ -19,13 +19,8 @@ package vault
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-
-	"tokenkeeper/internal/token"
 )
 
 // Vault is safe for concurrent use.
@@ -36,65 +31,6 @@ type Vault struct {
 
 // New returns a vault over the given secrets.
 func New(secrets Secrets) *Vault { return &Vault{secrets, newProofs()} }
-
-// Credentials reads a provider's client id and secret.
-func (v *Vault) Credentials(ctx context.Context, n Names) (token.Client, error) {
-	s, err := v.secrets.Get(ctx, n.Credentials, "")
-	if err != nil {
-		return token.Client{}, v.withFix(ctx, err, n.Credentials, "the base64 of client_id:client_secret")
-	}
-	client, err := parseCredentials(s.Value)
-	if err != nil {
-		return token.Client{}, &Error{Op: "read", Name: n.Credentials, Kind: ErrMalformed, Detail: err.Error(),
-			Fix: "store the base64 of client_id:client_secret in it"}
-	}
-	return client, nil
-}
-
-// PutCredentials stores a provider's client id and secret, unless the vault has the
-// same already.
-func (v *Vault) PutCredentials(ctx context.Context, n Names, client token.Client) error {
-	if client.ID == "" || strings.Contains(client.ID, ":") || !printable(client.ID) || !printable(client.Secret.Reveal()) {
-		return &Error{Op: "set", Name: n.Credentials, Kind: ErrMalformed, Detail: "a client id has no colon, and neither it nor its secret has blanks"}
-	}
-	if current, err := v.Credentials(ctx, n); err == nil && current == client {
-		return nil
-	}
-	value := token.NewSecret(base64.StdEncoding.EncodeToString([]byte(client.ID + ":" + client.Secret.Reveal())))
-	for range maxRounds {
-		before, err := v.secrets.Get(ctx, n.Credentials, "")
-		if err != nil && !unreadable(err) {
-			return err
-		}
-		_, recovered, err := v.set(ctx, n.Credentials, value, before.Properties)
-		if err != nil || !recovered {
-			return err
-		}
-	}
-	return deletedAgain(n.Credentials)
-}
-
-func parseCredentials(value token.Secret) (token.Client, error) {
-	text := strings.TrimSpace(value.Reveal())
-	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
-	id, secret, found := strings.Cut(strings.TrimSpace(string(decoded)), ":")
-	problem := ""
-	switch {
-	case text == "":
-		problem = "it is empty"
-	case strings.Contains(text, ":"):
-		problem = "it looks like client_id:client_secret in the clear, not in base64"
-	case err != nil:
-		problem = "it is not base64"
-	case !found:
-		problem = "its base64 holds no colon between client id and client secret"
-	case id == "" || !printable(id) || !printable(secret):
-		problem = "its base64 does not hold a client id and a client secret in plain text"
-	default:
-		return token.Client{ID: id, Secret: token.NewSecret(secret)}, nil
-	}
-	return token.Client{}, errors.New(problem)
-}
 
 // withFix adds to a failed read what the operator has to store where. A name that is
 // missing may be soft-deleted, which has another fix.
@@ -114,8 +50,4 @@ func (v *Vault) withFix(ctx context.Context, err error, name, content string) er
 
 func recoverFix(name string) string {
 	return "bring it back with: az keyvault secret recover --vault-name VAULT --name " + name
-}
-
-func printable(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 }

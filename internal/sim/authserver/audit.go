@@ -60,11 +60,11 @@ type Stats struct {
 }
 
 // CreateGrant has the user consent without a browser and returns the first
-// pair. A grant that the user had before ends.
+// pair. It ends the user's oldest grant where the provider keeps no more of them.
 func (s *Server) CreateGrant(user string) (refreshToken, accessToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pair := s.grants.Consent(user, s.scopeOfGrant(), s.options.Now())
+	pair := s.grants.Consent(user, s.scopeOfGrant(), s.now())
 	return pair.RefreshToken.Reveal(), pair.AccessToken.Reveal()
 }
 
@@ -81,12 +81,20 @@ func (s *Server) scopeOfGrant() string {
 	return scope
 }
 
+// EndGrants ends all grants of the user, as an account's owner does on the provider's own
+// page.
+func (s *Server) EndGrants(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grants.EndGrants(user)
+}
+
 // Audit returns the state of the user's grant.
 func (s *Server) Audit(user string) Audit {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pair, ok := s.grants.Live(user)
-	if !ok {
+	if !ok || !s.grants.IsLive(pair.RefreshToken, s.now()) {
 		return Audit{User: user}
 	}
 	return Audit{User: user, Live: pair.RefreshToken.Fingerprint(), Generation: pair.Generation, IssuedAt: pair.IssuedAt}
@@ -96,7 +104,7 @@ func (s *Server) Audit(user string) Audit {
 func (s *Server) IsLive(refreshToken string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.grants.IsLive(token.NewSecret(refreshToken), s.options.Now())
+	return s.grants.IsLive(token.NewSecret(refreshToken), s.now())
 }
 
 // Replayable reports whether the refresh token is spent and presenting it now
@@ -104,7 +112,7 @@ func (s *Server) IsLive(refreshToken string) bool {
 func (s *Server) Replayable(refreshToken string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.grants.Replayable(token.NewSecret(refreshToken), s.options.Now())
+	return s.grants.Replayable(token.NewSecret(refreshToken), s.now())
 }
 
 // Stats returns the counts since the start.

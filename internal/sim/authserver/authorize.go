@@ -46,7 +46,7 @@ func (s *Server) takeConsent(r *http.Request) reply {
 	if a.approval.User == "" {
 		return errorPage("invalid_request", "The form lacks a user")
 	}
-	code := s.codes.Issue(a.approval, s.options.Now())
+	code := s.codes.Issue(a.approval, s.now())
 	answer := url.Values{"code": {code.Reveal()}}
 	if a.provider.ScopeInRedirect {
 		answer.Set("scope", a.approval.Scope)
@@ -79,7 +79,7 @@ func (s *Server) readAuthorization(q url.Values) (authorization, reply, bool) {
 			RedirectURI: q.Get("redirect_uri"),
 			Challenge:   q.Get("code_challenge"),
 			S256:        method == "S256",
-			Offline:     q.Get("access_type") == "offline",
+			Offline:     q.Get(s.options.Provider.OfflineParam) == "offline",
 			Asked:       q.Get("prompt") == "consent",
 		},
 	}

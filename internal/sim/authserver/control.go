@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // Bodies of the control endpoint, shared with Control.
@@ -25,6 +26,9 @@ type (
 	checkBody struct {
 		Live       bool `json:"live"`
 		Replayable bool `json:"replayable"`
+	}
+	advanceBody struct {
+		By Duration `json:"by"`
 	}
 	countBody struct {
 		Count int `json:"count"`
@@ -45,6 +49,8 @@ type (
 //	DELETE /_sim/faults   drops all faults
 //	GET    /_sim/held     {"count":…} of ?user= or of all
 //	POST   /_sim/release  {"user":"…"}, or {} for all; answers {"count":…}
+//	POST   /_sim/end-grants  {"user":"…"}: the user ends all grants
+//	POST   /_sim/advance  {"by":"24h"} moves the provider's clock on
 //	POST   /_sim/retire   ends the provider's API
 //
 // It is outside faults, counts and retirement, and gives no token away except in the
@@ -64,6 +70,8 @@ func (s *Server) routeControl(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /_sim/faults", withUser(func(string) any { s.ClearFaults(); return struct{}{} }))
 	mux.HandleFunc("GET /_sim/held", withUser(func(user string) any { return countBody{s.Held(user)} }))
 	mux.HandleFunc("POST /_sim/release", withBody(func(in userBody) (any, error) { return countBody{s.Release(in.User)}, nil }))
+	mux.HandleFunc("POST /_sim/end-grants", withBody(func(in userBody) (any, error) { s.EndGrants(in.User); return struct{}{}, nil }))
+	mux.HandleFunc("POST /_sim/advance", withBody(func(in advanceBody) (any, error) { s.Advance(time.Duration(in.By)); return struct{}{}, nil }))
 	mux.HandleFunc("POST /_sim/retire", withUser(func(string) any { s.Retire(); return struct{}{} }))
 }
 

@@ -42,6 +42,18 @@ func TestControlDoesWhatTheServersMethodsDo(t *testing.T) {
 	require.Equal(t, s.Stats(), stats)
 }
 
+func TestTheControlEndpointEndsGrantsAndMovesTheClock(t *testing.T) {
+	s := start(t, authserver.Options{Provider: authserver.Xero()})
+	refreshToken, _ := s.CreateGrant(user)
+	require.Equal(t, http.StatusOK, control(t, s, "POST", "advance", `{"by":"1439h"}`).status)
+	require.True(t, s.IsLive(refreshToken))
+	require.Equal(t, http.StatusOK, control(t, s, "POST", "advance", `{"by":"1h"}`).status)
+	require.False(t, s.IsLive(refreshToken), "sixty days without a refresh")
+	another, _ := s.CreateGrant(user)
+	require.Equal(t, http.StatusOK, control(t, s, "POST", "end-grants", `{"user":"FAKE01"}`).status)
+	require.False(t, s.IsLive(another))
+}
+
 // control sends a request to the control endpoint as a client without Go does.
 func control(t *testing.T, s *authserver.Server, method, path, body string) answer {
 	t.Helper()

@@ -47,6 +47,24 @@ func (f Fault) corrupt(p Provider, truth reply, user, authorization string) repl
 		return truth.lengthened(strings.Repeat("a", cmp.Or(f.Size, 30_000)))
 	case OddTokens:
 		return truth.lengthened("\n")
+	case NoExpiry, ZeroExpiry:
+		if truth.tokens != nil {
+			truth.tokens.expiresIn, truth.tokens.noExpiry = 0, f.Answer == NoExpiry
+		}
+		return truth
+	case Dead:
+		r := invalidGrant(theRefreshToken, "Refresh token invalid")
+		r.refused.variant = f.Variant
+		return r
+	case Verbatim:
+		if strings.HasPrefix(f.Body, "<") {
+			return textReply(f.Status, "text/html; charset=utf-8", f.Body)
+		}
+		return textReply(f.Status, "application/json", f.Body)
+	case Moved:
+		r := textReply(http.StatusPermanentRedirect, "text/html", "")
+		r.header.Set("Location", f.Location)
+		return r
 	default:
 		return truth
 	}

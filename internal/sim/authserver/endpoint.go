@@ -2,7 +2,6 @@ package authserver
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 
 	"tokenkeeper/internal/token"
@@ -23,7 +22,10 @@ func (s *Server) routes() http.Handler {
 	mux, p := http.NewServeMux(), s.options.Provider
 	mux.HandleFunc("GET "+p.AuthorizePath, s.serve(Authorize, s.askConsent))
 	mux.HandleFunc("POST "+p.AuthorizePath, s.serve(Authorize, s.takeConsent))
-	mux.HandleFunc("POST "+p.TokenPath, s.serve(Token, s.token))
+	mux.HandleFunc("POST "+p.TokenPath, s.serve(Token, s.atPortal("", s.token)))
+	for name, path := range p.Portals {
+		mux.HandleFunc("POST "+path, s.serve(Token, s.atPortal(name, s.token)))
+	}
 	switch {
 	case p.RevokePath == "":
 	case p.Revocation == ByBearer:
@@ -40,7 +42,7 @@ func (s *Server) routes() http.Handler {
 // A fault may delay, prevent or withhold either.
 func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := r.ParseForm(); err != nil {
+		if err := s.options.Provider.readForm(r); err != nil {
 			invalidRequest("The form cannot be read").in(s.options.Provider.wire).write(w)
 			return
 		}
@@ -64,7 +66,22 @@ func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.Handle
 			reset(w)
 			return
 		}
-		s.send(w, r, fault.corrupt(s.options.Provider, truth, user, r.Header.Get("Authorization")).in(s.options.Provider.wire))
+		answer := fault.corrupt(s.options.Provider, truth, user, r.Header.Get("Authorization")).in(s.options.Provider.wire)
+		if s.options.Provider.FormAnswers && !strings.Contains(r.Header.Get("Accept"), "json") {
+			answer = answer.asForm()
+		}
+		s.send(w, r, answer)
+	}
+}
+
+// atPortal is a token endpoint for the clients that are registered at its portal. Those
+// of another one are refused like a request that makes no sense.
+func (s *Server) atPortal(portal string, commit func(*http.Request) reply) func(*http.Request) reply {
+	return func(r *http.Request) reply {
+		if portal != s.options.Portal {
+			return invalidRequest("The request cannot be processed")
+		}
+		return commit(r)
 	}
 }
 
@@ -123,41 +140,4 @@ func (s *Server) Retire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.retired = true
-}
-
-// authenticate checks the client (RFC 6749 section 2.3.1): by HTTP Basic or in
-// the body when it has a secret, only in the provider's way, and by client_id in the
-// body when it is public. The reply is for a client that is refused.
-func (s *Server) authenticate(r *http.Request) (reply, bool) {
-	header := r.Header.Get("Authorization")
-	if s.options.Client.Secret.Empty() {
-		if id := r.PostForm.Get("client_id"); id != s.options.Client.ID {
-			return refuse(http.StatusUnauthorized, "invalid_client", theClient, "Invalid client_id: "+id), false
-		}
-		return reply{}, true
-	}
-	id, secret, ok := r.BasicAuth()
-	if s.options.Provider.Body {
-		ok = !ok
-		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	}
-	if !ok || !s.isClient(id, secret) {
-		return invalidClient(header), false
-	}
-	return reply{}, true
-}
-
-// isClient takes both parts percent-encoded, as RFC 6749 wants them, or plain,
-// as most libraries send them.
-func (s *Server) isClient(id, secret string) bool {
-	want := s.options.Client
-	if id == want.ID && secret == want.Secret.Reveal() {
-		return true
-	}
-	plainID, err := url.QueryUnescape(id)
-	if err != nil {
-		return false
-	}
-	plainSecret, err := url.QueryUnescape(secret)
-	return err == nil && plainID == want.ID && plainSecret == want.Secret.Reveal()
 }

@@ -10,8 +10,8 @@ import (
 // Answer is what a fault sends in place of the true answer.
 type Answer string
 
-// The answers. Truncated, WrongUser, Drip, LongTokens and OddTokens are made from the
-// true answer, so the request takes effect; with the others it does only with
+// The answers. Truncated, WrongUser, Drip, LongTokens, OddTokens, NoExpiry and ZeroExpiry
+// are made from the true answer, so the request takes effect; with the others it does only with
 // [Fault.Commit]. So a gateway that gives up on a refresh that succeeded is {Commit:
 // true, Answer: Status, Status: 503}.
 const (
@@ -48,6 +48,17 @@ const (
 	// OddTokens is the true answer with a line feed at the end of each token, which RFC
 	// 6749 appendix A.12 and A.17 forbid.
 	OddTokens Answer = "odd-tokens"
+	// NoExpiry is the true answer without expires_in, and ZeroExpiry with 0 in it.
+	NoExpiry   Answer = "no-expiry"
+	ZeroExpiry Answer = "zero-expiry"
+	// Dead is the provider's own answer to a refresh token that it does not take; where
+	// it has several, Fault.Variant says which.
+	Dead Answer = "dead"
+	// Verbatim is Fault.Status with Fault.Body: JSON, or a web page where it begins
+	// with "<".
+	Verbatim Answer = "verbatim"
+	// Moved is a 308 to Fault.Location.
+	Moved Answer = "moved"
 )
 
 // WrongUserID is the user that the WrongUser answer names.
@@ -81,8 +92,14 @@ type Fault struct {
 	Hold   bool   `json:"hold,omitempty"`
 	Answer Answer `json:"answer,omitempty"`
 
-	// Status is the HTTP status of the answer "status", 400 to 599.
-	Status int `json:"status,omitempty"`
+	// Status is the HTTP status of the answer "status", 400 to 599, and of "verbatim",
+	// whose body is Body.
+	Status int    `json:"status,omitempty"`
+	Body   string `json:"body,omitempty"`
+	// Variant is which of [Provider.DeadAnswers] the answer "dead" is, from 0.
+	Variant int `json:"variant,omitempty"`
+	// Location is where the answer "moved" points.
+	Location string `json:"location,omitempty"`
 	// RetryAfter and RateLimitReset are headers of the answer "status", sent when not
 	// zero, in the form that WaitAs says. RateLimitReset goes into the provider's own
 	// header, or else into RateLimit-Reset. Where a provider gives the wait in the body,
@@ -132,7 +149,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // commits reports whether the request takes effect.
 func (f Fault) commits() bool {
 	switch f.Answer {
-	case Truth, Truncated, WrongUser, Drip, LongTokens, OddTokens:
+	case Truth, Truncated, WrongUser, Drip, LongTokens, OddTokens, NoExpiry, ZeroExpiry:
 		return true
 	default:
 		return f.Commit
@@ -147,9 +164,13 @@ func (f Fault) check() error {
 	}
 	switch f.Answer {
 	case Truth, Reset, Malformed, HTML, Truncated, NoTokens, EmptyTokens, WrongUser, InvalidClient,
-		FloodHeaders, FloodBody, Drip, LongTokens, OddTokens:
+		FloodHeaders, FloodBody, Drip, LongTokens, OddTokens, NoExpiry, ZeroExpiry, Dead, Moved:
 		if f.Status != 0 || f.RetryAfter != 0 || f.RateLimitReset != 0 || f.WaitAs != "" || f.Header != nil {
 			return fmt.Errorf("fault: status, retry_after, rate_limit_reset, wait_as and header belong to the answer %q, not %q", Status, f.Answer)
+		}
+	case Verbatim:
+		if f.Status < 200 || f.Status > 599 || f.Body == "" {
+			return errors.New("fault: the answer \"verbatim\" needs a status, 200 to 599, and a body")
 		}
 	case Status:
 		if f.Status < 400 || f.Status > 599 {
@@ -162,6 +183,12 @@ func (f Fault) check() error {
 	case InSeconds, AsHTTPDate, AsUnixTime, AsUnixMillis, AsRubbish:
 	default:
 		return fmt.Errorf("fault: wait_as %q is unknown; see the constants of type WaitForm", f.WaitAs)
+	}
+	if (f.Answer == Moved) != (f.Location != "") {
+		return fmt.Errorf("fault: location belongs to the answer %q, which needs it", Moved)
+	}
+	if f.Answer != Verbatim && f.Body != "" || f.Answer != Dead && f.Variant != 0 || f.Variant < 0 {
+		return fmt.Errorf("fault: body belongs to the answer %q, and variant, from 0, to %q", Verbatim, Dead)
 	}
 	if f.Size < 0 || f.Pause < 0 {
 		return errors.New("fault: a negative size or pause")

@@ -2,6 +2,7 @@ package authserver
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -16,24 +17,45 @@ type Provider struct {
 	// Name is the provider's in the product's table.
 	Name string
 
-	Rotation            grant.Rotation
-	KeepsAccess         time.Duration // see grant.Rules
-	ReplayWindow        time.Duration // zero for never
-	AccessTokenLifetime time.Duration
-	ReuseRevokes        bool
+	// The rules of its tokens; see grant.Rules.
+	Rotation                        grant.Rotation
+	KeepsAccess                     time.Duration
+	AccessTokenLifetime             time.Duration
+	EndsAccess                      bool
+	ReplayWindow                    time.Duration
+	ReplayOutlastsUse, ReplayIssues bool
+	ReuseRevokes, SpentStaysGood    bool
+	Idle, Life                      time.Duration
+	GrantsPerUser, UnusedPairs      int
+	// OptsIn: refresh tokens rotate, and reuse ends the grant, where the application has
+	// opted into that; see [Options.Rotating].
+	OptsIn bool
 
-	// Body: clients authenticate in the form alone. Otherwise by HTTP Basic alone.
-	Body bool
+	// ClientIn is where it takes a client's id and secret, the documented place first.
+	ClientIn []ClientPlace
 	// AuthorizePath, TokenPath and RevokePath are where the endpoints are. Without
 	// a RevokePath there is none.
 	AuthorizePath, TokenPath, RevokePath string
 	Revocation                           Revocation
+	// Portals are further token endpoints by name, each for the clients that are
+	// registered there alone.
+	Portals map[string]string
 	// OfflineScope has to be requested, or no refresh token is given. RefreshScope
 	// has to be in the form of each refresh for the same reason.
 	OfflineScope, RefreshScope string
-	// OfflineAccess: a refresh token is given only to access_type=offline, and to a
-	// user's further consents only with prompt=consent. Refreshes give none.
-	OfflineAccess bool
+	// OfflineParam is a parameter of the consent that has to be "offline" for a refresh
+	// token, and OfflineForm are fields that the redemption of its code needs. With
+	// AsksAgain a user's further consents give one only with prompt=consent.
+	OfflineParam string
+	OfflineForm  map[string]string
+	AsksAgain    bool
+	// OmitsKept: an answer to a refresh leaves a refresh token out that has not changed.
+	OmitsKept bool
+	// GrantLifeHeader is a header of the request without which the grant's end is not
+	// told; empty where it always is.
+	GrantLifeHeader string
+	// FormAnswers: the answer is a form where the request does not accept JSON.
+	FormAnswers bool
 	// TokenForm must be in the form of every token request.
 	TokenForm map[string]string
 	// RateLimits: answers carry Fitbit's headers.
@@ -67,7 +89,10 @@ const (
 
 // Providers lists all of them by name.
 func Providers() []Provider {
-	return []Provider{Fitbit(), GoogleHealth(), Oura(), Strava(), Whoop(), Withings(), Xero()}
+	return []Provider{
+		Atlassian(), Box(), Calendly(), Canva(), Docusign(), Dropbox(), Fitbit(), GitHub(), GitLab(), GoogleHealth(), HubSpot(), Linear(),
+		Microsoft(), Oura(), QuickBooks(), Salesforce(), Shopify(), Slack(), Spotify(), Strava(), Wahoo(), Whoop(), Withings(), X(), Xero(), Zoom(),
+	}
 }
 
 // ProviderOf finds one by its name.
@@ -82,67 +107,12 @@ func ProviderOf(name string) (Provider, error) {
 	return Provider{}, fmt.Errorf("provider %q is unknown; use one of %s", name, strings.Join(names, ", "))
 }
 
-// Fitbit is as in its Web API reference.
-func Fitbit() Provider {
-	return Provider{
-		Name: "fitbit", ReplayWindow: DefaultReplayWindow, AccessTokenLifetime: DefaultAccessTokenLifetime,
-		AuthorizePath: "/oauth2/authorize", TokenPath: "/oauth2/token", RevokePath: "/oauth2/revoke",
-		RateLimits: true, RedirectEnd: "#_=_", wire: fitbitWire{},
+// DeadAnswers is in how many ways it refuses a refresh token; see [Dead].
+func (p Provider) DeadAnswers() int {
+	if own, ok := p.wire.(worded); ok {
+		return max(1, len(own.dead))
 	}
-}
-
-// GoogleHealth is as in "Using OAuth 2.0 for Web Server Applications".
-func GoogleHealth() Provider {
-	return Provider{
-		Name: "google-health", Rotation: grant.Never, AccessTokenLifetime: time.Hour, Body: true,
-		AuthorizePath: "/o/oauth2/v2/auth", TokenPath: "/token", RevokePath: "/revoke", Revocation: ByAnyone,
-		OfflineAccess: true, ScopeInRedirect: true, wire: plainWire{},
-	}
-}
-
-// Oura is as in its API's "Authentication".
-func Oura() Provider {
-	return Provider{
-		Name: "oura", AccessTokenLifetime: 24 * time.Hour, Body: true,
-		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/token", wire: plainWire{},
-	}
-}
-
-// Strava is as in its API's "Authentication".
-func Strava() Provider {
-	return Provider{
-		Name: "strava", Rotation: grant.Sometimes, KeepsAccess: time.Hour, AccessTokenLifetime: 6 * time.Hour, Body: true,
-		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/token", RevokePath: "/oauth/deauthorize", Revocation: ByAccessToken,
-		ScopeInRedirect: true, wire: stravaWire{},
-	}
-}
-
-// Whoop is as in "OAuth 2.0" and "Refreshing Access Tokens".
-func Whoop() Provider {
-	return Provider{
-		Name: "whoop", AccessTokenLifetime: time.Hour, ReuseRevokes: true, Body: true,
-		AuthorizePath: "/oauth/oauth2/auth", TokenPath: "/oauth/oauth2/token", RevokePath: "/developer/v2/user/access", Revocation: ByBearer,
-		OfflineScope: "offline", RefreshScope: "offline", wire: plainWire{},
-	}
-}
-
-// Withings is as in its API reference. "Same arguments in less than 10 seconds" and
-// wait_seconds are as people's logs have them (MMM-withings issue 15).
-func Withings() Provider {
-	return Provider{
-		Name: "withings", ReplayWindow: 8 * time.Hour, AccessTokenLifetime: 3 * time.Hour, Body: true,
-		AuthorizePath: "/oauth2_user/authorize2", TokenPath: "/v2/oauth2",
-		TokenForm: map[string]string{"action": "requesttoken"}, RepeatPause: 10 * time.Second, WaitInBody: true, wire: withingsWire{},
-	}
-}
-
-// Xero is as in "The standard authorization code flow" and its FAQ.
-func Xero() Provider {
-	return Provider{
-		Name: "xero", ReplayWindow: 30 * time.Minute, AccessTokenLifetime: 30 * time.Minute,
-		AuthorizePath: "/identity/connect/authorize", TokenPath: "/connect/token", RevokePath: "/connect/revocation",
-		OfflineScope: "offline_access", wire: plainWire{},
-	}
+	return 1
 }
 
 // scopes reads a list of scopes as this provider writes them.
@@ -153,4 +123,14 @@ func (p Provider) scopes(list string) []string {
 // offline reports whether a consent's scopes entitle to a refresh token.
 func (p Provider) offline(scope string) bool {
 	return p.OfflineScope == "" || slices.Contains(p.scopes(scope), p.OfflineScope)
+}
+
+// offlineForm reports whether the redemption of a code does.
+func (p Provider) offlineForm(form url.Values) bool {
+	for field, want := range p.OfflineForm {
+		if form.Get(field) != want {
+			return false
+		}
+	}
+	return true
 }

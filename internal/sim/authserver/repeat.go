@@ -14,7 +14,7 @@ type repeats map[[sha256.Size]byte]time.Time
 // tooSoon refuses a form that was posted less than the repeat pause ago, whatever
 // became of it then. It is before everything else, as at a gateway.
 func (s *Server) tooSoon(form url.Values) (reply, bool) {
-	pause, now := s.RepeatPause(), s.options.Now()
+	pause, now := s.RepeatPause(), s.now()
 	if pause == 0 {
 		return reply{}, false
 	}

@@ -23,9 +23,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tokenkeeper/internal/sim/authserver/grant"
@@ -66,6 +69,12 @@ type Options struct {
 	// ReuseRevokes ends a grant when one of its spent refresh tokens is
 	// presented outside the replay window, also where the provider does not.
 	ReuseRevokes bool
+	// Rotating: the application has opted into rotation where the provider leaves that to
+	// it (Salesforce). A spent token that comes again then ends the grant.
+	Rotating bool
+	// Portal is where the client is registered, one of [Provider.Portals]. Default the
+	// provider's first one, whose endpoint is [Provider.TokenPath].
+	Portal string
 	// TokenPrefix begins every token and code, so that a test can search logs
 	// and databases for them. Default "fake-".
 	TokenPrefix string
@@ -94,6 +103,7 @@ func DefaultClient() Client {
 type Server struct {
 	options Options
 	done    chan struct{} // closed by Close: ends delays and pauses
+	ahead   atomic.Int64  // nanoseconds that Advance has added to the clock
 
 	// mu guards the provider's state. Every request takes effect under it, so
 	// that requests are strictly one after another, as in a real token store.
@@ -115,6 +125,9 @@ type Server struct {
 // Start begins to serve. The caller closes the server.
 func Start(o Options) (*Server, error) {
 	o = o.withDefaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	newToken := func() token.Secret { return newToken(o.TokenPrefix) }
 	s := &Server{
 		options: o,
@@ -122,9 +135,17 @@ func Start(o Options) (*Server, error) {
 		grants: grant.NewStore(grant.Rules{
 			AccessTokenLifetime: o.AccessTokenLifetime,
 			ReplayWindow:        o.ReplayWindow,
+			ReplayOutlastsUse:   o.Provider.ReplayOutlastsUse,
+			ReplayIssues:        o.Provider.ReplayIssues,
 			ReuseRevokes:        o.ReuseRevokes,
+			SpentStaysGood:      o.Provider.SpentStaysGood,
 			Rotation:            o.Provider.Rotation,
 			KeepsAccess:         o.Provider.KeepsAccess,
+			EndsAccess:          o.Provider.EndsAccess,
+			Idle:                o.Provider.Idle,
+			Life:                o.Provider.Life,
+			GrantsPerUser:       o.Provider.GrantsPerUser,
+			UnusedPairs:         o.Provider.UnusedPairs,
 		}, newToken),
 		codes:   grant.NewCodes(newToken),
 		journal: newJournal(),
@@ -179,6 +200,13 @@ func reachable(address net.Addr) string {
 	return net.JoinHostPort(host, port)
 }
 
+// now is the provider's clock.
+func (s *Server) now() time.Time { return s.options.Now().Add(time.Duration(s.ahead.Load())) }
+
+// Advance moves the provider's clock on, so that a window or a life ends that is too long
+// to wait for.
+func (s *Server) Advance(by time.Duration) { s.ahead.Add(int64(by)) }
+
 func newToken(prefix string) token.Secret {
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails (its documentation)
@@ -194,6 +222,9 @@ func (o Options) withDefaults() Options {
 	if o.Provider.Name == "" {
 		o.Provider = Fitbit()
 	}
+	if o.Rotating && o.Provider.OptsIn {
+		o.Provider.Rotation, o.Provider.ReuseRevokes = grant.Always, true
+	}
 	o.ReplayWindow = cmp.Or(o.ReplayWindow, o.Provider.ReplayWindow)
 	o.RepeatPause = cmp.Or(o.RepeatPause, o.Provider.RepeatPause)
 	o.AccessTokenLifetime = cmp.Or(o.AccessTokenLifetime, o.Provider.AccessTokenLifetime)
@@ -203,4 +234,15 @@ func (o Options) withDefaults() Options {
 		o.Now = time.Now
 	}
 	return o
+}
+
+// check fails on options that the provider does not have.
+func (o Options) check() error {
+	if _, known := o.Provider.Portals[o.Portal]; o.Portal != "" && !known {
+		return fmt.Errorf("provider simulator: %s has no portal %q; it has %v", o.Provider.Name, o.Portal, slices.Sorted(maps.Keys(o.Provider.Portals)))
+	}
+	if o.Rotating && !o.Provider.OptsIn {
+		return fmt.Errorf("provider simulator: no application of %s chooses whether its refresh tokens rotate", o.Provider.Name)
+	}
+	return nil
 }

@@ -3,7 +3,6 @@ package authserver
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -27,9 +26,9 @@ func (s *Server) token(r *http.Request) reply {
 	}
 	switch kind := r.PostForm.Get("grant_type"); kind {
 	case "authorization_code":
-		return s.redeem(r.PostForm)
+		return s.redeem(r)
 	case "refresh_token":
-		return s.refresh(r.PostForm)
+		return s.refresh(r)
 	case "":
 		return invalidRequest("Missing parameter: grant_type")
 	default:
@@ -37,12 +36,13 @@ func (s *Server) token(r *http.Request) reply {
 	}
 }
 
-func (s *Server) redeem(form url.Values) reply {
+func (s *Server) redeem(r *http.Request) reply {
+	form := r.PostForm
 	code := token.NewSecret(form.Get("code"))
 	if code.Empty() {
 		return invalidRequest("Missing parameter: code")
 	}
-	now := s.options.Now()
+	now := s.now()
 	approval, err := s.codes.Redeem(code, form.Get("redirect_uri"), form.Get("code_verifier"), now)
 	if err != nil {
 		return invalidGrant(theCode, "Authorization code invalid: "+code.Reveal()+". "+err.Error())
@@ -50,16 +50,18 @@ func (s *Server) redeem(form url.Values) reply {
 	_, again := s.grants.Live(approval.User)
 	pair := s.grants.Consent(approval.User, approval.Scope, now)
 	p := s.options.Provider
-	entitled := p.offline(approval.Scope) && (!p.OfflineAccess || approval.Offline && (!again || approval.Asked))
-	return s.pairReply(pair, pair.ExpiresAt.Sub(pair.IssuedAt), entitled, now)
+	entitled := p.offline(approval.Scope) && p.offlineForm(form) &&
+		(p.OfflineParam == "" || approval.Offline) && (!p.AsksAgain || !again || approval.Asked)
+	return s.pairReply(r, pair, pair.ExpiresAt.Sub(pair.IssuedAt), entitled)
 }
 
-func (s *Server) refresh(form url.Values) reply {
+func (s *Server) refresh(r *http.Request) reply {
+	form := r.PostForm
 	presented := token.NewSecret(form.Get("refresh_token"))
 	if presented.Empty() {
 		return invalidRequest("Missing parameter: refresh_token")
 	}
-	now := s.options.Now()
+	now := s.now()
 	pair, outcome := s.grants.Refresh(presented, now)
 	s.journal.addRefresh(Event{
 		Time:       now,
@@ -69,6 +71,9 @@ func (s *Server) refresh(form url.Values) reply {
 		Issued:     pair.RefreshToken.Fingerprint(),
 		Generation: pair.Generation,
 	})
+	if outcome == grant.Crowded {
+		return refuse(http.StatusBadRequest, "too_many_tokens", theRequest, "Too many unrevoked access tokens exist for this app and user")
+	}
 	if !outcome.Granted() {
 		return invalidGrant(theRefreshToken, "Refresh token invalid: "+presented.Reveal()+". Ask the user to consent again.")
 	}
@@ -78,19 +83,26 @@ func (s *Server) refresh(form url.Values) reply {
 		life = pair.ExpiresAt.Sub(now)
 	}
 	asked := p.RefreshScope == "" || slices.Contains(p.scopes(form.Get("scope")), p.RefreshScope)
-	return s.pairReply(pair, life, asked && !p.OfflineAccess, now)
+	rotates := outcome == grant.Rotated || outcome == grant.Replayed
+	return s.pairReply(r, pair, life, asked && (rotates || !p.OmitsKept))
 }
 
 // pairReply answers with a pair, without its refresh token where refresh is false.
 // life is the answer's expires_in: a replay repeats its answer word for word, although
 // time has passed.
-func (s *Server) pairReply(p grant.Pair, life time.Duration, refresh bool, now time.Time) reply {
+func (s *Server) pairReply(r *http.Request, p grant.Pair, life time.Duration, refresh bool) reply {
 	access, refreshToken := p.AccessToken.Reveal(), p.RefreshToken.Reveal()
-	i := issue{access: &access, expiresIn: int(life.Seconds()), expiresAt: p.ExpiresAt, scope: p.Scope, user: p.User}
+	i := issue{access: &access, expiresIn: int(life.Seconds()), expiresAt: p.ExpiresAt, issuedAt: p.IssuedAt, scope: p.Scope, user: p.User}
 	if refresh {
 		i.refresh = &refreshToken
 	}
-	return s.stamp(tokenReply(i), p.User, now)
+	if !p.RefreshEnds.IsZero() {
+		i.refreshIn = int(p.RefreshEnds.Sub(p.IssuedAt).Seconds())
+	}
+	if asks := s.options.Provider.GrantLifeHeader; !p.GrantEnds.IsZero() && (asks == "" || r.Header.Get(asks) == "true") {
+		i.grantIn = int(p.GrantEnds.Sub(p.IssuedAt).Seconds())
+	}
+	return s.stamp(tokenReply(i), p.User, s.now())
 }
 
 // stamp adds the rate limit's headers, where the provider has any.
@@ -132,13 +144,13 @@ func (s *Server) profile(r *http.Request) reply {
 		return refusal
 	}
 	body := map[string]any{"user": map[string]any{"encodedId": pair.User, "displayName": pair.User}}
-	return s.stamp(jsonReply(http.StatusOK, body), pair.User, s.options.Now())
+	return s.stamp(jsonReply(http.StatusOK, body), pair.User, s.now())
 }
 
 // useBearer uses the access token that the request bears, and one call of the user's
 // quota.
 func (s *Server) useBearer(r *http.Request) (grant.Pair, reply, bool) {
-	now, access := s.options.Now(), bearer(r)
+	now, access := s.now(), bearer(r)
 	pair, err := s.grants.Use(access, now)
 	switch {
 	case errors.Is(err, grant.ErrExpired):

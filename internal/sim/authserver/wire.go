@@ -1,10 +1,8 @@
 package authserver
 
 import (
-	"encoding/json"
 	"math"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -21,8 +19,13 @@ type wire interface {
 type issue struct {
 	access, refresh *string
 	expiresIn       int // seconds
+	noExpiry        bool
 	expiresAt       time.Time
-	scope, user     string
+	issuedAt        time.Time
+	// refreshIn and grantIn are the seconds until the refresh token's and the grant's
+	// end; zero for none, or none that is told.
+	refreshIn, grantIn int
+	scope, user        string
 }
 
 // refusal is the content of an error.
@@ -32,6 +35,7 @@ type refusal struct {
 	what    parameter
 	message string
 	wait    time.Duration // only in the body of a provider with WaitInBody
+	variant int           // which of the provider's words; see worded.dead
 }
 
 // parameter is what a request was refused for.
@@ -49,14 +53,22 @@ type plainWire struct{}
 
 type plainTokens struct {
 	AccessToken  *string `json:"access_token,omitempty"`
-	ExpiresIn    int     `json:"expires_in"`
+	ExpiresIn    *int    `json:"expires_in,omitempty"`
 	RefreshToken *string `json:"refresh_token,omitempty"`
 	Scope        string  `json:"scope,omitempty"`
 	TokenType    string  `json:"token_type"`
 }
 
+// expiry is expires_in, nil where a fault leaves it out.
+func (i issue) expiry() *int {
+	if i.noExpiry {
+		return nil
+	}
+	return &i.expiresIn
+}
+
 func (plainWire) issued(i issue) (int, any) {
-	return http.StatusOK, plainTokens{AccessToken: i.access, ExpiresIn: i.expiresIn, RefreshToken: i.refresh, Scope: i.scope, TokenType: "Bearer"}
+	return http.StatusOK, plainTokens{AccessToken: i.access, ExpiresIn: i.expiry(), RefreshToken: i.refresh, Scope: i.scope, TokenType: "Bearer"}
 }
 
 func (plainWire) refused(r refusal) (int, any) {
@@ -100,9 +112,9 @@ func (stravaWire) issued(i issue) (int, any) {
 		TokenType    string  `json:"token_type"`
 		AccessToken  *string `json:"access_token,omitempty"`
 		ExpiresAt    int64   `json:"expires_at"`
-		ExpiresIn    int     `json:"expires_in"`
+		ExpiresIn    *int    `json:"expires_in,omitempty"`
 		RefreshToken *string `json:"refresh_token,omitempty"`
-	}{"Bearer", i.access, i.expiresAt.Unix(), i.expiresIn, i.refresh}
+	}{"Bearer", i.access, i.expiresAt.Unix(), i.expiry(), i.refresh}
 }
 
 func (stravaWire) refused(r refusal) (int, any) {
@@ -143,10 +155,10 @@ func (withingsWire) issued(i issue) (int, any) {
 		UserID       string  `json:"userid"`
 		AccessToken  *string `json:"access_token,omitempty"`
 		RefreshToken *string `json:"refresh_token,omitempty"`
-		ExpiresIn    int     `json:"expires_in"`
+		ExpiresIn    *int    `json:"expires_in,omitempty"`
 		Scope        string  `json:"scope,omitempty"`
 		TokenType    string  `json:"token_type"`
-	}{i.user, i.access, i.refresh, i.expiresIn, i.scope, "Bearer"}}
+	}{i.user, i.access, i.refresh, i.expiry(), i.scope, "Bearer"}}
 }
 
 func (withingsWire) refused(r refusal) (int, any) {
@@ -163,112 +175,3 @@ func (withingsWire) refused(r refusal) (int, any) {
 }
 
 func (withingsWire) scopeSeparator() string { return "," }
-
-// reply is an answer before it is sent, so that a fault can still change it.
-// Where tokens or refused is set, the provider's wire makes status and body.
-type reply struct {
-	status  int
-	header  http.Header
-	body    []byte
-	tokens  *issue
-	refused *refusal
-	// truncated announces the whole body and sends half of it.
-	truncated bool
-	// pause between the bytes of the body; zero sends it at once.
-	pause time.Duration
-	// endless is how many bytes the body goes on for, unannounced.
-	endless int
-}
-
-func jsonReply(status int, body any) reply {
-	encoded, err := json.Marshal(body)
-	if err != nil {
-		return textReply(http.StatusInternalServerError, "text/plain", err.Error())
-	}
-	r := textReply(status, "application/json;charset=UTF-8", string(encoded))
-	r.header.Set("Cache-Control", "no-store")
-	return r
-}
-
-func textReply(status int, contentType, body string) reply {
-	return reply{
-		status: status,
-		header: http.Header{"Content-Type": {contentType}},
-		body:   []byte(body),
-	}
-}
-
-// tokenReply is an answer with tokens, in the provider's format.
-func tokenReply(i issue) reply {
-	r := jsonReply(http.StatusOK, nil)
-	r.tokens = &i
-	return r
-}
-
-// refuse is an error, in the provider's format.
-func refuse(status int, code string, what parameter, message string) reply {
-	r := jsonReply(status, nil)
-	r.refused = &refusal{status: status, code: code, what: what, message: message}
-	return r
-}
-
-func invalidRequest(message string) reply {
-	return refuse(http.StatusBadRequest, "invalid_request", theRequest, message)
-}
-
-func invalidGrant(what parameter, message string) reply {
-	return refuse(http.StatusBadRequest, "invalid_grant", what, message)
-}
-
-// invalidClient repeats the Authorization header, as one form of Fitbit's real answer
-// does.
-func invalidClient(header string) reply {
-	return refuse(http.StatusUnauthorized, "invalid_client", theClient, "Client authentication failed. Received header = "+header)
-}
-
-// in gives the reply a provider's format.
-func (r reply) in(w wire) reply {
-	var status int
-	var body any
-	switch {
-	case r.tokens != nil:
-		status, body = w.issued(*r.tokens)
-	case r.refused != nil:
-		status, body = w.refused(*r.refused)
-	default:
-		return r
-	}
-	formatted := jsonReply(status, body)
-	formatted.header, formatted.truncated, formatted.pause = r.header, r.truncated, r.pause
-	return formatted
-}
-
-// lengthened adds to the end of both tokens. An answer without tokens stays as it is.
-func (r reply) lengthened(by string) reply {
-	if r.tokens == nil {
-		return r
-	}
-	changed := *r.tokens
-	for _, t := range []**string{&changed.access, &changed.refresh} {
-		if *t != nil {
-			longer := **t + by
-			*t = &longer
-		}
-	}
-	r.tokens = &changed
-	return r
-}
-
-func (r reply) write(w http.ResponseWriter) {
-	for name, values := range r.header {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(r.body)))
-	w.WriteHeader(r.status)
-	body := r.body
-	if r.truncated {
-		// net/http closes the connection when less arrives than was announced.
-		body = body[:len(body)/2]
-	}
-	_, _ = w.Write(body) // fails where the client is gone
-}

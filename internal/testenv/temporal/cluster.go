@@ -14,7 +14,6 @@ import (
 	"text/template"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -92,12 +91,8 @@ func (c *Cluster) makeNamespace(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the namespace: %w", err)
 	}
-	attributes := map[string]enumspb.IndexedValueType{}
-	for _, name := range SearchAttributes() {
-		attributes[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
-	}
 	return c.Temporal.process.Await(ctx, func(ctx context.Context) error {
-		_, err := t.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: "default", SearchAttributes: attributes})
+		_, err := t.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: "default", SearchAttributes: SearchAttributes()})
 		if err == nil {
 			_, err = t.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: "TokenAccount = 'none'"})
 		}

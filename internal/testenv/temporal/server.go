@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -35,9 +36,15 @@ type Server struct {
 	process  *process.Process
 }
 
-// SearchAttributes are what an operator registers once per namespace; each is a
-// Keyword.
-func SearchAttributes() []string { return []string{"TokenAccount", "TokenProvider", "TokenHealth"} }
+// SearchAttributes are what an operator registers once per namespace, with their types.
+func SearchAttributes() map[string]enumspb.IndexedValueType {
+	return map[string]enumspb.IndexedValueType{
+		"TokenAccount":     enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		"TokenProvider":    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		"TokenHealth":      enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		"TokenConsentEnds": enumspb.INDEXED_VALUE_TYPE_DATETIME,
+	}
+}
 
 // StartTemporal runs a development server with its Web UI, which keeps its database
 // and its log in dir. Port 0 means a free one.
@@ -50,8 +57,8 @@ func StartTemporal(ctx context.Context, cli, dir string, port, uiPort int) (*Ser
 	t.args = []string{"server", "start-dev", "--ip", "127.0.0.1",
 		"--port", strconv.Itoa(t.port), "--ui-port", strconv.Itoa(t.uiPort),
 		"--db-filename", t.database, "--log-level", "warn"}
-	for _, a := range SearchAttributes() {
-		t.args = append(t.args, "--search-attribute", a+"=Keyword")
+	for name, kind := range SearchAttributes() {
+		t.args = append(t.args, "--search-attribute", name+"="+kind.String())
 	}
 	return t, t.start(ctx, dir)
 }

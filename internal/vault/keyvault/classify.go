@@ -20,6 +20,8 @@ const (
 	unknownHost                    // the name does not resolve
 	untrusted                      // the certificate has no known issuer
 	unreadable                     // the answer is not the API's JSON
+	outOfBounds                    // the answer is none of Key Vault's: too large, or it leads elsewhere
+	noDescriptor                   // this process may open no more files and connections
 	notKeyVault                    // the host is not an Azure Key Vault
 	credentialMissing              // nothing to authenticate with
 	credentialFailed               // no token; status is Entra's, 0 without an answer
@@ -34,11 +36,12 @@ type failure struct {
 	// code and inner are the error body's, or the AKV code that begins its message; for
 	// credentialFailed they are the OAuth error and the AADSTS code.
 	code, inner string
-	readOnly    bool // the message speaks of a read-only state
-	byPolicy    bool // the message speaks of Azure Policy
-	creates     bool // the call was to write a new version
-	deleted     bool // a conflict, and the vault lists the name among the deleted
-	notReady    bool // the managed identity is not known to its endpoint, or that is silent
+	readOnly    bool   // the message speaks of a read-only state
+	byPolicy    bool   // the message speaks of Azure Policy
+	creates     bool   // the call was to write a new version
+	deleted     bool   // a conflict, and the vault lists the name among the deleted
+	excess      string // for outOfBounds, what the answer has
+	notReady    bool   // the managed identity is not known to its endpoint, or that is silent
 	retryAfter  time.Duration
 	credential  string // the kind given to NewCredential; empty if the caller made it
 }
@@ -93,6 +96,10 @@ func classify(f failure) classification {
 		return classification{vault.ErrUnavailable, "the certificate of " + f.host + " is not trusted", checkURL + " and the CA file that vouches for the vault"}
 	case unreadable:
 		return classification{vault.ErrUnavailable, f.host + " answers something else than Key Vault's JSON", "if that lasts, " + checkURL}
+	case outOfBounds:
+		return classification{vault.ErrUnavailable, "an answer of " + f.host + " has " + f.excess, "if that lasts, " + checkURL}
+	case noDescriptor:
+		return classification{vault.ErrUnavailable, "too many open files: this process can open no connection", "raise its limit (ulimit -n, LimitNOFILE) or see what holds its files open"}
 	case notKeyVault:
 		return classification{vault.ErrRejected, f.host + " does not answer as an Azure Key Vault", checkURL}
 	case credentialMissing:
@@ -140,6 +147,8 @@ func classifyAnswer(f failure) classification {
 		return classification{vault.ErrReadOnly, detail, ""}
 	case f.status >= http.StatusInternalServerError, f.status == http.StatusRequestTimeout:
 		return classification{vault.ErrUnavailable, detail, ""}
+	case f.status >= 300 && f.status < 400:
+		return classification{vault.ErrUnavailable, detail + " from " + f.host + ", a redirect, which is not followed", "if that lasts, " + checkURL + " and the proxy on the way"}
 	case f.code == "":
 		// A proxy's 404 or 403 does not prove that a secret is missing or denied.
 		return classification{vault.ErrUnavailable, detail + " from " + f.host + ", not in Key Vault's manner", "if that lasts, " + checkURL}

@@ -61,12 +61,14 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		// Another host answered, which does not prove that a secret is missing.
 		{"a proxy's 404", answer(404, "", ""), vault.ErrUnavailable, "404 Not Found from " + host + ", not in Key Vault's manner", "KEY_VAULT_URL"},
 		{"a proxy's 403", answer(403, "", ""), vault.ErrUnavailable, "403 Forbidden from " + host + ", not in Key Vault's manner", "KEY_VAULT_URL"},
-		{"a redirect to nowhere", answer(302, "", ""), vault.ErrUnavailable, "302 Found from " + host + ", not in Key Vault's manner", "KEY_VAULT_URL"},
+		{"a redirect", answer(302, "", ""), vault.ErrUnavailable, "302 Found from " + host + ", a redirect, which is not followed", "KEY_VAULT_URL"},
+		{"an answer without end", failure{class: outOfBounds, host: host, excess: "a body of more than 1 MiB"}, vault.ErrUnavailable, "an answer of " + host + " has a body of more than 1 MiB", "KEY_VAULT_URL"},
 		{"a page instead of JSON", failure{class: unreadable, host: host}, vault.ErrUnavailable, host + " answers something else than Key Vault's JSON", "KEY_VAULT_URL"},
 		{"challenge for another service", failure{class: notKeyVault, host: host}, vault.ErrRejected, host + " does not answer as an Azure Key Vault", "KEY_VAULT_URL"},
 
 		// No answer.
 		{"silence", failure{class: silent, host: host}, vault.ErrUnavailable, "no whole answer from " + host, "check KEY_VAULT_URL and the network"},
+		{"no file descriptor", failure{class: noDescriptor, host: host}, vault.ErrUnavailable, "too many open files: this process can open no connection", "ulimit -n"},
 		{"caller gave up", failure{class: gaveUp, host: host}, vault.ErrUnavailable, "given up before " + host + " answered", ""},
 		{"refused", failure{class: refused, host: host}, vault.ErrUnavailable, host + " refuses connections", "KEY_VAULT_URL"},
 		{"unknown host", failure{class: unknownHost, host: host}, vault.ErrUnavailable, "no host has the name " + host, "KEY_VAULT_URL"},

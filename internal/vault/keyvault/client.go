@@ -11,7 +11,6 @@ package keyvault
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -71,11 +70,9 @@ func NewWithCredential(o Options, credential azcore.TokenCredential) (*Client, e
 		ClientOptions: azcore.ClientOptions{
 			APIVersion: o.APIVersion,
 			Retry:      retries(),
+			Transport:  newTransport(u.Hostname(), o.RootCAs),
 		},
 		DisableChallengeResourceVerification: o.Credential == CredentialEmulator,
-	}
-	if o.RootCAs != nil {
-		options.Transport = transport(o.RootCAs)
 	}
 	if _, ok := credential.(named); !ok {
 		credential = named{TokenCredential: credential}
@@ -85,19 +82,6 @@ func NewWithCredential(o Options, credential azcore.TokenCredential) (*Client, e
 		return nil, fmt.Errorf("vault: make a client for %s: %w", u.Host, err)
 	}
 	return &Client{secrets: secrets, host: u.Host}, nil
-}
-
-func transport(roots *x509.CertPool) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: tryTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   10,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   tryTimeout,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-	}}
 }
 
 // onlySurelyUndone repeats a call only when the vault cannot have carried it out: it

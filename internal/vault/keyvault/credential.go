@@ -29,20 +29,22 @@ func NewCredential(kind, clientID string) (azcore.TokenCredential, error) {
 	var (
 		cred azcore.TokenCredential
 		err  error
+		// The requests for tokens carry secrets too: an identity header, an assertion.
+		bounds = azcore.ClientOptions{Transport: newTransport("", nil)}
 	)
 	switch kind {
 	case CredentialManaged:
-		options := &azidentity.ManagedIdentityCredentialOptions{}
+		options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: bounds}
 		if clientID != "" {
 			options.ID = azidentity.ClientID(clientID)
 		}
 		cred, err = azidentity.NewManagedIdentityCredential(options)
 	case CredentialWorkload:
-		cred, err = azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{ClientID: clientID})
+		cred, err = azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{ClientOptions: bounds, ClientID: clientID})
 	case CredentialCLI:
 		cred, err = azidentity.NewAzureCLICredential(nil)
 	case CredentialDefault:
-		cred, err = azidentity.NewDefaultAzureCredential(nil)
+		cred, err = azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: bounds})
 	case CredentialEmulator:
 		cred = emulatorCredential{}
 	default:

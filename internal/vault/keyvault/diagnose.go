@@ -35,13 +35,18 @@ func (c *Client) diagnose(ctx context.Context, err error) failure {
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
 		network     net.Error
+		beyond      *outOfBoundsError
 		final       interface{ NonRetriable() } // azcore's mark
 	)
 	switch {
+	case isNoDescriptor(err): // also in a request for a token
+		f.class = noDescriptor
 	case errors.As(err, &credential):
 		return diagnoseCredential(f, credential)
 	case errors.As(err, &response):
 		return diagnoseResponse(f, response)
+	case errors.As(err, &beyond):
+		f.class, f.excess = outOfBounds, beyond.what
 	case errors.As(err, &dns):
 		f.class = unknownHost
 		if dns.IsTimeout || dns.IsTemporary {

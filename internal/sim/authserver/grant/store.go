@@ -1,8 +1,7 @@
 // Package grant is the provider's side of OAuth 2.0 without its HTTP: which users
 // have consented, which tokens are in force, and what happens when one is presented.
 //
-// A [Store] keeps the grants of one client. A user has at most one grant, and a
-// grant has exactly one refresh token in force. [Store.Refresh] spends it and
+// A [Store] keeps the grants of one client. [Store.Refresh] spends a refresh token and
 // issues the next, or keeps it, as [Rules] say. [Codes] are the authorization codes
 // that lead to a grant.
 //
@@ -23,99 +22,35 @@ var (
 	ErrExpired = errors.New("access token expired")
 )
 
-// Rotation is what a refresh does to the refresh token.
-type Rotation string
-
-const (
-	// Always spends it and issues another. The zero value.
-	Always Rotation = ""
-	// Sometimes spends it at every other refresh and keeps it at the ones
-	// between.
-	Sometimes Rotation = "sometimes"
-	// Never spends it.
-	Never Rotation = "never"
-)
-
-// Rules are what providers differ in.
-type Rules struct {
-	Rotation Rotation
-	// KeepsAccess answers a refresh with what is in force, and issues nothing,
-	// while the access token has more than this of its life left. Zero: never.
-	KeepsAccess time.Duration
-	// AccessTokenLifetime is how long an access token works.
-	AccessTokenLifetime time.Duration
-	// ReplayWindow is how long, counted from the rotation, the refresh token
-	// that was just spent is answered with the same pair again. Zero: never.
-	ReplayWindow time.Duration
-	// ReuseRevokes ends the grant when a spent token is presented outside the
-	// replay window (refresh token reuse detection, RFC 9700 section 4.14.2).
-	ReuseRevokes bool
-}
-
-// Pair is what a consent or a refresh issues.
-type Pair struct {
-	User         string
-	Scope        string
-	AccessToken  token.Secret
-	RefreshToken token.Secret
-	IssuedAt     time.Time
-	// ExpiresAt is when the access token stops to work.
-	ExpiresAt time.Time
-	// Generation counts the rotations since the consent, whose pair is 0.
-	Generation int
-}
-
-// Outcome is the result of presenting a refresh token.
-type Outcome string
-
-const (
-	// Rotated: it was in force; it is spent now and a new pair is issued.
-	Rotated Outcome = "rotated"
-	// Renewed: it was in force and stays so; a new access token is issued.
-	Renewed Outcome = "renewed"
-	// Unchanged: it is in force, and so is the access token beside it, which is
-	// answered once more.
-	Unchanged Outcome = "unchanged"
-	// Replayed: it was spent for the current pair, which is not used yet, and the
-	// window is open: the same pair again.
-	Replayed Outcome = "replayed"
-	// Reused: it was spent, and there is no replay for it (any more).
-	Reused Outcome = "reused"
-	// Ended: its grant was revoked or replaced by a new consent.
-	Ended Outcome = "ended"
-	// Unknown: it was never issued.
-	Unknown Outcome = "unknown"
-)
-
-// Granted reports whether the request is answered with a pair.
-func (o Outcome) Granted() bool { return o.inForce() || o == Replayed }
-
-// inForce reports whether it was in force when it was presented.
-func (o Outcome) inForce() bool { return o == Rotated || o == Renewed || o == Unchanged }
-
 // Store holds all grants. NewStore makes one.
 type Store struct {
 	rules    Rules
 	newToken func() token.Secret
-	grants   map[string]*grant // by user: the latest one, ended or not
+	grants   map[string][]*grant // by user: the latest last, also where it has ended
 	refresh  map[token.Secret]*issued
 	access   map[token.Secret]*issued
 }
 
 type grant struct {
 	current *issued
-	kept    bool // the last refresh kept the refresh token
-	ended   bool // revoked, or replaced by a later consent
+	ends    time.Time // its hard end; zero for none
+	kept    bool      // the last refresh kept the refresh token
+	ended   bool      // revoked, or replaced by a later consent
+	unused  int       // pairs issued since an access token was last used
 }
 
 type issued struct {
 	Pair
 	grant *grant
-	// parent is the refresh token that was spent for this pair; empty for a
-	// consent's.
-	parent token.Secret
-	// used is set when the access token is first used, which ends the replay.
-	used bool
+	// parent is what was spent for this pair; nil for a consent's, and for one that kept
+	// the refresh token.
+	parent *issued
+	// since is when the refresh token was issued first; a refresh may keep it.
+	since time.Time
+	// spentAt is when it was first spent; zero while it is in force.
+	spentAt time.Time
+	// successorUsed: an access token that was issued for it has been used.
+	successorUsed bool
 }
 
 // NewStore makes a store without grants. newToken must never return the same value twice.
@@ -123,39 +58,50 @@ func NewStore(rules Rules, newToken func() token.Secret) *Store {
 	return &Store{
 		rules:    rules,
 		newToken: newToken,
-		grants:   map[string]*grant{},
+		grants:   map[string][]*grant{},
 		refresh:  map[token.Secret]*issued{},
 		access:   map[token.Secret]*issued{},
 	}
 }
 
-// Consent begins a grant for the user and returns its first pair. The grant
-// that the user had before ends.
+// Consent begins a grant for the user and returns its first pair. The oldest grant ends
+// where the user has one too many.
 func (s *Store) Consent(user, scope string, now time.Time) Pair {
-	if old := s.grants[user]; old != nil {
+	g := &grant{}
+	if s.rules.Life > 0 {
+		g.ends = now.Add(s.rules.Life)
+	}
+	s.grants[user] = append(s.grants[user], g)
+	for _, old := range s.grants[user][:max(0, len(s.grants[user])-max(1, s.rules.GrantsPerUser))] {
 		old.ended = true
 	}
-	g := &grant{}
-	s.grants[user] = g
-	return s.issue(g, Pair{User: user, Scope: scope}, token.Secret{}, now)
+	return s.issue(g, Pair{User: user, Scope: scope}, nil, now)
 }
 
 // Refresh presents a refresh token. The pair is valid only where the outcome is
 // granted.
 func (s *Store) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
 	of := s.refresh[presented]
-	switch outcome := s.outcomeOf(of, now); outcome {
+	outcome := s.rules.outcomeOf(of, now)
+	switch outcome {
 	case Rotated:
 		of.grant.kept = false
-		next := Pair{User: of.User, Scope: of.Scope, Generation: of.Generation + 1}
-		return s.issue(of.grant, next, presented, now), Rotated
+		if of.spentAt.IsZero() {
+			of.spentAt = now
+		}
+		return s.issueNext(of, now), Rotated
 	case Renewed:
 		of.grant.kept = !of.grant.kept
 		next := Pair{User: of.User, Scope: of.Scope, Generation: of.Generation, RefreshToken: presented}
 		// Presenting the refresh token has used the pair that it came with.
-		return s.issue(of.grant, next, token.Secret{}, now), Renewed
-	case Unchanged, Replayed:
-		return of.grant.current.Pair, outcome
+		return s.issue(of.grant, next, nil, now), Renewed
+	case Replayed:
+		if s.rules.ReplayIssues {
+			return s.issueNext(of, now), Replayed
+		}
+		return of.grant.current.Pair, Replayed
+	case Unchanged:
+		return of.grant.current.Pair, Unchanged
 	case Reused:
 		of.grant.ended = s.rules.ReuseRevokes
 		return Pair{}, Reused
@@ -165,17 +111,20 @@ func (s *Store) Refresh(presented token.Secret, now time.Time) (Pair, Outcome) {
 }
 
 // Use presents an access token at a protected resource and returns the pair it
-// belongs to. The first use of the newest one ends the replay of that pair.
-// It returns ErrToken or ErrExpired.
+// belongs to. The first use of one ends the replay of its refresh token's parent, where
+// the rules say so. It returns ErrToken or ErrExpired.
 func (s *Store) Use(access token.Secret, now time.Time) (Pair, error) {
 	of := s.access[access]
 	switch {
-	case of == nil || of.grant.ended:
+	case of == nil || of.grant.ended || s.rules.EndsAccess && of != of.grant.current:
 		return Pair{}, ErrToken
 	case !now.Before(of.ExpiresAt):
 		return Pair{}, ErrExpired
 	}
-	of.used = true
+	of.grant.unused = 0
+	if of.parent != nil {
+		of.parent.successorUsed = true
+	}
 	return of.Pair, nil
 }
 
@@ -196,36 +145,55 @@ func (s *Store) Owner(t token.Secret) string {
 	return ""
 }
 
-// Live returns the pair whose refresh token is in force, if the user's grant
-// has not ended.
+// EndGrants ends all grants of the user, as the account's owner can.
+func (s *Store) EndGrants(user string) {
+	for _, g := range s.grants[user] {
+		g.ended = true
+	}
+}
+
+// Live returns the newest pair of the user's latest grant, if that was not ended. Its
+// life may be over nevertheless; see IsLive.
 func (s *Store) Live(user string) (Pair, bool) {
-	g := s.grants[user]
-	if g == nil || g.ended {
+	all := s.grants[user]
+	if len(all) == 0 || all[len(all)-1].ended {
 		return Pair{}, false
 	}
-	return g.current.Pair, true
+	return all[len(all)-1].current.Pair, true
 }
 
 // IsLive reports whether the refresh token is in force.
 func (s *Store) IsLive(refresh token.Secret, now time.Time) bool {
-	return s.outcomeOf(s.refresh[refresh], now).inForce()
+	return s.rules.outcomeOf(s.refresh[refresh], now).inForce()
 }
 
-// Replayable reports whether presenting the spent refresh token would repeat
-// the answer that was given for it.
+// Replayable reports whether presenting the spent refresh token would be answered with a
+// pair once more.
 func (s *Store) Replayable(refresh token.Secret, now time.Time) bool {
-	return s.outcomeOf(s.refresh[refresh], now) == Replayed
+	return s.rules.outcomeOf(s.refresh[refresh], now) == Replayed
+}
+
+// issueNext issues the pair that follows a spent one.
+func (s *Store) issueNext(of *issued, now time.Time) Pair {
+	return s.issue(of.grant, Pair{User: of.User, Scope: of.Scope, Generation: of.Generation + 1}, of, now)
 }
 
 // issue issues a pair, with the refresh token that p has already or a new one.
-func (s *Store) issue(g *grant, p Pair, parent token.Secret, now time.Time) Pair {
+func (s *Store) issue(g *grant, p Pair, parent *issued, now time.Time) Pair {
 	p.AccessToken = s.newToken()
+	since := now
 	if p.RefreshToken.Empty() {
 		p.RefreshToken = s.newToken()
+	} else {
+		since = s.refresh[p.RefreshToken].since
 	}
-	p.IssuedAt, p.ExpiresAt = now, now.Add(s.rules.AccessTokenLifetime)
-	of := &issued{Pair: p, grant: g, parent: parent}
+	p.IssuedAt, p.ExpiresAt, p.GrantEnds = now, now.Add(s.rules.AccessTokenLifetime), g.ends
+	if s.rules.Idle > 0 {
+		p.RefreshEnds = now.Add(s.rules.Idle)
+	}
+	of := &issued{Pair: p, grant: g, parent: parent, since: since}
 	g.current = of
+	g.unused++
 	s.refresh[p.RefreshToken] = of
 	s.access[p.AccessToken] = of
 	return p
@@ -236,37 +204,4 @@ func (s *Store) find(t token.Secret) *issued {
 		return of
 	}
 	return s.access[t]
-}
-
-// outcomeOf decides the result of presenting a refresh token, and changes nothing.
-// Using the new refresh token needs no flag to end the replay: it makes another
-// pair current, of which the spent one is not the parent.
-func (s *Store) outcomeOf(of *issued, now time.Time) Outcome {
-	if of == nil {
-		return Unknown
-	}
-	if of.grant.ended {
-		return Ended
-	}
-	current := of.grant.current
-	if of == current {
-		return s.outcomeOfCurrent(of, now)
-	}
-	windowOpen := now.Before(current.IssuedAt.Add(s.rules.ReplayWindow))
-	if current.parent == of.RefreshToken && !current.used && windowOpen {
-		return Replayed
-	}
-	return Reused
-}
-
-// outcomeOfCurrent decides the same for the one in force.
-func (s *Store) outcomeOfCurrent(of *issued, now time.Time) Outcome {
-	switch {
-	case s.rules.KeepsAccess > 0 && of.ExpiresAt.Sub(now) > s.rules.KeepsAccess:
-		return Unchanged
-	case s.rules.Rotation == Never, s.rules.Rotation == Sometimes && !of.grant.kept:
-		return Renewed
-	default:
-		return Rotated
-	}
 }

@@ -94,6 +94,81 @@ func TestRefreshOutcomes(t *testing.T) {
 		{"reuse leaves the live token alone", grant.Rules{}, reused, 0, grant.Rotated},
 		{"reuse ends the line where the rules say so", grant.Rules{ReuseRevokes: true}, reused, 0, grant.Ended},
 		{"a replay is no reuse", grant.Rules{ReuseRevokes: true, ReplayWindow: window}, reused, 0, grant.Rotated},
+		{"a spent token that stays good rotates again", grant.Rules{SpentStaysGood: true}, spent, 24 * time.Hour, grant.Rotated},
+		{"a window that outlasts the use", grant.Rules{ReplayWindow: window, ReplayOutlastsUse: true}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			_, err := s.Use(next.AccessToken, epoch)
+			if err != nil {
+				panic(err)
+			}
+			return first.RefreshToken
+		}, 1, grant.Replayed},
+		{"the successor's use ends also such a window", grant.Rules{ReplayWindow: window, ReplayOutlastsUse: true}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			s.Refresh(next.RefreshToken, epoch)
+			return first.RefreshToken
+		}, 1, grant.Reused},
+		{"replays that issue do not extend the window", grant.Rules{ReplayWindow: window, ReplayIssues: true}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Refresh(first.RefreshToken, epoch)
+			s.Refresh(first.RefreshToken, epoch.Add(window-1))
+			return first.RefreshToken
+		}, window, grant.Reused},
+		{"the use of an earlier replay's access token ends the replay", grant.Rules{ReplayWindow: window, ReplayIssues: true}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			s.Refresh(first.RefreshToken, epoch)
+			_, err := s.Use(next.AccessToken, epoch)
+			if err != nil {
+				panic(err)
+			}
+			return first.RefreshToken
+		}, 1, grant.Reused},
+		{"an earlier replay's refresh token stays in force", grant.Rules{ReplayWindow: window, ReplayIssues: true}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			s.Refresh(first.RefreshToken, epoch)
+			return next.RefreshToken
+		}, 1, grant.Rotated},
+		{"a refresh token before its idle end", grant.Rules{Idle: window}, live, window - 1, grant.Rotated},
+		{"a refresh token at its idle end", grant.Rules{Idle: window}, live, window, grant.Ended},
+		{"a refresh begins the idle time anew", grant.Rules{Idle: window, Rotation: grant.Never}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Refresh(first.RefreshToken, epoch.Add(window-1))
+			return first.RefreshToken
+		}, window, grant.Renewed},
+		{"no refresh moves the hard end", grant.Rules{Life: window}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch.Add(window-1))
+			return next.RefreshToken
+		}, window, grant.Ended},
+		{"a token that rotates daily is kept for a day", grant.Rules{Rotation: grant.Daily}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Refresh(first.RefreshToken, epoch.Add(12*time.Hour))
+			return first.RefreshToken
+		}, 24*time.Hour - 1, grant.Renewed},
+		{"a token that rotates daily is spent after a day", grant.Rules{Rotation: grant.Daily}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Refresh(first.RefreshToken, epoch.Add(12*time.Hour))
+			return first.RefreshToken
+		}, 24 * time.Hour, grant.Rotated},
+		{"as many grants as a user may have", grant.Rules{GrantsPerUser: 2}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Consent(first.User, "sleep", epoch)
+			return first.RefreshToken
+		}, 0, grant.Rotated},
+		{"one grant too many ends the oldest", grant.Rules{GrantsPerUser: 2}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Consent(first.User, "sleep", epoch)
+			s.Consent(first.User, "sleep", epoch)
+			return first.RefreshToken
+		}, 0, grant.Ended},
+		{"the owner ends all grants", grant.Rules{GrantsPerUser: 2}, func(s *grant.Store, first grant.Pair) token.Secret {
+			s.Consent(first.User, "sleep", epoch)
+			s.EndGrants(first.User)
+			return first.RefreshToken
+		}, 0, grant.Ended},
+		{"as many unused pairs as there may be", grant.Rules{UnusedPairs: 3}, unused, 0, grant.Rotated},
+		{"one unused pair too many", grant.Rules{UnusedPairs: 2}, unused, 0, grant.Crowded},
+		{"a use makes room", grant.Rules{UnusedPairs: 2}, func(s *grant.Store, first grant.Pair) token.Secret {
+			next, _ := s.Refresh(first.RefreshToken, epoch)
+			_, err := s.Use(next.AccessToken, epoch)
+			if err != nil {
+				panic(err)
+			}
+			return next.RefreshToken
+		}, 0, grant.Rotated},
 		{"an access token is no refresh token", grant.Rules{}, func(_ *grant.Store, first grant.Pair) token.Secret {
 			return first.AccessToken
 		}, 0, grant.Unknown},
@@ -106,13 +181,22 @@ func TestRefreshOutcomes(t *testing.T) {
 			s := newStore(c.rules)
 			presented := c.prepare(s, s.Consent("FAKE01", "sleep", epoch))
 			now := epoch.Add(c.after)
-			require.Equal(t, c.want == grant.Rotated, s.IsLive(presented, now))
+			require.Equal(t, c.want == grant.Rotated || c.want == grant.Renewed, s.IsLive(presented, now))
 			require.Equal(t, c.want == grant.Replayed, s.Replayable(presented, now))
 			pair, got := s.Refresh(presented, now)
 			require.Equal(t, c.want, got)
 			require.Equal(t, got.Granted(), !pair.RefreshToken.Empty())
 		})
 	}
+}
+
+// live presents the consent's own.
+func live(_ *grant.Store, first grant.Pair) token.Secret { return first.RefreshToken }
+
+// unused refreshes once and uses nothing.
+func unused(s *grant.Store, first grant.Pair) token.Secret {
+	next, _ := s.Refresh(first.RefreshToken, epoch)
+	return next.RefreshToken
 }
 
 // spent rotates once and presents the token that was spent.
@@ -174,4 +258,26 @@ func TestOwnerIsKnownEvenWhenTheGrantHasEnded(t *testing.T) {
 	require.False(t, ok)
 	_, ok = s.Live("FAKE02")
 	require.False(t, ok)
+}
+
+func TestARefreshEndsTheOldAccessTokenWhereTheRulesSaySo(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		s := newStore(grant.Rules{EndsAccess: ends})
+		first := s.Consent("FAKE01", "sleep", epoch)
+		next, _ := s.Refresh(first.RefreshToken, epoch)
+		_, err := s.Use(first.AccessToken, epoch)
+		require.Equal(t, ends, err != nil)
+		_, err = s.Use(next.AccessToken, epoch)
+		require.NoError(t, err)
+	}
+}
+
+func TestAPairNamesItsEnds(t *testing.T) {
+	s := newStore(grant.Rules{Idle: 90 * 24 * time.Hour, Life: 365 * 24 * time.Hour})
+	first := s.Consent("FAKE01", "sleep", epoch)
+	require.Equal(t, epoch.AddDate(0, 0, 90), first.RefreshEnds)
+	require.Equal(t, epoch.AddDate(0, 0, 365), first.GrantEnds)
+	next, _ := s.Refresh(first.RefreshToken, epoch.AddDate(0, 0, 30))
+	require.Equal(t, epoch.AddDate(0, 0, 120), next.RefreshEnds)
+	require.Equal(t, epoch.AddDate(0, 0, 365), next.GrantEnds)
 }

@@ -67,7 +67,7 @@ func parseFlags(args []string, secret string, out io.Writer) (command, error) {
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:0", "`address` to serve http on")
 	flags.StringVar(&c.urlFile, "url-file", "", "`file` that receives the base URL once the server listens")
 	o.Provider = authserver.Fitbit()
-	flags.Func("provider", "`name` of the provider to simulate, one of those that Token Keeper knows (default fitbit)", func(name string) (err error) {
+	flags.Func("provider", "`name` of the provider to simulate, such as withings; a wrong one lists all (default fitbit)", func(name string) (err error) {
 		o.Provider, err = authserver.ProviderOf(name)
 		return err
 	})
@@ -76,6 +76,8 @@ func parseFlags(args []string, secret string, out io.Writer) (command, error) {
 	flags.DurationVar(&o.RepeatPause, "repeat-pause", 0, "how long the same token request is refused after it was made; 0 not at all (default the provider's)")
 	flags.BoolVar(&c.healthy, "healthy", false, "ask the simulator at -listen whether it serves, and end")
 	flags.BoolVar(&o.ReuseRevokes, "reuse-revokes", false, "presenting a spent refresh token outside the window ends the grant")
+	flags.BoolVar(&o.Rotating, "rotating", false, "the application has opted into rotation, where the provider leaves that to it")
+	flags.StringVar(&o.Portal, "portal", "", "`name` of the portal where the client is registered, where the provider has several")
 	flags.StringVar(&o.TokenPrefix, "token-prefix", "fake-", "what every token begins with")
 	flags.StringVar(&o.Client.ID, "client-id", "", "registered client; without a secret it is a public one (default: "+authserver.DefaultClient().ID+" and a well-known fake secret)")
 	secretFile := flags.String("client-secret-file", "", "`file` with the client's secret (default: the variable SIM_CLIENT_SECRET)")

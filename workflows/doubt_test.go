@@ -1,0 +1,162 @@
+package workflows_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
+)
+
+// doubtful is how a call ends at a provider whose answer may mean a dead grant.
+func doubtful() error {
+	return temporal.NewNonRetryableApplicationError("the provider refused", activities.ProbablyDead, nil, "check token_url of fitbit", "403 Forbidden, HTML instead of JSON")
+}
+
+// doubted is a scenario in which the calls with these numbers, or all, end so.
+func doubted(t *testing.T, calls ...int) *scenario {
+	s := newScenario(t)
+	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
+		if len(calls) == 0 || slices.Contains(calls, n) {
+			return activities.RefreshResult{}, doubtful()
+		}
+		return issuedFor(in), nil
+	}
+	return s
+}
+
+// pauses are the timers that the run has waited for, those that find it overdue left aside.
+func (s *scenario) pauses() (pauses []time.Duration) {
+	for _, step := range s.steps {
+		if step.name == "timer" {
+			pauses = append(pauses, step.timer)
+		}
+	}
+	return pauses
+}
+
+func TestAGrantThatIsProbablyDeadIsPresentedTwiceAndAsksForConsent(t *testing.T) {
+	s := doubted(t)
+	_, err := s.refreshWith(workflows.Input{Account: "will"})
+	message := requireFailure(t, err, workflows.ReauthorizationRequired)
+	require.Equal(t, fmt.Sprintf("the grant of fitbit/will is probably dead: Fitbit answered 403 Forbidden, HTML instead of JSON each time that generation 4 (fingerprint %s) was presented; "+
+		"the vault and 3 earlier runs hold nothing newer; have the account owner consent again; if that changes nothing, check token_url of fitbit; the next run presents the token again, at most twice", fingerprint(4)), message)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "RecoverGrant", "RecoverGrant", "Alert"}, s.order())
+	require.Equal(t, []time.Duration{time.Minute, activities.MaxInFlight}, s.pauses(), "not at once, and the ladder's own pause")
+	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
+	require.Equal(t, []activities.AlertInput{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
+	require.False(t, s.inputs["CallFitbit"][0].(activities.LoadResult).Doubted)
+	require.True(t, s.inputs["CallFitbit"][1].(activities.LoadResult).Doubted, "the second call knows of the first")
+}
+
+func TestAGatewaysPassingRefusalAsksNoOneForConsent(t *testing.T) {
+	s := doubted(t, 1)
+	result, err := s.refresh()
+	require.NoError(t, err)
+	require.Equal(t, workflows.Refreshed, result.Outcome)
+	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
+	require.Empty(t, s.notices)
+}
+
+func TestTheDoubtIsAboutOneToken(t *testing.T) {
+	s := doubted(t, 1, 2, 3)
+	s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+		return loaded(a, token.Generation(n)), nil
+	}
+	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
+		require.False(t, in.Doubted, "another consent has come")
+		if n < 4 {
+			return activities.RefreshResult{}, doubtful()
+		}
+		return issuedFor(in), nil
+	}
+	_, err := s.refresh()
+	require.NoError(t, err)
+	require.Zero(t, s.calls["RecoverGrant"])
+}
+
+// However often a run starts over meanwhile, and for whatever reason.
+func TestDoubtsAreCountedOverAllReloadsOfARun(t *testing.T) {
+	s := newScenario(t)
+	s.call = func(n int, _ activities.LoadResult) (activities.RefreshResult, error) {
+		if n == 2 {
+			return activities.RefreshResult{}, forGood(activities.GrantOutdated)
+		}
+		return activities.RefreshResult{}, doubtful()
+	}
+	_, err := s.refresh()
+	requireFailure(t, err, workflows.ReauthorizationRequired)
+	require.Equal(t, 3, s.calls["CallFitbit"])
+}
+
+func TestThePauseInDoubtIsCutShort(t *testing.T) {
+	t.Run("by a refresh-now signal", func(t *testing.T) {
+		s := doubted(t, 1)
+		began := s.Now()
+		s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.RefreshNow, nil) }, 10*time.Second)
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Less(t, s.Now().Sub(began), 30*time.Second)
+		require.Zero(t, s.unread)
+	})
+	t.Run("by a cancellation, which asks no one for consent", func(t *testing.T) {
+		s := doubted(t)
+		s.RegisterDelayedCallback(s.CancelWorkflow, 10*time.Second)
+		_, err := s.refresh()
+		require.True(t, temporal.IsCanceledError(err))
+		require.Equal(t, 1, s.calls["CallFitbit"])
+		require.Empty(t, s.notices)
+		require.Contains(t, s.closing, "in words that may mean a dead grant. The next run presents it again.")
+	})
+	t.Run("by a short replay window, for the call may have spent the token", func(t *testing.T) {
+		s := doubted(t)
+		s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+			l := loaded(a, 4)
+			l.ReplayWindow = 20 * time.Second
+			return l, nil
+		}
+		_, err := s.refresh()
+		requireFailure(t, err, workflows.ReauthorizationRequired)
+		require.Equal(t, 10*time.Second, s.pauses()[0])
+	})
+}
+
+// A token may be spent behind a refusal that a gateway has given. Where its second sight
+// ends the grant, what was issued is searched for first.
+func TestWhereAReuseRevokesTheSuccessorIsSearchedForBetweenTheTwo(t *testing.T) {
+	for reuse, want := range map[provider.Reuse]string{
+		provider.RevokesGrant: "RecoverGrant", "": "RecoverGrant", provider.Refused: "CallFitbit", provider.Harmless: "CallFitbit",
+	} {
+		t.Run(string(reuse), func(t *testing.T) {
+			s := doubted(t, 1)
+			s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+				l := loaded(a, 4)
+				l.Reuse = reuse
+				return l, nil
+			}
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, want, s.order()[3], s.order())
+		})
+	}
+}
+
+func TestASuccessorOfAProbablyDeadGrantEndsTheDoubt(t *testing.T) {
+	s := doubted(t)
+	s.recover = func(int, activities.RecoverInput) (activities.RecoverResult, error) {
+		in := loaded(will, 4)
+		called, kept := issuedFor(in), stored()
+		return activities.RecoverResult{Found: activities.FoundInHistory, FoundIn: "run-1", Called: &called, Stored: &kept}, nil
+	}
+	result, err := s.refreshWith(workflows.Input{Account: "will"})
+	require.NoError(t, err)
+	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.Empty(t, s.notices)
+}
