@@ -34,6 +34,9 @@ type Dependencies struct {
 	Temporal  Temporal
 	Metrics   Metrics
 	Log       *slog.Logger
+	// Slots is how many activities the worker runs at a time, of which each provider has its
+	// share; zero: no bound.
+	Slots int
 }
 
 // Metrics is what the activities measure; package telemetry implements it.
@@ -46,7 +49,7 @@ type Metrics interface {
 	// Escrowed counts pairs that the vault took because Temporal had not.
 	Escrowed(ctx context.Context, provider string)
 	// Stored records that an account's tokens are in the vault.
-	Stored(ctx context.Context, account token.Account, outcome string, expiry time.Time)
+	Stored(ctx context.Context, account token.Account, outcome string, issued token.Issue)
 	// Alerted counts alerts by reason.
 	Alerted(ctx context.Context, account token.Account, reason string)
 }
@@ -55,6 +58,7 @@ type Metrics interface {
 type Activities struct {
 	Dependencies
 	inFlight sync.WaitGroup // pairs that neither Temporal nor the vault has taken yet
+	shares   *shares
 }
 
 // New makes activities over the given edges.
@@ -62,7 +66,7 @@ func New(d Dependencies) *Activities {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	return &Activities{Dependencies: d}
+	return &Activities{Dependencies: d, shares: newShares(d.Slots)}
 }
 
 // Registry is where activities are registered: a worker, or a test environment.

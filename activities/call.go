@@ -29,7 +29,7 @@ const MaxInFlight = CallTimeout + escrowTimeout
 // Reading, the request and one report fit into CallTimeout; an escrow may go on
 // beyond it.
 const (
-	prepareTimeout  = 4 * time.Second  // all reading from the vault before the request
+	prepareTimeout  = 4 * time.Second  // all that comes before the request: a slot, reading from the vault
 	requestTimeout  = 12 * time.Second // the provider's answer
 	completeTimeout = 3 * time.Second  // one try to have Temporal take the pair
 	escrowTimeout   = 10 * time.Second // one try to get the pair into the vault
@@ -51,6 +51,11 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	}
 	ctx, stop := beat(ctx, c.details)
 	defer stop()
+	leave, err := a.enter(ctx, at.Provider, c)
+	if err != nil {
+		return RefreshResult{}, err
+	}
+	defer leave()
 	refresh, client, err := a.prepare(ctx, at.Names, c)
 	if err != nil {
 		return RefreshResult{}, c.unsent(ctx, err)
@@ -69,10 +74,10 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	}
 	requestCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	c.report(c.told.with(now))
-	pair, err := a.Client.Refresh(requestCtx, at.Provider, client, refresh)
+	pair, now, err := a.present(requestCtx, at, c, client, refresh)
+	leave() // what is left to do is not the provider's
 	if err != nil {
-		return RefreshResult{}, a.callFailed(ctx, c, now, err)
+		return RefreshResult{}, a.callFailed(ctx, at.Provider, c, now, err)
 	}
 	a.Metrics.Answered(ctx, at.Provider.Name, "ok")
 	err = a.deliver(ctx, info, at.Names, in, pair)
@@ -88,6 +93,7 @@ func wasSilent(info activity.Info, now time.Time) bool {
 // calling is one attempt of a call.
 type calling struct {
 	timing
+	began time.Time
 	again bool // an earlier attempt may have sent a request
 	told  progress
 	// reported is what the heartbeats say.
@@ -100,6 +106,7 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 		_ = activity.GetHeartbeatDetails(ctx, &c.told) // of another version of the program: no word
 	}
 	now := time.Now()
+	c.began = now
 	c.timing = newTiming(in, info.Attempt, info.ScheduledTime, c.told, now)
 	if c.told.leftOut(info.Attempt, info.ScheduledTime, now) {
 		for _, request := range c.told.requests(info.Attempt, info.ScheduledTime, now) {
@@ -147,7 +154,7 @@ func (c *calling) leaveWord(ctx context.Context, told progress, err error) error
 // the intent record. It is short, so that the request is over before Temporal starts the
 // next attempt.
 func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling) (token.Secret, token.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	ctx, cancel := context.WithDeadline(ctx, c.began.Add(prepareTimeout))
 	defer cancel()
 	refresh, client, err := a.openGrant(ctx, names, c.loaded)
 	switch {
@@ -242,30 +249,4 @@ func loadedSince(in LoadResult, intents []vault.Intent) bool {
 func answerLost(in LoadResult) error {
 	return fail(AnswerLost, fmt.Errorf("%s has issued a pair for generation %d of %s in an answer that cannot be used, and does not repeat it; presenting the token again would end the grant",
 		in.ProviderTitle, in.Provenance.Generation, in.Account))
-}
-
-// callFailed counts and logs a failed call, leaves word for the next attempt, and
-// returns the activity's failure.
-func (a *Activities) callFailed(ctx context.Context, c *calling, request time.Time, err error) error {
-	f, ok := errors.AsType[*provider.Failure](err)
-	if !ok {
-		f = &provider.Failure{Provider: c.loaded.Account.Provider, Kind: provider.Unreachable, Detail: "the call did not go through", MaybeSpent: true}
-	}
-	a.Metrics.Answered(ctx, c.loaded.Account.Provider, string(f.Kind))
-	a.Log.WarnContext(ctx, "provider refused", "account", c.loaded.Account.String(), "generation", c.loaded.Provenance.Generation, "kind", string(f.Kind), "error", f)
-
-	now := time.Now()
-	after := c.answered(f, request, now)
-	// What may mean a dead grant is final once no answer can be repeated any more, its own
-	// request's included.
-	open := c.window(now).IsOpen(now) || f.MayBeDead && after.window(now).IsOpen(now)
-	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.windowBy(true, now).IsOpen(now) {
-		return answerLost(c.loaded)
-	}
-	told := c.told
-	told.Issued, told.Doubted = told.Issued || f.Issued, after.doubted
-	if f.MaybeSpent && len(after.requests) > len(c.requests) { // not a rate limit that is believed
-		told = told.with(request)
-	}
-	return c.leaveWord(ctx, told, refreshError(f, open, after.retryDelay(f.RetryAfter, now)))
 }

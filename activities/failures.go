@@ -29,7 +29,6 @@ const (
 	GrantOutdated      = "GrantOutdated"      // the run was reset since it loaded the grant
 	InvalidClient      = "InvalidClient"      // the provider does not take the client credentials
 	ProviderRetired    = "ProviderRetired"    // the provider has ended this API
-	RequestRejected    = "RequestRejected"    // the provider calls the request wrong
 	GenerationConflict = "GenerationConflict" // two refresh tokens claim one generation
 	AnswerLost         = "AnswerLost"         // the provider issued a pair in an answer that cannot be used, and does not repeat it
 	GrantInDoubt       = "GrantInDoubt"       // another run may have spent the refresh token since it was loaded
@@ -43,6 +42,7 @@ const (
 	historyNotReady    = "HistoryNotReady"
 	providerUnknown    = "ProviderUnknown"
 	tooLate            = "AttemptTooLate"
+	shareInUse         = "ProviderShareInUse"
 	noWordFromTemporal = "NoWordFromTemporal"
 )
 
@@ -132,7 +132,7 @@ func Answer(err error) string {
 
 func refusalDetails(err error) (fix, answer string) {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
-	if !ok || failure.Details(&fix, &answer) != nil {
+	if !ok || failure.Details(&fix, &answer) != nil && failure.Details(&fix) != nil {
 		return "", ""
 	}
 	return fix, answer

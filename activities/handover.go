@@ -62,6 +62,7 @@ func (d *delivery) done(pastDeadline bool) bool {
 // says where the pair is instead.
 func (a *Activities) deliver(ctx context.Context, info activity.Info, names vault.Names, in LoadResult, pair token.Pair) error {
 	issued := refreshResult(in, pair)
+	pair.Issue = issued.Issue
 	d := &delivery{info: info, names: names, issued: issued, pair: pair, wanted: true, storable: !issued.ForOtherUser(in),
 		log: a.Log.With("account", issued.Account.String(), "generation", issued.Provenance.Generation, "fingerprint", issued.Provenance.Fingerprint)}
 	var err error
@@ -128,12 +129,17 @@ func unacknowledged(issued RefreshResult, escrowed bool) error {
 	return temporal.NewApplicationError(fmt.Sprintf("Temporal gave no word for generation %d of %s; %s", issued.Provenance.Generation, issued.Account, where), noWordFromTemporal)
 }
 
-// refreshResult is what a history may show of a pair; its envelope is added later.
+// refreshResult is what a history may show of a pair; its envelope is added later. Where
+// the answer does not say when the grant ends, it ends when it did before.
 func refreshResult(in LoadResult, pair token.Pair) RefreshResult {
 	issued := RefreshResult{Account: in.Account, Provenance: in.Provenance, Issue: pair.Issue}
 	if f := pair.RefreshToken.Fingerprint(); f != "" && f != in.Provenance.Fingerprint {
 		issued.Rotated = true
 		issued.Provenance = in.Provenance.Next(f)
+	}
+	issued.Issue = shown(issued.Issue, issued.Provenance)
+	if issued.GrantEnds.IsZero() {
+		issued.GrantEnds = in.GrantEnds
 	}
 	return issued
 }

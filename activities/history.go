@@ -102,7 +102,7 @@ func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, 
 	if a := event.GetActivityTaskCompletedEventAttributes(); calls[a.GetScheduledEventId()] != nil {
 		calls[a.GetScheduledEventId()].ended = at
 		var issued RefreshResult
-		if decode(a.GetResult(), &issued) == nil {
+		if decode(a.GetResult(), &issued) == nil && CheckProvenance(issued.Provenance) == "" {
 			h.issued = append(h.issued, issued)
 		}
 	}
@@ -145,7 +145,7 @@ type runResult struct {
 
 // of reports whether the result names a token of the account.
 func (r runResult) of(a token.Account) bool {
-	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != ""
+	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != "" && r.Generation <= MaxGeneration
 }
 
 func decode(payloads *commonpb.Payloads, into any) error {
@@ -156,7 +156,7 @@ func decode(payloads *commonpb.Payloads, into any) error {
 // not spent: nothing was sent, or the provider refused the client or the request.
 var neverSpent = []string{
 	InvalidInput, KeysetUnusable, UnexpectedResult, GrantOutdated, GrantAdvanced, GrantInDoubt, ForeignSecret,
-	InvalidClient, RequestRejected,
+	InvalidClient,
 }
 
 // maySpend reports whether the run may have spent a token, or may yet do so.

@@ -129,7 +129,7 @@ func TestMaySpend(t *testing.T) {
 		{"a call of an unknown token", at("", 1, time.Second, ""), !running, true},
 		{"one that never ended", at("f4", 0, 0, ""), !running, true},
 		{"a client that was refused", at("f4", 1, time.Second, InvalidClient), !running, false},
-		{"a request that was refused", at("f4", 1, time.Second, RequestRejected), !running, false},
+		{"a grant that is probably dead", at("f4", 1, time.Second, ProbablyDead), !running, true},
 		{"an API that has ended, by a gateway's word", at("f4", 1, time.Second, ProviderRetired), !running, true},
 		{"loaded before a reset", at("f4", 1, time.Second, GrantOutdated), !running, false},
 		{"a client that was refused the second time", at("f4", 2, time.Second, InvalidClient), !running, true},

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -91,13 +92,14 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		Account:             at.Account,
 		RunID:               run.RunID,
 		Provenance:          held.Provenance,
-		UserID:              held.UserID,
+		UserID:              word(held.UserID),
 		ObtainedAt:          held.ObtainedAt,
+		GrantEnds:           held.GrantEnds,
 		RefreshTokenVersion: held.Version,
 		AccessTokenExpiry:   access.Expires,
 		VersionsRead:        held.VersionsRead,
 		CallActivity:        at.Provider.ActivityType(),
-		ProviderTitle:       at.Provider.Title,
+		ProviderTitle:       cmp.Or(word(at.Provider.Title), at.Provider.Name),
 		ReplayWindow:        at.Provider.ReplayWindow,
 		RepeatPause:         at.Provider.RepeatPause,
 		Reuse:               at.Provider.Reuse,
@@ -107,7 +109,7 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		return loaded // a refresh spends nothing
 	}
 	for _, intent := range held.Intents() {
-		if intent.RunID != run.RunID {
+		if intent.RunID != run.RunID && IsWord(intent.RunID) {
 			loaded.MayHaveSpent = append(loaded.MayHaveSpent, intent)
 		}
 	}

@@ -38,6 +38,7 @@ type LoadResult struct {
 	Provenance          token.Provenance `json:"provenance"`
 	UserID              string           `json:"userId,omitempty"`    // the provider's id of the account owner; empty when unknown
 	ObtainedAt          time.Time        `json:"obtainedAt,omitzero"` // zero when unknown
+	GrantEnds           time.Time        `json:"grantEnds,omitzero"`  // whatever is refreshed; zero when unknown
 	RefreshTokenVersion string           `json:"refreshTokenVersion"`
 	AccessTokenExpiry   time.Time        `json:"accessTokenExpiry,omitzero"` // zero when unknown
 	// MayHaveSpent are the earlier runs that may have spent this refresh token and have

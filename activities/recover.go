@@ -114,7 +114,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 		if err != nil {
 			return RecoverResult{}, err
 		}
-		a.Metrics.Stored(ctx, lost.Account, "recovered", f.issued.Expiry)
+		a.Metrics.Stored(ctx, lost.Account, "recovered", f.issued.Issue)
 		recovery.Found, recovery.Generation, recovery.FoundIn, recovery.Called, recovery.Stored = FoundInHistory, f.issued.Provenance.Generation, f.runID, &f.issued, &stored
 		return recovery, nil
 	}

@@ -28,7 +28,7 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	if stored.Superseded {
 		outcome = "superseded"
 	}
-	a.Metrics.Stored(ctx, issued.Account, outcome, issued.Expiry)
+	a.Metrics.Stored(ctx, issued.Account, outcome, issued.Issue)
 	return stored, nil
 }
 
@@ -71,11 +71,14 @@ func checkIssued(issued RefreshResult) error {
 		problem = "names no account"
 	case len(issued.Pair) == 0:
 		problem = "has no sealed pair"
-	case p.Fingerprint == "" || p.Consent == "" || p.Generation < 0:
-		problem = "names no refresh token"
+	case CheckProvenance(p) != "":
+		problem = CheckProvenance(p)
 	case issued.Rotated && (p.Generation == 0 || p.Parent == ""):
 		problem = fmt.Sprintf("names no token that generation %d was issued for", p.Generation)
 	default:
+		problem = CheckIssue(issued.Issue, p)
+	}
+	if problem == "" {
 		return nil
 	}
 	return fail(UnexpectedResult, fmt.Errorf("the result of the call %s, so that it was not the call that ended it; nothing is stored", problem))

@@ -101,7 +101,7 @@ func TestWhatNoCallReturnedIsNotStored(t *testing.T) {
 	}{
 		{"nothing at all", func(r *activities.RefreshResult) { *r = activities.RefreshResult{} }, "names no account"},
 		{"no envelope", func(r *activities.RefreshResult) { r.Pair = nil }, "has no sealed pair"},
-		{"no refresh token", func(r *activities.RefreshResult) { r.Provenance = token.Provenance{} }, "names no refresh token"},
+		{"no refresh token", func(r *activities.RefreshResult) { r.Provenance = token.Provenance{} }, "has no provenance"},
 		{"generation 0 of a rotation", func(r *activities.RefreshResult) { r.Provenance.Generation = 0 }, "names no token that generation 0 was issued for"},
 		{"an envelope that was altered", func(r *activities.RefreshResult) { r.Pair[len(r.Pair)-1] ^= 1 }, "the envelope does not open"},
 		{"an envelope of another account", func(r *activities.RefreshResult) { r.Account.Name = "will" }, "the envelope does not open"},

@@ -84,6 +84,7 @@ func run(ctx context.Context, s setup) error {
 		Temporal:  temporal,
 		Metrics:   tel,
 		Log:       log,
+		Slots:     s.MaxConcurrentActivities,
 	})
 	acts.Register(w)
 	if err := w.Start(); err != nil {

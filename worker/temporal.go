@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -113,7 +114,10 @@ func ensureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 }
 
 // searchAttributeFlags have the Temporal CLI create those that a namespace lacks.
-const searchAttributeFlags = "--name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword"
+const searchAttributeFlags = "--name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword --name TokenConsentEnds --type Datetime"
+
+// searchAttributes are those that runs carry.
+var searchAttributes = []temporal.SearchAttributeKey{workflows.TokenAccount, workflows.TokenProvider, workflows.TokenHealth, workflows.TokenConsentEnds}
 
 // missingAttributes returns those that the namespace lacks. One of another type is
 // an error: it cannot be added, some servers ignore that silently, and setting it
@@ -123,14 +127,14 @@ func missingAttributes(ctx context.Context, c client.Client, namespace string) (
 	if err != nil {
 		return nil, fmt.Errorf("ask for those of namespace %s: %w", namespace, err)
 	}
-	const wanted = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 	missing := map[string]enumspb.IndexedValueType{}
-	for _, key := range []string{workflows.TokenAccount.GetName(), workflows.TokenProvider.GetName(), workflows.TokenHealth.GetName()} {
+	for _, attribute := range searchAttributes {
+		key, wanted := attribute.GetName(), attribute.GetValueType()
 		switch found, exists := listed.GetCustomAttributes()[key]; {
 		case !exists:
 			missing[key] = wanted
 		case found != wanted:
-			return nil, fmt.Errorf("%s of namespace %s is of type %s and not Keyword; remove it, and start the workers again: temporal operator search-attribute remove --namespace %s --name %s", key, namespace, found, namespace, key)
+			return nil, fmt.Errorf("%s of namespace %s is of type %s and not %s; remove it, and start the workers again: temporal operator search-attribute remove --namespace %s --name %s", key, namespace, found, wanted, namespace, key)
 		}
 	}
 	return missing, nil

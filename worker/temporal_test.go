@@ -9,6 +9,7 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 )
 
@@ -62,8 +63,11 @@ func TestWorkersAddTheSearchAttributesWhereTheyAreMissing(t *testing.T) {
 	require.NoError(t, other.Ready(t.Context()))
 	listed, err := s.temporal.OperatorService().ListSearchAttributes(t.Context(), &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	require.NoError(t, err)
-	for _, name := range []string{"TokenAccount", "TokenProvider", "TokenHealth"} {
-		require.Contains(t, listed.GetCustomAttributes(), name)
+	for name, want := range map[string]enumspb.IndexedValueType{
+		"TokenAccount": enumspb.INDEXED_VALUE_TYPE_KEYWORD, "TokenProvider": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		"TokenHealth": enumspb.INDEXED_VALUE_TYPE_KEYWORD, "TokenConsentEnds": enumspb.INDEXED_VALUE_TYPE_DATETIME,
+	} {
+		require.Equal(t, want, listed.GetCustomAttributes()[name], name)
 	}
 	for _, w := range []process{one, other} {
 		require.NotContains(t, w.Output(), "runs will carry no search attributes")

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // An operator can complete any activity with anything, and so can another program on
@@ -18,20 +20,26 @@ import (
 // is wrong as the end of a sentence, or nothing.
 
 func checkGrant(l activities.LoadResult, account token.Account) string {
-	p := l.Provenance
 	switch {
 	case l.Account != account:
 		return "is of another account"
 	case l.CallActivity != provider.Provider{Name: account.Provider}.ActivityType():
 		return "names another provider's activity"
-	case p.Generation < 0 || p.Fingerprint == "" || p.Consent == "":
-		return "has no provenance"
 	case l.RefreshTokenVersion == "":
 		return "names no version of the refresh token"
 	case l.ReplayWindow < 0 || l.RepeatPause < 0:
 		return "has a time below zero"
+	case !areWords(l.UserID, l.RefreshTokenVersion, l.ProviderTitle, l.RunID),
+		slices.ContainsFunc(l.MayHaveSpent, func(i vault.Intent) bool { return !activities.IsWord(i.RunID) }):
+		return unprintable
 	}
-	return ""
+	return activities.CheckProvenance(l.Provenance)
+}
+
+const unprintable = "has words that are too long or cannot be printed"
+
+func areWords(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !activities.IsWord(text) })
 }
 
 func checkLoaded(l activities.LoadResult, account token.Account) string {
@@ -62,7 +70,7 @@ func checkIssued(r activities.RefreshResult, l activities.LoadResult) string {
 	case len(r.Pair) == 0:
 		return "has no sealed pair"
 	}
-	return ""
+	return cmp.Or(activities.CheckProvenance(r.Provenance), activities.CheckIssue(r.Issue, r.Provenance))
 }
 
 func checkStored(s activities.StoreResult) string {
@@ -71,6 +79,8 @@ func checkStored(s activities.StoreResult) string {
 		return "names no version of the refresh token"
 	case s.AccessTokenVersion == "" && !s.Superseded:
 		return "names no version of the access token"
+	case !areWords(s.RefreshTokenVersion, s.AccessTokenVersion):
+		return unprintable
 	}
 	return ""
 }
@@ -78,8 +88,13 @@ func checkStored(s activities.StoreResult) string {
 // checkRecovery demands that each run on the intent record, this one left aside, was
 // read or is named as gone: otherwise nothing found would prove nothing.
 func checkRecovery(r activities.RecoverResult, l activities.LoadResult, self string) string {
-	if r.Account != l.Account {
+	switch {
+	case r.Account != l.Account:
 		return "is of another account"
+	case !areWords(append([]string{r.FoundIn}, r.Gone...)...):
+		return unprintable
+	case r.Generation < 0 || r.Generation > activities.MaxGeneration:
+		return fmt.Sprintf("names a generation above %d", activities.MaxGeneration)
 	}
 	switch r.Found {
 	case activities.FoundInVault:
@@ -109,7 +124,8 @@ func checkFound(r activities.RecoverResult, l activities.LoadResult) string {
 	case !activities.Descends(*r.Called, l):
 		return fmt.Sprintf("does not descend from generation %d", l.Provenance.Generation)
 	}
-	return checkStored(*r.Stored)
+	called := *r.Called
+	return cmp.Or(checkStored(*r.Stored), activities.CheckProvenance(called.Provenance), activities.CheckIssue(called.Issue, called.Provenance))
 }
 
 // unexpected is the failure of a run whose activity returned what was not asked for;

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +46,12 @@ func TestCheckLoaded(t *testing.T) {
 		{"no version", func(l *activities.LoadResult) { l.RefreshTokenVersion = "" }, "names no version of the refresh token"},
 		{"a window below zero", func(l *activities.LoadResult) { l.ReplayWindow = -1 }, "has a time below zero"},
 		{"a pause below zero", func(l *activities.LoadResult) { l.RepeatPause = -1 }, "has a time below zero"},
+		{"a generation that no vault shows", func(l *activities.LoadResult) { l.Provenance.Generation = math.MaxInt }, "names a generation above 1000000000"},
+		{"a user id that a terminal would obey", func(l *activities.LoadResult) { l.UserID = "\x1b[2J" }, unprintable},
+		{"a long user id", func(l *activities.LoadResult) { l.UserID = strings.Repeat("u", 513) }, unprintable},
+		{"a title that a terminal would obey", func(l *activities.LoadResult) { l.ProviderTitle = "Fit\nbit" }, unprintable},
+		{"a version that a terminal would obey", func(l *activities.LoadResult) { l.RefreshTokenVersion = "v\r" }, unprintable},
+		{"a run on the record that a terminal would obey", func(l *activities.LoadResult) { l.MayHaveSpent = []vault.Intent{{RunID: "\a"}} }, unprintable},
 		{"no run", func(l *activities.LoadResult) { l.RunID = "" }, "names no run"},
 		{"nothing sealed", func(l *activities.LoadResult) { l.Grant = nil }, "has no sealed grant"},
 	} {
@@ -75,12 +83,35 @@ func TestCheckIssued(t *testing.T) {
 		{"the old token as the new one", func(r *activities.RefreshResult) { r.Provenance.Fingerprint = "f4" }, "has no new refresh token"},
 		{"no fingerprint", func(r *activities.RefreshResult) { r.Provenance.Fingerprint = "" }, "has no new refresh token"},
 		{"nothing sealed", func(r *activities.RefreshResult) { r.Pair = nil }, "has no sealed pair"},
+		{"a user id that a terminal would obey", func(r *activities.RefreshResult) { r.UserID = "\x1b[2J" }, "has words that are longer than 512 bytes or cannot be printed"},
+		{"a long scope", func(r *activities.RefreshResult) { r.Scopes = []string{"sleep", strings.Repeat("s", 513)} }, "has words that are longer than 512 bytes or cannot be printed"},
+		{"many scopes", func(r *activities.RefreshResult) { r.Scopes = make([]string, 201) }, "has more than 200 scopes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := rightPair()
 			c.change(&r)
 			require.Equal(t, c.want, checkIssued(r, rightGrant()))
 		})
+	}
+}
+
+// The spent token and the new one are known by their fingerprints.
+func TestAResultIsNotTakenWithATokenAmongItsWords(t *testing.T) {
+	for _, secret := range []string{"fake-spent-token", "fake-new-token"} {
+		for name, say := range map[string]func(*activities.RefreshResult){
+			"as the user": func(r *activities.RefreshResult) { r.UserID = secret },
+			"as a scope":  func(r *activities.RefreshResult) { r.Scopes = []string{"sleep", secret} },
+		} {
+			t.Run(secret+" "+name, func(t *testing.T) {
+				l := rightGrant()
+				l.Provenance.Fingerprint = token.NewSecret("fake-spent-token").Fingerprint()
+				r := rightPair()
+				r.Provenance = l.Provenance.Next(token.NewSecret("fake-new-token").Fingerprint())
+				require.Empty(t, checkIssued(r, l))
+				say(&r)
+				require.Equal(t, "has a token among its words", checkIssued(r, l))
+			})
+		}
 	}
 }
 
@@ -93,6 +124,7 @@ func TestCheckStored(t *testing.T) {
 		{"both", activities.StoreResult{RefreshTokenVersion: "r", AccessTokenVersion: "a"}, ""},
 		{"superseded before the access token", activities.StoreResult{RefreshTokenVersion: "r", Superseded: true}, ""},
 		{"nothing", activities.StoreResult{}, "names no version of the refresh token"},
+		{"a version that a terminal would obey", activities.StoreResult{RefreshTokenVersion: "r", AccessTokenVersion: "\x1b[2J"}, unprintable},
 		{"no access token", activities.StoreResult{RefreshTokenVersion: "r"}, "names no version of the access token"},
 		{"superseded by nothing", activities.StoreResult{Superseded: true}, "names no version of the refresh token"},
 	} {
@@ -133,6 +165,10 @@ func TestCheckRecovery(t *testing.T) {
 			r.Provenance.Parent, r.Provenance.Consent, r.ObtainedAt = "f9", "f9", now.Add(-time.Minute)
 		}), "does not descend from generation 4"},
 		{"one of a time that is unknown", nil, found(func(r *activities.RefreshResult) { r.Provenance.Parent, r.Provenance.Consent = "f9", "f9" }), "does not descend from generation 4"},
+		{"a pair whose words a terminal would obey", nil, found(func(r *activities.RefreshResult) { r.Scopes = []string{"\x1b[2J"} }), "has words that are longer than 512 bytes or cannot be printed"},
+		{"a pair of a generation that no vault shows", nil, found(func(r *activities.RefreshResult) { r.Provenance.Generation = math.MaxInt }), "names a generation above 1000000000"},
+		{"a run that a terminal would obey", nil, activities.RecoverResult{Account: account, Gone: []string{"\x1b[2J"}}, unprintable},
+		{"a generation that no vault shows", nil, activities.RecoverResult{Account: account, Found: activities.FoundInVault, Generation: math.MaxInt}, "names a generation above 1000000000"},
 		{"another user's pair", nil, found(func(r *activities.RefreshResult) { r.UserID = "USER-2" }), "does not descend from generation 4"},
 		{"an older pair", nil, found(func(r *activities.RefreshResult) { r.Provenance.Parent, r.Provenance.Generation = "f2", 3 }), "does not descend from generation 4"},
 	} {

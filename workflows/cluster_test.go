@@ -89,11 +89,11 @@ func (c *cluster) activities() *activities.Activities {
 // unmeasured is for tests without measures.
 type unmeasured struct{}
 
-func (unmeasured) Answered(context.Context, string, string)                 {}
-func (unmeasured) Durable(context.Context, string, time.Duration)           {}
-func (unmeasured) Escrowed(context.Context, string)                         {}
-func (unmeasured) Stored(context.Context, token.Account, string, time.Time) {}
-func (unmeasured) Alerted(context.Context, token.Account, string)           {}
+func (unmeasured) Answered(context.Context, string, string)                   {}
+func (unmeasured) Durable(context.Context, string, time.Duration)             {}
+func (unmeasured) Escrowed(context.Context, string)                           {}
+func (unmeasured) Stored(context.Context, token.Account, string, token.Issue) {}
+func (unmeasured) Alerted(context.Context, token.Account, string)             {}
 
 // createNamespace makes a namespace that has none of the search attributes.
 func createNamespace(t *testing.T, server *temporal.Server, name string) {

@@ -67,7 +67,9 @@ func TestAGatewaysPassingRefusalAsksNoOneForConsent(t *testing.T) {
 
 func TestTheDoubtIsAboutOneToken(t *testing.T) {
 	s := doubted(t, 1, 2, 3)
-	s.load = func(n int, a token.Account) (activities.LoadResult, error) { return loaded(a, token.Generation(n)), nil }
+	s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+		return loaded(a, token.Generation(n)), nil
+	}
 	s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
 		require.False(t, in.Doubted, "another consent has come")
 		if n < 4 {

@@ -21,7 +21,7 @@ func TestFinalFailuresEndTheRunAsWhatTheyAre(t *testing.T) {
 		kinds []string
 	}{
 		{"load", []string{activities.MissingSecret, activities.MalformedSecret, activities.ForeignSecret, activities.VaultRefused, activities.KeysetUnusable, activities.InvalidInput}},
-		{"call", []string{activities.InvalidClient, activities.ProviderRetired, activities.RequestRejected, activities.KeysetUnusable}},
+		{"call", []string{activities.InvalidClient, activities.ProviderRetired, activities.KeysetUnusable}},
 		{"store", []string{activities.GenerationConflict}},
 		{"recover", []string{activities.MissingSecret, activities.GenerationConflict}},
 	} {

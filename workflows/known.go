@@ -10,17 +10,16 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// lastResult is the refresh token that the last successful run of this workflow arrived
-// at. A result of another account, or of another type, is none.
-func lastResult(ctx workflow.Context, account token.Account) activities.Known {
-	var last Result
+// lastResult is the result of the last successful run of this workflow. One of another
+// account, or of another type, is none.
+func lastResult(ctx workflow.Context, account token.Account) (last Result) {
 	if !workflow.HasLastCompletionResult(ctx) || workflow.GetLastCompletionResult(ctx, &last) != nil {
-		return activities.Known{}
+		return Result{}
 	}
-	if last.Account != account.Name || last.Provider != account.Provider || last.Generation < 0 {
-		return activities.Known{}
+	if last.Account != account.Name || last.Provider != account.Provider || last.Generation < 0 || last.Generation > activities.MaxGeneration {
+		return Result{}
 	}
-	return activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
+	return last
 }
 
 // learn notes a refresh token that was issued, so that no later load of this run

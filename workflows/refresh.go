@@ -41,8 +41,8 @@ const maxReloads = 5
 
 // Workflows carries what the worker knows and the workflow code may not look up.
 type Workflows struct {
-	// Searchable: the namespace has TokenAccount, TokenProvider and TokenHealth.
-	// Setting one that it does not have would block the run.
+	// Searchable: the namespace has TokenAccount, TokenProvider, TokenHealth and
+	// TokenConsentEnds. Setting one that it does not have would block the run.
 	Searchable bool
 }
 
@@ -62,9 +62,10 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	if in.Recover {
 		return r.runRecovery(ctx, in.From)
 	}
-	r.setSearchAttributes(ctx, TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider), TokenHealth.ValueSet(string(HealthRefreshing)))
-
-	r.known = lastResult(ctx, account)
+	last := lastResult(ctx, account)
+	r.known = activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
+	r.grantEnds, r.ends = last.GrantEnds, last.ConsentEnds()
+	r.setHealth(ctx, HealthRefreshing, append(r.updateEnds(), TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider))...)
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
 	stop()
@@ -87,6 +88,9 @@ type run struct {
 	unsettled   presentation     // the refresh token that this run has presented without an answer
 	recovered   bool             // a better grant than the first one was found on the way
 	sources     []string         // the workflow ids whose runs a recovery reads; none means the run's own
+	grantEnds   time.Time        // the hard end of the grant, as far as it is known
+	ends        time.Time        // when a new consent is needed, as far as that is known
+	endsShown   time.Time        // the value of TokenConsentEnds; zero where it is not set
 	doubts      doubts           // the calls after which a refresh token is probably dead
 	unanswered  bool             // a call has ended before the provider answered
 	refusal     string           // the failure type of a call after which the token is dead, while its successor is not found

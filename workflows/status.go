@@ -17,6 +17,8 @@ var (
 	TokenAccount  = temporal.NewSearchAttributeKeyKeyword("TokenAccount")
 	TokenProvider = temporal.NewSearchAttributeKeyKeyword("TokenProvider")
 	TokenHealth   = temporal.NewSearchAttributeKeyKeyword("TokenHealth")
+	// TokenConsentEnds is the earlier one of a grant's two ends; see [Result.ConsentEnds].
+	TokenConsentEnds = temporal.NewSearchAttributeKeyTime("TokenConsentEnds")
 )
 
 // Health is a value of TokenHealth.
@@ -39,8 +41,22 @@ func (w *Workflows) recordSearchable(ctx workflow.Context) (searchable bool) {
 	return err == nil && searchable
 }
 
-func (r *run) setHealth(ctx workflow.Context, health Health) {
-	r.setSearchAttributes(ctx, TokenHealth.ValueSet(string(health)))
+// setHealth sets the health, and others in the same event.
+func (r *run) setHealth(ctx workflow.Context, health Health, others ...temporal.SearchAttributeUpdate) {
+	r.setSearchAttributes(ctx, append(others, TokenHealth.ValueSet(string(health)))...)
+}
+
+// updateEnds is the update of TokenConsentEnds that a newly known end needs, or none. A
+// cron's next run inherits no attribute, so that each run begins with the last one's.
+func (r *run) updateEnds() []temporal.SearchAttributeUpdate {
+	if r.ends.Equal(r.endsShown) {
+		return nil
+	}
+	r.endsShown = r.ends
+	if r.ends.IsZero() {
+		return []temporal.SearchAttributeUpdate{TokenConsentEnds.ValueUnset()}
+	}
+	return []temporal.SearchAttributeUpdate{TokenConsentEnds.ValueSet(r.ends)}
 }
 
 func (r *run) setSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
@@ -65,7 +81,8 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	before := failureType(workflow.GetLastError(ctx)) // of the cron's run before this one
 	if err == nil {
 		words := inWords(result, workflow.Now(ctx))
-		r.setHealth(ctx, HealthGood)
+		r.ends = result.ConsentEnds()
+		r.setHealth(ctx, HealthGood, r.updateEnds()...)
 		r.setDetails(ctx, "%s", words)
 		for _, reason := range append(r.overdue, before) {
 			if reason != "" {
@@ -75,7 +92,7 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 		return
 	}
 	if temporal.IsCanceledError(err) {
-		r.setHealth(ctx, HealthCancelled)
+		r.setHealth(ctx, HealthCancelled, r.updateEnds()...)
 		r.setDetails(ctx, r.cancelledWords(), r.account)
 		return
 	}
@@ -84,7 +101,7 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	if reason == ReauthorizationRequired {
 		health = HealthNeedsConsent
 	}
-	r.setHealth(ctx, health)
+	r.setHealth(ctx, health, r.updateEnds()...)
 	r.setDetails(ctx, "Failed: %s", message(err))
 	if reason != before {
 		// What heals by itself is retried, so that every failure needs the operator.
@@ -156,7 +173,28 @@ func inWords(r Result, now time.Time) string {
 		words += fmt.Sprintf(" The access token is good until %s, for %s.",
 			r.AccessTokenExpiry.UTC().Format("2006-01-02 15:04:05 MST"), r.AccessTokenExpiry.Sub(now).Round(time.Second))
 	}
+	if r.GrantEnds.After(now) {
+		words += fmt.Sprintf(" The consent ends on %s, in %s, whatever is refreshed.", day(r.GrantEnds), days(r.GrantEnds, now))
+	}
+	if r.RefreshTokenEnds.After(now) {
+		words += fmt.Sprintf(" Without another refresh it ends on %s, in %s.", day(r.RefreshTokenEnds), days(r.RefreshTokenEnds, now))
+	}
 	return words
+}
+
+func day(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+// days is the whole days until an end, in words; hours on the last one.
+func days(end, now time.Time) string {
+	left := end.Sub(now)
+	switch n := int(left.Hours()) / 24; n {
+	case 0:
+		return left.Round(time.Hour).String()
+	case 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", n)
+	}
 }
 
 // goneInWords names the runs whose histories a recovery could not read.

@@ -47,6 +47,9 @@ func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err erro
 	if err != nil {
 		return activities.LoadResult{}, err
 	}
+	if !loaded.GrantEnds.IsZero() && !loaded.GrantEnds.Equal(r.grantEnds) { // another consent's
+		r.grantEnds, r.ends = loaded.GrantEnds, loaded.GrantEnds
+	}
 	return r.withOwn(ctx, loaded), nil
 }
 

@@ -123,17 +123,26 @@ type Result struct {
 	Outcome  Outcome `json:"outcome"`
 	// Generation that this run arrived at. It is in force unless the outcome is
 	// Superseded: then the vault holds a newer refresh token.
-	Generation          token.Generation  `json:"generation"`
-	Fingerprint         token.Fingerprint `json:"fingerprint"`
-	UserID              string            `json:"userId,omitempty"`
-	Scopes              []string          `json:"scopes,omitempty"`
-	AccessTokenExpiry   time.Time         `json:"accessTokenExpiry,omitzero"`
-	RefreshTokenVersion string            `json:"refreshTokenVersion"`
-	AccessTokenVersion  string            `json:"accessTokenVersion,omitempty"`
+	Generation        token.Generation  `json:"generation"`
+	Fingerprint       token.Fingerprint `json:"fingerprint"`
+	UserID            string            `json:"userId,omitempty"`
+	Scopes            []string          `json:"scopes,omitempty"`
+	AccessTokenExpiry time.Time         `json:"accessTokenExpiry,omitzero"`
+	// RefreshTokenEnds is when the refresh token ends unless it is refreshed before, and
+	// GrantEnds when the grant ends whatever is refreshed; zero when unknown.
+	RefreshTokenEnds    time.Time `json:"refreshTokenEnds,omitzero"`
+	GrantEnds           time.Time `json:"grantEnds,omitzero"`
+	RefreshTokenVersion string    `json:"refreshTokenVersion"`
+	AccessTokenVersion  string    `json:"accessTokenVersion,omitempty"`
 
 	RecoveredFrom string   `json:"recoveredFrom,omitempty"` // the earlier run whose history held the pair, if one did
 	RunsRead      int      `json:"runsRead,omitempty"`      // the earlier runs whose histories a recovery read
 	RunsGone      []string `json:"runsGone,omitempty"`      // those on the intent record that it could not read
+}
+
+// ConsentEnds is the earlier one of the two ends that are known; zero where none is.
+func (r Result) ConsentEnds() time.Time {
+	return token.Issue{RefreshEnds: r.RefreshTokenEnds, GrantEnds: r.GrantEnds}.ConsentEnds()
 }
 
 func resultOf(issued activities.RefreshResult, stored activities.StoreResult, o Outcome) Result {
@@ -149,6 +158,8 @@ func resultOf(issued activities.RefreshResult, stored activities.StoreResult, o 
 		UserID:              issued.UserID,
 		Scopes:              issued.Scopes,
 		AccessTokenExpiry:   issued.Expiry,
+		RefreshTokenEnds:    issued.RefreshEnds,
+		GrantEnds:           issued.GrantEnds,
 		RefreshTokenVersion: stored.RefreshTokenVersion,
 		AccessTokenVersion:  stored.AccessTokenVersion,
 	}
@@ -168,7 +179,7 @@ func recoveredFrom(r activities.RecoverResult) Result {
 // leftAs is the result of a recovery that found no pair: what the vault holds.
 func leftAs(held activities.LoadResult, r activities.RecoverResult, o Outcome) Result {
 	as := activities.RefreshResult{Account: held.Account, Provenance: held.Provenance,
-		Issue: token.Issue{UserID: held.UserID, Expiry: held.AccessTokenExpiry}}
+		Issue: token.Issue{UserID: held.UserID, Expiry: held.AccessTokenExpiry, GrantEnds: held.GrantEnds}}
 	result := resultOf(as, activities.StoreResult{RefreshTokenVersion: held.RefreshTokenVersion}, o)
 	result.RunsRead, result.RunsGone = r.Searched, r.Gone
 	return result

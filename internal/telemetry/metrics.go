@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,7 +29,7 @@ type Metrics struct {
 	alerts    metric.Int64Counter
 	stalled   metric.Int64Gauge
 	firstCopy metric.Float64Histogram
-	expiries  *expiries
+	accounts  *accounts
 }
 
 // firstCopyBounds are milliseconds. Temporal's acknowledgement takes about 5; a
@@ -41,8 +40,8 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 	counter := func(name, description string) (metric.Int64Counter, error) {
 		return meter.Int64Counter("tokenkeeper."+name, metric.WithDescription(description))
 	}
-	m := &Metrics{expiries: &expiries{until: map[token.Account]time.Time{}}}
-	var errs [7]error
+	m := &Metrics{accounts: &accounts{ends: map[token.Account]ends{}}}
+	var errs [8]error
 	m.refreshes, errs[0] = counter("refreshes", "Refreshes whose pair is in the vault, by outcome.")
 	m.answers, errs[1] = counter("provider.answers", "Answers of providers to refreshes, by kind.")
 	m.escrows, errs[2] = counter("escrows", "Pairs that went into the vault because Temporal did not acknowledge them.")
@@ -52,17 +51,20 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithUnit("ms"), metric.WithExplicitBucketBoundaries(firstCopyBounds...))
 	_, errs[5] = meter.Float64ObservableGauge("tokenkeeper.access_token.time_to_expiry",
 		metric.WithDescription(fmt.Sprintf("How long the access token that this worker stored last is still good. Several workers may know an account: take the highest. Absent on a worker that knows more than %d accounts.", maxAccounts)),
-		metric.WithUnit("s"), metric.WithFloat64Callback(m.expiries.observe))
+		metric.WithUnit("s"), metric.WithFloat64Callback(m.accounts.observeExpiries))
 	m.stalled, errs[6] = meter.Int64Gauge("tokenkeeper.stalled_runs",
 		metric.WithDescription("Runs that stand still because workflow code cannot run, by cause, among the few that this worker examines. It keeps its value while the worker cannot list runs, which is logged. Every worker of a task queue sees the same runs: take the highest."))
+	_, errs[7] = meter.Float64ObservableGauge("tokenkeeper.consent_ends.timestamp",
+		metric.WithDescription(fmt.Sprintf("When the account owner must have consented again, as a Unix time, as far as the answer that this worker stored last and the provider's entry say. Several workers may know an account: take the highest. Absent on a worker that knows more than %d accounts.", maxAccounts)),
+		metric.WithUnit("s"), metric.WithFloat64Callback(m.accounts.observeConsents))
 	return m, errors.Join(errs[:]...)
 }
 
-// Stored counts a refresh whose tokens are in the vault, and records the expiry of
-// the access token; zero where the provider does not say.
-func (m *Metrics) Stored(ctx context.Context, account token.Account, outcome string, expiry time.Time) {
+// Stored counts a refresh whose tokens are in the vault, and records the ends of the
+// access token and of the consent; zero where the provider does not say.
+func (m *Metrics) Stored(ctx context.Context, account token.Account, outcome string, issued token.Issue) {
 	m.refreshes.Add(ctx, 1, labels("provider", account.Provider, "outcome", outcome))
-	m.expiries.record(account, expiry)
+	m.accounts.record(account, ends{issued.Expiry, issued.ConsentEnds()})
 }
 
 // Answered counts a provider's answer by kind.
@@ -100,49 +102,6 @@ func labels(pairs ...string) metric.MeasurementOption {
 		set = append(set, attribute.String(pairs[i], pairs[i+1]))
 	}
 	return metric.WithAttributeSet(attribute.NewSet(set...))
-}
-
-const (
-	// maxAccounts bounds the gauge: one time series for each account and worker.
-	// Beyond it a worker shows no account rather than some of them, because an
-	// account that one worker shows and another has refreshed since would look
-	// expired. Larger fleets have the counters, and TokenHealth in Temporal.
-	maxAccounts = 1000
-	// forgetAfter its expiry an account is no longer refreshed here.
-	forgetAfter = 7 * 24 * time.Hour
-)
-
-// expiries holds the expiry of each account's access token.
-type expiries struct {
-	mu        sync.Mutex
-	until     map[token.Account]time.Time
-	overLimit bool // there were more than maxAccounts
-}
-
-func (e *expiries) record(account token.Account, expiry time.Time) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.overLimit || expiry.IsZero() {
-		return
-	}
-	e.until[account] = expiry
-	if len(e.until) > maxAccounts {
-		e.overLimit, e.until = true, nil
-	}
-}
-
-func (e *expiries) observe(_ context.Context, o metric.Float64Observer) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for account, expiry := range e.until {
-		left := time.Until(expiry)
-		if left < -forgetAfter {
-			delete(e.until, account)
-			continue
-		}
-		o.Observe(left.Seconds(), labels("provider", account.Provider, "account", account.Name))
-	}
-	return nil
 }
 
 // sdkScope is the meter of the Temporal SDK's own metrics.

@@ -42,6 +42,11 @@ func scrape(t *testing.T, tel *telemetry.Telemetry) string {
 	return answer.Body.String()
 }
 
+// expiringIn is an answer whose access token and consent end then.
+func expiringIn(d time.Duration) token.Issue {
+	return token.Issue{Expiry: time.Now().Add(d), RefreshEnds: time.Now().Add(d)}
+}
+
 func TestEveryMeasureReachesPrometheus(t *testing.T) {
 	tel := start(t, telemetry.Options{})
 	ctx := t.Context()
@@ -49,7 +54,7 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 	tel.Answered(ctx, "fitbit", "ok")
 	tel.Durable(ctx, "history", 4*time.Millisecond)
 	tel.Escrowed(ctx, "fitbit")
-	tel.Stored(ctx, will, "refreshed", time.Now().Add(8*time.Hour))
+	tel.Stored(ctx, will, "refreshed", token.Issue{Expiry: time.Now().Add(8 * time.Hour), GrantEnds: time.Unix(1_900_000_000, 0)})
 	tel.Alerted(ctx, will, "ReauthorizationRequired")
 	tel.Stalled(ctx, "no_worker", 3)
 	tel.Stalled(ctx, "backlog", 0)
@@ -63,6 +68,7 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 		`tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1`,
 		`tokenkeeper_alerts_total{provider="fitbit",reason="ReauthorizationRequired"} 1`,
 		`tokenkeeper_access_token_time_to_expiry_seconds{account="will",provider="fitbit"} 28`,
+		`tokenkeeper_consent_ends_timestamp_seconds{account="will",provider="fitbit"} 1.9e+09`,
 		`tokenkeeper_stalled_runs{cause="no_worker"} 3`,
 		`tokenkeeper_stalled_runs{cause="backlog"} 0`,
 		`service_name="tokenkeeper"`,
@@ -77,7 +83,7 @@ func TestTimeToExpiryGoesOnCountingAndEndsAWeekAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tel := start(t, telemetry.Options{})
 		const series = `tokenkeeper_access_token_time_to_expiry_seconds{account="will",provider="fitbit"}`
-		tel.Stored(t.Context(), will, "refreshed", time.Now().Add(time.Hour))
+		tel.Stored(t.Context(), will, "refreshed", expiringIn(time.Hour))
 		require.Contains(t, scrape(t, tel), series+" 3600\n")
 		time.Sleep(90 * time.Minute)
 		require.Contains(t, scrape(t, tel), series+" -1800\n")
@@ -88,8 +94,17 @@ func TestTimeToExpiryGoesOnCountingAndEndsAWeekAfterIt(t *testing.T) {
 
 func TestAnAccountWithoutExpiryHasNoGauge(t *testing.T) {
 	tel := start(t, telemetry.Options{})
-	tel.Stored(t.Context(), will, "refreshed", time.Time{})
+	tel.Stored(t.Context(), will, "refreshed", token.Issue{})
 	require.NotContains(t, scrape(t, tel), "time_to_expiry_seconds{")
+	require.NotContains(t, scrape(t, tel), "consent_ends_timestamp_seconds{")
+}
+
+func TestAConsentsEndIsShownWithoutAnExpiry(t *testing.T) {
+	tel := start(t, telemetry.Options{})
+	tel.Stored(t.Context(), will, "refreshed", token.Issue{RefreshEnds: time.Unix(1_900_000_000, 0), GrantEnds: time.Unix(2_000_000_000, 0)})
+	page := scrape(t, tel)
+	require.Contains(t, page, `tokenkeeper_consent_ends_timestamp_seconds{account="will",provider="fitbit"} 1.9e+09`, "the earlier one")
+	require.NotContains(t, page, "time_to_expiry_seconds{")
 }
 
 func TestAFleetDoesNotFloodPrometheus(t *testing.T) {
@@ -97,7 +112,7 @@ func TestAFleetDoesNotFloodPrometheus(t *testing.T) {
 	store := func(first, last int) {
 		for i := first; i <= last; i++ {
 			account := token.Account{Provider: "fitbit", Name: fmt.Sprintf("a%d", i)}
-			tel.Stored(t.Context(), account, "refreshed", time.Now().Add(time.Hour))
+			tel.Stored(t.Context(), account, "refreshed", expiringIn(time.Hour))
 		}
 	}
 	store(1, 1000)
@@ -105,6 +120,7 @@ func TestAFleetDoesNotFloodPrometheus(t *testing.T) {
 	store(1001, 1100)
 	page := scrape(t, tel)
 	require.NotContains(t, page, "time_to_expiry_seconds{", "some of the accounts would mislead")
+	require.NotContains(t, page, "consent_ends_timestamp_seconds{")
 	require.Contains(t, page, `tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1100`)
 }
 

@@ -1,8 +1,9 @@
 package vault
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"tokenkeeper/internal/provider"
@@ -10,8 +11,8 @@ import (
 )
 
 // Location is where an account's grant is refreshed and kept: its provider's entry in
-// the table, and the names of its secrets. [Locate] alone decides whether an account
-// can exist.
+// the table, with the account's own token endpoint, and the names of its secrets.
+// [Locate] alone decides whether an account can exist.
 type Location struct {
 	Account  token.Account
 	Provider provider.Provider
@@ -19,7 +20,7 @@ type Location struct {
 }
 
 // Names are one account's secrets in Key Vault. They are those of the article that the
-// project began from, so that its users rename nothing.
+// project began from, so that its users rename nothing, or what the providers file states.
 type Names struct {
 	RefreshToken string // "RefreshToken", "will-RefreshToken", "Withings-will-RefreshToken"
 	AccessToken  string
@@ -30,11 +31,9 @@ type Names struct {
 	// Provider must have issued the tokens. Where the account has moved, their versions
 	// include another provider's.
 	Provider string
-}
-
-// otherProvider reports whether a token's issuer is known and not the names'.
-func (n Names) otherProvider(issuer string) bool {
-	return issuer != "" && n.Provider != "" && issuer != n.Provider
+	// SharedWith is the other provider that the names come from; empty where they are
+	// Provider's own.
+	SharedWith string
 }
 
 // Locate returns an account's location. It refuses an account whose provider or
@@ -44,41 +43,80 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 	if err != nil {
 		return Location{}, err
 	}
-	naming := p
+	keeper := p
 	if a.SecretsOf != "" {
-		if naming, err = table.Lookup(a.SecretsOf); err != nil {
+		if keeper, err = table.Lookup(a.SecretsOf); err != nil {
 			return Location{}, fmt.Errorf("secrets of: %w", err)
 		}
 	}
-	var parts []string
-	if prefix := naming.VaultPrefix(); prefix != "" {
-		parts = append(parts, prefix)
-	} else if err := checkPrefix(a, table); err != nil {
+	if keeper.VaultPrefix() == "" {
+		if err := checkPrefix(a, table); err != nil {
+			return Location{}, err
+		}
+	}
+	own := table.Settings(token.Account{Provider: p.Name, Name: a.Name})
+	client := p.NamesOf(a.Name, own.SecretNames)
+	tokens := client
+	if keeper.Name != p.Name {
+		if own.SecretNames.RefreshToken != "" || own.SecretNames.AccessToken != "" {
+			return Location{}, fmt.Errorf("account %q at %s has names for its tokens in the providers file, and is to use those of %s as well; take refresh_token and access_token out of its secret_names, or leave %[3]s out",
+				a.Name, a.Provider, a.SecretsOf)
+		}
+		kept := table.Settings(token.Account{Provider: keeper.Name, Name: a.Name})
+		tokens = keeper.NamesOf(a.Name, kept.SecretNames)
+	}
+	n := Names{
+		RefreshToken: tokens.RefreshToken,
+		AccessToken:  tokens.AccessToken,
+		Credentials:  client.Credentials,
+		ClientID:     client.ClientID,
+		ClientSecret: client.ClientSecret,
+		Provider:     p.Name,
+		SharedWith:   a.SecretsOf,
+	}
+	if err := checkNames(table, a, n); err != nil {
 		return Location{}, err
 	}
-	if !a.IsDefault() {
-		parts = append(parts, a.Name)
+	p.TokenURL = cmp.Or(p.TokenURLs[own.TokenURL], own.TokenURL, p.TokenURL)
+	return Location{Account: a, Provider: p, Names: n}, nil
+}
+
+// CheckTable returns why accounts for which a table states names could not exist, all of
+// them at once; see [Locate].
+func CheckTable(table provider.Table) error {
+	var problems []error
+	for _, p := range table.Providers() {
+		if p.SecretNames != (provider.SecretNames{}) {
+			_, err := Locate(table, token.Account{Provider: p.Name, Name: token.DefaultAccount})
+			problems = append(problems, err)
+		}
 	}
-	secret := func(kind string) string { return strings.Join(append(slices.Clone(parts), kind), "-") }
-	return Location{Account: a, Provider: p, Names: Names{
-		RefreshToken: secret("RefreshToken"),
-		AccessToken:  secret("AccessToken"),
-		Credentials:  p.CredentialsName(),
-		Provider:     p.Name,
-	}}, nil
+	for _, account := range table.Accounts() {
+		issuer, name, _ := strings.Cut(account, "/")
+		_, err := Locate(table, token.Account{Provider: issuer, Name: name})
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
 }
 
 // checkPrefix refuses an account without a provider's prefix whose name begins with
 // one: withings-will-RefreshToken is Withings' already.
 func checkPrefix(a token.Account, table provider.Table) error {
-	if a.IsDefault() {
-		return nil // its secrets' names carry no account
-	}
-	first, _, _ := strings.Cut(a.Name, "-")
-	for _, other := range table.Providers() {
-		if prefix := other.VaultPrefix(); prefix != "" && strings.EqualFold(first, prefix) {
-			return fmt.Errorf("account %q at %s would share its secrets' names with provider %q; choose a name that does not begin with %q", a.Name, a.Provider, prefix, first)
-		}
+	if prefix, first, begins := beginsWithPrefix(a.Name, table); begins {
+		return fmt.Errorf("account %q at %s would share its secrets' names with provider %q; choose a name that does not begin with %q", a.Name, a.Provider, prefix, first)
 	}
 	return nil
+}
+
+func beginsWithPrefix(account string, table provider.Table) (prefix, first string, begins bool) {
+	if account == token.DefaultAccount {
+		return "", "", false // its secrets' names carry no account
+	}
+	first, _, _ = strings.Cut(account, "-")
+	for _, other := range table.Providers() {
+		if prefix := other.VaultPrefix(); prefix != "" && strings.EqualFold(first, prefix) {
+			return prefix, first, true
+		}
+	}
+	return "", "", false
 }

@@ -1,0 +1,82 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
+)
+
+// leastForRequest is the time below which a second request of an attempt is not begun.
+const leastForRequest = 3 * time.Second
+
+// present sends the refresh token to its provider, in one POST, and returns when. Where the
+// provider refuses the client it sends one more, with the client secret of an older version
+// of the vault's: while a secret is rotated, the provider and the vault change it at
+// different times. A refused client has spent nothing.
+func (a *Activities) present(ctx context.Context, at vault.Location, c *calling, client token.Client, refresh token.Secret) (token.Pair, time.Time, error) {
+	sent := time.Now()
+	c.report(c.told.with(sent))
+	pair, refusal := a.Client.Refresh(ctx, at.Provider, client, refresh)
+	if !refusesClient(refusal) {
+		return pair, sent, refusal
+	}
+	older, ok, err := a.Vault.PreviousCredentials(ctx, at.Names)
+	if err != nil {
+		a.Log.WarnContext(ctx, "cannot read the client secret before the current one", "account", at.Account.String(), "error", err)
+	}
+	deadline, bounded := ctx.Deadline()
+	if !ok || older == client || bounded && time.Until(deadline) < leastForRequest {
+		return token.Pair{}, sent, refusal
+	}
+	a.Metrics.Answered(ctx, at.Provider.Name, string(provider.InvalidClient))
+	again := time.Now()
+	c.report(c.told.with(again))
+	pair, err = a.Client.Refresh(ctx, at.Provider, older, refresh)
+	if refusesClient(err) {
+		return token.Pair{}, sent, refusal
+	}
+	secret := cmp.Or(at.Names.Credentials, at.Names.ClientSecret)
+	a.Log.WarnContext(ctx, "the provider takes the client secret before the current one only", "account", at.Account.String(), "secret", secret,
+		"fix", fmt.Sprintf("finish the rotation at %s, or store in %s what it has for the app; then disable the older versions", at.Provider.Title, secret))
+	return pair, again, err
+}
+
+func refusesClient(err error) bool {
+	f, ok := errors.AsType[*provider.Failure](err)
+	return ok && f.Kind == provider.InvalidClient
+}
+
+// callFailed counts and logs a failed call, leaves word for the next attempt, and
+// returns the activity's failure.
+func (a *Activities) callFailed(ctx context.Context, p provider.Provider, c *calling, request time.Time, err error) error {
+	f, ok := errors.AsType[*provider.Failure](err)
+	if !ok {
+		f = &provider.Failure{Provider: c.loaded.Account.Provider, Kind: provider.Unreachable, Detail: "the call did not go through", MaybeSpent: true}
+	}
+	a.Metrics.Answered(ctx, c.loaded.Account.Provider, string(f.Kind))
+	a.Log.WarnContext(ctx, "provider refused", "account", c.loaded.Account.String(), "generation", c.loaded.Provenance.Generation, "kind", string(f.Kind), "error", f)
+
+	now := time.Now()
+	after := c.answered(f, request, now)
+	// What may mean a dead grant is final once no answer can be repeated any more, its own
+	// request's included.
+	open := c.window(now).IsOpen(now) || f.MayBeDead && after.window(now).IsOpen(now)
+	if f.Issued && !c.loaded.NonRotating && c.loaded.Reuse == provider.RevokesGrant && !after.windowBy(true, now).IsOpen(now) {
+		return answerLost(c.loaded)
+	}
+	told := c.told
+	told.Issued, told.Doubted = told.Issued || f.Issued, after.doubted
+	if f.MaybeSpent && len(after.requests) > len(c.requests) { // not a rate limit that is believed
+		told = told.with(request)
+	}
+	if f.MayBeDead && p.GrantEnds != "" {
+		f.Fix += "; see first that it will last: " + p.GrantEnds
+	}
+	return c.leaveWord(ctx, told, refreshError(f, open, after.retryDelay(f.RetryAfter, now)))
+}
