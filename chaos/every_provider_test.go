@@ -229,7 +229,7 @@ func (k keptTrial) meetsALostAnswer() {
 		require.Equal(k.t, []grant.Outcome{grant.Rotated, again}, k.lost.outcomes()[k.before:])
 		k.lost.holdsLive()
 	default:
-		k.lost.hurry()
+		k.lost.hurry(k.before + 2) // the second request is refused, perhaps in words that may mean a dead grant
 		failure := k.lost.failure()
 		require.Equal(k.t, workflows.ReauthorizationRequired, failure.Type, failure.Message)
 		require.Equal(k.t, []grant.Outcome{grant.Rotated, grant.Reused}, k.lost.outcomes()[k.before:][:2])
