@@ -28,20 +28,6 @@ func ending(t *testing.T, refresh, grant time.Time) *scenario {
 	return s
 }
 
-// endsShown are the values that TokenConsentEnds was set to, in order; zero where it was
-// set to nothing.
-func (s *scenario) endsShown() (ends []time.Time) {
-	for _, attributes := range s.attributes {
-		visible := len(attributes.GetUntypedValues())
-		if !attributes.ContainsKey(workflows.TokenConsentEnds) && attributes.Size() == visible {
-			continue // the SDK shows no key that is unset
-		}
-		end, _ := attributes.GetTime(workflows.TokenConsentEnds)
-		ends = append(ends, end.UTC())
-	}
-	return ends
-}
-
 func TestAResultSaysWhenTheConsentEnds(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -60,7 +46,7 @@ func TestAResultSaysWhenTheConsentEnds(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, result.RefreshTokenEnds.Equal(c.refresh))
 			require.True(t, result.GrantEnds.Equal(c.grant))
-			require.Equal(t, c.shown, s.endsShown())
+			require.Equal(t, c.shown, s.ends)
 			require.Len(t, s.attributes, 2, "one event at the start, and one at the end")
 			require.Contains(t, s.closing, c.words)
 		})
@@ -102,7 +88,7 @@ func TestTheConsentsEndIsKeptByTheRunsAfterIt(t *testing.T) {
 			}
 			_, err := s.refresh()
 			require.Equal(t, c.fails, err != nil)
-			require.Equal(t, c.want, s.endsShown())
+			require.Equal(t, c.want, s.ends)
 			require.Len(t, s.attributes, 2)
 		})
 	}
