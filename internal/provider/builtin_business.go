@@ -178,9 +178,9 @@ func xero() Provider {
 		Scopes:              []string{"offline_access", "openid", "profile", "email", "accounting.settings.read"},
 		Dialect:             RFC6749,
 		Source: Source{
-			Page:       `Xero developer, "The standard authorization code flow" and "FAQ"; its developer community`,
+			Page:       `Xero developer, "OAuth 2.0" FAQ; its developer community, "invalid_grant when refreshing a token" (staff)`,
 			Read:       readOn,
-			Unverified: "not read again in November 2026, from the notes of the first reading",
+			Unverified: "that the successor stays good after a late reuse, from its community; the revocation, not read again",
 		},
 	}
 }

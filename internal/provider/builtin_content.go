@@ -28,7 +28,7 @@ func box() Provider {
 		Source: Source{
 			Page:       `Box developer, "Refresh a Token"; Box support, 15765421154323 and "Refresh Token has expired"`,
 			Read:       readOn,
-			Unverified: "the repeated pair, which the guide denies and the support article grants: from FACTS, not read again; for how long; what a reuse does afterwards",
+			Unverified: "the repeated pair, which the guide denies and the support article grants: from an earlier reading; for how long; what a reuse does afterwards",
 		},
 	}
 }
@@ -68,9 +68,9 @@ func dropbox() Provider {
 		AuthParams:          map[string]string{"token_access_type": "offline"},
 		Dialect:             RFC6749,
 		Source: Source{
-			Page:       `dropbox.tech, on short-lived access tokens`,
+			Page:       `Dropbox developers, "Using OAuth 2.0 with offline access"`,
 			Read:       readOn,
-			Unverified: "from FACTS, not read again; endpoints and token_access_type as other clients have them",
+			Unverified: "only the first part of the page was in reach: the four hours are from other clients' documents",
 		},
 	}
 }
@@ -98,7 +98,7 @@ func microsoft() Provider {
 		Source: Source{
 			Page:       `Microsoft Learn, "Refresh tokens in the Microsoft identity platform"`,
 			Read:       readOn,
-			Unverified: "interaction_required at a refresh, from FACTS; access tokens live for 60 to 90 minutes, as their expires_in says",
+			Unverified: "interaction_required at a refresh, from an earlier reading; access tokens live for 60 to 90 minutes, as their expires_in says",
 		},
 	}
 }

@@ -85,16 +85,17 @@ func TestNoBuiltinRowTakesAnothersWordForADeadGrant(t *testing.T) {
 func TestEachAddedProvidersSuccessIsAPair(t *testing.T) {
 	const tokens = `"access_token":"fake-access-token-2","refresh_token":"fake-refresh-token-2"`
 	for name, tc := range map[string]struct {
-		body string
-		life time.Duration
+		body   string
+		life   time.Duration
+		lapses time.Duration // of the refresh token unless it is refreshed; zero for unknown
 	}{
-		"atlassian":  {`{` + tokens + `,"expires_in":3600,"scope":"read:me offline_access","token_type":"Bearer"}`, time.Hour},
-		"github":     {`{` + tokens + `,"expires_in":28800,"refresh_token_expires_in":15897600,"scope":"","token_type":"bearer"}`, 8 * time.Hour},
-		"gitlab":     {`{` + tokens + `,"token_type":"bearer","expires_in":7200,"created_at":1628711391}`, 2 * time.Hour},
-		"quickbooks": {`{` + tokens + `,"x_refresh_token_expires_in":8640000,"expires_in":3600,"token_type":"bearer"}`, time.Hour},
-		"shopify":    {`{` + tokens + `,"expires_in":3600,"refresh_token_expires_in":7776000,"scope":"read_orders"}`, time.Hour},
-		"slack":      {`{"ok":true,` + tokens + `,"expires_in":43200,"token_type":"bot","scope":"users:read","bot_user_id":"U0","app_id":"A0","team":{"name":"t","id":"T0"},"authed_user":{"id":"U1"}}`, 12 * time.Hour},
-		"zoom":       {`{` + tokens + `,"token_type":"bearer","expires_in":3599,"scope":"user:read:user","api_url":"https://api.zoom.us"}`, 3599 * time.Second},
+		"atlassian":  {`{` + tokens + `,"expires_in":3600,"scope":"read:me offline_access","token_type":"Bearer"}`, time.Hour, 90 * day},
+		"github":     {`{` + tokens + `,"expires_in":28800,"refresh_token_expires_in":15897600,"scope":"","token_type":"bearer"}`, 8 * time.Hour, 15897600 * time.Second},
+		"gitlab":     {`{` + tokens + `,"token_type":"bearer","expires_in":7200,"created_at":1628711391}`, 2 * time.Hour, 0},
+		"quickbooks": {`{` + tokens + `,"x_refresh_token_expires_in":8000000,"expires_in":3600,"token_type":"bearer"}`, time.Hour, 8000000 * time.Second},
+		"shopify":    {`{` + tokens + `,"expires_in":3600,"refresh_token_expires_in":7700000,"scope":"read_orders"}`, time.Hour, 7700000 * time.Second},
+		"slack":      {`{"ok":true,` + tokens + `,"expires_in":43200,"token_type":"bot","scope":"users:read","bot_user_id":"U0","app_id":"A0","team":{"name":"t","id":"T0"},"authed_user":{"id":"U1"}}`, 12 * time.Hour, 0},
+		"zoom":       {`{` + tokens + `,"token_type":"bearer","expires_in":3599,"scope":"user:read:user","api_url":"https://api.zoom.us"}`, 3599 * time.Second, 90 * day},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pair, failure := provider.Classify(lookup(t, name), answer(200, tc.body))
@@ -102,6 +103,11 @@ func TestEachAddedProvidersSuccessIsAPair(t *testing.T) {
 			require.Equal(t, "fake-access-token-2", pair.AccessToken.Reveal())
 			require.Equal(t, "fake-refresh-token-2", pair.RefreshToken.Reveal())
 			require.Equal(t, readAt.Add(tc.life), pair.Expiry)
+			if tc.lapses == 0 {
+				require.Zero(t, pair.RefreshEnds)
+			} else {
+				require.Equal(t, readAt.Add(tc.lapses), pair.RefreshEnds)
+			}
 		})
 	}
 }

@@ -66,7 +66,7 @@ func googleHealth() Provider {
 		Source: Source{
 			Page:       `Google Identity, "Using OAuth 2.0 for Web Server Applications" and "Using OAuth 2.0 to Access Google APIs"; Google Health API, "Scopes"`,
 			Read:       readOn,
-			Unverified: "whether refresh_token_expires_in is in answers to refreshes too",
+			Unverified: "not read again, from the first reading: when refresh_token_expires_in is sent",
 		},
 	}
 }
@@ -111,9 +111,9 @@ func strava() Provider {
 		Scopes:              []string{"read", "activity:read"},
 		Dialect:             StravaErrors,
 		Source: Source{
-			Page:       `Strava developers, "Authentication"`,
+			Page:       `Strava developers, "Authentication" (developers.strava.com pull request 104 for its words)`,
 			Read:       readOn,
-			Unverified: "what a reuse does",
+			Unverified: "what a reuse does; the form of a revocation, not read again",
 		},
 	}
 }

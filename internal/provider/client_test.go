@@ -131,18 +131,6 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
-func TestRefreshFollowsNoRedirect(t *testing.T) {
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		p, requests := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "/elsewhere", status)
-		})
-		_, err := provider.NewClient(nil).Refresh(t.Context(), p, fakeClient, fakeRefresh)
-		failure := failureOf(t, err, provider.Unexpected)
-		require.Equal(t, status, failure.Status)
-		require.EqualValues(t, 1, requests.Load())
-	}
-}
-
 func TestRefreshKeepsAnAnswerWithoutARefreshTokenApartFromTheOldToken(t *testing.T) {
 	p, _ := endpoint(t, func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, `{"access_token":"fake-access-token-2"}`)

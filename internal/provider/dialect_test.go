@@ -60,6 +60,9 @@ func TestEachProvidersSuccessIsAPair(t *testing.T) {
 			if tc.rotated {
 				want.RefreshToken = token.NewSecret("fake-refresh-token-2")
 			}
+			if idle := lookup(t, tc.provider).GrantIdle; idle > 0 {
+				want.RefreshEnds = readAt.Add(idle)
+			}
 			pair, failure := provider.Classify(lookup(t, tc.provider), answer(200, tc.body))
 			require.Nil(t, failure)
 			require.Equal(t, want, pair)

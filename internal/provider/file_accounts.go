@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,7 +36,7 @@ func readAccount(e entry, table Table, found *problems) (token.Account, Settings
 		case "secret_names":
 			settings.SecretNames, err = f.value.secretNames()
 		default:
-			err = errors.New("is not a key; the keys are token_url, secret_names")
+			err = fmt.Errorf("is not a key; the keys are %s", namesOf(accountKeys()))
 		}
 		found.addAll(f.line, what+": "+shownKey(f.key), err)
 	}

@@ -64,7 +64,7 @@ func (n node) deadAnswer() (DeadAnswer, error) {
 		case "value":
 			answer.Value, err = f.value.textOf(maxText)
 		default:
-			err = errors.New("is not a key; the keys are status, field, value")
+			err = fmt.Errorf("is not a key; the keys are %s", namesOf(deadAnswerKeys()))
 		}
 		if err != nil {
 			errs = append(errs, located{f.line, fmt.Errorf("%s %w", shownKey(f.key), err)})
@@ -126,7 +126,7 @@ func (n node) secretNames() (SecretNames, error) {
 		case "client_secret":
 			name = &names.ClientSecret
 		default:
-			errs = append(errs, located{f.line, fmt.Errorf("has the key %s; its keys are refresh_token, access_token, credentials, client_id, client_secret", shownKey(f.key))})
+			errs = append(errs, located{f.line, fmt.Errorf("has the key %s; its keys are %s", shownKey(f.key), namesOf(secretNameKeys()))})
 			continue
 		}
 		text, err := f.value.text()

@@ -25,7 +25,7 @@ type duration = time.Duration
 const (
 	longestText  = 500
 	longestTitle = 60
-	longestURL   = 2000
+	longestURL   = 500
 )
 
 func (n node) text() (string, error)  { return n.textOf(longestText) }

@@ -64,9 +64,10 @@ func consentHint(p Provider) string {
 // withTokenURLs puts before a fix that the provider has further token endpoints, of which
 // the client may need one: an app of another portal is refused by all but its own.
 func withTokenURLs(p Provider, fix string) string {
+	const most = 5
 	var others []string
 	for _, name := range slices.Sorted(maps.Keys(p.TokenURLs)) {
-		if p.TokenURLs[name] != p.TokenURL {
+		if p.TokenURLs[name] != p.TokenURL && len(others) < most {
 			others = append(others, fmt.Sprintf("%s (%s)", name, p.TokenURLs[name]))
 		}
 	}

@@ -6,11 +6,15 @@ import "time"
 // token's documented life, which leaves time for another try, and at least once a
 // day, because unused refresh tokens lapse. Where only the last part of that life
 // gets another token, it is three quarters of that part, which no longer period
-// could hit. It divides an hour or a day evenly and is at least a minute.
+// could hit. Nor is it more than that of a refresh token's life without a refresh. It
+// divides an hour or a day evenly and is at least a minute.
 func (p Provider) Period() time.Duration {
 	useful := p.AccessTokenLifetime
 	if p.RenewsWithin > 0 {
 		useful = min(useful, p.RenewsWithin)
+	}
+	if p.GrantIdle > 0 {
+		useful = min(useful, p.GrantIdle)
 	}
 	for _, period := range periods {
 		if period <= useful*3/4 {
