@@ -74,7 +74,7 @@ func TestTheProvidersOwnErrorCodesDecide(t *testing.T) {
 		"invalid_grant":       {activities.InvalidGrant, true},
 		"invalid_client":      {activities.InvalidClient, true},
 		"unauthorized_client": {activities.InvalidClient, true},
-		"invalid_request":     {activities.RequestRejected, true},
+		"invalid_request":     {activities.ProbablyDead, true},
 		"system":              {"ProviderNotReady", false},
 		"something else":      {"ProviderNotReady", false},
 	} {

@@ -44,23 +44,27 @@ func TestRefreshError(t *testing.T) {
 		mayReplay bool
 		want      string
 		final     bool
+		mayBeDead bool
 	}{
-		{"dead grant", provider.InvalidGrant, !inWindow, InvalidGrant, true},
-		{"dead grant in the replay window", provider.InvalidGrant, inWindow, InvalidGrant, true},
-		{"client", provider.InvalidClient, !inWindow, InvalidClient, true},
-		{"client in the replay window", provider.InvalidClient, inWindow, providerNotReady, false},
-		{"request", provider.RequestRejected, !inWindow, RequestRejected, true},
-		{"request in the replay window", provider.RequestRejected, inWindow, providerNotReady, false},
-		{"retired", provider.ProviderRetired, !inWindow, ProviderRetired, true},
-		{"retired in the replay window", provider.ProviderRetired, inWindow, providerNotReady, false},
-		{"outage", provider.Unavailable, !inWindow, providerNotReady, false},
-		{"no answer", provider.Unreachable, !inWindow, providerNotReady, false},
-		{"rate limit", provider.RateLimited, !inWindow, providerNotReady, false},
-		{"malformed", provider.Malformed, !inWindow, providerNotReady, false},
-		{"unexpected", provider.Unexpected, !inWindow, providerNotReady, false},
+		{"dead grant", provider.InvalidGrant, !inWindow, InvalidGrant, true, false},
+		{"dead grant in the replay window", provider.InvalidGrant, inWindow, InvalidGrant, true, false},
+		{"client", provider.InvalidClient, !inWindow, InvalidClient, true, false},
+		{"client in the replay window", provider.InvalidClient, inWindow, providerNotReady, false, false},
+		{"request", provider.RequestRejected, !inWindow, ProbablyDead, true, true},
+		{"request in the replay window", provider.RequestRejected, inWindow, providerNotReady, false, true},
+		{"unexpected, and perhaps a dead grant", provider.Unexpected, !inWindow, ProbablyDead, true, true},
+		{"unexpected, and perhaps a dead grant, in the replay window", provider.Unexpected, inWindow, providerNotReady, false, true},
+		{"an error in a success", provider.Malformed, !inWindow, ProbablyDead, true, true},
+		{"retired", provider.ProviderRetired, !inWindow, ProviderRetired, true, false},
+		{"retired in the replay window", provider.ProviderRetired, inWindow, providerNotReady, false, false},
+		{"outage", provider.Unavailable, !inWindow, providerNotReady, false, false},
+		{"no answer", provider.Unreachable, !inWindow, providerNotReady, false, false},
+		{"rate limit", provider.RateLimited, !inWindow, providerNotReady, false, false},
+		{"malformed", provider.Malformed, !inWindow, providerNotReady, false, false},
+		{"unexpected", provider.Unexpected, !inWindow, providerNotReady, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			refusal := &provider.Failure{Provider: "fitbit", Kind: c.kind, RetryAfter: 7 * time.Second, Fix: "do this"}
+			refusal := &provider.Failure{Provider: "fitbit", Kind: c.kind, Status: 403, Detail: "no words", MayBeDead: c.mayBeDead, RetryAfter: 7 * time.Second, Fix: "do this"}
 			err := refreshError(refusal, c.mayReplay, 9*time.Second)
 			failure, ok := errors.AsType[*temporal.ApplicationError](err)
 			require.True(t, ok)
@@ -69,6 +73,7 @@ func TestRefreshError(t *testing.T) {
 			require.Equal(t, refusal.Error(), failure.Message())
 			if c.final {
 				require.Equal(t, "do this", Fix(err))
+				require.Equal(t, "403 Forbidden, no words", Answer(err))
 			} else {
 				require.Equal(t, 9*time.Second, failure.NextRetryDelay())
 			}

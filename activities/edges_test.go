@@ -152,6 +152,9 @@ func (w *temporalServer) DescribeWorkflowExecution(context.Context, string, stri
 	return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: w.pending}, nil
 }
 
+// anHourAgo is when earlier runs were at work.
+var anHourAgo = timestamppb.New(time.Now().Add(-time.Hour))
+
 // events is a history in which other activities surround the calls.
 func (r earlierRun) events() []*historypb.HistoryEvent {
 	var history []*historypb.HistoryEvent
@@ -162,9 +165,9 @@ func (r earlierRun) events() []*historypb.HistoryEvent {
 		}
 		id := int64(len(history) + 1)
 		history = append(history,
-			&historypb.HistoryEvent{EventId: id, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+			&historypb.HistoryEvent{EventId: id, EventTime: anHourAgo, Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
 				ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{ActivityType: &commonpb.ActivityType{Name: name}}}},
-			&historypb.HistoryEvent{EventId: id + 1, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+			&historypb.HistoryEvent{EventId: id + 1, EventTime: anHourAgo, Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
 				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: id, Result: payloads}}})
 	}
 	schedule("LoadSecrets", activities.LoadResult{Account: account})

@@ -145,7 +145,7 @@ type runResult struct {
 
 // of reports whether the result names a token of the account.
 func (r runResult) of(a token.Account) bool {
-	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != "" && r.Generation <= vault.MaxGeneration
+	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != "" && r.Generation <= MaxGeneration
 }
 
 func decode(payloads *commonpb.Payloads, into any) error {

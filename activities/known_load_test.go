@@ -18,7 +18,10 @@ import (
 
 // revoking is a Fitbit that ends a grant whose spent token it sees again, and repeats
 // nothing.
-const revoking = "    reuse: revokes-grant\n    replay_window: 0s\n"
+const revoking = "    reuse: revokes-grant\n" + noReplay
+
+// noReplay has Fitbit repeat nothing.
+const noReplay = "    replay_window: 0s\n    replay_ends_on_use: false\n"
 
 func (s *system) loadKnowing(at attempt, known activities.Known) (activities.LoadResult, error) {
 	return perform[activities.LoadResult](s, at, "LoadSecrets", activities.LoadInput{Account: account, Known: known})

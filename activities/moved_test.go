@@ -17,7 +17,8 @@ var movedAccount = token.Account{Provider: "google-health", Name: "default", Sec
 func (s *system) move() {
 	s.t.Helper()
 	s.vault.Put("GoogleHealthCredentials", credentials)
-	s.vault.Put("RefreshToken", canary+"refresh-of-google")
+	version := s.vault.Put("RefreshToken", canary+"refresh-of-google")
+	require.NoError(s.t, s.vault.SetTags(s.t.Context(), "RefreshToken", version, map[string]string{"provider": "google-health"}))
 }
 
 func TestAMovedAccountKeepsItsNames(t *testing.T) {

@@ -31,10 +31,10 @@ func TestAnIssuedPairThatCannotBeHadIsNotAskedForWhereAReuseEndsTheGrant(t *test
 		kind    string
 		final   bool
 	}{
-		{"a reuse ends the grant", "    reuse: revokes-grant\n    replay_window: 0s\n", attempt{}, activities.AnswerLost, true},
+		{"a reuse ends the grant", "    reuse: revokes-grant\n" + noReplay, attempt{}, activities.AnswerLost, true},
 		{"a reuse ends the grant, inside the window", "    reuse: revokes-grant\n" + window, attempt{}, "ProviderNotReady", false},
-		{"a reuse is refused", "    reuse: refused\n    replay_window: 0s\n", attempt{}, "ProviderNotReady", false},
-		{"what a reuse does is unknown", "    replay_window: 0s\n", attempt{}, "ProviderNotReady", false},
+		{"a reuse is refused", "    reuse: refused\n" + noReplay, attempt{}, "ProviderNotReady", false},
+		{"what a reuse does is unknown", noReplay, attempt{}, "ProviderNotReady", false},
 		{"the window has closed since", "    reuse: revokes-grant\n" + window, attempt{number: 3, asked: time.Hour, told: map[string]any{"attempt": 2, "first": time.Now().Add(-time.Hour), "last": time.Now().Add(-time.Hour), "issued": true}}, activities.AnswerLost, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

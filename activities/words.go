@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"tokenkeeper/internal/token"
-	"tokenkeeper/internal/vault"
 )
 
 // Bounds on what a result says in words, which stands in histories, tags and on terminals.
@@ -16,6 +15,8 @@ import (
 const (
 	longestWord = 512
 	mostScopes  = 200
+	// MaxGeneration is beyond what an account can reach in a thousand years.
+	MaxGeneration = 1_000_000_000
 )
 
 // IsWord reports whether a terminal shows a text and does not obey it, and whether it has
@@ -30,8 +31,8 @@ func CheckProvenance(p token.Provenance) string {
 	switch {
 	case p.Generation < 0 || p.Fingerprint == "" || p.Consent == "":
 		return "has no provenance"
-	case p.Generation > vault.MaxGeneration:
-		return fmt.Sprintf("names a generation above %d", vault.MaxGeneration)
+	case p.Generation > MaxGeneration:
+		return fmt.Sprintf("names a generation above %d", MaxGeneration)
 	case !IsWord(string(p.Fingerprint)) || !IsWord(string(p.Parent)) || !IsWord(string(p.Consent)):
 		return "has a fingerprint that is none"
 	}

@@ -93,8 +93,8 @@ func checkRecovery(r activities.RecoverResult, l activities.LoadResult, self str
 		return "is of another account"
 	case !areWords(append([]string{r.FoundIn}, r.Gone...)...):
 		return unprintable
-	case r.Generation < 0 || r.Generation > vault.MaxGeneration:
-		return fmt.Sprintf("names a generation above %d", vault.MaxGeneration)
+	case r.Generation < 0 || r.Generation > activities.MaxGeneration:
+		return fmt.Sprintf("names a generation above %d", activities.MaxGeneration)
 	}
 	switch r.Found {
 	case activities.FoundInVault:

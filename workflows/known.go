@@ -16,7 +16,7 @@ func lastResult(ctx workflow.Context, account token.Account) (last Result) {
 	if !workflow.HasLastCompletionResult(ctx) || workflow.GetLastCompletionResult(ctx, &last) != nil {
 		return Result{}
 	}
-	if last.Account != account.Name || last.Provider != account.Provider || last.Generation < 0 || last.Generation > vault.MaxGeneration {
+	if last.Account != account.Name || last.Provider != account.Provider || last.Generation < 0 || last.Generation > activities.MaxGeneration {
 		return Result{}
 	}
 	return last

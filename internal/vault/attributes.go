@@ -61,7 +61,7 @@ func (p Properties) over(current Properties) Properties {
 // ownTags are the tags that this package writes.
 var ownTags = []string{
 	tagGeneration, tagFingerprint, tagParent, tagConsent, tagProvider, tagAccount, tagUserID, tagWorkflowID, tagRunID,
-	tagObtainedAt, tagStartedAt, tagStartedRun, tagEarlierRun, tagFollows, tagPromoted,
+	tagObtainedAt, tagGrantEnds, tagStartedAt, tagStartedRun, tagEarlierRun, tagFollows, tagPromoted,
 }
 
 // spareTags are those that are read by people alone. They give way to the owner's.

@@ -47,7 +47,7 @@ func (v *Vault) storeConsentRefresh(ctx context.Context, name string, a token.Ac
 			receipt = Receipt{RefreshTokenVersion: s.current.Version, Superseded: decision == Superseded}
 			return receipt, s.current.ContentType, v.checkFollows(ctx, s, s.current, written.written.Version != "")
 		}
-		own, err := v.consentTags(ctx, s, originTags(a, s.consent, pair.UserID, pair.ObtainedAt))
+		own, err := v.consentTags(ctx, s, withGrantEnds(originTags(a, s.consent, pair.Issue), pair.GrantEnds))
 		if err != nil {
 			return Receipt{}, "", err
 		}
@@ -90,7 +90,7 @@ func (v *Vault) consentTags(ctx context.Context, s consentSight, own map[string]
 // checkFollows takes from a consent's version the tag that states what it follows, where
 // a later generation came while it was being written. Load then lists to number it.
 func (v *Vault) checkFollows(ctx context.Context, s consentSight, written Properties, now bool) error {
-	follows, stated := generationOf(written.Tags, tagFollows, -1)
+	follows, stated := generationOf(written, tagFollows, -1)
 	if !stated {
 		return nil // numbered already
 	}
@@ -158,7 +158,7 @@ func (v *Vault) readForConsent(ctx context.Context, s *consentSight) error {
 // storeConsentAccess writes the consent's access token, unless it is there or a run
 // has stored a later one of the same consent.
 func (v *Vault) storeConsentAccess(ctx context.Context, name string, a token.Account, pair token.Pair, contentType string) (version string, err error) {
-	own := originTags(a, pair.AccessToken.Fingerprint(), pair.UserID, pair.ObtainedAt)
+	own := originTags(a, pair.AccessToken.Fingerprint(), pair.Issue)
 	own[tagConsent] = string(pair.RefreshToken.Fingerprint()) // so that it vouches for the consent
 	for range maxRounds {
 		current, err := v.secrets.Get(ctx, name, "")
@@ -166,7 +166,7 @@ func (v *Vault) storeConsentAccess(ctx context.Context, name string, a token.Acc
 			return "", err
 		}
 		if err == nil {
-			p, tagged := provenanceOf(current.Tags)
+			p, tagged := provenanceOf(current.Properties)
 			if current.Value == pair.AccessToken || tagged && p.Consent == pair.RefreshToken.Fingerprint() {
 				return current.Version, nil
 			}

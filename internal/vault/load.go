@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"tokenkeeper/internal/token"
@@ -15,6 +14,9 @@ import (
 // to be old, so that all versions are listed for a newer one. It returns no token of another
 // provider: after a move, the old provider's workflow must not spend it.
 func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (RefreshToken, AccessTokenInfo, error) {
+	if atLeast > latestGeneration(time.Now()) {
+		atLeast = 0 // there is no such generation, whatever says so
+	}
 	for range maxRounds {
 		began := time.Now()
 		current, err := v.readRefresh(ctx, n)
@@ -34,9 +36,10 @@ func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (Re
 		switch {
 		case err != nil:
 			return RefreshToken{}, AccessTokenInfo{}, err
-		case settled && n.otherProvider(current.Provider):
-			return RefreshToken{}, AccessTokenInfo{}, otherProviderError(n, current)
 		case settled:
+			if err := n.checkIssuer(current); err != nil {
+				return RefreshToken{}, AccessTokenInfo{}, err
+			}
 			return current, access, nil
 		}
 	}
@@ -45,10 +48,10 @@ func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (Re
 
 // needsScan reports whether all versions must be listed to find the newest: the current
 // one was written by hand or as a proof, neither the access token nor its own tags vouch
-// for it, it is older than what is known, or another provider issued it.
+// for it, it is older than what is known, or its tags do not say that the provider issued it.
 func needsScan(current RefreshToken, access AccessTokenInfo, n Names, atLeast token.Generation) bool {
 	switch {
-	case n.otherProvider(current.Provider):
+	case n.Provider != "" && current.Provider != n.Provider:
 		return true
 	case current.proofOver != "":
 		return true // it may cover what came just before it
@@ -73,7 +76,7 @@ func (v *Vault) LoadCurrent(ctx context.Context, n Names, atLeast token.Generati
 	switch {
 	case err != nil:
 		return RefreshToken{}, err
-	case current.tagged && current.Generation >= atLeast && access.Generation <= current.Generation && !n.otherProvider(current.Provider):
+	case current.tagged && current.Generation >= atLeast && access.Generation <= current.Generation && (n.Provider == "" || current.Provider == n.Provider):
 		return current, nil
 	}
 	current, _, err = v.Load(ctx, n, 0)
@@ -106,19 +109,19 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 		return RefreshToken{}, false, err
 	}
 	o := newOrder(versions)
-	current.VersionsRead = len(versions)
+	current.VersionsRead, current.others = len(versions), o.others(n.Provider)
 	consent, err := v.readCovered(ctx, n.RefreshToken, o, current.Provenance, current.proofOver)
 	if err != nil {
 		return RefreshToken{}, false, err
 	}
 	if consent.usable() {
-		consent.covered, consent.VersionsRead = true, len(versions)
+		consent.covered, consent.VersionsRead, consent.others = true, len(versions), current.others
 		consent.Shown = o.nextGeneration(access) - 1
 		return consent, true, nil
 	}
 	if o.isStale(current) {
 		newest, err := v.readNewest(ctx, n.RefreshToken, o)
-		newest.VersionsRead = len(versions)
+		newest.VersionsRead, newest.others = len(versions), current.others
 		if err != nil || newest.usable() {
 			return newest, true, err
 		}
@@ -202,12 +205,6 @@ func (v *Vault) readAccess(ctx context.Context, n Names) (AccessTokenInfo, error
 		return AccessTokenInfo{}, err
 	}
 	return accessTokenOf(s), nil
-}
-
-func otherProviderError(n Names, current RefreshToken) error {
-	return &Error{Op: "read", Name: n.RefreshToken, Kind: ErrOtherProvider,
-		Detail: fmt.Sprintf("generation %d there is of %s, and this is for %s", current.Generation, current.Provider, n.Provider),
-		Fix:    fmt.Sprintf("if the account has moved to %s, end the workflow that refreshes it at %s; if not, store its refresh token of %[2]s there again", current.Provider, n.Provider)}
 }
 
 // absent reports whether a name or version is missing or soft-deleted.

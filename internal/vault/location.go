@@ -31,11 +31,9 @@ type Names struct {
 	// Provider must have issued the tokens. Where the account has moved, their versions
 	// include another provider's.
 	Provider string
-}
-
-// otherProvider reports whether a token's issuer is known and not the names'.
-func (n Names) otherProvider(issuer string) bool {
-	return issuer != "" && n.Provider != "" && issuer != n.Provider
+	// SharedWith is the other provider that the names come from; empty where they are
+	// Provider's own.
+	SharedWith string
 }
 
 // Locate returns an account's location. It refuses an account whose provider or
@@ -57,25 +55,24 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 		}
 	}
 	own := table.Settings(token.Account{Provider: p.Name, Name: a.Name})
-	tokens := own.SecretNames
+	client := p.NamesOf(a.Name, own.SecretNames)
+	tokens := client
 	if keeper.Name != p.Name {
-		if tokens.RefreshToken != "" || tokens.AccessToken != "" {
-			return Location{}, fmt.Errorf("account %q at %s has names of its own for its tokens in the providers file, and is to use those of %s as well; take refresh_token and access_token out of its secret_names, or leave %[3]s out",
+		if own.SecretNames.RefreshToken != "" || own.SecretNames.AccessToken != "" {
+			return Location{}, fmt.Errorf("account %q at %s has names for its tokens in the providers file, and is to use those of %s as well; take refresh_token and access_token out of its secret_names, or leave %[3]s out",
 				a.Name, a.Provider, a.SecretsOf)
 		}
-		tokens = table.Settings(token.Account{Provider: keeper.Name, Name: a.Name}).SecretNames
-	}
-	client, err := clientNames(p, own.SecretNames)
-	if err != nil {
-		return Location{}, fmt.Errorf("account %q at %s: %w", a.Name, a.Provider, err)
+		kept := table.Settings(token.Account{Provider: keeper.Name, Name: a.Name})
+		tokens = keeper.NamesOf(a.Name, kept.SecretNames)
 	}
 	n := Names{
-		RefreshToken: cmp.Or(tokens.RefreshToken, nameOf(keeper, refreshToken, a.Name)),
-		AccessToken:  cmp.Or(tokens.AccessToken, nameOf(keeper, accessToken, a.Name)),
+		RefreshToken: tokens.RefreshToken,
+		AccessToken:  tokens.AccessToken,
 		Credentials:  client.Credentials,
 		ClientID:     client.ClientID,
 		ClientSecret: client.ClientSecret,
 		Provider:     p.Name,
+		SharedWith:   a.SecretsOf,
 	}
 	if err := checkNames(table, a, n); err != nil {
 		return Location{}, err
@@ -100,22 +97,6 @@ func CheckTable(table provider.Table) error {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
-}
-
-// clientNames are the names of the client's secrets: those that the account states, or
-// else those of its provider.
-func clientNames(p provider.Provider, stated provider.SecretNames) (provider.SecretNames, error) {
-	for _, s := range []provider.SecretNames{stated, p.SecretNames} {
-		switch inClear := s.ClientID != "" || s.ClientSecret != ""; {
-		case inClear && s.Credentials != "":
-			return s, errors.New("its secret_names have credentials beside client_id and client_secret; state one or the other")
-		case inClear && (s.ClientID == "" || s.ClientSecret == ""):
-			return s, errors.New("its secret_names have one of client_id and client_secret; state both")
-		case inClear || s.Credentials != "":
-			return s, nil
-		}
-	}
-	return provider.SecretNames{Credentials: p.CredentialsName()}, nil
 }
 
 // checkPrefix refuses an account without a provider's prefix whose name begins with

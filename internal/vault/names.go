@@ -30,29 +30,6 @@ func ofKind(s provider.SecretNames, k secretKind) string {
 	return map[secretKind]string{refreshToken: s.RefreshToken, accessToken: s.AccessToken, credentials: s.Credentials, clientID: s.ClientID, clientSecret: s.ClientSecret}[k]
 }
 
-// nameOf is the name of an account's token with a provider: by what its entry states for
-// the default account, or by rule.
-func nameOf(p provider.Provider, k secretKind, account string) string {
-	prefix, last := p.VaultPrefix(), tokenKinds[k]
-	if stated := ofKind(p.SecretNames, k); stated != "" {
-		prefix, last = "", stated
-	}
-	return joined(prefix, account, last)
-}
-
-func joined(prefix, account, last string) string {
-	if account == token.DefaultAccount {
-		account = ""
-	}
-	var parts []string
-	for _, part := range []string{prefix, account, last} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, "-")
-}
-
 // claim is a name's use: the token of an account, such as "withings/will", or the client
 // of a provider, such as "withings", which its accounts share.
 type claim struct {
@@ -126,11 +103,7 @@ func isByRule(table provider.Table, c claim, name string) bool {
 	issuer, account, _ := strings.Cut(c.owner, "/")
 	p, err := table.Lookup(issuer)
 	p.SecretNames = provider.SecretNames{}
-	rule := p.CredentialsName()
-	if account != "" {
-		rule = nameOf(p, c.kind, account)
-	}
-	return err == nil && name == rule
+	return err == nil && name == ofKind(p.NamesOf(account, provider.SecretNames{}), c.kind)
 }
 
 // claims lists all that a name is for: by rule, by the providers' entries and by what is

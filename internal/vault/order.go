@@ -37,7 +37,7 @@ func newOrder(versions []Properties) order {
 	}
 	for _, p := range versions {
 		v := listed{Properties: p}
-		v.Provenance, v.tagged = provenanceOf(p.Tags)
+		v.Provenance, v.tagged = provenanceOf(p)
 		o.versions = append(o.versions, v)
 		if !v.tagged {
 			continue
@@ -47,7 +47,7 @@ func newOrder(versions []Properties) order {
 		if v.Parent != "" {
 			o.spent[v.Parent] = true
 		}
-		if from := token.Fingerprint(p.Tags[tagPromoted]); from != "" && from != v.Fingerprint {
+		if from := fingerprintOf(p, tagPromoted); from != "" && from != v.Fingerprint {
 			o.tookFrom[v.Fingerprint], o.dead[from] = from, true
 		}
 		if first, seen := o.written[v.Fingerprint]; !seen || v.Created.Before(first) {

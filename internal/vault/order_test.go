@@ -13,16 +13,27 @@ import (
 
 // version is one of a listing, created at a second; its tags are those of a token of
 // a generation with a parent and a consent.
-func version(second int, g token.Generation, fingerprint, parent, consent token.Fingerprint) Properties {
-	p := token.Provenance{Generation: g, Fingerprint: fingerprint, Parent: parent, Consent: consent}
-	v := untagged(second, string(fingerprint))
-	v.Tags = tagsOf(token.Account{}, p, "", time.Time{}, Run{})
+func version(second int, g token.Generation, fingerprint, parent, consent string) Properties {
+	p := token.Provenance{Generation: g, Fingerprint: fp(fingerprint), Parent: fp(parent), Consent: fp(consent)}
+	v := untagged(second, fingerprint)
+	v.Tags = tagsOf(token.Account{}, p, token.Issue{}, Run{})
 	return v
 }
 
+// fp is the fingerprint that a letter stands for.
+func fp(letter string) token.Fingerprint {
+	if letter == "" {
+		return ""
+	}
+	return token.Fingerprint(fmt.Sprintf("%016x", letter[0]))
+}
+
+// at is the second of a listing.
+func at(second int) time.Time { return firstTime.Add(time.Hour + time.Duration(second)*time.Second) }
+
 // untagged is a version that other tools wrote.
 func untagged(second int, name string) Properties {
-	return Properties{Version: fmt.Sprintf("%s@%d", name, second), Created: time.Unix(int64(second), 0), Enabled: true}
+	return Properties{Version: fmt.Sprintf("%s@%d", name, second), Created: at(second), Enabled: true}
 }
 
 func disabled(p Properties) Properties {
@@ -45,8 +56,8 @@ func listing() []Properties {
 
 func TestOrderNewer(t *testing.T) {
 	o := newOrder(append(listing(), version(9, 2, "x", "", "x"))) // x was written again late
-	p := func(g token.Generation, fingerprint, parent token.Fingerprint) token.Provenance {
-		return token.Provenance{Generation: g, Fingerprint: fingerprint, Parent: parent}
+	p := func(g token.Generation, fingerprint, parent string) token.Provenance {
+		return token.Provenance{Generation: g, Fingerprint: fp(fingerprint), Parent: fp(parent)}
 	}
 	for _, tc := range []struct {
 		name         string
@@ -106,17 +117,17 @@ func candidateNames(all []candidate) []string {
 	return names(versions)
 }
 
-func tookPlace(p Properties, dead token.Fingerprint) Properties {
-	p.Tags[tagPromoted] = string(dead)
+func tookPlace(p Properties, dead string) Properties {
+	p.Tags[tagPromoted] = string(fp(dead))
 	return p
 }
 
 func TestOrderIsStale(t *testing.T) {
-	tagged := func(g token.Generation, f, parent token.Fingerprint) RefreshToken {
-		return RefreshToken{Provenance: token.Provenance{Generation: g, Fingerprint: f, Parent: parent}, tagged: true}
+	tagged := func(g token.Generation, f, parent string) RefreshToken {
+		return RefreshToken{Provenance: token.Provenance{Generation: g, Fingerprint: fp(f), Parent: fp(parent)}, tagged: true}
 	}
-	byHand := func(f token.Fingerprint) RefreshToken {
-		return RefreshToken{Provenance: token.Provenance{Fingerprint: f, Consent: f}}
+	byHand := func(f string) RefreshToken {
+		return RefreshToken{Provenance: token.Provenance{Fingerprint: fp(f), Consent: fp(f)}}
 	}
 	line := []Properties{version(1, 0, "a", "", "a"), version(2, 1, "b", "a", "a"), version(3, 2, "c", "b", "a")}
 	for _, tc := range []struct {
@@ -141,7 +152,7 @@ func TestOrderIsStale(t *testing.T) {
 
 func TestOrderCandidates(t *testing.T) {
 	line := []Properties{version(1, 0, "a", "", "a"), version(2, 1, "b", "a", "a"), version(5, 2, "c", "b", "a")}
-	dead := token.Provenance{Generation: 2, Fingerprint: "c", Parent: "b", Consent: "a"}
+	dead := token.Provenance{Generation: 2, Fingerprint: fp("c"), Parent: fp("b"), Consent: fp("a")}
 	for _, tc := range []struct {
 		name string
 		more []Properties
@@ -168,7 +179,7 @@ func TestOrderCandidates(t *testing.T) {
 	}
 	t.Run("hidden versions after a dead consent itself", func(t *testing.T) {
 		o := newOrder([]Properties{version(3, 0, "a", "", "a"), untagged(2, "hand"), untagged(4, "hand")})
-		require.Equal(t, []string{"hand@4"}, candidateNames(o.candidates(token.Provenance{Fingerprint: "a", Consent: "a"})))
+		require.Equal(t, []string{"hand@4"}, candidateNames(o.candidates(token.Provenance{Fingerprint: fp("a"), Consent: fp("a")})))
 	})
 	t.Run("all hidden versions where this program wrote none", func(t *testing.T) {
 		require.Equal(t, []string{"hand@2"}, candidateNames(newOrder([]Properties{untagged(2, "hand")}).candidates(dead)))
@@ -190,24 +201,24 @@ func TestOrderCovered(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			o := newOrder(append(tc.versions, over, proof))
-			require.Equal(t, tc.want, names(o.covered("b", over.Version)))
-			require.Empty(t, o.covered("b", "unknown"))
-			require.Empty(t, o.covered("b", ""))
+			require.Equal(t, tc.want, names(o.covered(fp("b"), over.Version)))
+			require.Empty(t, o.covered(fp("b"), "unknown"))
+			require.Empty(t, o.covered(fp("b"), ""))
 		})
 	}
 }
 
 func TestOrderMaySucceed(t *testing.T) {
 	o := newOrder([]Properties{version(1, 0, "a", "", "a"), version(2, 1, "b", "a", "a"), version(3, 2, "c", "b", "a")})
-	dead := token.Provenance{Generation: 1, Fingerprint: "b"}
-	candidate := func(f token.Fingerprint, tagged bool) RefreshToken {
-		return RefreshToken{Provenance: token.Provenance{Fingerprint: f}, tagged: tagged}
+	dead := token.Provenance{Generation: 1, Fingerprint: fp("b")}
+	candidate := func(f string, tagged bool) RefreshToken {
+		return RefreshToken{Provenance: token.Provenance{Fingerprint: fp(f)}, tagged: tagged}
 	}
 	require.True(t, o.maySucceed(candidate("c", true), dead))
 	require.True(t, o.maySucceed(candidate("x", false), dead), "a consent")
 	require.False(t, o.maySucceed(candidate("c", false), dead), "a copy of a token that has a generation")
 	require.False(t, o.maySucceed(candidate("a", true), dead), "a spent token")
-	require.False(t, o.maySucceed(candidate("c", true), token.Provenance{Fingerprint: "c"}), "the dead token itself")
+	require.False(t, o.maySucceed(candidate("c", true), token.Provenance{Fingerprint: fp("c")}), "the dead token itself")
 }
 
 func TestOrderNumbersAConsentAfterAllGenerations(t *testing.T) {
@@ -230,27 +241,27 @@ func TestOrderNumbersAConsentAfterAllGenerations(t *testing.T) {
 
 func TestOrderKnowsWhatCameBeforeAConsent(t *testing.T) {
 	consent := untagged(4, "x")
-	consent.Tags = originTags(token.Account{}, "x", "", time.Time{})
+	consent.Tags = originTags(token.Account{}, fp("x"), token.Issue{})
 	again := consent
-	again.Version, again.Created = "x@8", time.Unix(8, 0)
+	again.Version, again.Created = "x@8", at(8)
 	versions := []Properties{
 		version(1, 0, "a", "", "a"), untagged(2, "hand"), version(4, 1, "b", "a", "a"), untagged(4, "hand"),
 		version(5, 2, "c", "b", "a"), untagged(6, "hand"),
 	}
 
-	before, written := newOrder(versions).earlier("x")
+	before, written := newOrder(versions).earlier(fp("x"))
 	require.False(t, written)
 	require.Len(t, before, len(versions), "all, as long as it is not written")
 
 	o := newOrder(append(versions, again, consent))
-	before, written = o.earlier("x")
+	before, written = o.earlier(fp("x"))
 	require.True(t, written)
 	require.Equal(t, map[string]bool{"a@1": true, "hand@2": true, "b@4": true}, before)
 
 	require.True(t, o.descendsFrom(RefreshToken{Version: "hand@2"}, before), "one of them")
-	require.True(t, o.descendsFrom(RefreshToken{Version: "c@5", tagged: true, Provenance: token.Provenance{Consent: "a"}}, before), "of the lineage of one of them")
+	require.True(t, o.descendsFrom(RefreshToken{Version: "c@5", tagged: true, Provenance: token.Provenance{Consent: fp("a")}}, before), "of the lineage of one of them")
 	require.False(t, o.descendsFrom(RefreshToken{Version: "hand@6"}, before))
-	require.False(t, o.descendsFrom(RefreshToken{Version: "z@9", tagged: true, Provenance: token.Provenance{Consent: "z"}}, before))
+	require.False(t, o.descendsFrom(RefreshToken{Version: "z@9", tagged: true, Provenance: token.Provenance{Consent: fp("z")}}, before))
 }
 
 func TestOrderLastDisabled(t *testing.T) {
@@ -269,12 +280,12 @@ func TestATokenIsRelistedWithTheTagsThatItHasByNow(t *testing.T) {
 	read := refreshTokenOf(Secret{Properties: untagged(1, "hand"), Value: value})
 	require.False(t, read.tagged)
 	numbered := untagged(1, "hand")
-	numbered.Tags = tagsOf(token.Account{}, token.Provenance{Generation: 3, Fingerprint: f, Consent: f}, "", time.Time{}, Run{})
+	numbered.Tags = tagsOf(token.Account{}, token.Provenance{Generation: 3, Fingerprint: f, Consent: f}, token.Issue{}, Run{})
 
 	now := read.relisted([]Properties{version(2, 1, "b", "a", "a"), numbered})
 	require.True(t, now.tagged, "a run has numbered it since it was read")
 	require.Equal(t, token.Generation(3), now.Generation)
 	require.Equal(t, read, read.relisted([]Properties{version(2, 1, "b", "a", "a")}), "a listing may lack it")
-	withoutValue := RefreshToken{Version: "b@2", tagged: true, Provenance: token.Provenance{Generation: 1, Fingerprint: "b"}}
+	withoutValue := RefreshToken{Version: "b@2", tagged: true, Provenance: token.Provenance{Generation: 1, Fingerprint: fp("b")}}
 	require.Equal(t, withoutValue, withoutValue.relisted([]Properties{version(2, 1, "b", "a", "a")}), "a disabled one has no value to read")
 }

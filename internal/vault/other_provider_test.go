@@ -10,12 +10,22 @@ import (
 )
 
 // moved are the account's names once it is Google Health's.
-var moved = vault.Names{RefreshToken: names.RefreshToken, AccessToken: names.AccessToken, Credentials: "GoogleHealthCredentials", Provider: "google-health"}
+var moved = vault.Names{RefreshToken: names.RefreshToken, AccessToken: names.AccessToken, Credentials: "GoogleHealthCredentials", Provider: "google-health", SharedWith: "fitbit"}
+
+// byHand is a refresh token of Google's under Fitbit's names, as docs/google-health.md says.
+func (r *fixture) byHand(value string, tags map[string]string) {
+	r.t.Helper()
+	_, err := r.secrets.Set(r.t.Context(), moved.RefreshToken, token.NewSecret(value), vault.Properties{Tags: tags})
+	require.NoError(r.t, err)
+}
+
+// ofGoogle is the tag that says whose such a token is.
+var ofGoogle = map[string]string{"provider": "google-health"}
 
 // move puts Google's refresh token on top by hand, which Google's first run numbers.
 func (r *fixture) move() vault.RefreshToken {
 	r.t.Helper()
-	r.secrets.Put(moved.RefreshToken, "fake-refresh-of-google")
+	r.byHand("fake-refresh-of-google", ofGoogle)
 	current, _, err := r.vault.Load(r.t.Context(), moved, 0)
 	require.NoError(r.t, err)
 	a := token.Account{Provider: "google-health", Name: "will", SecretsOf: "fitbit"}

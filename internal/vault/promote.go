@@ -13,11 +13,15 @@ import (
 // generation, or a consent that was written over, however much came after it. It makes
 // sure that Load finds it and reports whether there is one. Asked again with that one as
 // the dead token, it finds the next; each consent takes a place once. A disabled later
-// generation is an error (ErrDisabled).
+// generation is an error (ErrDisabled). So is another provider's token on top, and one of
+// unknown issue where FenceIssuer lets nothing present it (ErrOtherProvider).
 func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run) (bool, error) {
 	current, err := v.readCurrent(ctx, n.RefreshToken)
 	if err != nil {
 		return false, err
+	}
+	if n.otherProvider(current.Provider) {
+		return false, n.checkIssuer(current)
 	}
 	access, err := v.readAccess(ctx, n)
 	if err != nil {
@@ -32,9 +36,11 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 	}
 	current, o := current.relisted(versions), newOrder(versions)
 	if current.usable() && current.Fingerprint != dead.Fingerprint && !current.tagged && !o.spent[current.Fingerprint] {
-		return true, nil // nothing outranks a new consent, and Load finds it as it is
+		current.others = o.others(n.Provider)
+		err := n.checkIssuer(current)
+		return err == nil, err // nothing outranks a new consent, and Load finds it as it is
 	}
-	next, err := v.readSuccessor(ctx, n.RefreshToken, o, dead, access)
+	next, err := v.readSuccessor(ctx, n, o, dead, access)
 	switch {
 	case err != nil, !next.usable():
 		return false, err
@@ -69,8 +75,8 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 // that looked dead, and has brought nothing yet: the provider has issued another token of
 // its generation meanwhile, or for that very token, so that one is alive.
 func (t RefreshToken) yieldsTo(issued token.Provenance) bool {
-	from := t.properties.Tags[tagPromoted]
-	return t.tagged && t.Parent == "" && from != "" && (t.Generation <= issued.Generation || from == string(issued.Parent))
+	from := fingerprintOf(t.properties, tagPromoted)
+	return t.tagged && t.Parent == "" && from != "" && (t.Generation <= issued.Generation || from == issued.Parent)
 }
 
 // succeeds reports whether the current token takes a dead one's place by what its own
@@ -89,8 +95,9 @@ type successor struct {
 }
 
 // readSuccessor reads the best candidate for a dead token's place, and numbers a consent.
-// One whose tags describe another value is a consent too, and comes last.
-func (v *Vault) readSuccessor(ctx context.Context, name string, o order, dead token.Provenance, access AccessTokenInfo) (successor, error) {
+// One whose tags describe another value is a consent too, and comes last. What may not be
+// presented to the provider is none.
+func (v *Vault) readSuccessor(ctx context.Context, n Names, o order, dead token.Provenance, access AccessTokenInfo) (successor, error) {
 	number := func(t RefreshToken, g token.Generation) successor {
 		t.Generation = g
 		if access.Tagged {
@@ -100,9 +107,12 @@ func (v *Vault) readSuccessor(ctx context.Context, name string, o order, dead to
 	}
 	var copied RefreshToken
 	for _, candidate := range o.candidates(dead) {
-		t, err := v.read(ctx, name, candidate.Version)
+		if n.otherProvider(issuerOf(candidate.Properties, fingerprintOf(candidate.Properties, tagFingerprint), candidate.tagged)) {
+			continue
+		}
+		t, err := v.read(ctx, n.RefreshToken, candidate.Version)
 		switch {
-		case errors.Is(err, ErrMalformed), err == nil && !o.maySucceed(t, dead), candidate.hidden && unreadable(err):
+		case errors.Is(err, ErrMalformed), err == nil && !(o.maySucceed(t, dead) && n.mayPresent(t, o)), candidate.hidden && unreadable(err):
 		case err != nil:
 			return successor{}, err
 		case candidate.hidden:
@@ -201,8 +211,10 @@ func (v *Vault) readCurrent(ctx context.Context, name string) (RefreshToken, err
 		return RefreshToken{}, err
 	}
 	last, _ := newOrder(versions).lastDisabled()
-	if !last.tagged {
-		return RefreshToken{Version: last.Version, properties: last.Properties}, nil
+	disabled := RefreshToken{Version: last.Version, properties: last.Properties}
+	if last.tagged {
+		disabled.Provenance, disabled.tagged = last.Provenance, true
+		disabled.Provider = issuerOf(last.Properties, last.Fingerprint, true)
 	}
-	return RefreshToken{Provenance: last.Provenance, Version: last.Version, properties: last.Properties, tagged: true}, nil
+	return disabled, nil
 }

@@ -122,7 +122,7 @@ func (v *Vault) storeRefresh(ctx context.Context, n Names, e Entry, run Run, bef
 			// there is nothing to write, and the access token is still worth keeping.
 			return stored{version: current.Version, superseded: decision == Superseded, contentType: contentType}, nil
 		}
-		own := tagsOf(e.Account, e.Provenance, e.UserID, e.ObtainedAt, run)
+		own := withGrantEnds(tagsOf(e.Account, e.Provenance, e.Issue, run), e.GrantEnds)
 		written, recovered, err := v.set(ctx, n.RefreshToken, e.RefreshToken, current.properties.renewed(own, intentTags))
 		if err != nil || !recovered {
 			return stored{version: written.Version, mark: mark{written, current.Version}, contentType: contentType}, err
@@ -194,7 +194,7 @@ func (v *Vault) storeAccess(ctx context.Context, n Names, e Entry, run Run, cont
 		if e.AccessToken.Empty() {
 			return stored{version: current.Version}, v.raiseGeneration(ctx, n.AccessToken, current, e.Provenance.Generation)
 		}
-		p := current.properties.renewed(tagsOf(e.Account, own, e.UserID, e.ObtainedAt, run), 0)
+		p := current.properties.renewed(tagsOf(e.Account, own, e.Issue, run), 0)
 		if current.Version == "" {
 			p.ContentType = contentType
 		}

@@ -77,14 +77,14 @@ func (v *Vault) uncoverAccess(ctx context.Context, name string, before Secret, w
 // isLaterAccess reports whether an access token's version came after another. Where a
 // refresh token does not rotate, its access tokens share a generation.
 func (p Properties) isLaterAccess(than Properties) bool {
-	a, aTagged := provenanceOf(p.Tags)
-	b, bTagged := provenanceOf(than.Tags)
+	a, aTagged := provenanceOf(p)
+	b, bTagged := provenanceOf(than)
 	switch {
 	case !aTagged || !bTagged:
 		return p.Created.After(than.Created)
 	case a.Generation != b.Generation:
 		return a.Generation > b.Generation
 	default:
-		return timeOf(p.Tags, tagObtainedAt).After(timeOf(than.Tags, tagObtainedAt))
+		return p.obtainedAt().After(than.obtainedAt())
 	}
 }

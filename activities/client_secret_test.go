@@ -1,0 +1,73 @@
+package activities_test
+
+import (
+	"encoding/base64"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/vault"
+)
+
+// rotate puts a new client secret into the vault, which the provider does not know yet.
+func (s *system) rotate(secret string) {
+	s.vault.Put("FitbitCredentials", base64.StdEncoding.EncodeToString([]byte("FAKE0C:"+canary+secret)))
+}
+
+func TestWhileAClientSecretIsRotatedTheOneBeforeItIsTried(t *testing.T) {
+	s := newSystem(t)
+	s.rotate("next")
+	require.ErrorIs(t, s.call(attempt{}, s.mustLoad()), activity.ErrResultPending)
+	require.Equal(t, s.provider.Audit("USER-1").Live, s.temporal.last().Provenance.Fingerprint)
+	require.Equal(t, 2, s.provider.Stats().Total.Calls[authserver.Token], "one with each secret")
+	require.Equal(t, []string{"client refused", "ok"}, s.metrics.answered)
+	require.Contains(t, s.said.String(), `msg="the provider takes the client secret before the current one only" account=fitbit/default secret=FitbitCredentials fix="finish the rotation at Fitbit, or store in FitbitCredentials what it has for the app; then disable the older versions"`)
+}
+
+func TestAClientThatIsRefusedWithEachSecretEndsTheRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*system)
+		calls  int
+	}{
+		"there is one only":             {func(*system) {}, 1},
+		"the provider takes none":       {func(s *system) { s.rotate("next") }, 2},
+		"the vault does not say":        {func(s *system) { s.rotate("next"); s.refuse("list", "FitbitCredentials", vault.ErrUnavailable) }, 1},
+		"the one before it is disabled": {func(s *system) { s.vault.Disable("FitbitCredentials"); s.rotate("next") }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t)
+			c.change(s)
+			loaded := s.mustLoad()
+			require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.InvalidClient, Times: authserver.EveryTime}))
+			message := requireFailure(t, s.call(attempt{}, loaded), activities.InvalidClient, true)
+			require.Contains(t, message, "FitbitCredentials")
+			require.Equal(t, c.calls, s.provider.Stats().Total.Calls[authserver.Token])
+		})
+	}
+}
+
+// A late second request would run into the next attempt.
+func TestWithoutTimeForASecondRequestTheFirstRefusalCounts(t *testing.T) {
+	s := newSystem(t)
+	s.rotate("next")
+	requireFailure(t, s.call(attempt{deadline: time.Now().Add(5 * time.Second)}, s.mustLoad()), activities.InvalidClient, true)
+	require.Equal(t, 1, s.provider.Stats().Total.Calls[authserver.Token])
+}
+
+// The second request may be the one that spends the token.
+func TestALostAnswerToTheSecondRequestIsHadFromTheNextAttempt(t *testing.T) {
+	s := newSystem(t)
+	s.rotate("next")
+	loaded := s.mustLoad()
+	require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, Nth: 2, Commit: true, Answer: authserver.Reset}))
+	before := time.Now()
+	requireFailure(t, s.call(attempt{}, loaded), "ProviderNotReady", false)
+	told := s.heard.list()[len(s.heard.list())-1]
+	require.WithinRange(t, timeIn(t, told, "first"), before, time.Now())
+	require.ErrorIs(t, s.call(attempt{number: 2, told: told}, loaded), activity.ErrResultPending)
+	require.Equal(t, 1, s.provider.Stats().Total.Replays)
+}
