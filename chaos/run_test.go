@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -186,6 +188,17 @@ func (r run) cancel() {
 		return slices.ContainsFunc(r.history(), func(e *historypb.HistoryEvent) bool {
 			return e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
 		})
+	})
+}
+
+// hurry cuts the pauses short that a refresh-now signal ends, until the run has ended.
+func (r run) hurry() {
+	r.t.Helper()
+	r.eventually("the run ends", func() bool {
+		err := r.temporal.SignalWorkflow(r.t.Context(), r.id, r.runID, workflows.RefreshNow, nil)
+		_, ended := errors.AsType[*serviceerror.NotFound](err)
+		require.True(r.t, err == nil || ended, err)
+		return ended
 	})
 }
 
