@@ -46,7 +46,9 @@ func (t Table) Override(yaml []byte, filename string) (Table, error) {
 		checkReuse(changed, e, found)
 		checkPause(changed, e, found)
 		checkEarlyEnd(changed, e, found)
-		merged.byName[e.name] = changed
+		if _, err := token.NewAccount(e.name, ""); err == nil { // others cannot be in any message's list
+			merged.byName[e.name] = changed
+		}
 	}
 	for _, e := range accounts {
 		if account, settings, ok := readAccount(e, merged, found); ok {
@@ -93,7 +95,7 @@ func modelFor(e entry, like field, table Table, found *problems) Provider {
 	case err != nil:
 		found.add(like.line, "provider %.60q: like %v", e.name, err)
 	case !known:
-		found.add(like.line, "provider %.60q: like must be one of %s", e.name, strings.Join(table.names(), ", "))
+		found.add(like.line, "provider %.60q: like must be one of %s", e.name, table.list())
 	}
 	model.SecretNames = SecretNames{}
 	return model
@@ -140,7 +142,7 @@ func checkWindow(p Provider, e entry, found *problems) {
 		return
 	}
 	if f, ok := e.first("rotation", "replay_window"); ok {
-		found.add(f.line, "provider %q: rotation none and a replay_window of %s contradict each other; state replay_window 0s if its refresh tokens never change, or else another rotation",
+		found.add(f.line, "provider %.60q: rotation none and a replay_window of %s contradict each other; state replay_window 0s if its refresh tokens never change, or else another rotation",
 			p.Name, p.ReplayWindow)
 	}
 }
@@ -151,7 +153,7 @@ func checkReuse(p Provider, e entry, found *problems) {
 		return
 	}
 	if f, ok := e.first("rotation", "reuse"); ok {
-		found.add(f.line, "provider %q: rotation none and reuse contradict each other; a token that never changes is never spent", p.Name)
+		found.add(f.line, "provider %.60q: rotation none and reuse contradict each other; a token that never changes is never spent", p.Name)
 	}
 }
 
@@ -162,7 +164,7 @@ func checkPause(p Provider, e entry, found *problems) {
 		return
 	}
 	if f, ok := e.first("replay_window", "repeat_pause"); ok {
-		found.add(f.line, "provider %q: a repeat_pause of %s is more than a quarter of the replay_window of %s, which leaves too few attempts; correct one of them",
+		found.add(f.line, "provider %.60q: a repeat_pause of %s is more than a quarter of the replay_window of %s, which leaves too few attempts; correct one of them",
 			p.Name, p.RepeatPause, p.ReplayWindow)
 	}
 }
@@ -173,6 +175,6 @@ func checkEarlyEnd(p Provider, e entry, found *problems) {
 		return
 	}
 	if f, ok := e.first("replay_window", "replay_ends_on_use", "rotation"); ok {
-		found.add(f.line, "provider %q: replay_ends_on_use needs a replay_window to end; state its length, or leave replay_ends_on_use out", p.Name)
+		found.add(f.line, "provider %.60q: replay_ends_on_use needs a replay_window to end; state its length, or leave replay_ends_on_use out", p.Name)
 	}
 }

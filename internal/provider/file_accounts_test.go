@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -181,13 +180,11 @@ func TestNoNameOfAProviderEndsLikeAnothers(t *testing.T) {
 	}
 }
 
-func TestAFileOfManyAccountsIsReadInSeconds(t *testing.T) {
+func TestAFileMayHaveTenThousandAccounts(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("accounts:\n")
 	for i := range 10_000 {
 		fmt.Fprintf(&b, "  oura/a%d: {secret_names: {refresh_token: R%[1]d}}\n", i)
 	}
-	begin := time.Now()
 	require.Len(t, override(t, b.String()).Accounts(), 10_000)
-	require.Less(t, time.Since(begin), 20*time.Second)
 }

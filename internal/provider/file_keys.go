@@ -52,7 +52,7 @@ func providerKeys() []setting {
 		key("revoke_url", into(func(p *Provider) *string { return &p.RevokeURL }, node.url),
 			"Where a grant is ended (RFC 7009)"),
 		key("auth_style", into(func(p *Provider) *AuthStyle { return &p.AuthStyle }, oneOf(AuthHeader, AuthBody, AuthJSON, AuthQuery)),
-			"Where the client's id and secret go: `header` (Basic, form-encoded as RFC 6749 section 2.3.1 says), `body`, `json` (all of the body is JSON) or `query` "+
+			"Where the client's id and secret go: `header` (Basic, form-encoded as RFC 6749 section 2.3.1 says; where a provider does not decode that, `body`), `body`, `json` (all of the body is JSON) or `query` "+
 				"(in the URL, which proxies and servers log: only where a provider takes nothing else). Never guessed, because a guess sends the token twice"),
 		key("rotation", into(func(p *Provider) *Rotation { return &p.Rotation }, oneOf(SingleUse, Sometimes, NoRotation)),
 			"What a refresh does to the refresh token: `single-use` replaces it, `sometimes` may, `none` leaves it"),

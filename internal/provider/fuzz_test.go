@@ -4,11 +4,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,6 +16,9 @@ import (
 )
 
 func FuzzClassify(f *testing.F) {
+	add := func(status int, body, retryAfter string, which uint8, cut bool) {
+		f.Add(status, body, retryAfter, which, cut, 400, "error", "invalid_request", "x_end")
+	}
 	for _, body := range []string{
 		goodAnswer, deadBody, wafPage, "", "{}", "[]", "null",
 		fitbitError("invalid_grant", "Refresh token invalid: "+echoed+"."),
@@ -28,55 +30,100 @@ func FuzzClassify(f *testing.F) {
 	} {
 		for _, status := range []int{200, 400, 401, 410, 429, 503} {
 			for i := range provider.Builtin().Providers() {
-				f.Add(status, body, "60", uint8(i), body == "")
+				add(status, body, "60", uint8(i), body == "")
 			}
 		}
 	}
 	for _, retryAfter := range []string{"1795334400", "1795334400250", "0.5", "Sun, 22 Nov 2026 08:05:00 GMT", "-1", "NaN", "1e9", ".", strings.Repeat("9", 400)} {
-		f.Add(429, "", retryAfter, uint8(0), false)
-		f.Add(200, `{"status":601,"body":{"wait_seconds":"`+retryAfter+`"}}`, "", uint8(5), false)
+		add(429, "", retryAfter, uint8(0), false)
+		add(200, `{"status":601,"body":{"wait_seconds":"`+retryAfter+`"}}`, "", uint8(5), false)
 	}
 	oversize := strings.Repeat("a", token.MaxLength+1)
-	f.Add(200, pairBody(oversize, "r"), "", uint8(0), false)
-	f.Add(200, pairBody("a", oversize), "", uint8(0), false)
-	f.Add(200, pairBody(oversize, oversize), "", uint8(0), false)
-	f.Fuzz(func(t *testing.T, status int, body, retryAfter string, which uint8, cut bool) {
+	add(200, pairBody(oversize, "r"), "", uint8(0), false)
+	add(200, pairBody("a", oversize), "", uint8(0), false)
+	add(200, pairBody(oversize, oversize), "", uint8(0), false)
+	for _, dead := range []struct {
+		status int
+		body   string
+		field  string
+		value  string
+	}{
+		{200, `{"error":"bad_refresh_token"}`, "", "bad_refresh_token"},
+		{0, `{"a":{"b":{"c":17}}}`, "a.b.c", "17"},
+		{0, `{"ok":false}`, "ok", "false"},
+		{500, `{"error":"gone"}`, "error", "gone"},
+		{0, `{"error":"invalid_grant","refresh_token":"` + echoed + `"}`, "refresh_token", "other"},
+		{200, strings.TrimSuffix(goodAnswer, "}") + `,"x":{"y":"1e300"}}`, "x.y", "1e300"},
+		{200, strings.TrimSuffix(goodAnswer, "}") + `,"x":1795334400}`, "x", ""},
+	} {
+		for _, status := range []int{200, 400, 403, 429, 500} {
+			f.Add(status, dead.body, "", uint8(0), false, dead.status, dead.field, dead.value, dead.field)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body, retryAfter string, which uint8, cut bool, deadStatus int, deadField, deadValue, lifetimeField string) {
 		all := provider.Builtin().Providers()
 		p := all[int(which)%len(all)]
+		p.DeadAnswers = append([]provider.DeadAnswer{{Status: deadStatus, Field: deadField, Value: deadValue}}, p.DeadAnswers...)
+		p.RefreshLifetimeField, p.GrantLifetimeField = lifetimeField, lifetimeField
 		a := answer(status, body, "Retry-After", retryAfter)
-		a.Cut = cut
+		a.Cut, a.Sent = cut, []token.Secret{token.NewSecret(echoed)}
 		pair, failure := provider.Classify(p, a)
+		success := status >= 200 && status < 300
 		if failure == nil {
 			require.True(t, !cut || json.Valid([]byte(body)), "a pair came out of half an answer")
-			require.True(t, status >= 200 && status < 300)
-			if pair.AccessProblem == "" {
-				require.NoError(t, token.CheckValue(pair.AccessToken.Reveal()))
-			} else {
-				require.True(t, pair.AccessToken.Empty())
-			}
-			if p.Rotation == provider.SingleUse && pair.RefreshProblem == "" || !pair.RefreshToken.Empty() {
-				require.NoError(t, token.CheckValue(pair.RefreshToken.Reveal()))
-			}
-			require.False(t, !pair.Expiry.IsZero() && pair.Expiry.Before(readAt))
+			require.True(t, success)
+			requirePair(t, p, pair)
 			return
 		}
 		require.Equal(t, token.Pair{}, pair)
 		require.GreaterOrEqual(t, failure.RetryAfter, time.Duration(0))
 		require.LessOrEqual(t, failure.RetryAfter, p.MaxWait())
-		require.True(t, failure.MaybeSpent || status >= 300 || p.Dialect == provider.WithingsEnvelope, "an answer of success may have spent it")
+		require.True(t, failure.MaybeSpent || !success || p.Dialect == provider.WithingsEnvelope, "an answer of success may have spent it")
 		require.True(t, failure.MaybeSpent || failure.Kind == provider.InvalidGrant || failure.Kind == provider.InvalidClient || failure.Kind == provider.RequestRejected)
 		require.True(t, failure.MaybeSpent || !failure.Issued)
+		require.False(t, failure.MayBeDead && (failure.Kind == provider.InvalidGrant || failure.Kind == provider.Unavailable || failure.Kind == provider.RateLimited))
 		if failure.Kind == provider.InvalidGrant {
-			require.True(t, status == 400 || status == 401 || status == 403 || status >= 200 && status < 300)
+			require.True(t, success || status >= 400 && status < 500 && status != 408 && status != 410 && status != 425 && status != 429)
 			require.True(t, !cut || p.Dialect == provider.WithingsEnvelope && json.Valid([]byte(body)))
 		}
 		requireOwnWords(t, p, failure)
 		// The error is the same whatever else the body held: no word is from it.
 		again := a
 		again.Body = token.NewSecret(strings.ReplaceAll(body, echoed, "fake-refresh-token-9"))
+		if strings.Contains(deadValue+deadField, "fake-refresh-token-") {
+			return // the entry is no secret
+		}
 		_, same := provider.Classify(p, again)
 		require.Equal(t, failure, same)
 	})
+}
+
+// requirePair demands that a pair can be stored and shown.
+func requirePair(t *testing.T, p provider.Provider, pair token.Pair) {
+	t.Helper()
+	if pair.AccessProblem == "" {
+		require.NoError(t, token.CheckValue(pair.AccessToken.Reveal()))
+	} else {
+		require.True(t, pair.AccessToken.Empty())
+	}
+	if p.Rotation == provider.SingleUse && pair.RefreshProblem == "" || !pair.RefreshToken.Empty() {
+		require.NoError(t, token.CheckValue(pair.RefreshToken.Reveal()))
+	}
+	require.False(t, pair.Expiry.Before(readAt), "each provider documents a life")
+	for _, end := range []time.Time{pair.Expiry, pair.RefreshEnds, pair.GrantEnds} {
+		require.True(t, end.IsZero() || end.After(readAt) && end.Before(readAt.AddDate(101, 0, 0)))
+	}
+	require.LessOrEqual(t, len(pair.Scopes), 100)
+	for _, text := range append([]string{pair.UserID}, pair.Scopes...) {
+		require.LessOrEqual(t, len(text), 200)
+		require.NotContains(t, text, echoed)
+		for _, secret := range []token.Secret{pair.AccessToken, pair.RefreshToken} {
+			require.False(t, text != "" && text == secret.Reveal())
+		}
+		for _, r := range text {
+			require.True(t, unicode.IsPrint(r))
+		}
+	}
 }
 
 // ownWords are all other details: error codes, and descriptions of an answer.
@@ -94,8 +141,13 @@ var ownWords = []string{
 func requireOwnWords(t *testing.T, p provider.Provider, f *provider.Failure) {
 	t.Helper()
 	require.Equal(t, p.Name, f.Provider)
-	require.Contains(t, ownWords, f.Detail)
+	own := ownWords
+	for _, dead := range p.DeadAnswers {
+		own = append(own[:len(own):len(own)], dead.Value, dead.Field+" "+dead.Value)
+	}
+	require.Contains(t, own, f.Detail)
 	require.NotContains(t, f.Fix, echoed)
+	require.LessOrEqual(t, len(f.Fix), 4000)
 }
 
 // FuzzRevocation has a grant revoked at every provider that can, and any answer
@@ -136,48 +188,5 @@ func FuzzRevocation(f *testing.F) {
 		requireOwnWords(t, p, failure)
 		require.NotContains(t, err.Error(), grantInForce.AccessToken.Reveal())
 		require.NotContains(t, err.Error(), fakeRefresh.Reveal())
-	})
-}
-
-func FuzzOverride(f *testing.F) {
-	for _, yaml := range []string{
-		newProvider,
-		"providers: {fitbit: {rotation: none}}", "providers: {whoop: {refresh_params: {refresh_token: x}}}",
-		"providers: {fitbit: {token_url: 'http://127.0.0.1:9000/oauth2/token'}}",
-		"providers:\n  fitbit: &a {scopes: [a, b]}\n  other: *a\n",
-		"providers:\n  ? [x]\n  : {<<: {title: x}}\n",
-		"a: b\n---\n- c\n", "%YAML 1.2\n", "\"", "",
-	} {
-		f.Add(yaml)
-	}
-	f.Fuzz(func(t *testing.T, yaml string) {
-		table, err := provider.Builtin().Override([]byte(yaml), "p.yaml")
-		if err != nil {
-			require.True(t, strings.HasPrefix(err.Error(), "p.yaml:"), err)
-			return
-		}
-		for _, p := range table.Providers() {
-			require.NotEmpty(t, p.AuthStyle)
-			require.NotEmpty(t, p.Rotation)
-			require.Positive(t, p.AccessTokenLifetime)
-			require.True(t, p.Rotation != provider.NoRotation || p.ReplayWindow == 0, "nothing is spent, and repeated all the same")
-			for _, params := range []map[string]string{p.AuthParams, p.RefreshParams} {
-				for _, own := range []string{"client_secret", "refresh_token", "redirect_uri"} {
-					require.NotContains(t, params, own)
-				}
-			}
-			require.NotContains(t, p.AuthParams, "state")
-			require.NotContains(t, p.RefreshParams, "grant_type")
-			for _, endpoint := range []string{p.TokenURL, p.AuthURL, p.RevokeURL} {
-				if endpoint == "" {
-					continue
-				}
-				u, err := url.Parse(endpoint)
-				require.NoError(t, err)
-				require.Nil(t, u.User)
-				require.True(t, u.Scheme == "https" || u.Scheme == "http" && slices.Contains([]string{"localhost", "127", "::1"}, strings.Split(strings.ToLower(u.Hostname()), ".")[0]), endpoint)
-			}
-			require.NotEmpty(t, p.TokenURL)
-		}
 	})
 }

@@ -1,13 +1,16 @@
 // Package provider describes OAuth 2.0 providers and makes the requests to them.
 //
 // A provider is data: a [Provider] in a [Table], built in or read from a file by
-// [Table.Override]. Its [Dialect] translates answers that are not RFC 6749's.
-// [Client.Refresh] spends a refresh token in exactly one POST, and [Classify]
-// decides what the answer means: a new pair, or a [Failure] whose [Kind] says
+// [Table.Override], which also has the [Settings] of single accounts. Its [Dialect]
+// translates answers that are not RFC 6749's, and its [DeadAnswer] list has its own words
+// for a dead grant. [Client.Refresh] spends a refresh token in exactly one POST, and
+// [Classify] decides what the answer means: a new pair, or a [Failure] whose [Kind] says
 // what to do next.
 //
-// Providers echo tokens in their error bodies, so nothing from a body ever
-// reaches an error: every word of a [Failure] is this package's own.
+// Providers echo tokens in their error bodies, so nothing from a body ever reaches an
+// error: every word of a [Failure] is this package's own or the entry's, but for the host
+// that a redirect leads to. What an answer says beside the tokens is passed on only where
+// it is short, printable, and none of the secrets.
 package provider
 
 import "time"

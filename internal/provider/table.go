@@ -48,7 +48,7 @@ func (t Table) Lookup(name string) (Provider, error) {
 	p, ok := t.byName[name]
 	if !ok {
 		return Provider{}, fmt.Errorf("provider %.60q %w; use one of %s, or describe it in the providers file",
-			name, ErrUnknownProvider, strings.Join(t.names(), ", "))
+			name, ErrUnknownProvider, t.list())
 	}
 	return p, nil
 }
@@ -63,3 +63,13 @@ func (t Table) Providers() []Provider {
 }
 
 func (t Table) names() []string { return slices.Sorted(maps.Keys(t.byName)) }
+
+// list names the providers for a message, which has room for so many.
+func (t Table) list() string {
+	const most = 50
+	names := t.names()
+	if len(names) > most {
+		names = append(names[:most:most], "…")
+	}
+	return strings.Join(names, ", ")
+}

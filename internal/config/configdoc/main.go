@@ -1,5 +1,5 @@
-// Configdoc writes docs/configuration.md from the variables that the programs
-// read: configdoc FILE.
+// Configdoc writes docs/configuration.md from the variables and the keys of the providers
+// file that the programs read: configdoc FILE.
 package main
 
 import (
@@ -51,5 +51,5 @@ func page() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, byDefault, v.Meaning)
 		}
 	}
-	return b.String()
+	return b.String() + providersSection()
 }
