@@ -55,13 +55,13 @@ type view struct {
 // workers that start together on an empty vault.
 const creationTime = time.Minute
 
-// judge decides which versions are to be believed. A version counts where its primary
+// evaluate decides which versions are to be believed. A version counts where its primary
 // key is one that is known already: only what has read an earlier keyset can have written
 // that, and a rotation adds a key before it makes it the primary one. What is known is, in
-// a process that has judged before, the keys of then (memory); else the oldest keyset's,
+// a process that has evaluated them before, the keys of then (memory); else the oldest keyset's,
 // which is trusted as it is. A key that only a stranger's version holds neither seals nor
 // opens.
-func judge(read []Version, memory keys) (view, error) {
+func evaluate(read []Version, memory keys) (view, error) {
 	v := view{}
 	for _, r := range read {
 		next := version{Version: r}
