@@ -74,3 +74,22 @@ func TestEveryEnvelopeOfAHistoryIsFoundOnce(t *testing.T) {
 	require.False(t, all[1].IsAhead(vault.RefreshToken{Provenance: issued}), "the vault has it")
 	require.False(t, all[0].IsAhead(vault.RefreshToken{}), "a grant is in the vault")
 }
+
+// FuzzEnvelopes feeds arbitrary bytes as an activity's result, as who writes to a history
+// can. Whatever they are: nothing panics, and nothing opens that was never sealed.
+func FuzzEnvelopes(f *testing.F) {
+	ring := seal.New(vault.NewKeysets(&memvault.Vault{}))
+	_, err := ring.Create(f.Context())
+	require.NoError(f, err)
+	f.Add([]byte(`{"account":{"provider":"fitbit","name":"will"},"provenance":{"generation":2},"pair":"AUmWAtLgH8lUvrVEVLidlZmpb3LL2dMRgcqMbj57Wx6H/ShyRAMyCp+tRKcUfBCuBUGgEiE="}`))
+	f.Add([]byte(`[[{"grant":"AUmWAtI=","pair":"x"}]]`))
+	f.Add([]byte(`{"called":{"pair":"","grant":""},"replayWindow":1e99}`))
+	f.Fuzz(func(t *testing.T, result []byte) {
+		event := returned(t, "")
+		event.GetActivityTaskCompletedEventAttributes().GetResult().GetPayloads()[0].Data = result
+		for _, e := range activities.Envelopes([]*historypb.HistoryEvent{event}) {
+			require.Error(t, e.Check(t.Context(), ring, sealedNames))
+			e.IsAhead(vault.RefreshToken{})
+		}
+	})
+}
