@@ -137,10 +137,8 @@ func (v *view) spread(memory keys, banned map[string]bool) {
 	}
 	roots := v.roots()
 	if len(known) == 0 || slices.ContainsFunc(roots, func(i int) bool { return v.versions[i].keys.vouched(known) }) {
-		for n, i := range roots {
-			if n == 0 || !banned[v.versions[i].ID] {
-				learn(i)
-			}
+		for _, i := range roots {
+			learn(i)
 		}
 	}
 	for again := true; again; {
