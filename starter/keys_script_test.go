@@ -35,7 +35,8 @@ import (
 //	key VARIABLE first|last sets a variable to the number of the first or last added key
 //	primary KEY             wants a key to be the primary one of the current version
 //	versions N              wants the keyset to have so many versions
-//	delete                  soft-deletes the keyset
+//	delete, purge           soft-deletes the keyset, and then purges it
+//	backup, restore         keeps the keyset as it is, and puts it back
 //	enable|disable N        enables or disables a version, counted from 1
 //	run open|ended NAME     makes a run of an account whose pair is in its history alone
 //	end NAME                ends it
@@ -50,6 +51,7 @@ func TestKeysScripts(t *testing.T) {
 			env.Setenv("TEMPORAL_NAMESPACE", namespace)
 			env.Setenv("PATH", env.Getenv("PATH")+string(filepath.ListSeparator)+filepath.Dir(server.CLI()))
 			env.Values[outsideKey{}] = &outsides{}
+			env.Values[keysetBackup{}] = &keyvault.Backup{}
 			return createNamespace(t.Context(), server, namespace)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -57,7 +59,8 @@ func TestKeysScripts(t *testing.T) {
 			"older": olderKeyset, "stranger": strangersKeyset, "key": keyNumber, "primary": primaryKey, "versions": keysetVersions, "delete": deleteKeyset,
 			"enable":  func(ts *testscript.TestScript, _ bool, args []string) { setKeyset(ts, args[0], true) },
 			"disable": func(ts *testscript.TestScript, _ bool, args []string) { setKeyset(ts, args[0], false) },
-			"run":     sealedRun, "end": endRun, "saves": savePair,
+			"purge":   purgeKeyset, "backup": backupKeyset, "restore": restoreKeyset,
+			"run": sealedRun, "end": endRun, "saves": savePair,
 		},
 	})
 }
@@ -89,10 +92,7 @@ func olderKeyset(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	v := outsideOf(ts).vault
 	versions := keysetsOf(ts)
-	empty, err := keyvault.Start(keyvault.Options{})
-	ts.Check(err)
-	defer empty.Close()
-	ts.Check(v.Restore(empty.Backup(seal.SecretName))) // the name has no versions now
+	purgeKeyset(ts, false, nil)
 	for i := range versions {
 		versions[i].Created = versions[i].Created.Add(-by)
 	}
@@ -146,6 +146,26 @@ func keysetVersions(ts *testscript.TestScript, _ bool, args []string) {
 func deleteKeyset(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(outsideOf(ts).vault.Delete(seal.SecretName))
 }
+
+// purgeKeyset leaves nothing of the name, as another vault that never had it.
+func purgeKeyset(ts *testscript.TestScript, _ bool, _ []string) {
+	empty, err := keyvault.Start(keyvault.Options{})
+	ts.Check(err)
+	defer empty.Close()
+	ts.Check(outsideOf(ts).vault.Restore(empty.Backup(seal.SecretName)))
+}
+
+// backupKeyset is az keyvault secret backup, and restoreKeyset az keyvault secret restore.
+func backupKeyset(ts *testscript.TestScript, _ bool, _ []string) {
+	*ts.Value(keysetBackup{}).(*keyvault.Backup) = outsideOf(ts).vault.Backup(seal.SecretName)
+}
+
+func restoreKeyset(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(outsideOf(ts).vault.Restore(*ts.Value(keysetBackup{}).(*keyvault.Backup)))
+}
+
+// keysetBackup is where a script's environment keeps its backup.
+type keysetBackup struct{}
 
 func setKeyset(ts *testscript.TestScript, number string, enabled bool) {
 	i, err := strconv.Atoi(number)
@@ -214,8 +234,27 @@ func sealedRun(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	_, err = c.ExecuteWorkflow(context.Background(), client.StartWorkflowOptions{ID: "run-of-" + name, TaskQueue: queue}, workflows.Type, workflows.Input{Account: name})
 	ts.Check(err)
+	awaitPair(ts, &temporalApp{temporal: c, namespace: ts.Getenv("TEMPORAL_NAMESPACE")}, "run-of-"+name)
 	if ends {
 		endRun(ts, false, []string{name})
+	}
+}
+
+// awaitPair waits until a run's pair is in its history, and the run is listed.
+func awaitPair(ts *testscript.TestScript, app *temporalApp, id string) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		runs, err := app.listRuns(context.Background(), "WorkflowId = '"+id+"'", 0)
+		ts.Check(err)
+		if len(runs) == 1 {
+			events, err := app.wholeHistory(context.Background(), runs[0])
+			ts.Check(err)
+			if len(activities.Envelopes(events)) > 0 {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("run %s has no pair", id)
+		}
 	}
 }
 

@@ -6,6 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +49,40 @@ func TestWhatAReadingOfTheKeysetShows(t *testing.T) {
 			require.Equal(t, c.known, known)
 			require.Contains(t, message, c.says)
 		})
+	}
+}
+
+// rows are the regular expressions of the page's table of what a worker says.
+func rows(t *testing.T) (rows []*regexp.Regexp) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "docs", "operations.md"))
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(page), "### `the keyset needs a person`")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n### ")
+	for line := range strings.Lines(section) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
+		for _, said := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(first, -1) {
+			rows = append(rows, regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(said[1]), "…", ".*")))
+		}
+	}
+	require.Len(t, rows, 6)
+	return rows
+}
+
+func TestEveryIncidentOfTheKeysetIsDocumented(t *testing.T) {
+	documented := rows(t)
+	for _, c := range []struct {
+		report seal.Report
+		err    error
+	}{
+		{report: seal.Report{Elsewhere: &seal.VersionReport{ID: "v2", Primary: 2}}},
+		{report: seal.Report{Malformed: true, Versions: []seal.VersionReport{{ID: "v2"}}}},
+		{err: seal.ErrNoKeyset}, {err: seal.ErrCorrupt}, {err: &vault.Error{Kind: vault.ErrDeleted}}, {err: &vault.Error{Kind: vault.ErrDisabled}},
+	} {
+		_, message, known := findKeysetIncident(c.report, c.err)
+		require.True(t, known)
+		require.True(t, slices.ContainsFunc(documented, func(row *regexp.Regexp) bool { return row.MatchString(message) }), message)
 	}
 }
 

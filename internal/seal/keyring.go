@@ -10,7 +10,7 @@
 // that a version holds: what any worker sealed stays openable, in whatever order keysets
 // were overwritten, as long as their versions stay enabled.
 //
-// A version is believed only where its primary key is known from another one; see judge.
+// A version is believed only where its primary key is known from another one; see evaluate.
 // A rotation ([Keyring.AddKey], then [Keyring.Promote]) adds a key before it seals with
 // it, and every writer reads again after its write and unites what others wrote.
 package seal
@@ -182,7 +182,7 @@ func (k *Keyring) readLocked(ctx context.Context) (view, error) {
 	if err != nil {
 		return view{}, fmt.Errorf("read %s: %w", SecretName, err)
 	}
-	v, err := judge(read, k.memory)
+	v, err := evaluate(read, k.memory)
 	if err != nil {
 		return view{}, err
 	}

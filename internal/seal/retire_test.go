@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tink-crypto/tink-go/v2/keyset"
 
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
@@ -63,6 +64,27 @@ func TestThePrimaryKeyIsNotRetired(t *testing.T) {
 	require.ErrorIs(t, ring.Destroy(t.Context(), primary), seal.ErrPrimary)
 	require.ErrorIs(t, ring.Retire(t.Context(), old+1), seal.ErrUnknownKey)
 	require.Len(t, vault.versions, versions)
+}
+
+// Two retirements in one second, each of the other's primary key, as no command writes them.
+func TestWhereTheTagsCallAllKeysRetiredOneStillSeals(t *testing.T) {
+	_, vault, old, envelope := rotated(t)
+	both := vault.keyset(1) // the old key seals
+	fresh := vault.versions[2].Key
+	swap := func(from []byte, primary, disabled seal.KeyID) []byte {
+		return rewritten(t, from, func(m *keyset.Manager) {
+			require.NoError(t, m.SetPrimary(uint32(primary)))
+			require.NoError(t, m.Disable(uint32(disabled)))
+		})
+	}
+	at := time.Now().Truncate(time.Second)
+	m := by(both, swap(both, fresh, old), swap(both, old, fresh), swap(both, old, fresh))
+	for i, key := range []seal.KeyID{0, old, fresh, fresh} {
+		m.versions[i].Step, m.versions[i].Key, m.versions[i].Created = seal.Disabled, key, at
+	}
+	ring := seal.New(m)
+	require.Equal(t, old, sealedWith(mustSeal(t, ring)))
+	requireOpens(t, ring, envelope)
 }
 
 // Who has a key that has leaked and may write to the vault can make a keyset of it.

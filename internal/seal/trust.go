@@ -10,7 +10,7 @@ import (
 
 // Step is what a version of the keyset was written for, as its tag says. A writer that has
 // not seen another one's change writes over it; the steps say what the changes were. Only
-// those of versions that count are believed.
+// those of versions that count are believed, and only where the keys bear them out.
 type Step string
 
 // The steps that this program writes; a version put by hand has none.
@@ -55,13 +55,13 @@ type view struct {
 // workers that start together on an empty vault.
 const creationTime = time.Minute
 
-// judge decides which versions are to be believed. A version counts where its primary
+// evaluate decides which versions are to be believed. A version counts where its primary
 // key is one that is known already: only what has read an earlier keyset can have written
 // that, and a rotation adds a key before it makes it the primary one. What is known is, in
-// a process that has judged before, the keys of then (memory); else the oldest keyset's,
+// a process that has evaluated them before, the keys of then (memory); else the oldest keyset's,
 // which is trusted as it is. A key that only a stranger's version holds neither seals nor
 // opens.
-func judge(read []Version, memory keys) (view, error) {
+func evaluate(read []Version, memory keys) (view, error) {
 	v := view{}
 	for _, r := range read {
 		next := version{Version: r}
@@ -85,6 +85,25 @@ func judge(read []Version, memory keys) (view, error) {
 
 func (v version) usable() bool { return v.Enabled && !v.malformed }
 
+// did is the step that a version's tag names, where its keys bear it out: a tag alone can be
+// written by who knows no key.
+func (v version) did() Step {
+	id := v.Key
+	for step, holds := range map[Step]bool{
+		Created:   v.keys.primary == id,
+		Added:     v.keys.byID[id] != nil,
+		Promoted:  v.keys.primary == id,
+		Disabled:  v.keys.disabled[id] != nil,
+		Enabled:   v.keys.byID[id] != nil,
+		Destroyed: v.keys.all()[id] == nil,
+	} {
+		if step == v.Step && !holds {
+			return Merged // which changes nothing
+		}
+	}
+	return v.Step
+}
+
 // trust marks the versions that count. A key that was retired vouches for no version that
 // was written later: it may be retired because it has leaked.
 func (v *view) trust(memory keys) {
@@ -93,7 +112,7 @@ func (v *view) trust(memory keys) {
 		v.spread(memory, banned)
 		again = false
 		for i, next := range v.versions {
-			if next.trusted && v.retiredBefore(i) {
+			if next.trusted && !banned[next.ID] && v.retiredBefore(i) {
 				banned[next.ID], again = true, true
 			}
 		}
@@ -141,18 +160,15 @@ func (v *view) retiredBefore(i int) bool {
 		if !next.trusted || next.Key != at.keys.primary || i > 0 && !next.Created.Before(at.Created) {
 			continue
 		}
-		switch next.Step {
-		case Enabled, Promoted:
-			return false
-		case Disabled, Destroyed:
-			return true
+		if step := next.did(); step != Merged {
+			return step == Disabled || step == Destroyed
 		}
 	}
 	return false
 }
 
-// roots are the oldest keyset and, where a worker made it, those of other workers that
-// started at the same time.
+// roots are the oldest keyset and, after it, where a worker made it, those of other workers
+// that started at the same time.
 func (v *view) roots() (roots []int) {
 	oldest := -1
 	for i, next := range v.versions {
@@ -161,9 +177,10 @@ func (v *view) roots() (roots []int) {
 		}
 	}
 	first := v.versions[oldest]
+	roots = append(roots, oldest)
 	for i, next := range v.versions {
 		together := first.Step == Created && next.Step == Created && next.Created.Sub(first.Created) <= creationTime
-		if i == oldest || next.usable() && together {
+		if i != oldest && next.usable() && together {
 			roots = append(roots, i)
 		}
 	}
@@ -186,7 +203,6 @@ func (k keys) vouched(known map[KeyID]*aesgcm.Key) bool {
 // take it back.
 func (v *view) unite(memory keys) {
 	v.trusted = keys{byID: map[KeyID]*aesgcm.Key{}, disabled: map[KeyID]*aesgcm.Key{}}
-	seals := false
 	add := func(k keys) {
 		for id, key := range k.all() {
 			switch v.lastStep(id, k) {
@@ -197,24 +213,24 @@ func (v *view) unite(memory keys) {
 				v.trusted.byID[id] = key
 			}
 		}
-		if !seals {
-			v.trusted.primary, seals = v.sealing(k.primary), true
-		}
 	}
+	counted := false
 	for i, next := range v.versions {
 		switch {
 		case next.trusted:
+			counted = true
 			add(next.keys)
-		case next.usable() && !seals && v.elsewhere == nil:
+		case next.usable() && !counted && v.elsewhere == nil:
 			v.elsewhere = &v.versions[i]
 		}
 	}
 	if v.elsewhere != nil {
 		add(memory) // the vault may have lost what this process still needs
 	}
-	if id := v.trusted.primary; v.trusted.disabled[id] != nil { // promoted while it was being retired
-		v.trusted.byID[id] = v.trusted.disabled[id]
+	v.trusted.primary = v.sealing(memory)
+	if id := v.trusted.primary; v.trusted.byID[id] == nil { // the tags call all keys retired
 		delete(v.trusted.disabled, id)
+		v.trusted.byID[id] = v.find(id, memory)
 	}
 }
 
@@ -226,8 +242,8 @@ func (v *view) lastStep(id KeyID, in keys) Step {
 		if !next.trusted {
 			continue
 		}
-		if next.Key == id && (next.Step == Disabled || next.Step == Enabled || next.Step == Destroyed) {
-			return next.Step
+		if step := next.did(); next.Key == id && step != Merged && step != "" {
+			return step
 		}
 		if content == "" && next.keys.disabled[id] != nil {
 			content = Disabled
@@ -241,15 +257,34 @@ func (v *view) lastStep(id KeyID, in keys) Step {
 	return content
 }
 
-// sealing is the primary key: that of the newest version that was written to change it,
-// or by another program; else the given one, the newest version's.
-func (v *view) sealing(newest KeyID) KeyID {
-	for _, next := range v.versions {
-		if next.trusted && (next.Step == Promoted || next.Step == "") {
-			return next.keys.primary
+// sealing is the primary key: that of the newest version that was written to change it, or
+// by another program; else the newest version's. A retired key seals nothing, unless there
+// is no other.
+func (v *view) sealing(memory keys) KeyID {
+	changes := func(next version) bool { return next.did() == Promoted || next.Step == "" }
+	usable := func(next version) bool { return v.trusted.byID[next.keys.primary] != nil }
+	for _, wanted := range []func(version) bool{
+		func(next version) bool { return changes(next) && usable(next) },
+		usable,
+		func(version) bool { return true },
+	} {
+		for _, next := range v.versions {
+			if next.trusted && wanted(next) {
+				return next.keys.primary
+			}
 		}
 	}
-	return newest
+	return memory.primary
+}
+
+// find is a trusted key, whatever the tags call it.
+func (v *view) find(id KeyID, memory keys) *aesgcm.Key {
+	for _, next := range v.versions {
+		if key := next.keys.all()[id]; next.trusted && key != nil {
+			return key
+		}
+	}
+	return memory.all()[id]
 }
 
 // changed is the error of a keyset whose primary key is not one to trust; nil otherwise.

@@ -2,6 +2,8 @@ package seal_test
 
 import (
 	"bytes"
+	"errors"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,4 +172,72 @@ func TestARotationPutsTheTrustedKeysOnTopOfAStrangers(t *testing.T) {
 		}
 		require.Equal(t, 1, untrusted)
 	})
+}
+
+// Who may write tags, and read no key.
+func TestATagThatTheKeysDoNotBearOutChangesNothing(t *testing.T) {
+	ring, vault, old, envelope := rotated(t)
+	now := sealedWith(mustSeal(t, ring))
+	for _, step := range []seal.Step{seal.Disabled, seal.Destroyed, seal.Promoted} {
+		for i := range vault.versions {
+			for _, key := range []seal.KeyID{old, now} {
+				before := vault.versions[i]
+				if step == seal.Promoted && (before.Step == seal.Promoted || key == old) {
+					continue // that is what its keys say, or what an older one says of its own
+				}
+				vault.versions[i].Step, vault.versions[i].Key = step, key
+				report, err := seal.New(vault).Inspect(t.Context())
+				require.NoError(t, err)
+				require.Nil(t, report.Elsewhere)
+				for _, k := range report.Keys {
+					require.Equal(t, seal.KeyEnabled, k.Status, "%s %d on version %d", step, key, i)
+				}
+				requireOpens(t, seal.New(vault), envelope)
+				vault.versions[i] = before
+			}
+		}
+	}
+}
+
+// Versions as a stranger might write and tag them, in any number and order. Each seed is
+// another vault.
+func TestWhateverVersionsThereAreAKeyThatIsTrustedSeals(t *testing.T) {
+	first := by(stranger(t))
+	keysets := [][]byte{first.keyset(0), withOneMore(t, first.keyset(0)), withOwnPrimary(t, first.keyset(0)), stranger(t), []byte("no keyset")}
+	keysets = append(keysets, withOwnPrimary(t, keysets[2]), withOneMore(t, keysets[3]))
+	var ids []seal.KeyID
+	for _, k := range keysets[:4] {
+		ids = append(ids, sealedWith(mustSeal(t, seal.New(by(k)))))
+	}
+	steps := []seal.Step{"", "", seal.Created, seal.Merged, seal.Added, seal.Promoted, seal.Disabled, seal.Enabled, seal.Destroyed}
+	for seed := range uint64(800) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		vault := &memory{}
+		rings := []*seal.Keyring{seal.New(vault), seal.New(vault)} // one that has seen all, and one that starts
+		at := time.Now().Truncate(time.Second).Add(-time.Hour)
+		for range 1 + random.IntN(7) {
+			at = at.Add(time.Duration(random.IntN(50)) * time.Second)
+			vault.put(keysets[random.IntN(len(keysets))], steps[random.IntN(len(steps))], ids[random.IntN(len(ids))])
+			last := &vault.versions[len(vault.versions)-1]
+			last.Created = at
+			if random.IntN(5) == 0 {
+				require.NoError(t, vault.Disable(t.Context(), last.ID))
+			}
+			report, err := rings[0].Inspect(t.Context())
+			if errors.Is(err, seal.ErrCorrupt) {
+				continue
+			}
+			require.NoError(t, err)
+			envelope := mustSeal(t, rings[0])
+			require.Equal(t, report.Primary, sealedWith(envelope), "seed %d", seed)
+			requireOpens(t, rings[0], envelope)
+			require.NoError(t, rings[0].Probe(report.Primary), "seed %d", seed)
+		}
+		if rings[1].Ready(t.Context()) == nil { // then its keyset can be rotated
+			added, err := rings[1].AddKey(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, rings[1].Promote(t.Context(), added))
+			require.Equal(t, added, sealedWith(mustSeal(t, seal.New(vault))), "seed %d", seed)
+		}
+	}
 }

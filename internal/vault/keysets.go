@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
@@ -21,10 +22,17 @@ const (
 
 // Keysets implements seal.Source over the versions of the secret seal.SecretName.
 // Versions cannot be deleted one by one, so what was ever sealed stays openable.
-type Keysets struct{ secrets Secrets }
+type Keysets struct {
+	secrets Secrets
+
+	mu sync.Mutex
+	// read are the values of enabled versions, which never change: workers read the keyset
+	// every minute, and its older versions once.
+	read map[string]token.Secret
+}
 
 // NewKeysets returns the keysets in the given secrets.
-func NewKeysets(secrets Secrets) *Keysets { return &Keysets{secrets} }
+func NewKeysets(secrets Secrets) *Keysets { return &Keysets{secrets: secrets} }
 
 // Keysets reads every version, the current one first and the others from new to old; none
 // where the secret does not exist. Disabled versions come without their values. That all
@@ -46,26 +54,46 @@ func (k *Keysets) Keysets(ctx context.Context) ([]seal.Version, error) {
 	if hidden && !slices.ContainsFunc(listed, func(p Properties) bool { return p.Enabled }) {
 		return nil, err
 	}
-	slices.SortFunc(listed, func(a, b Properties) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.Version, b.Version)) // times are whole seconds
-	})
+	newestFirst(listed)
 	var versions []seal.Version
+	values := map[string]token.Secret{}
 	if !hidden {
 		versions = append(versions, keysetVersion(current.Properties, current.Value))
+		values[current.Version] = current.Value
 	}
 	for _, p := range listed {
 		if p.Version == current.Version {
 			continue
 		}
-		s := Secret{Properties: p}
 		if p.Enabled {
-			if s, err = k.secrets.Get(ctx, seal.SecretName, p.Version); err != nil {
+			if values[p.Version], err = k.value(ctx, p.Version); err != nil {
 				return nil, err
 			}
 		}
-		versions = append(versions, keysetVersion(s.Properties, s.Value))
+		versions = append(versions, keysetVersion(p, values[p.Version]))
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.read = values
 	return versions, nil
+}
+
+// value reads an older version, where that was not done before.
+func (k *Keysets) value(ctx context.Context, version string) (token.Secret, error) {
+	k.mu.Lock()
+	value, known := k.read[version]
+	k.mu.Unlock()
+	if known {
+		return value, nil
+	}
+	s, err := k.secrets.Get(ctx, seal.SecretName, version)
+	return s.Value, err
+}
+
+func newestFirst(versions []Properties) {
+	slices.SortFunc(versions, func(a, b Properties) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.Version, b.Version)) // times are whole seconds
+	})
 }
 
 func (k *Keysets) checkDeleted(ctx context.Context) error {
@@ -131,12 +159,21 @@ func (k *Keysets) Recover(ctx context.Context) (recovered bool, err error) {
 	return true, k.secrets.Recover(ctx, seal.SecretName)
 }
 
-// Touch proves that the vault takes writes: it writes the tags of the keyset's current
-// version again.
+// Touch proves that the vault takes writes: it writes the tags of the keyset's newest
+// readable version again.
 func (k *Keysets) Touch(ctx context.Context) error {
 	current, err := k.secrets.Get(ctx, seal.SecretName, "")
+	newest := current.Properties
+	if errors.Is(err, ErrDisabled) {
+		var listed []Properties
+		if listed, err = k.secrets.Versions(ctx, seal.SecretName); err == nil {
+			newestFirst(listed)
+			i := max(0, slices.IndexFunc(listed, func(p Properties) bool { return p.Enabled }))
+			newest = listed[i]
+		}
+	}
 	if err != nil {
 		return err
 	}
-	return k.secrets.SetTags(ctx, seal.SecretName, current.Version, current.Tags)
+	return k.secrets.SetTags(ctx, seal.SecretName, newest.Version, newest.Tags)
 }

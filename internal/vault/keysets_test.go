@@ -54,6 +54,37 @@ func TestADisabledCurrentKeysetHidesNoOlderOne(t *testing.T) {
 	got, err := keysets.Keysets(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"-", "fake-keyset-1"}, texts(got))
+	touched := ""
+	secrets.Before = func(op, _ string) error {
+		touched += op + " "
+		return nil
+	}
+	require.NoError(t, keysets.Touch(t.Context()))
+	require.Equal(t, "get list tag ", touched)
+}
+
+func TestAnOlderKeysetIsReadOnceAndNoMoreWhenItIsDisabled(t *testing.T) {
+	secrets := &memvault.Vault{Now: seconds()}
+	keysets := vault.NewKeysets(secrets)
+	for _, k := range []string{"fake-keyset-1", "fake-keyset-2", "fake-keyset-3"} {
+		put(t, keysets, k)
+	}
+	calls := 0
+	secrets.Before = func(string, string) error {
+		calls++
+		return nil
+	}
+	for _, want := range []int{4, 2, 2} { // the current one and the listing, and at first the two older ones
+		calls = 0
+		got, err := keysets.Keysets(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{"fake-keyset-3", "fake-keyset-2", "fake-keyset-1"}, texts(got))
+		require.Equal(t, want, calls)
+	}
+	require.NoError(t, keysets.Disable(t.Context(), secrets.All(seal.SecretName)[0].Version))
+	got, err := keysets.Keysets(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"fake-keyset-3", "fake-keyset-2", "-"}, texts(got))
 }
 
 // A tag can be written by anyone, and is not repeated where it cannot be this program's.
