@@ -40,6 +40,7 @@ const (
 	providerUnknown    = "ProviderUnknown"
 	tooLate            = "AttemptTooLate"
 	noWordFromTemporal = "NoWordFromTemporal"
+	keysetChanged      = "KeysetChanged" // the vault's keyset has a primary key from elsewhere
 )
 
 // fail ends the activity for good. The message goes into the history as it is,
@@ -75,6 +76,9 @@ func keyringFailure(err error) error {
 	}
 	if errors.Is(err, seal.ErrNoKeyset) || errors.Is(err, seal.ErrCorrupt) || errors.Is(err, seal.ErrUnknownKey) {
 		return fail(KeysetUnusable, err)
+	}
+	if errors.Is(err, seal.ErrChanged) {
+		return temporal.NewApplicationError(err.Error(), keysetChanged)
 	}
 	return vaultFailure(err)
 }

@@ -2,7 +2,11 @@ package main_test
 
 import (
 	"encoding/binary"
+	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,19 +16,69 @@ import (
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/authserver/grant"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/sim/memvault"
 	"tokenkeeper/internal/testenv"
+	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
 )
 
-// rotate adds a key to the keyset and has it seal from now on. An operator would
-// wait for the workers' caches in between; the rows do not, which is harder.
+// starters are the programs that were built, by their folder: one.
+var starters sync.Map
+
+// starterProgram builds starter beside the worker, once.
+func (s *system) starterProgram() string {
+	s.t.Helper()
+	path := filepath.Join(filepath.Dir(shared.Worker(s.t)), "starter")
+	build, _ := starters.LoadOrStore(path, sync.OnceValue(func() error {
+		out, err := exec.Command("go", "build", "-o", path, "tokenkeeper/starter").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("build starter: %w\n%s", err, out)
+		}
+		return nil
+	}))
+	require.NoError(s.t, build.(func() error)())
+	return path
+}
+
+// starter runs a command of the operator's, wants its exit code, and returns what it printed.
+func (s *system) starter(exitCode int, args ...string) string {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), s.starterProgram(), args...)
+	cmd.Env = s.Environment("XDG_STATE_HOME=" + s.t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		require.ErrorAs(s.t, err, new(*exec.ExitError))
+	}
+	require.Equal(s.t, exitCode, cmd.ProcessState.ExitCode(), "starter %v: %s", args, out)
+	require.False(s.t, s.secretIn(string(out)), "starter %v printed a secret", args)
+	return string(out)
+}
+
+// rotate has a new key seal, as an operator does, and returns its number.
 func (s *system) rotate() seal.KeyID {
 	s.t.Helper()
-	keyring := s.keyring()
-	id, err := keyring.AddKey(s.t.Context())
+	s.starter(0, "keys", "rotate")
+	return s.primary()
+}
+
+// primary is the number of the key that seals.
+func (s *system) primary() seal.KeyID {
+	s.t.Helper()
+	report, err := s.keyring().Inspect(s.t.Context())
 	require.NoError(s.t, err)
-	require.NoError(s.t, keyring.Promote(s.t.Context(), id))
-	return id
+	return report.Primary
+}
+
+// refreshWaiting starts a run and waits until its pair is in its history, and the vault
+// takes no new refresh token of this account, and of no other account's.
+func (a account) refreshWaiting() run {
+	a.t.Helper()
+	r := a.refreshHeld()
+	a.Vault.Inject(keyvault.Fault{Kind: keyvault.Unavailable, Operation: keyvault.OpSet, Name: a.secret("RefreshToken")})
+	a.release()
+	r.retries("StoreSecrets", 2)
+	return r
 }
 
 // sealedWith is the key that the run's pair is sealed with: Tink puts its number
@@ -42,37 +96,123 @@ func (r run) sealedWith() seal.KeyID {
 	return 0
 }
 
-func TestF18PairSealedBeforeTheKeysetWasRotatedIsStoredAfterwards(t *testing.T) {
+func TestF18KeysetIsRotatedWhileRunsAreInFlight(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: unforgiving})
-	a := s.consent()
-	run := a.unstored()
-	rotated := s.rotate()
-	require.NotEqual(t, rotated, run.sealedWith())
-	s.work() // knows the rotated keyset only
+	workers := []*testenv.Worker{s.work(), s.work()}
+	waits := s.consent()
+	before := waits.refreshWaiting()
+	old := before.sealedWith()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
-	a.nothingLost(1)
-	next := a.refresh()
-	require.Equal(t, workflows.Refreshed, next.result().Outcome)
-	require.Equal(t, rotated, next.sealedWith())
-	a.nothingLost(2)
+	ended := make(chan seal.KeyID, 1)
+	go func() {
+		defer close(ended) // also where the command fails
+		ended <- s.rotate()
+	}()
+	busy := s.consent()
+	rotated, runs := seal.KeyID(0), 0
+	for rotated == 0 {
+		require.Equal(t, workflows.Refreshed, busy.refresh().result().Outcome)
+		runs++
+		select {
+		case id, ok := <-ended:
+			require.True(t, ok, "the rotation failed")
+			rotated = id
+		case <-time.After(time.Second):
+		}
+	}
+	require.NotEqual(t, old, rotated)
+	s.eventually("the workers seal with the new key", func() bool {
+		runs++
+		return busy.refresh().sealedAfter() == rotated
+	})
+	busy.nothingLost(runs)
+
+	// What was sealed before needs the old key, and is stored.
+	require.Contains(t, s.starter(3, "keys", "retire", fmt.Sprint(old)), "is needed: workflow "+before.id+", run "+before.runID)
+	s.Vault.ClearFaults()
+	require.Equal(t, workflows.Refreshed, before.result().Outcome)
+	waits.nothingLost(1)
+	s.starter(0, "keys", "verify")
+	s.starter(0, "keys", "retire", fmt.Sprint(old))
+	s.starter(0, "keys", "retire", fmt.Sprint(old), "--destroy", "--yes")
+	for _, a := range []account{waits, busy} {
+		require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	}
+	late := s.work() // knows what is left of the keyset only
+	for _, w := range workers {
+		w.Kill()
+	}
+	require.Equal(t, workflows.Refreshed, waits.refresh().result().Outcome)
+	for _, w := range append(workers, late) {
+		require.NotContains(t, w.Output(), "no enabled version of", "a worker met a key that it could not open")
+		require.NotContains(t, w.Output(), saysKeyset)
+	}
 }
 
-func TestF18WorkerWithTheOldKeysetOpensWhatANewerOneSealed(t *testing.T) {
+func TestF18WorkerThatMissedTheRotationOpensWhatANewerOneSealed(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
-	temporal, _ := s.workBehindLink()
+	link, variable := s.linkToVault()
+	temporal, _ := s.workBehindLink(variable)
 	temporal.cut()
+	link.cut()
 	rotated := s.rotate()
 	newer := s.work()
 	run := a.refreshHeld() // the newer one has sealed the grant
 	newer.Kill()
+	link.mend()
 	temporal.mend()
 
 	require.Equal(t, workflows.Refreshed, run.result().Outcome)
 	require.Equal(t, rotated, run.sealedWith())
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed}, a.outcomes())
 	a.nothingLost(1)
+}
+
+// saysKeyset is what a worker logs of a keyset that is not to be believed.
+const saysKeyset = "the keyset needs a person"
+
+func TestF31KeysetOfAStrangerSealsNothingAndIsTold(t *testing.T) {
+	for name, restarted := range map[string]bool{"a worker that runs": false, "a worker that starts": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t, testenv.Options{Provider: unforgiving})
+			w := s.work()
+			waits := s.consent()
+			before := waits.refreshWaiting()
+			elsewhere := &memvault.Vault{}
+			_, err := seal.New(vault.NewKeysets(elsewhere)).Create(t.Context())
+			require.NoError(t, err)
+			// Beyond the time within which several workers make the first keyset at once.
+			s.eventually("the keyset is not new any more", func() bool { return time.Since(s.Vault.Versions(seal.SecretName)[0].Created) > 62*time.Second })
+			require.Zero(t, s.metric(w, "tokenkeeper_keyset_changed_total", "cause", "elsewhere"))
+			_, err = s.Vault.Put(seal.SecretName, elsewhere.All(seal.SecretName)[0].Value.Reveal())
+			require.NoError(t, err)
+			if restarted {
+				w.Kill()
+				w = s.work()
+			}
+			s.says(w, saysKeyset)
+			s.counts(w, 1, "tokenkeeper_keyset_changed_total", "cause", "elsewhere")
+
+			// Nothing is spent, and what was issued before is stored.
+			a := s.consent()
+			run := a.refresh()
+			run.retries("LoadSecrets", 3)
+			require.Contains(t, run.pending("LoadSecrets").GetLastFailure().GetMessage(), "nothing is sealed with it")
+			require.Zero(t, a.calls())
+			s.Vault.ClearFaults()
+			require.Equal(t, workflows.Refreshed, before.result().Outcome)
+			waits.nothingLost(1)
+
+			// The rotation begins with the trusted keys on top: all goes on before it has ended.
+			rotated := s.rotate()
+			require.Equal(t, workflows.Refreshed, run.result().Outcome)
+			require.Equal(t, before.sealedWith(), run.sealedWith())
+			a.nothingLost(1)
+			s.says(w, "the keyset can be believed again")
+			require.NotEqual(t, before.sealedWith(), rotated)
+		})
+	}
 }
 
 func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
@@ -83,7 +223,7 @@ func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
 	}{
 		"soft-deleted": {
 			func(s *system) { require.NoError(s.t, s.Vault.Delete(seal.SecretName)) },
-			func(s *system) { s.az("POST", "/deletedsecrets/"+seal.SecretName+"/recover") },
+			func(s *system) { s.starter(0, "keys", "init") }, // brings it back
 			activities.MissingSecret, "bring it back with: az keyvault secret recover --vault-name VAULT --name " + seal.SecretName,
 		},
 		"corrupt": {
@@ -123,6 +263,13 @@ func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
 			a.nothingLost(1)
 		})
 	}
+}
+
+// sealedAfter is sealedWith, once the run has ended.
+func (r run) sealedAfter() seal.KeyID {
+	r.t.Helper()
+	require.Equal(r.t, workflows.Refreshed, r.result().Outcome)
+	return r.sealedWith()
 }
 
 func TestF18WorkerDoesNotReplaceADeletedKeyset(t *testing.T) {

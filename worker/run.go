@@ -95,6 +95,8 @@ func run(ctx context.Context, s setup) error {
 	stopMonitor := monitor.start(ctx)
 	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, log: log}
 	stopStalls := stalls.start(ctx)
+	keyset := &keysetMonitor{keyring: keyring, metrics: tel, log: log}
+	stopKeyset := keyset.start(ctx)
 	health.setReady(true)
 
 	select {
@@ -104,6 +106,7 @@ func run(ctx context.Context, s setup) error {
 	}
 	stopMonitor()
 	stopStalls()
+	stopKeyset()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()

@@ -55,9 +55,9 @@ const (
 	headSize   = 5
 )
 
-// keyOf reads the key's number from an envelope's head. It is not authenticated
+// KeyOf reads the key's number from an envelope's head. It is not authenticated
 // until the envelope opens.
-func keyOf(envelope token.Sealed) (id KeyID, ok bool) {
+func KeyOf(envelope token.Sealed) (id KeyID, ok bool) {
 	if len(envelope) < headSize+ivSize+tagSize || envelope[0] != tinkPrefix {
 		return 0, false
 	}
@@ -68,21 +68,35 @@ func keyOf(envelope token.Sealed) (id KeyID, ok bool) {
 type primitives struct {
 	byID    map[KeyID]tink.AEAD
 	primary tink.AEAD
+	view    view
 	readAt  time.Time
 }
 
-func newPrimitives(k keys) (*primitives, error) {
-	p := &primitives{byID: map[KeyID]tink.AEAD{}, readAt: time.Now()}
-	for id, key := range k.byID {
+func newPrimitives(v view) (*primitives, error) {
+	p := &primitives{byID: map[KeyID]tink.AEAD{}, view: v, readAt: time.Now()}
+	for id, key := range v.trusted.byID {
 		aead, err := aesgcm.NewAEAD(key)
 		if err != nil {
 			return nil, err
 		}
 		p.byID[id] = aead
 	}
-	p.primary = p.byID[k.primary]
+	p.primary = p.byID[v.trusted.primary]
 	return p, nil
 }
 
 // has is false for a keyring that has read nothing yet.
 func (p *primitives) has(id KeyID) bool { return p != nil && p.byID[id] != nil }
+
+// lacks is why a key cannot be used.
+func (p *primitives) lacks(id KeyID) error {
+	switch {
+	case p == nil:
+		return ErrUnknownKey
+	case p.view.trusted.disabled[id] != nil:
+		return fmt.Errorf("%w; the key is retired, and comes back with: starter keys retire %d --undo", ErrUnknownKey, id)
+	case p.view.stranger(id):
+		return ErrChanged
+	}
+	return ErrUnknownKey
+}

@@ -15,10 +15,12 @@ import (
 // KeyID is Tink's number of a key in a keyset. It is no secret.
 type KeyID uint32
 
-// keys is one keyset: its enabled keys, of which primary is the one to seal with.
+// keys is one keyset: its enabled keys, of which primary is the one to seal with, and
+// its disabled ones, which are kept and not used.
 type keys struct {
-	byID    map[KeyID]*aesgcm.Key
-	primary KeyID
+	byID     map[KeyID]*aesgcm.Key
+	disabled map[KeyID]*aesgcm.Key
+	primary  KeyID
 }
 
 // Sizes in bytes; those of the IV and the tag are RFC 5116's.
@@ -35,18 +37,22 @@ func parse(version []byte) (k keys, ok bool) {
 	if err != nil {
 		return keys{}, false
 	}
-	k.byID = map[KeyID]*aesgcm.Key{}
+	k.byID, k.disabled = map[KeyID]*aesgcm.Key{}, map[KeyID]*aesgcm.Key{}
 	for i := range h.Len() {
 		entry, err := h.Entry(i)
 		if err != nil {
 			return keys{}, false
 		}
-		if entry.KeyStatus() != keyset.Enabled {
+		if entry.KeyStatus() == keyset.Destroyed {
 			continue
 		}
 		key, ok := entry.Key().(*aesgcm.Key)
-		if !ok || !supported(key) {
+		switch {
+		case !ok || !supported(key):
 			return keys{}, false
+		case entry.KeyStatus() == keyset.Disabled:
+			k.disabled[KeyID(entry.KeyID())] = key
+			continue
 		}
 		k.byID[KeyID(entry.KeyID())] = key
 		if entry.IsPrimary() {
@@ -63,35 +69,23 @@ func supported(key *aesgcm.Key) bool {
 	return ok && params.KeySizeInBytes() == aes256 && params.Variant() == aesgcm.VariantTink
 }
 
-// parseAll reads all versions in their order and leaves out the corrupt ones. It
-// fails with ErrNoKeyset or ErrCorrupt when nothing remains.
-func parseAll(versions [][]byte) ([]keys, error) {
-	if len(versions) == 0 {
-		return nil, ErrNoKeyset
-	}
-	var usable []keys
-	for _, v := range versions {
-		if k, ok := parse(v); ok {
-			usable = append(usable, k)
-		}
-	}
-	if len(usable) == 0 {
-		return nil, ErrCorrupt
-	}
-	return usable, nil
-}
-
 // encode returns Tink's JSON form, in the clear: for the vault alone. The keys are
 // ordered by number, so that equal keysets encode alike.
 func (k keys) encode() ([]byte, error) {
 	m := keyset.NewManager()
-	for _, id := range slices.Sorted(maps.Keys(k.byID)) {
-		if _, err := m.AddKey(k.byID[id]); err != nil {
+	all := k.all()
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		if _, err := m.AddKey(all[id]); err != nil {
 			return nil, fmt.Errorf("seal: put key %d into %s: %w", id, SecretName, err)
 		}
 	}
 	if err := m.SetPrimary(uint32(k.primary)); err != nil {
 		return nil, fmt.Errorf("seal: make key %d primary in %s: %w", k.primary, SecretName, err)
+	}
+	for id := range k.disabled {
+		if err := m.Disable(uint32(id)); err != nil {
+			return nil, fmt.Errorf("seal: disable key %d in %s: %w", id, SecretName, err)
+		}
 	}
 	h, err := m.Handle()
 	if err != nil {
@@ -102,6 +96,27 @@ func (k keys) encode() ([]byte, error) {
 		return nil, fmt.Errorf("seal: encode %s: %w", SecretName, err)
 	}
 	return b.Bytes(), nil
+}
+
+// all are the enabled keys and the disabled ones.
+func (k keys) all() map[KeyID]*aesgcm.Key {
+	all := maps.Clone(k.disabled)
+	if all == nil {
+		all = map[KeyID]*aesgcm.Key{}
+	}
+	maps.Copy(all, k.byID)
+	return all
+}
+
+// clone shares no map with k.
+func (k keys) clone() keys {
+	return keys{byID: maps.Clone(k.byID), disabled: maps.Clone(k.disabled), primary: k.primary}
+}
+
+// equal reports whether both seal and open alike.
+func (k keys) equal(other keys) bool {
+	same := func(a, b *aesgcm.Key) bool { return a.Equal(b) }
+	return k.primary == other.primary && maps.EqualFunc(k.byID, other.byID, same) && maps.EqualFunc(k.disabled, other.disabled, same)
 }
 
 func freshKey(id KeyID) (*aesgcm.Key, error) {

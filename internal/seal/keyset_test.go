@@ -31,7 +31,7 @@ func encoded(t *testing.T, h *keyset.Handle) []byte {
 
 func TestACorruptKeysetAloneIsAnError(t *testing.T) {
 	_, vault := newKeyring(t)
-	good := vault.versions[0]
+	good := vault.keyset(0)
 	for name, version := range map[string][]byte{
 		"empty":                           {},
 		"not JSON":                        []byte("hunter2"),
@@ -45,7 +45,7 @@ func TestACorruptKeysetAloneIsAnError(t *testing.T) {
 		"another cipher of the same kind": made(t, aead.ChaCha20Poly1305KeyTemplate()),
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := seal.New(&memory{versions: [][]byte{version}}).Ready(t.Context())
+			err := seal.New(by(version)).Ready(t.Context())
 			require.ErrorIs(t, err, seal.ErrCorrupt)
 			require.NotContains(t, err.Error(), "hunter2")
 			require.ErrorContains(t, err, "TokenKeeperKeyset")
@@ -56,7 +56,7 @@ func TestACorruptKeysetAloneIsAnError(t *testing.T) {
 func TestACorruptVersionIsSkippedWhileAnotherOpens(t *testing.T) {
 	ring, vault := newKeyring(t)
 	envelope := mustSeal(t, ring)
-	require.NoError(t, vault.Put(t.Context(), []byte("overwritten by mistake")))
+	vault.put([]byte("overwritten by mistake"), "", 0)
 
 	restarted := seal.New(vault)
 	require.NoError(t, restarted.Ready(t.Context()))
@@ -65,7 +65,7 @@ func TestACorruptVersionIsSkippedWhileAnotherOpens(t *testing.T) {
 }
 
 func TestAKeysetThatTinkMadeWorks(t *testing.T) {
-	vault := &memory{versions: [][]byte{made(t, aead.AES256GCMKeyTemplate())}}
+	vault := by(made(t, aead.AES256GCMKeyTemplate()))
 	ring := seal.New(vault)
 	requireOpens(t, ring, mustSeal(t, ring))
 }
@@ -73,7 +73,7 @@ func TestAKeysetThatTinkMadeWorks(t *testing.T) {
 func TestADisabledKeyDoesNotOpen(t *testing.T) {
 	ring, vault := newKeyring(t)
 	old := mustSeal(t, ring)
-	h, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(vault.versions[0])))
+	h, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(vault.keyset(0))))
 	require.NoError(t, err)
 	m := keyset.NewManagerFromHandle(h)
 	next, err := m.Add(aead.AES256GCMKeyTemplate())
@@ -83,7 +83,7 @@ func TestADisabledKeyDoesNotOpen(t *testing.T) {
 	h, err = m.Handle()
 	require.NoError(t, err)
 
-	without := seal.New(&memory{versions: [][]byte{encoded(t, h)}})
+	without := seal.New(by(encoded(t, h)))
 	require.NoError(t, without.Ready(t.Context()))
 	_, err = without.Open(t.Context(), will, old)
 	require.ErrorIs(t, err, seal.ErrUnknownKey)
@@ -91,7 +91,7 @@ func TestADisabledKeyDoesNotOpen(t *testing.T) {
 
 func TestAReadThatFindsNothingUsableKeepsTheKeysInMemory(t *testing.T) {
 	ring, vault := newKeyring(t)
-	vault.versions = [][]byte{[]byte("overwritten by mistake")}
+	vault.versions = by([]byte("overwritten by mistake")).versions
 	require.ErrorIs(t, seal.New(vault).Ready(t.Context()), seal.ErrCorrupt)
 	_, err := ring.AddKey(t.Context())
 	require.ErrorIs(t, err, seal.ErrCorrupt)

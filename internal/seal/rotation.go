@@ -5,15 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 
 	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
 	"github.com/tink-crypto/tink-go/v2/subtle/random"
 )
-
-// convergeRounds bounds one worker's writes in reply to others'. A creator needs about
-// one round per other creator.
-const convergeRounds = 20
 
 // Create makes a keyset when the vault has none, and reports whether it did. Any number
 // of workers may call it at once: each writes its own keyset, then rereads until the
@@ -29,7 +24,7 @@ func (k *Keyring) Create(ctx context.Context) (created bool, err error) {
 		return false, err
 	}
 	fresh.primary = id
-	if err := k.put(ctx, fresh); err != nil {
+	if _, err := k.put(ctx, fresh, Created, id); err != nil {
 		return false, err
 	}
 	return true, k.converge(ctx)
@@ -37,90 +32,68 @@ func (k *Keyring) Create(ctx context.Context) (created bool, err error) {
 
 func (k *Keyring) converge(ctx context.Context) error {
 	for range convergeRounds {
-		versions, err := k.read(ctx)
+		v, err := k.read(ctx)
 		if err != nil {
 			return wrap("look at the new keyset", err)
 		}
-		merged := merge(versions)
-		if versions[0].contains(merged) {
+		if top := v.versions[0]; top.trusted && top.keys.contains(v.trusted) {
 			return nil
 		}
-		if err := k.put(ctx, merged); err != nil {
+		if _, err := k.put(ctx, v.merged(), Merged, 0); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("seal: other workers kept replacing %s while this one united its versions; start this worker again", SecretName)
+	return fmt.Errorf("seal: %w", errUnsettled)
+}
+
+// merged has the lowest primary of all creators, so that workers that see the versions in
+// different orders merge them alike.
+func (v *view) merged() keys {
+	all := v.trusted.clone()
+	for _, next := range v.versions {
+		if next.trusted {
+			all.primary = min(all.primary, next.keys.primary)
+		}
+	}
+	return all
 }
 
 // AddKey is the first step of a rotation: it writes a keyset with one key more,
-// which opens but does not seal yet, and returns its number.
+// which opens but does not seal yet, and returns its number. It also puts the keys that
+// are trusted on top of a stranger's.
 func (k *Keyring) AddKey(ctx context.Context) (KeyID, error) {
-	versions, err := k.read(ctx)
-	if err != nil {
-		return 0, wrap("add a key", err)
-	}
-	next, id, err := union(versions).withFreshKey()
+	fresh, id, err := keys{}.withFreshKey()
 	if err != nil {
 		return 0, err
 	}
-	return id, k.put(ctx, next)
+	return id, wrap("add a key", k.commit(ctx, edit{Added, id, func(now keys) (keys, error) {
+		if now.all()[id] != nil {
+			return keys{}, errors.New("the new key's number is taken; try again")
+		}
+		next := now.clone()
+		next.byID[id] = fresh.byID[id]
+		return next, nil
+	}}))
 }
 
-// Promote is the second step, [CacheLife] or more after the first: from now on the
+// Promote is the second step, [RotationPause] or more after the first: from now on the
 // key seals, and the older keys stay to open. Keyrings of other workers follow at
 // their next [Keyring.Ready]. The key must be in the vault (ErrUnknownKey).
 func (k *Keyring) Promote(ctx context.Context, id KeyID) error {
-	versions, err := k.read(ctx)
-	if err != nil {
-		return wrap("promote a key", err)
-	}
-	next := union(versions)
-	if next.byID[id] == nil {
-		return fmt.Errorf("seal: promote key %d: %w", id, ErrUnknownKey)
-	}
-	next.primary = id
-	if err := k.put(ctx, next); err != nil {
-		return err
-	}
-	_, err = k.read(ctx)
-	return wrap("look at the promoted key", err)
-}
-
-func (k *Keyring) put(ctx context.Context, next keys) error {
-	encoded, err := next.encode()
-	if err != nil {
-		return err
-	}
-	if err := k.source.Put(ctx, encoded); err != nil {
-		return fmt.Errorf("seal: write %s: %w", SecretName, err)
-	}
-	return nil
-}
-
-// union has the keys of all versions, of which the first is the current one: its
-// primary is the union's, and its key wins where two have one number.
-func union(versions []keys) keys {
-	all := keys{byID: map[KeyID]*aesgcm.Key{}, primary: versions[0].primary}
-	for _, v := range slices.Backward(versions) {
-		maps.Copy(all.byID, v.byID)
-	}
-	return all
-}
-
-// merge is the union with the lowest primary of all versions, so that workers that
-// see the versions in different orders merge them alike.
-func merge(versions []keys) keys {
-	all := union(versions)
-	for _, v := range versions {
-		all.primary = min(all.primary, v.primary)
-	}
-	return all
+	return wrap(fmt.Sprintf("promote key %d", id), k.commit(ctx, edit{Promoted, id, func(now keys) (keys, error) {
+		if now.byID[id] == nil {
+			return keys{}, ErrUnknownKey
+		}
+		next := now.clone()
+		next.primary = id
+		return next, nil
+	}}))
 }
 
 // contains reports whether k has every key of other.
 func (k keys) contains(other keys) bool {
-	for id := range other.byID {
-		if k.byID[id] == nil {
+	for id := range other.all() {
+		if k.all()[id] == nil {
 			return false
 		}
 	}
@@ -131,14 +104,14 @@ func (k keys) contains(other keys) bool {
 // read the new key yet, and could not open what it sealed.
 func (k keys) withFreshKey() (keys, KeyID, error) {
 	id := KeyID(random.GetRandomUint32())
-	for k.byID[id] != nil {
+	for k.all()[id] != nil {
 		id = KeyID(random.GetRandomUint32())
 	}
 	key, err := freshKey(id)
 	if err != nil {
 		return keys{}, 0, fmt.Errorf("seal: make a key for %s: %w", SecretName, err)
 	}
-	next := keys{byID: map[KeyID]*aesgcm.Key{id: key}, primary: k.primary}
+	next := keys{byID: map[KeyID]*aesgcm.Key{id: key}, disabled: k.disabled, primary: k.primary}
 	maps.Copy(next.byID, k.byID)
 	return next, id, nil
 }

@@ -60,7 +60,7 @@ func TestACreatorThatDiesBeforeMergingLosesNothing(t *testing.T) {
 	first, vault := newKeyring(t)
 	early := mustSeal(t, first)
 	died, other := newKeyring(t)
-	require.NoError(t, vault.Put(t.Context(), other.versions[0]))
+	vault.put(other.keyset(0), seal.Created, 0)
 
 	requireOpens(t, seal.New(vault), early)
 	requireOpens(t, first, mustSeal(t, died))
@@ -80,12 +80,12 @@ func TestCreatorsInStepWriteTheSameMergedKeyset(t *testing.T) {
 		}
 		workers.Wait()
 		require.Len(t, vault.versions, 4, "one of each, and each one's merged keyset")
-		require.JSONEq(t, string(vault.versions[2]), string(vault.versions[3]))
+		require.JSONEq(t, string(vault.keyset(2)), string(vault.keyset(3)))
 	})
 }
 
 func TestCreateNeverReplacesACorruptKeyset(t *testing.T) {
-	vault := &memory{versions: [][]byte{[]byte("not a keyset")}}
+	vault := by([]byte("not a keyset"))
 	created, err := seal.New(vault).Create(t.Context())
 	require.ErrorIs(t, err, seal.ErrCorrupt)
 	require.False(t, created)
@@ -95,21 +95,23 @@ func TestCreateNeverReplacesACorruptKeyset(t *testing.T) {
 // restless is a vault in which another worker's keyset always comes last.
 type restless struct{ *memory }
 
-func (r restless) Put(ctx context.Context, keyset []byte) error {
-	if err := r.memory.Put(ctx, keyset); err != nil {
-		return err
+func (r restless) Put(ctx context.Context, keyset []byte, step seal.Step, key seal.KeyID) (string, error) {
+	id, err := r.memory.Put(ctx, keyset, step, key)
+	if err != nil {
+		return "", err
 	}
 	other := &memory{}
 	if _, err := seal.New(other).Create(ctx); err != nil {
-		return err
+		return "", err
 	}
-	return r.memory.Put(ctx, other.versions[0])
+	_, err = r.memory.Put(ctx, other.keyset(0), seal.Created, 0)
+	return id, err
 }
 
 func TestCreateGivesUpWhenOthersNeverStopWriting(t *testing.T) {
 	vault := &memory{}
 	_, err := seal.New(restless{vault}).Create(t.Context())
-	require.ErrorContains(t, err, "other workers kept replacing TokenKeeperKeyset")
+	require.ErrorContains(t, err, "others kept replacing TokenKeeperKeyset")
 	require.Less(t, len(vault.versions), 50)
 }
 
@@ -119,14 +121,14 @@ type breaking struct {
 	writes, reads int
 }
 
-func (b *breaking) Put(ctx context.Context, keyset []byte) error {
+func (b *breaking) Put(ctx context.Context, keyset []byte, step seal.Step, key seal.KeyID) (string, error) {
 	if b.writes--; b.writes < 0 {
-		return errVaultDown
+		return "", errVaultDown
 	}
-	return b.memory.Put(ctx, keyset)
+	return b.memory.Put(ctx, keyset, step, key)
 }
 
-func (b *breaking) Keysets(ctx context.Context) ([][]byte, error) {
+func (b *breaking) Keysets(ctx context.Context) ([]seal.Version, error) {
 	if b.reads--; b.reads < 0 {
 		return nil, errVaultDown
 	}
@@ -156,9 +158,9 @@ func TestAVaultThatBreaksMidwayStopsTheChange(t *testing.T) {
 		"create, no read":     {breaking{filled.onlyCurrent(), 0, 0}, create, "look for the keyset"},
 		"add, no read":        {breaking{filled.onlyCurrent(), 9, 0}, addKey, "add a key"},
 		"add, no write":       {breaking{filled.onlyCurrent(), 0, 9}, addKey, "write TokenKeeperKeyset"},
-		"promote, no read":    {breaking{filled.onlyCurrent(), 9, 0}, promote, "promote a key"},
+		"promote, no read":    {breaking{filled.onlyCurrent(), 9, 0}, promote, "promote key"},
 		"promote, no write":   {breaking{filled.onlyCurrent(), 0, 9}, promote, "write TokenKeeperKeyset"},
-		"promote, no re-read": {breaking{filled.onlyCurrent(), 9, 1}, promote, "look at the promoted key"},
+		"promote, no re-read": {breaking{filled.onlyCurrent(), 9, 1}, promote, "read TokenKeeperKeyset"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := c.change(seal.New(&c.vault))

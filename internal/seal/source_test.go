@@ -3,6 +3,7 @@ package seal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -16,12 +17,21 @@ var errVaultDown = errors.New("vault: get TokenKeeperKeyset: unavailable")
 // has no create-only and no compare-and-swap: the last Put is the current one.
 type memory struct {
 	mu       sync.Mutex
-	versions [][]byte
+	versions []seal.Version
 	reads    int
 	down     bool
 }
 
-func (m *memory) Keysets(context.Context) ([][]byte, error) {
+// by returns a vault in which versions were put by hand, oldest first.
+func by(keysets ...[]byte) *memory {
+	m := &memory{}
+	for _, keyset := range keysets {
+		m.put(keyset, "", 0)
+	}
+	return m
+}
+
+func (m *memory) Keysets(context.Context) ([]seal.Version, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.reads++
@@ -33,15 +43,35 @@ func (m *memory) Keysets(context.Context) ([][]byte, error) {
 	return newestFirst, nil
 }
 
-func (m *memory) Put(_ context.Context, keyset []byte) error {
+func (m *memory) Put(_ context.Context, keyset []byte, step seal.Step, key seal.KeyID) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down {
-		return errVaultDown
+		return "", errVaultDown
 	}
-	m.versions = append(m.versions, slices.Clone(keyset))
+	return m.put(keyset, step, key), nil
+}
+
+func (m *memory) put(keyset []byte, step seal.Step, key seal.KeyID) string {
+	v := seal.Version{ID: fmt.Sprintf("v%d", len(m.versions)+1), Keyset: slices.Clone(keyset), Enabled: true,
+		Created: time.Now().Truncate(time.Second), Step: step, Key: key}
+	m.versions = append(m.versions, v)
+	return v.ID
+}
+
+func (m *memory) Disable(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, v := range m.versions {
+		if v.ID == id {
+			m.versions[i].Enabled, m.versions[i].Keyset = false, nil
+		}
+	}
 	return nil
 }
+
+// keyset is a version's value, counted from the oldest.
+func (m *memory) keyset(i int) []byte { return m.versions[i].Keyset }
 
 func (m *memory) setDown(down bool) {
 	m.mu.Lock()
@@ -59,7 +89,7 @@ func (m *memory) readCount() int {
 func (m *memory) onlyCurrent() *memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &memory{versions: m.versions[len(m.versions)-1:]}
+	return &memory{versions: slices.Clone(m.versions[len(m.versions)-1:])}
 }
 
 // slow puts a delay before and after every call, so that in a synctest bubble
@@ -69,14 +99,14 @@ type slow struct {
 	delay func() time.Duration
 }
 
-func (s slow) Keysets(ctx context.Context) ([][]byte, error) {
+func (s slow) Keysets(ctx context.Context) ([]seal.Version, error) {
 	time.Sleep(s.delay())
 	defer func() { time.Sleep(s.delay()) }()
 	return s.Source.Keysets(ctx)
 }
 
-func (s slow) Put(ctx context.Context, keyset []byte) error {
+func (s slow) Put(ctx context.Context, keyset []byte, step seal.Step, key seal.KeyID) (string, error) {
 	time.Sleep(s.delay())
 	defer func() { time.Sleep(s.delay()) }()
-	return s.Source.Put(ctx, keyset)
+	return s.Source.Put(ctx, keyset, step, key)
 }

@@ -29,6 +29,7 @@ type Metrics struct {
 	escrows   metric.Int64Counter
 	alerts    metric.Int64Counter
 	stalled   metric.Int64Gauge
+	keyset    metric.Int64Counter
 	firstCopy metric.Float64Histogram
 	expiries  *expiries
 }
@@ -42,7 +43,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		return meter.Int64Counter("tokenkeeper."+name, metric.WithDescription(description))
 	}
 	m := &Metrics{expiries: &expiries{until: map[token.Account]time.Time{}}}
-	var errs [7]error
+	var errs [8]error
 	m.refreshes, errs[0] = counter("refreshes", "Refreshes whose pair is in the vault, by outcome.")
 	m.answers, errs[1] = counter("provider.answers", "Answers of providers to refreshes, by kind.")
 	m.escrows, errs[2] = counter("escrows", "Pairs that went into the vault because Temporal did not acknowledge them.")
@@ -55,6 +56,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithUnit("s"), metric.WithFloat64Callback(m.expiries.observe))
 	m.stalled, errs[6] = meter.Int64Gauge("tokenkeeper.stalled_runs",
 		metric.WithDescription("Runs that stand still because workflow code cannot run, by cause, among the few that this worker examines. It keeps its value while the worker cannot list runs, which is logged. Every worker of a task queue sees the same runs: take the highest."))
+	m.keyset, errs[7] = counter("keyset_changed", "Keysets in the vault that are not to be believed, or not there, by cause. Every worker sees the same.")
 	return m, errors.Join(errs[:]...)
 }
 
@@ -92,6 +94,12 @@ func (m *Metrics) Alerted(ctx context.Context, account token.Account, reason str
 // there are few. The accounts are in the log.
 func (m *Metrics) Stalled(ctx context.Context, cause string, runs int) {
 	m.stalled.Record(ctx, int64(runs), labels("cause", cause))
+}
+
+// KeysetChanged counts a keyset that is not to be believed, by cause, of which there are
+// few. Zero makes the series known before the first one.
+func (m *Metrics) KeysetChanged(ctx context.Context, cause string, n int) {
+	m.keyset.Add(ctx, int64(n), labels("cause", cause))
 }
 
 func labels(pairs ...string) metric.MeasurementOption {

@@ -53,6 +53,8 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 	tel.Alerted(ctx, will, "ReauthorizationRequired")
 	tel.Stalled(ctx, "no_worker", 3)
 	tel.Stalled(ctx, "backlog", 0)
+	tel.KeysetChanged(ctx, "lost", 0)
+	tel.KeysetChanged(ctx, "elsewhere", 1)
 
 	page := scrape(t, tel)
 	for _, line := range []string{
@@ -65,6 +67,8 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 		`tokenkeeper_access_token_time_to_expiry_seconds{account="will",provider="fitbit"} 28`,
 		`tokenkeeper_stalled_runs{cause="no_worker"} 3`,
 		`tokenkeeper_stalled_runs{cause="backlog"} 0`,
+		`tokenkeeper_keyset_changed_total{cause="lost"} 0`,
+		`tokenkeeper_keyset_changed_total{cause="elsewhere"} 1`,
 		`service_name="tokenkeeper"`,
 		"go_goroutines",
 		"process_start_time_seconds",

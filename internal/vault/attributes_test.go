@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
@@ -55,7 +56,8 @@ func TestNewVersionsKeepWhatTheOwnerHasSet(t *testing.T) {
 			require.NoError(r.t, r.vault.PutCredentials(r.t.Context(), names, token.Client{ID: "fake-id", Secret: token.NewSecret("fake-secret")}))
 		}, expires},
 		{"a keyset", "TokenKeeperKeyset", func(r *fixture) { r.secrets.Put("TokenKeeperKeyset", "{}") }, func(r *fixture) {
-			require.NoError(r.t, vault.NewKeysets(r.secrets).Put(r.t.Context(), []byte("{}")))
+			_, err := vault.NewKeysets(r.secrets).Put(r.t.Context(), []byte("{}"), seal.Added, 7)
+			require.NoError(r.t, err)
 		}, expires},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

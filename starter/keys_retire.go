@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"tokenkeeper/internal/seal"
+)
+
+// keysRetire is what keys retire prints as JSON.
+type keysRetire struct {
+	Key    seal.KeyID     `json:"key"`
+	Status seal.KeyStatus `json:"status"`           // afterwards; empty for a key that is in no readable version
+	Needed []keyUse       `json:"needed,omitempty"` // by what, where nothing was changed
+	// Disabled are the versions that hold the key, which the vault keeps.
+	Disabled []string `json:"disabledVersions,omitempty"`
+}
+
+func newKeysRetire(environ map[string]string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "retire KEY",
+		Short: "Disable a key that nothing needs any more, and then destroy it",
+		Long: `Disables a key: it stays in the keyset and opens nothing any more. --undo enables it
+again. --destroy, once it is disabled, takes it out of the keyset and disables every
+version of the secret that holds it. Key Vault deletes no single version: whoever
+may enable one can read the key until the secret as a whole is purged.
+
+It changes nothing where the key is the primary one, or where something was sealed
+with it that may have to be opened: by a run at work, or in an ended run whose pair
+is not in the vault. It says which, and exits with 3.`,
+		Example: `  starter keys retire 1234567890
+  starter keys retire 1234567890 --destroy`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{errors.New("which key? Give one number; starter keys status shows them")}
+			}
+			return nil
+		},
+	}
+	destroy := cmd.Flags().Bool("destroy", false, "take a disabled key out of the keyset and of all readable versions")
+	undo := cmd.Flags().Bool("undo", false, "enable a disabled key again")
+	yes := cmd.Flags().Bool("yes", false, "do not ask before --destroy")
+	return keysCommand(cmd, environ, func(ctx context.Context, a keysApp, args []string) (keysRetire, error) {
+		id, err := parseKey(args[0])
+		if err == nil && *destroy && *undo {
+			err = usageError{errors.New("--destroy and --undo do not go together")}
+		}
+		if err != nil {
+			return keysRetire{}, err
+		}
+		return a.retire(ctx, id, *destroy, *undo, *yes)
+	})
+}
+
+func (a keysApp) retire(ctx context.Context, id seal.KeyID, destroy, undo, yes bool) (keysRetire, error) {
+	before, err := a.readKeyset(ctx)
+	if err != nil {
+		return keysRetire{}, err
+	}
+	i := slices.IndexFunc(before.Keys, func(k seal.KeyReport) bool { return k.ID == id })
+	if i < 0 {
+		return keysRetire{}, fmt.Errorf("no readable version of %s holds key %d; starter keys status shows the keys", seal.SecretName, id)
+	}
+	key := before.Keys[i]
+	answer := keysRetire{Key: id, Status: key.Status}
+	switch {
+	case key.Primary:
+		return answer, fmt.Errorf("key %d: %w", id, seal.ErrPrimary)
+	case undo:
+		return a.restoreKey(ctx, answer)
+	case !destroy && key.Status == seal.KeyUntrusted:
+		return answer, fmt.Errorf("key %d comes from elsewhere and opens nothing; disable the versions that hold it with: starter keys retire %d --destroy", id, id)
+	case destroy && key.Status == seal.KeyEnabled:
+		return answer, fmt.Errorf("key %d is not disabled; first: starter keys retire %d, and see for some time that nothing misses it", id, id)
+	}
+	// A worker may seal with the key until it has read that another one does.
+	for _, other := range before.Keys {
+		if other.Primary && key.Status == seal.KeyEnabled {
+			if err := a.awaitCaches(ctx, other.Promoted); err != nil {
+				return answer, err
+			}
+		}
+	}
+	if answer.Needed, err = a.usesOf(id); err != nil {
+		return answer, fmt.Errorf("nothing was changed, because it is not known whether key %d is needed: %w", id, err)
+	}
+	if len(answer.Needed) > 0 {
+		for _, use := range answer.Needed {
+			a.say("Key %d is needed: %s", id, use)
+		}
+		return answer, needsAttention{fmt.Sprintf("key %d is needed by %d envelopes; nothing was changed; let the runs end, find what ended runs have not stored with: starter recover, and try again", id, len(answer.Needed))}
+	}
+	if destroy {
+		return a.destroyKey(ctx, answer, before, yes)
+	}
+	if err := a.Keyring.Retire(ctx, id); err != nil {
+		return answer, err
+	}
+	answer.Status = seal.KeyDisabled
+	a.say("Key %d is disabled: it opens nothing any more, in workers within %s. Take that back with: starter keys retire %d --undo", id, span(seal.RotationPause), id)
+	a.say("Consents that were kept on other machines were not looked for. Once nothing misses the key: starter keys retire %d --destroy", id)
+	return answer, nil
+}
+
+func (a keysApp) restoreKey(ctx context.Context, answer keysRetire) (keysRetire, error) {
+	if err := a.Keyring.Restore(ctx, answer.Key); err != nil {
+		return answer, err
+	}
+	answer.Status = seal.KeyEnabled
+	a.say("Key %d opens again; it does not seal.", answer.Key)
+	return answer, nil
+}
+
+func (a keysApp) usesOf(id seal.KeyID) (needed []keyUse, err error) {
+	all, err := a.uses()
+	for _, use := range all {
+		if use.Key == id {
+			needed = append(needed, use)
+		}
+	}
+	return needed, err
+}
+
+func (a keysApp) destroyKey(ctx context.Context, answer keysRetire, before seal.Report, yes bool) (keysRetire, error) {
+	id := answer.Key
+	for _, v := range before.Versions {
+		if slices.Contains(v.Keys, id) {
+			answer.Disabled = append(answer.Disabled, v.ID)
+		}
+	}
+	if !yes {
+		a.say("This takes key %d out of the keyset and disables %d versions of %s. What was sealed with it can then be opened by nothing.", id, len(answer.Disabled), seal.SecretName)
+		typed, err := a.prompter.readLine(ctx, fmt.Sprintf("Type %d to go on: ", id))
+		switch {
+		case errors.Is(err, errNoInput):
+			return answer, usageError{errors.New("not confirmed, nothing was changed; type the key's number when asked, or add --yes")}
+		case err != nil:
+			return answer, err
+		case typed != fmt.Sprint(id):
+			return answer, fmt.Errorf("the answer is not %d; nothing was changed", id)
+		}
+	}
+	if err := a.Keyring.Destroy(ctx, id); err != nil {
+		return answer, err
+	}
+	answer.Status = ""
+	a.say("Key %d is in no readable version any more. Disabled: %d versions, which Key Vault keeps: none can be deleted by itself.", id, len(answer.Disabled))
+	a.say("Who may enable them can read the key. Only purging the whole secret ends that; docs/operations.md has the steps and what they cost.")
+	return answer, nil
+}
