@@ -46,6 +46,12 @@ test-cluster: temporal ## Test against a Temporal server on PostgreSQL, which it
 		TOKENKEEPER_TEST_TEMPORAL=cluster TOKENKEEPER_TEMPORAL_SERVERS='$(CURDIR)/.bin' \
 		go test -race -count=1 -timeout 30m ./internal/testenv/temporal ./workflows ./activities ./worker ./starter ./chaos
 
+TIME ?= 60s
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target of the module, one after the other, each for TIME
+	@scripts/fuzz '$(TIME)'
+
 .PHONY: lint
 lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 	@echo gofmt; unformatted=$$(gofmt -l .); \

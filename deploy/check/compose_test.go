@@ -53,6 +53,7 @@ func TestABrokenRuleIsNamed(t *testing.T) {
 		"may gain privileges":            func(s *types.ServiceConfig) { s.SecurityOpt = nil },
 		"may write to its image":         func(s *types.ServiceConfig) { s.ReadOnly = false },
 		"is reached from other machines": func(s *types.ServiceConfig) { s.Ports = []types.ServicePortConfig{{HostIP: "0.0.0.0", Published: "1"}} },
+		"has more memory than it was":    func(s *types.ServiceConfig) { s.MemLimit = 0 },
 		"is killed 40s after SIGTERM":    func(s *types.ServiceConfig) { d := types.Duration(40 * time.Second); s.StopGracePeriod = &d },
 		"sets KEY_VAULT_ADDRESS, which":  func(s *types.ServiceConfig) { s.Environment["KEY_VAULT_ADDRESS"] = nil },
 	} {
@@ -99,6 +100,7 @@ func brokenRules(s types.ServiceConfig, variables []string) (found []string) {
 		if s.StopGracePeriod != nil {
 			grace = time.Duration(*s.StopGracePeriod)
 		}
+		fault(s.MemLimit == 0 || s.MemLimit > 256<<20, "has more memory than it was measured in")
 		fault(grace < time.Minute, "is killed %s after SIGTERM, before its calls have ended", grace)
 	}
 	for variable := range s.Environment {

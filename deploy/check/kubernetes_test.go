@@ -90,6 +90,7 @@ func TestDisagreementsAreNamed(t *testing.T) {
 		"a file system to write to":                  {"WorkerDeployment", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "lacks readOnlyRootFilesystem"},
 		"capabilities":                               {"WorkerDeployment", "- ALL", "- CHOWN", "lacks dropped capabilities"},
 		"a liveness probe that kills while stopping": {"WorkerDeployment", "path: /healthz", "path: /readyz", "lacks a liveness probe on /healthz"},
+		"no memory below the limit for Go":           {"WorkerDeployment", "value: 200MiB", "value: 300MiB", "lacks a GOMEMLIMIT below its memory limit"},
 		"a misspelt variable":                        {"WorkerDeployment", "TOKENKEEPER_AZURE_CREDENTIAL", "TOKENKEEPER_AZURE_CREDENTAIL", "a meaning for its variable TOKENKEEPER_AZURE_CREDENTAIL"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -157,5 +158,5 @@ func documentedVariables(t *testing.T) (names []string) {
 		names = append(names, string(match[1]))
 	}
 	require.Contains(t, names, "KEY_VAULT_URL")
-	return names
+	return append(names, "GOMEMLIMIT") // Go's own
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -99,9 +100,22 @@ func checkPod(pod *corev1.PodTemplateSpec, variables []string) (found []string) 
 	lacks(c.LivenessProbe == nil || c.LivenessProbe.HTTPGet != nil && c.LivenessProbe.HTTPGet.Path == "/healthz",
 		"a liveness probe on /healthz; on /readyz it would kill a worker that finishes its calls")
 	lacks(!c.Resources.Requests.Memory().IsZero() && !c.Resources.Limits.Memory().IsZero(), "resources")
+	lacks(c.Resources.Limits.Memory().Cmp(goLimit(c)) > 0, "a GOMEMLIMIT below its memory limit")
 	for _, v := range c.Env {
 		lacks(slices.Contains(variables, v.Name), "a meaning for its variable "+v.Name)
 		lacks(!strings.Contains(v.Name, "API_KEY") || v.Value == "", "a Secret for "+v.Name)
 	}
 	return found
+}
+
+// goLimit is how much memory Go's runtime may take, beyond any limit where that is not said.
+func goLimit(c corev1.Container) resource.Quantity {
+	for _, v := range c.Env {
+		if v.Name == "GOMEMLIMIT" {
+			if q, err := resource.ParseQuantity(strings.TrimSuffix(v.Value, "B")); err == nil {
+				return q
+			}
+		}
+	}
+	return resource.MustParse("1Ei")
 }

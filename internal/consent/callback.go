@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -80,12 +82,23 @@ func Listen(redirectURL, state string, onForeign func(error)) (*Callback, error)
 	if c.path == "" {
 		c.path = "/"
 	}
-	c.server = &http.Server{Handler: http.HandlerFunc(c.serve), ReadHeaderTimeout: 10 * time.Second}
+	c.server = &http.Server{
+		Handler:           http.HandlerFunc(c.serve),
+		ReadHeaderTimeout: headerTimeout, IdleTimeout: headerTimeout, MaxHeaderBytes: maxHeaders,
+		ErrorLog: log.New(io.Discard, "", 0), // the terminal is the operator's
+	}
 	for _, l := range listeners {
 		go func() { _ = c.server.Serve(l) }() // ends with Close; Wait ends with its context
 	}
 	return c, nil
 }
+
+// The bounds of a request: a browser's has a few kilobytes of headers, and the code in
+// the address is short. No body is read. The answer may take as long as the consent does.
+const (
+	headerTimeout = 10 * time.Second
+	maxHeaders    = 32 << 10
+)
 
 // listen listens on loopback only. The name localhost stands for both address
 // families, and browsers differ in which one they try first.

@@ -3,8 +3,10 @@ package consent_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,6 +104,26 @@ func TestARefusalEndsTheWait(t *testing.T) {
 	_, err := c.Wait(t.Context())
 	require.ErrorIs(t, err, consent.ErrDenied)
 	c.Close()
+}
+
+func TestTheCallbackBoundsWhatAClientSends(t *testing.T) {
+	c, _ := listening(t)
+	defer c.Close()
+	address, err := url.Parse(c.RedirectURI)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, open(t, c.RedirectURI+"?code="+strings.Repeat("a", 64<<10)).status)
+
+	began := time.Now()
+	for _, begins := range []string{"", "GET /callback HTTP/1.1\r\nHost: localhost\r\nX-Drip: "} {
+		conn, err := net.Dial("tcp", address.Host)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		_, err = io.WriteString(conn, begins)
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(began.Add(30*time.Second)))
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	require.Less(t, time.Since(began), 25*time.Second, "each connection is closed after ten seconds")
 }
 
 func TestATakenPortIsExplained(t *testing.T) {

@@ -30,7 +30,9 @@ var (
 // ReadRedirect reads the query of the redirect that answers the request with this
 // state. Its errors quote nothing of the query but known error codes.
 func ReadRedirect(query url.Values, state string) (Redirect, error) {
-	code, problem := query.Get("code"), query.Get("error")
+	// Fitbit appends #_=_ as a fragment, which becomes part of the last value
+	// where the address was copied from a place that escapes it.
+	code, problem := strings.TrimSuffix(query.Get("code"), "#_=_"), query.Get("error")
 	switch {
 	case code == "" && problem == "":
 		return Redirect{}, ErrNoAnswer
@@ -39,9 +41,7 @@ func ReadRedirect(query url.Values, state string) (Redirect, error) {
 	case problem != "":
 		return Redirect{}, refusal(problem)
 	}
-	// Fitbit appends #_=_ as a fragment, which becomes part of the last value
-	// where the address was copied from a place that escapes it.
-	return Redirect{Code: token.NewSecret(strings.TrimSuffix(code, "#_=_")), Scope: query.Get("scope")}, nil
+	return Redirect{Code: token.NewSecret(code), Scope: query.Get("scope")}, nil
 }
 
 // refusal explains an error code (RFC 6749 section 4.1.2.1).

@@ -87,3 +87,23 @@ func FuzzErrorsQuoteNothingThatWasPasted(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRedirect gives the callback any query, with the right state in it or not.
+func FuzzRedirect(f *testing.F) {
+	for _, seed := range []string{"code=c", "state=" + state, "code=c&state=" + state + "&code=d", "error=x&state=" + state, "code=%00&state=" + state, "%", ";", "code=%23_%3D_&state=" + state, "code=c&state=" + state + "#_=_"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		query, err := url.ParseQuery(text)
+		if err != nil {
+			return
+		}
+		redirect, err := consent.ReadRedirect(query, state)
+		if err != nil {
+			require.Zero(t, redirect, "nothing is taken from a refused redirect")
+			return
+		}
+		require.Equal(t, state, query.Get("state"))
+		require.False(t, redirect.Code.Empty())
+	})
+}

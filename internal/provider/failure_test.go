@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -150,7 +151,8 @@ func TestFaultsOfTheNetworkItself(t *testing.T) {
 	for detail, cause := range map[string]error{
 		"host name not resolved": &net.OpError{Op: "dial", Err: &net.DNSError{Name: "api.fitbit.com", IsNotFound: true}},
 		"no route to the host":   &net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH},
-		"no answer":              errors.New("proxy says fake-refresh-token-1"),
+		"too many open files, so that no connection can be opened": &net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EMFILE)},
+		"no answer": errors.New("proxy says fake-refresh-token-1"),
 	} {
 		client := provider.NewClient(roundTripper(func(*http.Request) (*http.Response, error) { return nil, cause }))
 		_, err := client.Refresh(t.Context(), lookup(t, "fitbit"), fakeClient, fakeRefresh)

@@ -18,6 +18,7 @@ func transportError(p Provider, op string, err error, sent bool) *Failure {
 	const (
 		route = "if it goes on, check token_url and whether the worker may reach it"
 		trust = "if it goes on, check token_url and the certificate authorities that the worker trusts"
+		files = "raise this process's limit (ulimit -n, LimitNOFILE) or see what holds its files open"
 	)
 	var (
 		name    *net.DNSError
@@ -28,6 +29,8 @@ func transportError(p Provider, op string, err error, sent bool) *Failure {
 	switch {
 	case errors.Is(err, context.Canceled):
 		detail = "cancelled"
+	case says(err, syscall.EMFILE.Error()): // the resolver passes it on as text alone
+		detail, fix = "too many open files, so that no connection can be opened", files
 	case errors.As(err, &name):
 		detail, fix = "host name not resolved", route
 	case isTLS(err):
