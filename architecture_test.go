@@ -19,7 +19,7 @@ const module = "tokenkeeper"
 // product lists the layers of internal/ that the product is made of.
 var product = []string{
 	"internal/token", "internal/provider", "internal/seal", "internal/vault", "internal/config", "internal/telemetry",
-	"internal/consent", "internal/window",
+	"internal/consent", "internal/window", "internal/probe",
 }
 
 // layers are the only folders that hold packages, each with the layers that it
@@ -36,6 +36,7 @@ var layers = map[string][]string{
 	"internal/config":    {"internal/token", "internal/provider", "internal/seal", "internal/vault"},
 	"internal/telemetry": {"internal/token"},
 	"internal/consent":   {"internal/token", "internal/provider", "internal/seal", "internal/vault"},
+	"internal/probe":     {"internal/token", "internal/provider"},
 	"internal/sim":       product,
 	"internal/testenv":   with(product, "internal/sim"),
 

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -187,6 +189,16 @@ func (r run) cancel() {
 			return e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
 		})
 	})
+}
+
+// hurry waits for the account's n-th request and cuts the pause short that follows it. A
+// signal before that would be one for the run's start.
+func (r run) hurry(n int) {
+	r.t.Helper()
+	r.eventually("the provider is asked", func() bool { return r.calls() >= n })
+	err := r.temporal.SignalWorkflow(r.t.Context(), r.id, r.runID, workflows.RefreshNow, nil)
+	_, ended := errors.AsType[*serviceerror.NotFound](err)
+	require.True(r.t, err == nil || ended, err)
 }
 
 func (r run) terminate() {

@@ -18,6 +18,7 @@ type consentOptions struct {
 	noBrowser   bool
 	redirectURL string
 	client      string // a file; empty for the vault's credentials
+	sameUser    bool   // another account may be the same user's
 }
 
 func (o *consentOptions) add(cmd *cobra.Command) {
@@ -53,6 +54,10 @@ letter: ` + consent.DefaultRedirectURL + `, or the one of --redirect-url.
 With --no-browser, on a machine without one, it prints the page's address and
 reads the address where the browser ends up. That page need not load.
 
+Where the user who consented is behind another account already, it asks before it
+stores anything, or wants --same-user: at most providers a user has one grant for each
+app, and the newer one ends the older.
+
 The consent is asked for only after the vault has shown that it takes writes. Where
 it takes none afterwards, the consent is kept on this machine, sealed, and the
 next authorize stores it.`,
@@ -61,6 +66,7 @@ next authorize stores it.`,
   starter authorize --account will --no-browser`,
 	}
 	options.add(cmd)
+	cmd.Flags().BoolVar(&options.sameUser, sameUserFlag[2:], false, sameUserUsage)
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
 		if err := options.check(); err != nil {
 			return err

@@ -92,6 +92,9 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 	if err := f.checkUser(); err != nil {
 		return false, fmt.Errorf("%w; or remove %s to discard the consent that is kept there", err, f.PendingStore.Path(f.target.Account))
 	}
+	if err := f.checkSameUser(ctx, f.options.sameUser); err != nil {
+		return false, err
+	}
 	return true, f.storePending(ctx)
 }
 
@@ -129,6 +132,9 @@ func (f *consentFlow) use(ctx context.Context, redirect consent.Redirect, arrive
 		return err
 	}
 	arrived()
+	if err := f.checkSameUser(ctx, f.options.sameUser); err != nil {
+		return err
+	}
 	return f.storePending(ctx)
 }
 

@@ -16,6 +16,7 @@ import (
 type importOptions struct {
 	file, client string
 	replace      bool
+	sameUser     bool
 }
 
 func newImport(environ map[string]string) *cobra.Command {
@@ -30,7 +31,8 @@ no flag for it: other users of a machine see the arguments of a program.
 
 Where the vault holds a usable refresh token of the account, import asks before it
 replaces that, or wants --replace. A running refresh does not overwrite the imported
-token. Nothing else may go on using it: at most providers it works once. Of a JSON
+token. A JSON answer that names a user who is behind another account is asked about
+as well, or wants --same-user. Nothing else may go on using it: at most providers it works once. Of a JSON
 answer, the access token is taken as well if it has an expires_at; of one with
 expires_in alone, the next refresh writes another.`,
 		Example: `  starter import --account will < refresh-token.txt
@@ -38,6 +40,7 @@ expires_in alone, the next refresh writes another.`,
 	}
 	cmd.Flags().StringVar(&options.file, "file", "-", "read the token from this `file`; - means stdin")
 	cmd.Flags().StringVar(&options.client, "client", "", "store client_id:client_secret from this `file` as well; - means stdin")
+	cmd.Flags().BoolVar(&options.sameUser, sameUserFlag[2:], false, sameUserUsage)
 	cmd.Flags().BoolVar(&options.replace, "replace", false, "replace a usable refresh token without asking")
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
 		if options.file == options.client {
@@ -81,6 +84,9 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 		if err := f.confirmReplacement(ctx); err != nil {
 			return err
 		}
+	}
+	if err := f.checkSameUser(ctx, options.sameUser); err != nil {
+		return err
 	}
 	f.savePending(ctx)
 	if err := f.storePending(ctx); err != nil {

@@ -27,6 +27,7 @@ for the consent are those of authorize.`,
   starter migrate --account will --no-browser`,
 	}
 	options.add(cmd)
+	cmd.Flags().BoolVar(&options.sameUser, sameUserFlag[2:], false, sameUserUsage)
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, from target) error {
 		if err := options.check(); err != nil {
 			return err

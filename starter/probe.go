@@ -39,7 +39,7 @@ entry for the providers file, with the evidence as comments. It finds out:
   what presenting a spent one costs: nothing, a refusal, or the grant
   how the provider says that a grant is dead, and which lifetimes it states
   with --resource-url or --introspect-url, whether a refresh ends the access
-    token before it
+    token before it, and with the first whether its use ends the repeats
 
 The grant comes from a consent, as with authorize, or from --file. Use a test user, and
 no grant that anything lives on: it asks before each step that may cost the grant,
@@ -116,7 +116,7 @@ func (app *probeApp) run(ctx context.Context) error {
 	}
 	switch {
 	case app.options.resourceURL != "":
-		runner.Alive = probe.ByResource(app.options.resourceURL)
+		runner.Alive, runner.Uses = probe.ByResource(app.options.resourceURL), true
 	case app.options.introspectURL != "":
 		runner.Alive = probe.ByIntrospection(app.options.introspectURL, p, client)
 	}

@@ -18,7 +18,7 @@ import (
 
 // newStandIn is a worker whose RefreshTokens ends as the account's name says:
 // dead needs a consent, advised too and at length, broken fails, slow never ends, stubborn fights with the
-// vault, hostile fails and forged succeeds in words that act on a terminal, and all others are refreshed. A recovery finds what recoverStandIn says.
+// vault, twin is user FAKE07's, hostile fails and forged succeeds in words that act on a terminal, and all others are refreshed. A recovery finds what recoverStandIn says.
 func newStandIn(c client.Client) worker.Worker {
 	w := worker.New(c, "token-refresh", worker.Options{})
 	w.RegisterWorkflowWithOptions(standIn, workflow.RegisterOptions{Name: workflows.Type})
@@ -41,6 +41,10 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError(longAdvice(), workflows.ReauthorizationRequired, nil)
 	case "broken":
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError("secret FitbitCredentials is missing", "MissingSecret", nil)
+	case "twin":
+		user := workflows.TokenUser.ValueSet(token.UserMark(account.Provider, "FAKE07"))
+		return workflows.Result{Account: account.Name, Provider: account.Provider, Outcome: workflows.Refreshed, Generation: 1, UserID: "FAKE07"},
+			workflow.UpsertTypedSearchAttributes(ctx, workflows.TokenAccount.ValueSet(account.Name), workflows.TokenProvider.ValueSet(account.Provider), user)
 	case "ends-soon", "ends-later", "ends-never":
 		return endingStandIn(ctx, account)
 	case "hostile":

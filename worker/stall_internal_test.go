@@ -174,7 +174,7 @@ func TestAStallSaysItsCauseAndTheCommandThatMendsIt(t *testing.T) {
 		says  string
 	}{
 		{stall{cause: badSearchAttribute}, own, "runs stand still: Temporal refuses their workflow tasks, because the namespace lacks a search attribute or has it with another type; create it: " +
-			"temporal operator search-attribute create --name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword --name TokenConsentEnds --type Datetime --namespace tokens"},
+			"temporal operator search-attribute create --name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword --name TokenConsentEnds --type Datetime --name TokenUser --type Keyword --namespace tokens"},
 		{stall{cause: nonDeterminism}, own, "runs stand still: their history does not replay in the build that runs now; start workers of the build that began them, or begin each anew: " +
 			"temporal workflow reset --type FirstWorkflowTask --reason rebuilt --workflow-id refresh-1 --namespace tokens"},
 		{stall{cause: taskFailed}, own, "runs stand still: their workflow tasks fail; the failure says why; if it came with a new build, go back to the build before it"},

@@ -114,10 +114,10 @@ func ensureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 }
 
 // searchAttributeFlags have the Temporal CLI create those that a namespace lacks.
-const searchAttributeFlags = "--name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword --name TokenConsentEnds --type Datetime"
+const searchAttributeFlags = "--name TokenAccount --type Keyword --name TokenProvider --type Keyword --name TokenHealth --type Keyword --name TokenConsentEnds --type Datetime --name TokenUser --type Keyword"
 
 // searchAttributes are those that runs carry.
-var searchAttributes = []temporal.SearchAttributeKey{workflows.TokenAccount, workflows.TokenProvider, workflows.TokenHealth, workflows.TokenConsentEnds}
+var searchAttributes = []temporal.SearchAttributeKey{workflows.TokenAccount, workflows.TokenProvider, workflows.TokenHealth, workflows.TokenConsentEnds, workflows.TokenUser}
 
 // missingAttributes returns those that the namespace lacks. One of another type is
 // an error: it cannot be added, some servers ignore that silently, and setting it

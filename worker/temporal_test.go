@@ -66,6 +66,7 @@ func TestWorkersAddTheSearchAttributesWhereTheyAreMissing(t *testing.T) {
 	for name, want := range map[string]enumspb.IndexedValueType{
 		"TokenAccount": enumspb.INDEXED_VALUE_TYPE_KEYWORD, "TokenProvider": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 		"TokenHealth": enumspb.INDEXED_VALUE_TYPE_KEYWORD, "TokenConsentEnds": enumspb.INDEXED_VALUE_TYPE_DATETIME,
+		"TokenUser": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	} {
 		require.Equal(t, want, listed.GetCustomAttributes()[name], name)
 	}

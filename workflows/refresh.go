@@ -41,8 +41,8 @@ const maxReloads = 5
 
 // Workflows carries what the worker knows and the workflow code may not look up.
 type Workflows struct {
-	// Searchable: the namespace has TokenAccount, TokenProvider, TokenHealth and
-	// TokenConsentEnds. Setting one that it does not have would block the run.
+	// Searchable: the namespace has TokenAccount, TokenProvider, TokenHealth,
+	// TokenConsentEnds and TokenUser. Setting one that it does not have would block the run.
 	Searchable bool
 }
 
@@ -64,7 +64,7 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	}
 	last := lastResult(ctx, account)
 	r.known = activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
-	r.grantEnds, r.ends = last.GrantEnds, last.ConsentEnds()
+	r.grantEnds, r.ends, r.user = last.GrantEnds, last.ConsentEnds(), token.UserMark(account.Provider, last.UserID)
 	r.setHealth(ctx, HealthRefreshing, append(r.updateEnds(), TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider))...)
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
@@ -91,6 +91,8 @@ type run struct {
 	grantEnds   time.Time        // the hard end of the grant, as far as it is known
 	ends        time.Time        // when a new consent is needed, as far as that is known
 	endsShown   time.Time        // the value of TokenConsentEnds; zero where it is not set
+	user        string           // the mark of the account's user; empty while unknown
+	userShown   string           // the value of TokenUser; empty where it is not set
 	doubts      doubts           // the calls after which a refresh token is probably dead
 	unanswered  bool             // a call has ended before the provider answered
 	refusal     string           // the failure type of a call after which the token is dead, while its successor is not found

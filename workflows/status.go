@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
 )
 
 // The search attributes that runs carry where the namespace has them.
@@ -19,6 +21,8 @@ var (
 	TokenHealth   = temporal.NewSearchAttributeKeyKeyword("TokenHealth")
 	// TokenConsentEnds is the earlier one of a grant's two ends; see [Result.ConsentEnds].
 	TokenConsentEnds = temporal.NewSearchAttributeKeyTime("TokenConsentEnds")
+	// TokenUser is the same for two accounts of one user; see [token.UserMark].
+	TokenUser = temporal.NewSearchAttributeKeyKeyword("TokenUser")
 )
 
 // Health is a value of TokenHealth.
@@ -43,7 +47,17 @@ func (w *Workflows) recordSearchable(ctx workflow.Context) (searchable bool) {
 
 // setHealth sets the health, and others in the same event.
 func (r *run) setHealth(ctx workflow.Context, health Health, others ...temporal.SearchAttributeUpdate) {
+	others = append(others, r.updateUser()...)
 	r.setSearchAttributes(ctx, append(others, TokenHealth.ValueSet(string(health)))...)
+}
+
+// updateUser is the update of TokenUser that a newly known user needs, or none.
+func (r *run) updateUser() []temporal.SearchAttributeUpdate {
+	if r.user == r.userShown {
+		return nil
+	}
+	r.userShown = r.user
+	return []temporal.SearchAttributeUpdate{TokenUser.ValueSet(r.user)}
 }
 
 // updateEnds is the update of TokenConsentEnds that a newly known end needs, or none. A
@@ -82,6 +96,7 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	if err == nil {
 		words := inWords(result, workflow.Now(ctx))
 		r.ends = result.ConsentEnds()
+		r.user = cmp.Or(token.UserMark(result.Provider, result.UserID), r.user)
 		r.setHealth(ctx, HealthGood, r.updateEnds()...)
 		r.setDetails(ctx, "%s", words)
 		for _, reason := range append(r.overdue, before) {

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
 
@@ -62,7 +63,7 @@ func TestRunsAreFoundByAccountProviderAndHealth(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []temporal.SearchAttributes{
 		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit"), workflows.TokenHealth.ValueSet("refreshing")),
-		temporal.NewSearchAttributes(workflows.TokenHealth.ValueSet("healthy")),
+		temporal.NewSearchAttributes(workflows.TokenHealth.ValueSet("healthy"), workflows.TokenUser.ValueSet(token.UserMark("fitbit", "FAKE01"))),
 	}, s.attributes)
 }
 

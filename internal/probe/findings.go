@@ -38,7 +38,8 @@ type Dead struct {
 	Of    string // what the token was
 	Shape Shape
 	// Understood: Token Keeper takes it for a dead grant without an entry of its own.
-	Understood bool
+	// Guessed: it takes it for one where it goes on.
+	Understood, Guessed bool
 }
 
 // Findings are what a measurement has found. A zero field was not measured.
@@ -47,16 +48,20 @@ type Findings struct {
 	Refreshes, Rotations int
 	// SameAnswer: the refreshes have repeated the access token as well.
 	SameAnswer bool
+	// Stated: the answers that did not rotate the refresh token have named it all the same.
+	Stated bool
 
 	Repeats Repeats
 	// AtLeast and LessThan are for how long. LessThan is zero where no end was seen.
 	AtLeast, LessThan time.Duration
 	Pause             time.Duration // between two presentations of one token
 	PauseStated       bool          // by the provider; otherwise the first that was enough
-	EndsOnUse         Truth
+	EndsOnUse         Truth         // of the new access token
+	EndsOnRefresh     Truth         // of the new refresh token
 	Reuse             provider.Reuse
 	Dead              []Dead
 	EndsAccess        Truth
+	EndsAccessOnUse   bool // not before the new one was used
 
 	lifetimes []seenLifetime
 	Notes     []string
@@ -79,8 +84,18 @@ func (f *Findings) notePause(wait time.Duration, stated bool) {
 	f.Pause, f.PauseStated = max(f.Pause, wait), stated
 }
 
-func (f *Findings) addDead(of string, a Answer) {
-	d := Dead{Of: of, Shape: a.Shape, Understood: a.Failure != nil && a.Failure.Kind == provider.InvalidGrant}
+// deadOf is an answer that refuses a token.
+func deadOf(a Answer) Dead {
+	d := Dead{Shape: a.Shape}
+	if a.Failure != nil {
+		d.Understood, d.Guessed = a.Failure.Kind == provider.InvalidGrant, a.Failure.MayBeDead
+	}
+	return d
+}
+
+func (f *Findings) addDead(of string, a Answer) Dead {
+	d := deadOf(a)
+	d.Of = of
 	i := slices.IndexFunc(f.Dead, func(e Dead) bool { return e.words() == d.words() })
 	switch {
 	case i < 0:
@@ -88,6 +103,7 @@ func (f *Findings) addDead(of string, a Answer) {
 	case !strings.Contains(f.Dead[i].Of, of):
 		f.Dead[i].Of += ", and to " + of
 	}
+	return d
 }
 
 // words describe the answer, such as: 400, error "invalid_grant".
@@ -103,10 +119,13 @@ func (d Dead) words() string {
 }
 
 // telling is the word of the answer that says most: the first of these keys that it has.
+// It is none of a list, which dead_answers cannot state, and no code that says other
+// things as well (RFC 6749 section 5.2).
 func (d Dead) telling() (Word, bool) {
-	for _, key := range []string{"error", "error_code", "code", "errorCode", "error_type", "errorType", "status", "message"} {
+	ambiguous := []string{"invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope", fmt.Sprint(d.Shape.Status)}
+	for _, key := range []string{"error", "error_code", "code", "errorCode", "error_type", "errorType", "status", "error_description", "detail", "message"} {
 		for _, w := range d.Shape.Words {
-			if w.Field == key || strings.HasSuffix(w.Field, "."+key) && !strings.Contains(w.Field, ".0.") {
+			if (w.Field == key || strings.HasSuffix(w.Field, "."+key)) && !strings.Contains(w.Field, ".0") && !slices.Contains(ambiguous, w.Value) {
 				return w, true
 			}
 		}
@@ -146,13 +165,14 @@ func (f Findings) accessLife() (time.Duration, bool) {
 	return longest, longest > 0
 }
 
-// rotation is the value that is safe where a kind of rotation could not be told apart: a
-// provider that repeats its whole answer for now may rotate later.
-func (f Findings) rotation() provider.Rotation {
+// rotation is the value that is safe where kinds of rotation cannot be told apart: a provider
+// that names its refresh token in every answer, or repeats the whole answer, may rotate later.
+// So may one of which the entry says so.
+func (f Findings) rotation(entry provider.Rotation) provider.Rotation {
 	switch {
-	case f.Rotations == f.Refreshes:
+	case f.Refreshes > 0 && f.Rotations == f.Refreshes:
 		return provider.SingleUse
-	case f.Rotations > 0 || f.SameAnswer:
+	case f.Rotations > 0 || f.SameAnswer || f.Stated || entry == provider.Sometimes:
 		return provider.Sometimes
 	}
 	return provider.NoRotation

@@ -42,8 +42,10 @@ type Runner struct {
 	}
 	// Revokes: the provider has an endpoint at which Presenter.Revoke ends a grant.
 	Revokes bool
-	// Alive reports whether an access token is in force; nil where nothing can say.
+	// Alive reports whether an access token is in force; nil where nothing can say. Uses: it
+	// uses the token for that, as a resource does and an introspection does not.
 	Alive func(ctx context.Context, access token.Secret) (bool, error)
+	Uses  bool
 	// Allow answers whether a step may be taken.
 	Allow func(ctx context.Context, s Step) (bool, error)
 	// Say reports progress.
@@ -60,6 +62,7 @@ type run struct {
 	Runner
 	found  Findings
 	newest token.Pair // what the provider issued last, with its refresh token
+	stated bool       // the last answer has named a refresh token
 	over   bool       // the grant has ended
 	waited time.Duration
 }
@@ -131,6 +134,8 @@ func (m *run) refresh(ctx context.Context) error {
 		f.Refreshes++
 		if m.newest.RefreshToken != before.RefreshToken {
 			f.Rotations++
+		} else if m.stated {
+			f.Stated = true
 		}
 		if f.Refreshes > 1 && m.newest.AccessToken != before.AccessToken {
 			f.SameAnswer = false
@@ -158,7 +163,7 @@ func (m *run) rotate(ctx context.Context) (rotation, error) {
 // take makes an answer's pair the newest.
 func (m *run) take(a Answer) {
 	keep := m.newest.RefreshToken
-	m.newest = a.Pair
+	m.newest, m.stated = a.Pair, !a.Pair.RefreshToken.Empty()
 	if m.newest.RefreshToken.Empty() {
 		m.newest.RefreshToken = keep
 	}
@@ -226,6 +231,15 @@ func (m *run) compareAccess(ctx context.Context) error {
 	}
 	if alive, err = m.Alive(ctx, old); err != nil {
 		return err
+	}
+	if alive && m.Uses {
+		if _, err := m.Alive(ctx, m.newest.AccessToken); err != nil {
+			return err
+		}
+		if alive, err = m.Alive(ctx, old); err != nil {
+			return err
+		}
+		m.found.EndsAccessOnUse = !alive
 	}
 	m.found.EndsAccess = truth(!alive)
 	m.Say("After a refresh the access token before it is %s.", map[bool]string{true: "still in force", false: "no longer in force"}[alive])

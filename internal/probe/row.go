@@ -28,7 +28,7 @@ func (f Findings) Row(p provider.Provider, builtIn bool) string {
 		}
 	}
 	if f.Refreshes > 0 {
-		f.writeRotation(w)
+		f.writeRotation(w, p)
 	} else if !builtIn {
 		w.keyUnmeasured("rotation", string(p.Rotation))
 	}
@@ -41,22 +41,24 @@ func (f Findings) Row(p provider.Provider, builtIn bool) string {
 	return w.String()
 }
 
-func (f Findings) writeRotation(w *writer) {
+func (f Findings) writeRotation(w *writer, p provider.Provider) {
 	switch {
 	case f.Rotations == 0 && f.SameAnswer:
 		w.comment("%d refreshes gave the same access and refresh token, so that a rotation was not to be seen; \"sometimes\" is safe either way.", f.Refreshes)
+	case f.Rotations == 0 && f.rotation(p.Rotation) == provider.Sometimes:
+		w.comment("%d refreshes gave new access tokens, and the refresh token stayed; \"sometimes\" is safe should it change later.", f.Refreshes)
 	case f.Rotations == 0:
-		w.comment("%d refreshes gave new access tokens, and the refresh token stayed.", f.Refreshes)
+		w.comment("%d refreshes gave new access tokens and no refresh token: the old one stays.", f.Refreshes)
 	default:
 		w.comment("%d refreshes gave %d new refresh tokens.", f.Refreshes, f.Rotations)
 	}
-	w.key("rotation", string(f.rotation()))
+	w.key("rotation", string(f.rotation(p.Rotation)))
 }
 
 func (f Findings) writeWindow(w *writer, p provider.Provider, builtIn bool) {
 	window := f.AtLeast.Truncate(time.Second)
 	switch {
-	case f.Refreshes > 0 && f.rotation() == provider.NoRotation || f.Repeats == Never:
+	case f.Refreshes > 0 && f.rotation(p.Rotation) == provider.NoRotation || f.Repeats == Never:
 		if f.Repeats == Never {
 			w.comment("A token that was spent a moment ago was refused.")
 		}
@@ -79,11 +81,8 @@ func (f Findings) writeWindow(w *writer, p provider.Provider, builtIn bool) {
 			w.comment("repeat_pause: %s  # too long for the replay window that was measured", brief(f.Pause))
 		}
 	}
-	if f.EndsOnUse != "" && window > 0 {
-		w.comment("After its successor was used, a spent token was %s.", map[Truth]string{Yes: "refused", No: "answered as well"}[f.EndsOnUse])
-		w.key("replay_ends_on_use", strconv.FormatBool(f.EndsOnUse == Yes))
-	}
-	if f.Reuse != "" && f.rotation() != provider.NoRotation {
+	f.writeUse(w, window)
+	if f.Reuse != "" && f.rotation(p.Rotation) != provider.NoRotation {
 		w.comment("%s", map[provider.Reuse]string{
 			provider.Harmless:     "A spent token was answered whenever it was presented, also after its successor was used.",
 			provider.Refused:      "After a reuse was refused, the newest token still worked.",
@@ -92,9 +91,32 @@ func (f Findings) writeWindow(w *writer, p provider.Provider, builtIn bool) {
 		w.key("reuse", string(f.Reuse))
 	}
 	if f.EndsAccess != "" {
-		w.comment("After a refresh, the access token before it was %s.", map[Truth]string{Yes: "no longer in force", No: "still in force"}[f.EndsAccess])
+		after := "a refresh"
+		if f.EndsAccessOnUse {
+			after = "the first use of the new one"
+		}
+		w.comment("After %s, the access token before it was %s.", after, map[Truth]string{Yes: "no longer in force", No: "still in force"}[f.EndsAccess])
 		w.key("ends_access_token", strconv.FormatBool(f.EndsAccess == Yes))
 	}
+}
+
+// writeUse writes what ends the window beside time. Where the use of an access token was not
+// measured, that it does is the safe value.
+func (f Findings) writeUse(w *writer, window time.Duration) {
+	words := map[Truth]string{Yes: "refused", No: "answered as well"}
+	if window == 0 || f.EndsOnUse == "" && f.EndsOnRefresh == "" {
+		return
+	}
+	if f.EndsOnUse != "" {
+		w.comment("After the access token issued for it was used, a spent token was %s.", words[f.EndsOnUse])
+	}
+	if f.EndsOnRefresh != "" {
+		w.comment("After the refresh token issued for it was used, a spent token was %s.", words[f.EndsOnRefresh])
+	}
+	if f.EndsOnUse == "" && f.EndsOnRefresh == Yes {
+		w.comment("The use of an access token was not measured (--resource-url); true is the safe value.")
+	}
+	w.key("replay_ends_on_use", strconv.FormatBool(f.EndsOnUse == Yes || f.EndsOnUse == "" && f.EndsOnRefresh == Yes))
 }
 
 func (f Findings) windowInWords() string {
@@ -135,7 +157,7 @@ func (f Findings) writeDead(w *writer) {
 			meaning = "stated below"
 			entries = append(entries, fmt.Sprintf("{status: %d, field: %s, value: %q}", d.Shape.Status, word.Field, word.Value))
 		default:
-			meaning = "no word of it can be stated as a dead answer"
+			meaning = "no word of it says a dead grant and nothing else"
 		}
 		w.comment("The answer to %s: %s (%s).", d.Of, d.words(), meaning)
 	}

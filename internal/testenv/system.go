@@ -9,6 +9,7 @@
 package testenv
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
@@ -101,7 +102,11 @@ func Start(ctx context.Context, o Options) (s *System, err error) {
 	if err = os.WriteFile(s.certificateFile(), s.Vault.CertificatePEM(), 0o600); err != nil {
 		return s, err
 	}
-	if err = os.WriteFile(s.providersFile(), []byte(s.providersYAML()), 0o600); err != nil {
+	yaml, err := s.providersYAML()
+	if err == nil {
+		err = os.WriteFile(s.providersFile(), []byte(yaml), 0o600)
+	}
+	if err != nil {
 		return s, err
 	}
 	if s.owns {
@@ -115,9 +120,19 @@ func (s *System) providers() []*authserver.Server {
 	return append([]*authserver.Server{s.Provider}, s.Others...)
 }
 
-// providersYAML points the built-in providers at their simulators and gives them the
-// simulators' replay windows and reuse. All else is as the product's table has it.
-func (s *System) providersYAML() string {
+// At is the same system seen from another one of its providers, whose accounts the
+// methods are about then. It is not to be stopped.
+func (s *System) At(p *authserver.Server) (*System, error) {
+	seen := *s
+	seen.Provider = p
+	var err error
+	seen.entry, err = provider.Builtin().Lookup(p.Imitates().Name)
+	return &seen, err
+}
+
+// providersYAML points the built-in providers at their simulators, and gives them what
+// the options change in those. All else is as the product's table has it.
+func (s *System) providersYAML() (string, error) {
 	lines := []string{"providers:"}
 	for i, options := range append([]authserver.Options{s.options.Provider}, s.options.Others...) {
 		at := s.providers()[i]
@@ -126,16 +141,25 @@ func (s *System) providersYAML() string {
 			"  "+p.Name+":",
 			"    auth_url: "+base+p.AuthorizePath,
 			"    token_url: "+base+p.TokenPath,
-			"    replay_window: "+at.ReplayWindow().String(),
 		)
-		if p.RevokePath != "" {
-			lines = append(lines, "    revoke_url: "+base+p.RevokePath)
+		if options.ReplayWindow != 0 {
+			lines = append(lines, "    replay_window: "+at.ReplayWindow().String())
+		}
+		if options.ReplayWindow < 0 {
+			lines = append(lines, "    replay_ends_on_use: false") // there is nothing to end
+		}
+		entry, err := provider.Builtin().Lookup(p.Name)
+		if err != nil {
+			return "", err
+		}
+		if p.RevokePath != "" || entry.RevokeURL != "" { // never an address of the real provider
+			lines = append(lines, "    revoke_url: "+base+cmp.Or(p.RevokePath, "/none"))
 		}
 		if options.ReuseRevokes {
 			lines = append(lines, "    reuse: "+string(provider.RevokesGrant))
 		}
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(lines, "\n") + "\n", nil
 }
 
 func (s *System) certificateFile() string { return filepath.Join(s.options.Dir, "vault.pem") }

@@ -115,10 +115,11 @@ func Shopify() Provider {
 	}
 }
 
-// Xero is as in "The standard authorization code flow" and its FAQ.
+// Xero is as in "The standard authorization code flow" and its FAQ: a refresh can be tried
+// again for 30 minutes.
 func Xero() Provider {
 	return Provider{
-		Name: "xero", ReplayWindow: 30 * time.Minute, AccessTokenLifetime: 30 * time.Minute, Idle: 60 * days,
+		Name: "xero", ReplayWindow: 30 * time.Minute, ReplayOutlastsUse: true, AccessTokenLifetime: 30 * time.Minute, Idle: 60 * days,
 		ClientIn:      []ClientPlace{InHeader},
 		AuthorizePath: "/identity/connect/authorize", TokenPath: "/connect/token", RevokePath: "/connect/revocation",
 		OfflineScope: "offline_access", wire: plainWire{},

@@ -114,7 +114,7 @@ func TestASpentTokenMeetsItsProvidersRule(t *testing.T) {
 		{authserver.Wahoo(), false, "another", "refused", "refused", "refused", true},
 		{authserver.Whoop(), false, "refused", "refused", "refused", "refused", false},
 		{authserver.Withings(), false, "again", "refused", "refused", "refused", true},
-		{authserver.Xero(), false, "again", "refused", "refused", "refused", true},
+		{authserver.Xero(), false, "again", "refused", "again", "refused", true},
 		{authserver.Zoom(), false, "refused", "refused", "refused", "refused", true},
 	} {
 		t.Run(tc.provider.Name, func(t *testing.T) {

@@ -3,11 +3,11 @@ package authserver
 import "time"
 
 // Atlassian is as in "Implementing the Refresh Token Flow" and its community's "Rotating
-// refresh tokens": ten minutes in which the token before the last one is taken again,
+// refresh tokens" and "The old access token will be revoked": ten minutes in which the token before the last one is taken again,
 // another pair each time, and after them its reuse ends the grant.
 func Atlassian() Provider {
 	return Provider{
-		Name: "atlassian", AccessTokenLifetime: time.Hour, Idle: 90 * days, Life: year,
+		Name: "atlassian", AccessTokenLifetime: time.Hour, EndsAccess: true, Idle: 90 * days, Life: year,
 		ReplayWindow: 10 * time.Minute, ReplayOutlastsUse: true, ReplayIssues: true, ReuseRevokes: true,
 		ClientIn:      []ClientPlace{InJSON, InForm},
 		AuthorizePath: "/authorize", TokenPath: "/oauth/token", OfflineScope: "offline_access",

@@ -43,6 +43,7 @@ func SearchAttributes() map[string]enumspb.IndexedValueType {
 		"TokenProvider":    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 		"TokenHealth":      enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 		"TokenConsentEnds": enumspb.INDEXED_VALUE_TYPE_DATETIME,
+		"TokenUser":        enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	}
 }
 
