@@ -87,7 +87,10 @@ func CheckTable(table provider.Table) error {
 	var problems []error
 	for _, p := range table.Providers() {
 		if p.SecretNames != (provider.SecretNames{}) {
-			_, err := Locate(table, token.Account{Provider: p.Name, Name: token.DefaultAccount})
+			a, err := token.NewAccount(p.Name, "")
+			if err == nil {
+				_, err = Locate(table, a)
+			}
 			problems = append(problems, err)
 		}
 	}
