@@ -78,6 +78,9 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 		return Location{}, err
 	}
 	p.TokenURL = cmp.Or(p.TokenURLs[own.TokenURL], own.TokenURL, p.TokenURL)
+	if own.SecretNames.Credentials != "" || own.SecretNames.ClientID != "" { // so that a failure's fix names them
+		p.SecretNames.Credentials, p.SecretNames.ClientID, p.SecretNames.ClientSecret = client.Credentials, client.ClientID, client.ClientSecret
+	}
 	return Location{Account: a, Provider: p, Names: n}, nil
 }
 
