@@ -12,7 +12,7 @@ import (
 // vault by hand. What is harmless around it goes: white space, line breaks, a byte order
 // mark. It refuses a text in which the token is packed, such as in quotes or %-encoded:
 // a provider would take it for a dead one. RFC 6749 allows all of that inside a token, so
-// one that a program has written is never judged by this rule; one that really looks so
+// one that a program has written never goes through this rule; one that really looks so
 // can be imported in a JSON answer. The error completes a sentence such as "it …" and
 // quotes nothing of the text.
 func ReadPasted(text string) (Secret, error) {

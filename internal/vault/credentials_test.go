@@ -153,6 +153,9 @@ func TestCredentialsAreWrittenInTheFormInUse(t *testing.T) {
 			got, err = r.vault.Credentials(t.Context(), tc.names)
 			require.NoError(t, err)
 			require.Equal(t, rotated, got)
+			if tc.names.ClientID != "" {
+				require.Len(t, r.values(tc.names.ClientID), 1, "the id is the same, and was written again")
+			}
 			for _, wrong := range []token.Client{{}, {ID: "fake:id", Secret: token.NewSecret("fake")}, {ID: "fake id"}, {ID: "fake-id", Secret: token.NewSecret("fake\n")}} {
 				require.ErrorIs(t, r.vault.PutCredentials(t.Context(), tc.names, wrong), vault.ErrMalformed)
 			}

@@ -63,22 +63,10 @@ func checkNames(table provider.Table, a token.Account, n Names) error {
 		{claim{refreshToken, account}, n.RefreshToken}, {claim{accessToken, account}, n.AccessToken},
 		{claim{credentials, a.Provider}, n.Credentials}, {claim{clientID, a.Provider}, n.ClientID}, {claim{clientSecret, a.Provider}, n.ClientSecret},
 	}
-	refused := func(use claim, name string, other claim) error {
-		return fmt.Errorf("account %q at %s would have %s in %s, which is for %s; state another %s in secret_names of the providers file",
-			a.Name, a.Provider, use, name, other, use.kind)
-	}
-	for i, use := range uses {
-		if use.name == "" {
-			continue
-		}
-		if !validName.MatchString(use.name) {
+	for _, use := range uses {
+		if use.name != "" && !validName.MatchString(use.name) {
 			return fmt.Errorf("account %q at %s would have %s in %.140q, which is no name of Key Vault's: those have 1 to 127 letters, digits and hyphens; state a shorter or other %s in secret_names of the providers file",
 				a.Name, a.Provider, use.claim, use.name, use.kind)
-		}
-		for _, other := range uses[:i] {
-			if strings.EqualFold(other.name, use.name) {
-				return refused(use.claim, use.name, other.claim)
-			}
 		}
 	}
 	var stated []string // for accounts; read once, for a file may state thousands
@@ -91,7 +79,8 @@ func checkNames(table provider.Table, a token.Account, n Names) error {
 		}
 		for _, other := range claims(table, stated, use.name) {
 			if other != use.claim {
-				return refused(use.claim, use.name, other)
+				return fmt.Errorf("account %q at %s would have %s in %s, which is for %s; state another %s in secret_names of the providers file",
+					a.Name, a.Provider, use.claim, use.name, other, use.kind)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,6 +46,10 @@ func requireHarmless(t *testing.T, current vault.RefreshToken, access vault.Acce
 	}
 	for _, f := range []token.Fingerprint{current.Fingerprint, current.Parent, current.Consent} {
 		require.Regexp(t, "^([0-9a-f]{16})?$", string(f))
+	}
+	for _, at := range []time.Time{current.ObtainedAt, current.GrantEnds, current.IntentAt} {
+		require.True(t, at.IsZero() || !at.Before(time.Unix(0, 0)), "%v", at)
+		require.Equal(t, time.UTC, at.Location())
 	}
 	require.GreaterOrEqual(t, current.Generation, token.Generation(0))
 	require.Less(t, current.Generation, token.Generation(1_000_000_000))
@@ -123,9 +128,18 @@ func TestWhatFollowsOnTheHighestGenerationCounts(t *testing.T) {
 		require.Equal(t, token.Generation(highest)+token.Generation(i), current.Generation)
 		r.store(issuedNow(current, strconv.Itoa(i)))
 	}
-	current, _, err := r.vault.Load(t.Context(), names, 1<<62)
-	require.NoError(t, err)
-	require.Equal(t, token.Generation(highest)+10, current.Generation, "a generation that an operator has made up")
+}
+
+// A result that an operator has completed by hand may name any generation.
+func TestAGenerationThatCannotBeKnownNumbersNoConsent(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 1)
+	r.secrets.Put(names.RefreshToken, "fake-refresh-consent")
+	for known, want := range map[token.Generation]token.Generation{1 << 62: 2, math.MaxInt64: 2, 7: 8} {
+		current, _, err := r.vault.Load(t.Context(), names, known)
+		require.NoError(t, err)
+		require.Equal(t, want, current.Generation)
+	}
 }
 
 func TestATokenThatIsSaidToBeItsOwnParentIsNotSpent(t *testing.T) {
@@ -136,6 +150,8 @@ func TestATokenThatIsSaidToBeItsOwnParentIsNotSpent(t *testing.T) {
 	require.NoError(t, r.secrets.SetTags(t.Context(), names.RefreshToken, top.Version, top.Tags))
 	current, _ := r.load()
 	require.Equal(t, old.refresh(2), current.Value)
+	require.Empty(t, current.Parent)
+	require.Equal(t, token.Generation(3), current.Generation, "as one by hand")
 }
 
 func TestAnIntentRecordByAStrangerIsBounded(t *testing.T) {
