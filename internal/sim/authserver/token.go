@@ -71,7 +71,7 @@ func (s *Server) refresh(r *http.Request) reply {
 		Issued:     pair.RefreshToken.Fingerprint(),
 		Generation: pair.Generation,
 	})
-	if outcome == grant.Crowded {
+	if outcome == grant.OverLimit {
 		return refuse(http.StatusBadRequest, "too_many_tokens", theRequest, "Too many unrevoked access tokens exist for this app and user")
 	}
 	if !outcome.Granted() {

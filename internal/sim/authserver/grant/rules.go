@@ -97,8 +97,8 @@ const (
 	// Ended: its grant was revoked or replaced by a further consent, or has come to
 	// its end.
 	Ended Outcome = "ended"
-	// Crowded: it is in force, and too many pairs have been issued without a use.
-	Crowded Outcome = "crowded"
+	// OverLimit: it is in force, and too many pairs have been issued without a use.
+	OverLimit Outcome = "over-limit"
 	// Unknown: it was never issued.
 	Unknown Outcome = "unknown"
 )
@@ -121,7 +121,7 @@ func (r Rules) outcomeOf(of *issued, now time.Time) Outcome {
 	case !of.spentAt.IsZero() && !r.SpentStaysGood:
 		return Reused
 	case r.UnusedPairs > 0 && of.grant.unused >= r.UnusedPairs:
-		return Crowded
+		return OverLimit
 	case r.KeepsAccess > 0 && of.ExpiresAt.Sub(now) > r.KeepsAccess:
 		return Unchanged
 	case r.keeps(of, now):

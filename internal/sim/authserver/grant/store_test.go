@@ -160,7 +160,7 @@ func TestRefreshOutcomes(t *testing.T) {
 			return first.RefreshToken
 		}, 0, grant.Ended},
 		{"as many unused pairs as there may be", grant.Rules{UnusedPairs: 3}, unused, 0, grant.Rotated},
-		{"one unused pair too many", grant.Rules{UnusedPairs: 2}, unused, 0, grant.Crowded},
+		{"one unused pair too many", grant.Rules{UnusedPairs: 2}, unused, 0, grant.OverLimit},
 		{"a use makes room", grant.Rules{UnusedPairs: 2}, func(s *grant.Store, first grant.Pair) token.Secret {
 			next, _ := s.Refresh(first.RefreshToken, epoch)
 			_, err := s.Use(next.AccessToken, epoch)
