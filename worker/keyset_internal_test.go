@@ -93,6 +93,25 @@ type reading struct {
 	err    error
 	counts map[string]int
 	reads  int
+	log    bytes.Buffer
+}
+
+func (r *reading) Write(line []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Write(line)
+}
+
+func (r *reading) said() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.String()
+}
+
+func (r *reading) counted(cause keysetCause) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[string(cause)]
 }
 
 func (r *reading) Inspect(context.Context) (seal.Report, error) {
@@ -114,29 +133,36 @@ func (r *reading) becomes(report seal.Report, err error) {
 	r.report, r.err = report, err
 }
 
+// rest lets time pass, and what is due then come to an end.
+func rest(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func TestOneIncidentOfTheKeysetIsOneCountAndIsRemindedOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var said bytes.Buffer
 		r := &reading{counts: map[string]int{}}
-		m := &keysetMonitor{keyring: r, metrics: r, log: slog.New(slog.NewTextHandler(&said, nil))}
+		m := &keysetMonitor{keyring: r, metrics: r, log: slog.New(slog.NewTextHandler(r, nil))}
 		stop := m.start(t.Context())
 		defer stop()
 		synctest.Wait()
+		r.mu.Lock()
 		require.Equal(t, map[string]int{"elsewhere": 0, "malformed": 0, "lost": 0}, r.counts, "known before the first incident")
+		r.mu.Unlock()
 
 		r.becomes(seal.Report{Elsewhere: &seal.VersionReport{ID: "v2"}}, nil)
-		time.Sleep(seal.CacheLife)
-		require.Equal(t, 1, strings.Count(said.String(), "level=ERROR"))
-		time.Sleep(remindEvery + seal.CacheLife)
+		rest(seal.CacheLife)
+		require.Equal(t, 1, strings.Count(r.said(), "level=ERROR"))
+		rest(remindEvery + seal.CacheLife)
 		r.becomes(seal.Report{}, errors.New("the vault is away"))
-		time.Sleep(seal.CacheLife)
-		require.Equal(t, 2, strings.Count(said.String(), "level=ERROR"))
-		require.Equal(t, 1, r.counts["elsewhere"])
-		require.NotContains(t, said.String(), "believed again")
+		rest(seal.CacheLife)
+		require.Equal(t, 2, strings.Count(r.said(), "level=ERROR"))
+		require.Equal(t, 1, r.counted(keysetElsewhere))
+		require.NotContains(t, r.said(), "believed again")
 
 		r.becomes(seal.Report{}, nil)
-		time.Sleep(seal.CacheLife)
-		require.Contains(t, said.String(), "the keyset can be believed again")
+		rest(seal.CacheLife)
+		require.Contains(t, r.said(), "the keyset can be believed again")
 	})
 }
 
@@ -148,7 +174,9 @@ func TestAnIdleWorkerReadsTheKeysetInLessThanItsCacheLives(t *testing.T) {
 		r := &reading{counts: map[string]int{}}
 		stop := (&keysetMonitor{keyring: r, metrics: r, log: slog.New(slog.DiscardHandler)}).start(t.Context())
 		defer stop()
-		time.Sleep(100 * seal.CacheLife)
+		rest(100 * seal.CacheLife)
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		require.Greater(t, r.reads, 100)
 	})
 }
