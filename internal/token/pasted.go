@@ -56,8 +56,8 @@ var (
 	// form. The name is in capitals or speaks of a token: "=" and ":" may stand within one.
 	assignment = regexp.MustCompile(`^(?i:export\s+|set\s+|\$env:)?[A-Z][A-Z0-9_]{0,39}\s*=\s*[^=\s]` +
 		`|(?i:(?:^|[\s$&?.:])[a-z0-9_-]{0,40}(?:token|secret|client_?id)[a-z0-9_-]{0,40}\s*[=:]\s*[^=\s])`)
-	bearer     = regexp.MustCompile(`^(?i:(authorization:\s*)?bearer\s)`)
-	header     = regexp.MustCompile(`^(?i:authorization:|basic\s)`)
+	bearer = regexp.MustCompile(`^(?i:(authorization:\s*)?bearer\s)`)
+	header = regexp.MustCompile(`^(?i:authorization:|basic\s)`)
 	// A backslash and a letter at the end, which a program should have read as a line break.
 	literalBreak = regexp.MustCompile(`\\[rnt]$`)
 )

@@ -1,97 +1,153 @@
 package vault_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
-	"unicode"
+
+	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/provider"
-	"tokenkeeper/internal/sim/memvault"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
-// FuzzNames takes any two accounts of the built-in providers: no two have one secret, in
-// Key Vault's eyes, which do not tell capitals apart, and every name is one that it takes.
-func FuzzNames(f *testing.F) {
-	f.Add("fitbit", "will", "withings", "will")
-	f.Add("fitbit", "withings-will", "withings", "will")
-	f.Add("fitbit", "Will", "fitbit", "will")
-	f.Add("google-health", "default", "fitbit", "google-health")
-	f.Add("fitbit", "tokenkeeperkeyset", "xero", "refreshtoken")
-	f.Fuzz(func(t *testing.T, provider1, name1, provider2, name2 string) {
-		table := provider.Builtin()
-		var (
-			accounts [2]token.Account
-			located  [2]vault.Location
-		)
-		for i, names := range [][2]string{{provider1, name1}, {provider2, name2}} {
-			var err error
-			if accounts[i], err = token.NewAccount(names[0], names[1]); err != nil {
-				return
-			}
-			if located[i], err = vault.Locate(table, accounts[i]); err != nil {
-				return
-			}
-			for _, name := range tokenNames(located[i]) {
-				if len(name) > 127 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-					t.Errorf("%v has the secret %q", accounts[i], name)
-				}
-			}
+// FuzzTags has a stranger write a tag of the refresh and the access token. The account
+// goes on, or is another provider's by that tag.
+func FuzzTags(f *testing.F) {
+	for i, value := range absurd {
+		f.Add(programsTags[i%len(programsTags)], value, i%2 == 0)
+	}
+	f.Add("generation", "3", true)
+	f.Add("provider", "google-health", true)
+	f.Add("refresh-started-at", "2026-01-01T00:00:00Z / 00000000000000000000000000000002", true)
+	f.Fuzz(func(t *testing.T, tag, value string, refresh bool) {
+		r := open(t)
+		r.upTo(old, 2)
+		name := names.AccessToken
+		if refresh {
+			name = names.RefreshToken
 		}
-		if accounts[0] == accounts[1] {
+		top := r.top(name)
+		top.Tags[tag] = value
+		require.NoError(t, r.secrets.SetTags(t.Context(), name, top.Version, top.Tags))
+		current, access, err := r.vault.Load(t.Context(), names, 0)
+		if err != nil {
+			require.ErrorIs(t, err, vault.ErrOtherProvider)
+			require.Equal(t, "provider", tag)
+			require.NotContains(t, err.Error(), "\x1b")
 			return
 		}
-		for _, a := range tokenNames(located[0]) {
-			for _, b := range tokenNames(located[1]) {
-				if strings.EqualFold(a, b) {
-					t.Errorf("%v and %v share %s", accounts[0], accounts[1], a)
-				}
-			}
+		requireHarmless(t, current, access)
+		require.NoError(t, r.vault.RecordIntent(t.Context(), names, account, current, run, current.Intents()))
+		e := issuedNow(current, "next")
+		r.store(e)
+		current, access = r.load()
+		require.Equal(t, e.Provenance, current.Provenance)
+		require.Equal(t, current.Generation, access.Generation)
+		for _, name := range []string{names.RefreshToken, names.AccessToken} {
+			require.LessOrEqual(t, len(r.top(name).Tags), 16, "one of the stranger's and fifteen")
 		}
 	})
 }
 
-func tokenNames(l vault.Location) []string {
-	return []string{l.Names.RefreshToken, l.Names.AccessToken}
+// FuzzValue has a user put a value by hand. What is presented is a token, and is part of it.
+func FuzzValue(f *testing.F) {
+	for _, seed := range []string{"fake-1\n", "\ufefffake-1", `"fake-1"`, "1%2F%2Ffake", `{"refresh_token":"fake"}`, "RT=fake", "", "\x00", strings.Repeat("a", token.MaxLength+1)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		r := open(t)
+		if _, err := r.secrets.Set(t.Context(), names.RefreshToken, token.NewSecret(value), vault.Properties{}); err != nil {
+			return // Key Vault takes no such value
+		}
+		current, _, err := r.vault.Load(t.Context(), names, 0)
+		if err != nil {
+			require.ErrorIs(t, err, vault.ErrMalformed)
+			return
+		}
+		require.Contains(t, value, current.Value.Reveal())
+		require.NoError(t, token.CheckValue(current.Value.Reveal()))
+		r.recordIntent(current)
+		again, _ := r.load()
+		require.Equal(t, current.Value, again.Value, "it reads otherwise beside its tags")
+		require.True(t, again.Tagged())
+	})
 }
 
-// FuzzTags loads a token whose tags another program wrote: nothing panics, no number
-// overflows, and what is taken over can be printed.
-func FuzzTags(f *testing.F) {
-	f.Add("generation", "9223372036854775807", "fingerprint", "0123456789abcdef")
-	f.Add("generation", "-1", "parent", "x")
-	f.Add("generation", "1e3", "consent", "\x1b[2J")
-	f.Add("refresh-started-at", "2026-01-01T00:00:00Z / x", "refresh-run-id", "r")
-	f.Add("refresh-earlier-run", "a 2026-01-01T00:00:00Z;;b;", "refresh-started-at", "never")
-	f.Add("provider", "withings", "account", "anna")
-	f.Add("user-id", "\u202e", "obtained-at", "9999-99-99")
-	f.Add("follows-generation", "99999999999999999999", "promoted-for", "")
-	f.Fuzz(func(t *testing.T, key1, value1, key2, value2 string) {
-		for _, described := range []bool{false, true} {
-			memory := &memvault.Vault{Now: time.Now}
-			tags := map[string]string{key1: value1, key2: value2}
-			if described {
-				tags["fingerprint"] = string(old.refresh(0).Fingerprint())
-			}
-			if _, err := memory.Set(t.Context(), names.RefreshToken, old.refresh(0), vault.Properties{Tags: tags}); err != nil {
+// FuzzCredentials holds that what is read can be written and read again, in both forms.
+func FuzzCredentials(f *testing.F) {
+	for _, seed := range []string{"fake-id:fake-secret", "fake-id:", ":fake", "fake-id:a:b", "\ufefffake-id:fake\n", "f\x00:\x00", "fake-id: fake", "ü:ü", `fake-id:"fake"`} {
+		f.Add(base64.StdEncoding.EncodeToString([]byte(seed)))
+		f.Add(base64.RawURLEncoding.EncodeToString([]byte(seed)))
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		r := open(t)
+		r.secrets.Put(names.Credentials, value)
+		client, err := r.vault.Credentials(t.Context(), names)
+		if err != nil {
+			require.ErrorIs(t, err, vault.ErrMalformed)
+			require.Zero(t, client)
+			return
+		}
+		other := names
+		other.Credentials = "OtherCopy"
+		require.NoError(t, r.vault.PutCredentials(t.Context(), other, client))
+		again, err := r.vault.Credentials(t.Context(), other)
+		require.NoError(t, err)
+		require.Equal(t, client, again)
+
+		inTwo := vault.Names{ClientID: "FakeID", ClientSecret: "FakeSecret"}
+		if err := r.vault.PutCredentials(t.Context(), inTwo, client); err != nil {
+			require.ErrorIs(t, err, vault.ErrMalformed)
+			return
+		}
+		again, err = r.vault.Credentials(t.Context(), inTwo)
+		require.NoError(t, err)
+		require.Equal(t, client, again)
+	})
+}
+
+// FuzzNames states names for an account and a provider. No secret that two accounts can
+// write has one name, without regard to case.
+func FuzzNames(f *testing.F) {
+	for _, seed := range [][4]string{
+		{"will-RefreshToken", "WithingsRefreshToken", "will", "bob"}, {"X", "x", "will", "x"}, {"Withings-will-AccessToken", "a-X", "a", "will"},
+		{"TokenKeeperKeyset", "WithingsCredentials", "default", "withings"}, {"eve-R", "R", "eve", "eve-eve"}, {"R-", "-R", "r", "r-r"}, {"fitbitcredentials", "RefreshToken", "default", "refreshtoken"},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	f.Fuzz(func(t *testing.T, ofAccount, ofProvider, one, another string) {
+		for _, name := range []string{one, another} {
+			if a, err := token.NewAccount("fitbit", name); err != nil || a.Name != name {
 				return
 			}
-			held, _, err := vault.New(memory).Load(t.Context(), names, 0)
-			if err != nil {
-				continue
-			}
-			if g := held.Generation; g < 0 || g+1 < g {
-				t.Errorf("%v gives the generation %d", tags, g)
-			}
-			for what, text := range map[string]string{"user id": held.UserID, "consent": string(held.Consent), "parent": string(held.Parent)} {
-				if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-					t.Errorf("%v gives the %s %q", tags, what, text)
+		}
+		if strings.ContainsAny(ofAccount+ofProvider, "\"\\\n\r\t\x00{}[],&*#?|<>=!%@`'") {
+			return // not this fuzzer's grammar
+		}
+		table, err := provider.Builtin().Override([]byte(fmt.Sprintf("providers: {withings: {secret_names: {refresh_token: %q}}}\naccounts: {oura/%s: {secret_names: {access_token: %q}}}", ofProvider, one, ofAccount)), "providers.yaml")
+		if err != nil {
+			return
+		}
+		seen := map[string]string{"tokenkeeperkeyset": "the keyset"}
+		for _, p := range []string{"fitbit", "withings", "oura"} {
+			for _, name := range []string{"default", one, another} {
+				l, err := vault.Locate(table, token.Account{Provider: p, Name: name})
+				if err != nil {
+					continue
 				}
-			}
-			if held.Fingerprint != old.refresh(0).Fingerprint() {
-				t.Errorf("%v gives another token's fingerprint", tags)
+				for kind, secret := range map[string]string{"refresh": l.Names.RefreshToken, "access": l.Names.AccessToken} {
+					require.Regexp(t, `^[0-9a-zA-Z-]{1,127}$`, secret)
+					use, key := kind+" of "+p+"/"+name, strings.ToLower(secret)
+					if before := seen[key]; before != "" && before != use {
+						require.Failf(t, "one name for two", "%s: %s and %s", secret, before, use)
+					}
+					seen[key] = use
+				}
+				require.Empty(t, seen[strings.ToLower(l.Names.Credentials)])
 			}
 		}
 	})

@@ -127,6 +127,19 @@ func TestInPlaceOfADeadGrantNothingOfAnotherOrUnknownProviderIsPromoted(t *testi
 	}
 }
 
+// Nor does what is on top without a tag take the place of a dead token.
+func TestATokenOfUnknownProviderOnTopIsNoSuccessor(t *testing.T) {
+	r := open(t)
+	r.upTo(old, 3)
+	dead := r.move()
+	r.byHand("fake-refresh-of-either", nil)
+	for n, a := range map[vault.Names]token.Account{names: account, moved: {Provider: "google-health", Name: "will", SecretsOf: "fitbit"}} {
+		found, err := r.vault.PromoteSuccessor(t.Context(), n, a, dead.Provenance, run)
+		require.ErrorIs(t, err, vault.ErrOtherProvider)
+		require.False(t, found)
+	}
+}
+
 func TestARunOfTheOldProviderPromotesNothingOverTheMove(t *testing.T) {
 	r := open(t)
 	r.upTo(old, 3)

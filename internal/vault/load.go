@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"tokenkeeper/internal/token"
@@ -122,8 +123,11 @@ func (v *Vault) scan(ctx context.Context, n Names, version string, access Access
 	if o.isStale(current) {
 		newest, err := v.readNewest(ctx, n.RefreshToken, o)
 		newest.VersionsRead, newest.others = len(versions), current.others
-		if err != nil || newest.usable() {
+		switch {
+		case err != nil || newest.usable():
 			return newest, true, err
+		case len(o.ranked) > maxReads:
+			return RefreshToken{}, true, copiedTags(n.RefreshToken)
 		}
 	}
 	current.Shown = o.nextGeneration(access) - 1
@@ -205,6 +209,14 @@ func (v *Vault) readAccess(ctx context.Context, n Names) (AccessTokenInfo, error
 		return AccessTokenInfo{}, err
 	}
 	return accessTokenOf(s), nil
+}
+
+// copiedTags is the error for a spent token on top of so many versions with other values'
+// tags that the newest is not found.
+func copiedTags(name string) error {
+	return &Error{Op: "read", Name: name, Kind: ErrMalformed,
+		Detail: fmt.Sprintf("it is spent, and the tags of the %d newest other versions describe other values, as where another program copies them", maxReads),
+		Fix:    "end that program, and store the refresh token from the provider's consent in it, without tags"}
 }
 
 // absent reports whether a name or version is missing or soft-deleted.

@@ -78,6 +78,9 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 		return Location{}, err
 	}
 	p.TokenURL = cmp.Or(p.TokenURLs[own.TokenURL], own.TokenURL, p.TokenURL)
+	if own.SecretNames.Credentials != "" || own.SecretNames.ClientID != "" { // so that a failure's fix names them
+		p.SecretNames.Credentials, p.SecretNames.ClientID, p.SecretNames.ClientSecret = client.Credentials, client.ClientID, client.ClientSecret
+	}
 	return Location{Account: a, Provider: p, Names: n}, nil
 }
 
@@ -87,7 +90,10 @@ func CheckTable(table provider.Table) error {
 	var problems []error
 	for _, p := range table.Providers() {
 		if p.SecretNames != (provider.SecretNames{}) {
-			_, err := Locate(table, token.Account{Provider: p.Name, Name: token.DefaultAccount})
+			a, err := token.NewAccount(p.Name, "")
+			if err == nil {
+				_, err = Locate(table, a)
+			}
 			problems = append(problems, err)
 		}
 	}

@@ -101,6 +101,26 @@ func (o order) outranks(a, b token.Provenance) bool {
 	return o.newer(a, b)
 }
 
+// byValue lists the ranked versions in the order in which they are to be read. Beside each
+// token's latest version, which has its intent record, its first one is likely to have the
+// value that the tags describe: other tools copy them to new values.
+func (o order) byValue() []listed {
+	var all []listed
+	for from := 0; from < len(o.ranked); {
+		to := from + 1
+		for to < len(o.ranked) && o.ranked[to].Fingerprint == o.ranked[from].Fingerprint {
+			to++
+		}
+		group := o.ranked[from:to]
+		all = append(all, group[0])
+		if last := len(group) - 1; last > 0 {
+			all = append(append(all, group[last]), group[1:last]...)
+		}
+		from = to
+	}
+	return all
+}
+
 // isStale reports whether the current token is not the one to spend: a newer one lies
 // under it, or it is a spent one that was written again by hand.
 func (o order) isStale(current RefreshToken) bool {
@@ -148,7 +168,7 @@ func (o order) candidates(dead token.Provenance) []candidate {
 
 // place is the token whose place a dead one took, or the dead one.
 func (o order) place(dead token.Provenance) token.Provenance {
-	for range o.ranked { // bounds a circle, which only tags by hand can make
+	for range maxReads { // bounds a circle, which only tags by hand can make
 		i := slices.IndexFunc(o.ranked, func(v listed) bool { return v.Fingerprint == o.tookFrom[dead.Fingerprint] })
 		if i < 0 {
 			break

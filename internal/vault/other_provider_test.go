@@ -112,3 +112,17 @@ func TestEndingWhatWasLeftBehindTouchesNothingOfTheMovedAccount(t *testing.T) {
 	require.NoError(t, err, "it was disabled")
 	require.Equal(t, "fake-access-of-google", top.Value.Reveal())
 }
+
+// An access token by hand under another provider's names is revoked and disabled by neither.
+func TestAnAccessTokenOfUnknownProviderIsSentToNone(t *testing.T) {
+	r := open(t)
+	r.move()
+	r.secrets.Put(moved.AccessToken, "fake-access-of-fitbit")
+	pair, err := r.vault.Tokens(t.Context(), moved)
+	require.NoError(t, err)
+	require.True(t, pair.AccessToken.Empty(), "Fitbit's access token goes to Google")
+	_, err = r.vault.Disable(t.Context(), moved)
+	require.NoError(t, err)
+	_, err = r.secrets.Get(t.Context(), moved.AccessToken, "")
+	require.NoError(t, err, "it was disabled")
+}

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -106,10 +107,10 @@ func (v *Vault) readSuccessor(ctx context.Context, n Names, o order, dead token.
 		return successor{t, true}
 	}
 	var copied RefreshToken
-	for _, candidate := range o.candidates(dead) {
-		if n.otherProvider(issuerOf(candidate.Properties, fingerprintOf(candidate.Properties, tagFingerprint), candidate.tagged)) {
-			continue
-		}
+	candidates := slices.DeleteFunc(o.candidates(dead), func(c candidate) bool {
+		return n.otherProvider(issuerOf(c.Properties, fingerprintOf(c.Properties, tagFingerprint), c.tagged))
+	})
+	for _, candidate := range candidates[:min(len(candidates), maxReads)] {
 		t, err := v.read(ctx, n.RefreshToken, candidate.Version)
 		switch {
 		case errors.Is(err, ErrMalformed), err == nil && !(o.maySucceed(t, dead) && n.mayPresent(t, o)), candidate.hidden && unreadable(err):
@@ -169,10 +170,17 @@ func (v *Vault) promoteNewest(ctx context.Context, name string, than token.Gener
 	return promoted{}, staleOnTop(name)
 }
 
+// maxReads bounds the versions that one search reads. Only other writers leave more that
+// are passed over.
+const maxReads = 50
+
 // readNewest reads the version that ranks first, passing over those whose tags describe
 // another value. A disabled one is an error: what lies under it is spent.
 func (v *Vault) readNewest(ctx context.Context, name string, o order) (RefreshToken, error) {
-	for _, candidate := range o.ranked {
+	for read, candidate := range o.byValue() {
+		if read == maxReads {
+			break
+		}
 		t, err := v.read(ctx, name, candidate.Version)
 		if errors.Is(err, ErrMalformed) || err == nil && !t.tagged {
 			continue

@@ -17,8 +17,8 @@ func (v *Vault) Tokens(ctx context.Context, n Names) (token.Pair, error) {
 	if err != nil && !unreadable(err) {
 		return token.Pair{}, err
 	}
-	if n.otherProvider(access.Tags[tagProvider]) {
-		access = Secret{} // of the provider that the account has moved to
+	if !n.isOwn(access) {
+		access = Secret{} // of the provider that the account has moved to or from
 	}
 	return token.Pair{RefreshToken: refresh.Value, AccessToken: access.Value, Issue: token.Issue{UserID: refresh.UserID}}, nil
 }
@@ -33,7 +33,7 @@ func (v *Vault) Disable(ctx context.Context, n Names) (disabled bool, err error)
 			continue
 		case err != nil:
 			return disabled, err
-		case n.otherProvider(current.Tags[tagProvider]):
+		case !n.isOwn(current):
 			continue
 		}
 		if err := v.secrets.DisableVersion(ctx, name, current.Version); err != nil {
@@ -42,4 +42,12 @@ func (v *Vault) Disable(ctx context.Context, n Names) (disabled bool, err error)
 		disabled = true
 	}
 	return disabled, nil
+}
+
+// isOwn reports whether a token may be taken to be of the names' provider; see FenceIssuer.
+func (n Names) isOwn(s Secret) bool {
+	f := refreshTokenOf(s).Fingerprint // by the same rule for both tokens
+	p, tagged := provenanceOf(s.Properties)
+	issuer := issuerOf(s.Properties, f, tagged && p.Fingerprint == f)
+	return FenceIssuer(IssuerView{Issuer: issuer, Asked: n.Provider, SharedWith: n.SharedWith}) == Present
 }

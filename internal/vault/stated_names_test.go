@@ -93,6 +93,10 @@ accounts:
 		require.NoError(t, err, account)
 		require.Equal(t, want, l.Names, account)
 	}
+	ann, err := vault.Locate(table, accountOf("withings/ann"))
+	require.NoError(t, err)
+	require.Equal(t, provider.SecretNames{RefreshToken: "WithingsRefreshToken", AccessToken: "WithingsAccessToken", Credentials: "AnnsClient"}, ann.Provider.SecretNames,
+		"a failure's fix names another client's secrets")
 	oura, err := table.Lookup("oura")
 	require.NoError(t, err)
 	for account, want := range map[string]string{"oura/will": "https://moi.oura.test/token", "oura/bob": "https://bob.test/token", "oura/eve": oura.TokenURL} {

@@ -37,7 +37,8 @@ func (v *Vault) uncover(ctx context.Context, name string, t, before RefreshToken
 // readCovered reads the latest consent that a proof covers, which lies on the given
 // version. The zero value is none.
 func (v *Vault) readCovered(ctx context.Context, name string, o order, proof token.Provenance, over string) (RefreshToken, error) {
-	for _, hidden := range o.covered(proof.Fingerprint, over) {
+	covered := o.covered(proof.Fingerprint, over)
+	for _, hidden := range covered[:min(len(covered), maxReads)] {
 		consent, err := v.read(ctx, name, hidden.Version)
 		switch {
 		case errors.Is(err, ErrMalformed), unreadable(err), err == nil && !o.maySucceed(consent, proof):
@@ -69,6 +70,9 @@ func (v *Vault) uncoverAccess(ctx context.Context, name string, before Secret, w
 	covered, err := v.secrets.Get(ctx, name, latest.Version)
 	if err != nil {
 		return err
+	}
+	if p, tagged := provenanceOf(covered.Properties); tagged && p.Fingerprint != covered.Value.Fingerprint() {
+		return nil // its tags are another value's
 	}
 	_, _, err = v.set(ctx, name, covered.Value, covered.Properties)
 	return err
