@@ -136,9 +136,14 @@ func TestTheWaitThatAProviderAsksForIsKeptWithinTheReplayWindow(t *testing.T) {
 // requireDelay demands the pause before the next attempt, less what the test has taken.
 func requireDelay(t *testing.T, want time.Duration, err error) {
 	t.Helper()
+	require.InDelta(t, want.Seconds(), delayOf(t, err).Seconds(), 0.5)
+}
+
+func delayOf(t *testing.T, err error) time.Duration {
+	t.Helper()
 	var failure *temporal.ApplicationError
 	require.ErrorAs(t, err, &failure)
-	require.InDelta(t, want.Seconds(), failure.NextRetryDelay().Seconds(), 0.5)
+	return failure.NextRetryDelay()
 }
 
 func TestACancelledAttemptDoesNotAbandonItsRequest(t *testing.T) {

@@ -8,17 +8,18 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // movedAccount is the default account of Fitbit once it is Google Health's.
 var movedAccount = token.Account{Provider: "google-health", Name: "default", SecretsOf: "fitbit"}
 
-// move puts Google's secrets where a migration does.
+// move puts Google's secrets where they are put by hand; see docs/google-health.md.
 func (s *system) move() {
 	s.t.Helper()
 	s.vault.Put("GoogleHealthCredentials", credentials)
-	version := s.vault.Put("RefreshToken", canary+"refresh-of-google")
-	require.NoError(s.t, s.vault.SetTags(s.t.Context(), "RefreshToken", version, map[string]string{"provider": "google-health"}))
+	_, err := s.vault.Set(s.t.Context(), "RefreshToken", token.NewSecret(canary+"refresh-of-google"), vault.Properties{Tags: map[string]string{"provider": "google-health"}})
+	require.NoError(s.t, err)
 }
 
 func TestAMovedAccountKeepsItsNames(t *testing.T) {

@@ -60,6 +60,7 @@ type setup struct {
 	// unproven: the worker has written nothing yet, so that it does not know whether the
 	// vault takes new versions.
 	unproven bool
+	slots    int // of the worker; no bound unless set
 }
 
 // newSystem has one account whose grant is fresh. When the test ends, no
@@ -105,6 +106,7 @@ func newSystemWith(t *testing.T, o setup) *system {
 		Client:    provider.NewClient(nil),
 		Temporal:  s.temporal,
 		Metrics:   s.metrics,
+		Slots:     o.slots,
 		Log:       slog.New(slog.NewTextHandler(s.said, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	t.Cleanup(func() { requireNoSecret(t, s.said.String()) })

@@ -160,6 +160,7 @@ type recorder struct {
 	steps      []step
 	health     []string
 	attributes []temporal.SearchAttributes
+	ends       []time.Time // the values of TokenConsentEnds; zero where it was unset
 	closing    string // the details that the run ended with
 	unread     int    // signals that the run left in its channel
 	// instead, where set, answers an activity in place of the environment.
@@ -249,6 +250,12 @@ func (out *outbound) UpsertTypedSearchAttributes(ctx workflow.Context, updates .
 	out.recorder.attributes = append(out.recorder.attributes, attributes)
 	if health, ok := attributes.GetKeyword(workflows.TokenHealth); ok {
 		out.recorder.health = append(out.recorder.health, health)
+	}
+	// The SDK shows no attribute that is unset, only that it is gone.
+	before := time.Unix(0, 0).UTC()
+	after := temporal.NewSearchAttributes(append([]temporal.SearchAttributeUpdate{workflows.TokenConsentEnds.ValueSet(before)}, updates...)...)
+	if end, _ := after.GetTime(workflows.TokenConsentEnds); !end.Equal(before) {
+		out.recorder.ends = append(out.recorder.ends, end.UTC())
 	}
 	return out.Next.UpsertTypedSearchAttributes(ctx, updates...)
 }

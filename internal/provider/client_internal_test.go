@@ -49,6 +49,31 @@ func TestHeadersAreBoundedWithHTTP2AsWell(t *testing.T) {
 	}
 }
 
+// x/oauth2 and net/http are kept from a second request by their settings as well.
+func TestAnExchangeIsOneRequestAndChangesNothingOfTheCallers(t *testing.T) {
+	sent := 0
+	once := &exchange{style: AuthQuery, transport: transportFunc(func(r *http.Request) (*http.Response, error) {
+		sent++
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})}
+	for i := range 2 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://auth.example.com/token", strings.NewReader("client_secret=fake-secret"))
+		require.NoError(t, err)
+		resp, err := once.RoundTrip(request)
+		require.Equal(t, i == 0, err == nil)
+		require.Equal(t, "https://auth.example.com/token", request.URL.String(), "an error of net/http has this URL")
+		if resp != nil {
+			require.NoError(t, resp.Body.Close())
+			require.Same(t, request, resp.Request)
+		}
+	}
+	require.Equal(t, 1, sent)
+}
+
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // Go's own floor is the same today, so that no handshake tells whether ours is stated.
 func TestTheFloorOfTLSIsStated(t *testing.T) {
 	require.EqualValues(t, tls.VersionTLS12, freshConnections().TLSClientConfig.MinVersion)

@@ -13,8 +13,6 @@ import (
 	"tokenkeeper/internal/token"
 )
 
-const day = 24 * time.Hour
-
 func TestTheEndsOfAGrantAreReadFromTheAnswer(t *testing.T) {
 	for _, tc := range []struct {
 		name, value string // of the field in the answer

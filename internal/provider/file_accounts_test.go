@@ -62,7 +62,7 @@ func TestMistakesInAccountsAreToldWithTheirLines(t *testing.T) {
   oura/Will: {token_url: moi}
   oura/will/2: {token_url: moi}
   oura/: {token_url: moi}
-  oura/one: {token_url: moi}
+  whoop/one: {token_url: moi}
   oura/two:
     token_url: http://auth.example.com/token
     token_urls: {}
@@ -79,11 +79,11 @@ providers:
 `), "p.yaml")
 	require.EqualError(t, err, strings.TrimSpace(`
 p.yaml:2: account "will" must be named provider/account, such as oura/will or oura/default
-p.yaml:3: account "ouraa/will": provider "ouraa" is not known; use one of fitbit, google-health, oura, polar, strava, whoop, withings, xero, or describe it in the providers file
+p.yaml:3: account "ouraa/will": provider "ouraa" is not known; use one of `+known("polar")+`, or describe it in the providers file
 p.yaml:4: account "oura/Will": account name "Will" has capitals, which Key Vault does not tell apart; use "will"
 p.yaml:5: account "oura/will/2": account name "will/2" is not valid; use lower-case letters, digits and single hyphens between them, such as "will-2"
 p.yaml:6: account "oura/" must be named provider/account, such as oura/will or oura/default
-p.yaml:7: account "oura/one": token_url must be a whole URL, because oura has no token_urls to choose from
+p.yaml:7: account "whoop/one": token_url must be a whole URL, because whoop has no token_urls to choose from
 p.yaml:9: account "oura/two": token_url must begin with https:// (http:// is for 127.0.0.1, [::1] and localhost only)
 p.yaml:10: account "oura/two": token_urls is not a key; the keys are token_url, secret_names
 p.yaml:12: account "oura/two": secret_names refresh_token must be a name that Key Vault takes: 1 to 127 letters, digits and hyphens

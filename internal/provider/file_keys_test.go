@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,15 @@ func override(t *testing.T, yaml string) provider.Table {
 	table, err := provider.Builtin().Override([]byte(yaml), "p.yaml")
 	require.NoError(t, err)
 	return table
+}
+
+// known lists the built-in providers, and others, as messages do.
+func known(others ...string) string {
+	for _, p := range provider.Builtin().Providers() {
+		others = append(others, p.Name)
+	}
+	slices.Sort(others)
+	return strings.Join(others, ", ")
 }
 
 func TestTheFileHasEveryFieldOfTheModel(t *testing.T) {
@@ -97,6 +107,22 @@ func TestANewProviderMayBeLikeABuiltinOne(t *testing.T) {
 	require.Equal(t, provider.StravaErrors, got.Dialect)
 }
 
+func TestAProviderIsNeverLikeAnotherInItsSecretsNames(t *testing.T) {
+	table := override(t, "providers: {strava: {secret_names: {refresh_token: MyStravaToken}}}")
+	table, err := table.Override([]byte("providers: {strava-two: {like: strava}}"), "q.yaml")
+	require.NoError(t, err)
+	p, err := table.Lookup("strava-two")
+	require.NoError(t, err)
+	require.Zero(t, p.SecretNames)
+}
+
+// A name that is refused is in no list of known providers either.
+func TestANameThatIsRefusedIsShownQuotedOnly(t *testing.T) {
+	_, err := provider.Builtin().Override([]byte("providers:\n  \"a\\x1b[2J\": {like: xero}\naccounts:\n  polar/x: {token_url: a}\n"), "p.yaml")
+	require.ErrorContains(t, err, `p.yaml:4: account "polar/x": provider "polar" is not known`)
+	require.NotContains(t, err.Error(), "\x1b")
+}
+
 func TestMistakesInTheModelAreToldWithTheirLines(t *testing.T) {
 	_, err := provider.Builtin().Override([]byte(`providers:
   fitbit:
@@ -165,7 +191,7 @@ p.yaml:31: provider "oura": secret_names must name client_id and client_secret t
 p.yaml:32: provider "oura": dead_answers must be a list of answers, such as [{status: 400, field: error, value: bad_refresh_token}]
 p.yaml:33: provider "oura": token_urls states nothing
 p.yaml:34: provider "oura": replay_ends_on_use needs a replay_window to end; state its length, or leave replay_ends_on_use out
-p.yaml:36: provider "polar": like must be one of fitbit, google-health, oura, strava, whoop, withings, xero
+p.yaml:36: provider "polar": like must be one of `+known()+`
 p.yaml:38: provider "whoop": like is for a new provider, and this one is built in
 `))
 }

@@ -198,6 +198,13 @@ func TestARedirectNamesTheHostToCorrectAndNoMore(t *testing.T) {
 	}
 }
 
+func TestAHostHidesTheTokenWhateverItsCapitals(t *testing.T) {
+	a := answer(308, "", "Location", "https://fake-token-in-capitals.example.com/")
+	a.Sent = []token.Secret{token.NewSecret("FAKE-Token-In-Capitals")}
+	_, failure := provider.Classify(lookup(t, "fitbit"), a)
+	require.Contains(t, failure.Fix, "has moved to another host")
+}
+
 func TestAMovedRevocationNamesItsOwnSetting(t *testing.T) {
 	p := revokedAt(t, "xero", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://auth.example.com/revoke", http.StatusPermanentRedirect)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,9 +35,10 @@ func FuzzClassify(f *testing.F) {
 			}
 		}
 	}
+	withings := uint8(slices.IndexFunc(provider.Builtin().Providers(), func(p provider.Provider) bool { return p.Name == "withings" }))
 	for _, retryAfter := range []string{"1795334400", "1795334400250", "0.5", "Sun, 22 Nov 2026 08:05:00 GMT", "-1", "NaN", "1e9", ".", strings.Repeat("9", 400)} {
 		add(429, "", retryAfter, uint8(0), false)
-		add(200, `{"status":601,"body":{"wait_seconds":"`+retryAfter+`"}}`, "", uint8(5), false)
+		add(200, `{"status":601,"body":{"wait_seconds":"`+retryAfter+`"}}`, "", withings, false)
 	}
 	oversize := strings.Repeat("a", token.MaxLength+1)
 	add(200, pairBody(oversize, "r"), "", uint8(0), false)

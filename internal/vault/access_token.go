@@ -24,7 +24,7 @@ type AccessTokenInfo struct {
 // until that time has come.
 func accessTokenOf(s Secret) AccessTokenInfo {
 	t := AccessTokenInfo{Fingerprint: s.Value.Fingerprint(), Expires: s.Expires, Version: s.Version, properties: s.Properties}
-	if t.Expires.Before(time.Unix(0, 0)) || t.Expires.After(lastTime) {
+	if t.Expires.Before(firstTime) || t.Expires.After(lastTime) {
 		t.Expires = time.Time{} // such as one that no JSON has
 	}
 	taken := s.Created.Add(time.Second)

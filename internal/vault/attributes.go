@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -68,7 +69,8 @@ var ownTags = []string{
 var spareTags = []string{tagWorkflowID, tagRunID, tagAccount}
 
 // fitTags adds to the program's tags the owner's among before, as many as Key Vault takes
-// beside reserve more. It never refuses: a token is worth more than a tag.
+// beside reserve more. It never refuses: a token is worth more than a tag. Nor does it
+// leave two whose names differ in case alone, which a vault may take for one.
 func fitTags(own, before map[string]string, reserve int) map[string]string {
 	tags := maps.Clone(own)
 	for _, spare := range spareTags {
@@ -82,7 +84,7 @@ func fitTags(own, before map[string]string, reserve int) map[string]string {
 		}
 	}
 	add(before, slices.DeleteFunc(slices.Sorted(maps.Keys(before)), func(name string) bool {
-		return slices.Contains(ownTags, name)
+		return slices.ContainsFunc(ownTags, func(own string) bool { return strings.EqualFold(own, name) })
 	}))
 	add(own, spareTags)
 	return tags

@@ -27,9 +27,8 @@ const (
 )
 
 var (
-	// firstTime is before anything that this program has written, lastTime after all that
-	// a provider may state.
-	firstTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	// firstTime is a clock's beginning, lastTime after all that a provider may state.
+	firstTime = time.Unix(0, 0).UTC()
 	lastTime  = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 	validFingerprint = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -68,11 +67,10 @@ func generationOf(p Properties, tag string, least token.Generation) (token.Gener
 // seconds since long ago. The bound grows faster than an account's generations, so that
 // what follows on one that a stranger states is not beyond it. An unknown time is now.
 func latestGeneration(at time.Time) token.Generation {
-	const least = 1000 // where a clock is at its beginning
 	if at.IsZero() {
 		at = time.Now()
 	}
-	return token.Generation(max(least, at.Sub(firstTime)/(10*time.Second)))
+	return token.Generation(max(0, at.Unix()/10))
 }
 
 // fingerprintOf reads a tag that holds a fingerprint; empty where it holds anything else.

@@ -1,0 +1,50 @@
+package main_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/workflows"
+)
+
+// The worker runs eight activities at a time, and the provider has answers enough to keep
+// back for all of them, for as long as a worker waits for one.
+func TestF27ProviderThatHangsHoldsUpNoAccountOfAnotherProvider(t *testing.T) {
+	for name, window := range map[string]time.Duration{"it repeats nothing": authserver.NoReplay, "it repeats answers": replayForRows} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: window}, Others: []authserver.Options{{Provider: authserver.Xero()}}})
+			s.work("TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES=8")
+			spared := s.consentAt(s.other(0))
+			spared.refresh().result()
+
+			const waitsForAnswer = 12 * time.Second
+			require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, DelayBefore: authserver.Duration(2 * waitsForAnswer), Answer: authserver.Reset, Times: authserver.EveryTime}))
+			var hung []run
+			for range 60 {
+				hung = append(hung, s.consent().refresh())
+			}
+			s.eventually("the provider hangs", func() bool { return s.Provider.Stats().Total.Calls[authserver.Token] >= 2 })
+			var longest time.Duration
+			for began := time.Now(); time.Since(began) < 2*waitsForAnswer; {
+				asked := time.Now()
+				require.Equal(t, workflows.Refreshed, spared.refresh().result().Outcome)
+				longest = max(longest, time.Since(asked))
+			}
+			t.Logf("the other provider's refreshes took at most %s", longest)
+			require.Less(t, longest, waitsForAnswer/2)
+			spared.holdsLive()
+
+			s.Provider.ClearFaults()
+			if window == replayForRows { // without it their tokens are presented again after minutes
+				for _, run := range hung {
+					require.Equal(t, workflows.Refreshed, run.result().Outcome)
+					run.holdsLive()
+				}
+			}
+		})
+	}
+}
