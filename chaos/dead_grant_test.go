@@ -47,6 +47,9 @@ func TestEveryProvidersDeadGrantAsksForAConsentInWhateverWordsItIsTold(t *testin
 		refusals = append(refusals, k.present("a grant that its owner has ended", ended))
 	}
 	for _, r := range refusals {
+		r.run.hurry(1)
+	}
+	for _, r := range refusals {
 		t.Run(r.p.Name+", "+r.name, func(t *testing.T) { r.on(t).check() })
 	}
 }
@@ -69,12 +72,8 @@ func (k keptAt) refuse(name string, f authserver.Fault, says ...string) refusal 
 	return k.present(name, a, says...)
 }
 
-// present starts a run, and cuts its pause between two requests short.
 func (k keptAt) present(name string, a account, says ...string) refusal {
-	k.t.Helper()
-	r := refusal{k, a.refresh(), name, says, k.current(a)}
-	require.NoError(k.t, k.temporal.SignalWorkflow(k.t.Context(), r.id, r.runID, workflows.RefreshNow, nil))
-	return r
+	return refusal{k, a.refresh(), name, says, k.current(a)}
 }
 
 func (r refusal) on(t *testing.T) refusal {

@@ -191,15 +191,14 @@ func (r run) cancel() {
 	})
 }
 
-// hurry cuts the pauses short that a refresh-now signal ends, until the run has ended.
-func (r run) hurry() {
+// hurry waits for the account's n-th request and cuts the pause short that follows it. A
+// signal before that would be one for the run's start.
+func (r run) hurry(n int) {
 	r.t.Helper()
-	r.eventually("the run ends", func() bool {
-		err := r.temporal.SignalWorkflow(r.t.Context(), r.id, r.runID, workflows.RefreshNow, nil)
-		_, ended := errors.AsType[*serviceerror.NotFound](err)
-		require.True(r.t, err == nil || ended, err)
-		return ended
-	})
+	r.eventually("the provider is asked", func() bool { return r.calls() >= n })
+	err := r.temporal.SignalWorkflow(r.t.Context(), r.id, r.runID, workflows.RefreshNow, nil)
+	_, ended := errors.AsType[*serviceerror.NotFound](err)
+	require.True(r.t, err == nil || ended, err)
 }
 
 func (r run) terminate() {

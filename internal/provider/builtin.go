@@ -9,9 +9,9 @@ import "time"
 // A row states what its Source says and nothing else. Reuse is empty where the source is
 // silent, and Source.Unverified then says so. A ReplayWindow is never longer than what is
 // documented. Where the provider repeats an answer "until the new token is used" and names
-// no time, or one of weeks, it is the access token's life: an answer that is not understood
-// counts as a passing fault while the window is open, so that a long one would hide a dead
-// grant.
+// no time, or one of weeks, it is the access token's life: while the window of a lost answer is
+// open, another answer that is not understood counts as a passing fault, so that a long one
+// would hide a dead grant.
 func Builtin() Table {
 	t := Table{byName: map[string]Provider{}}
 	for _, rows := range [][]Provider{healthRows(), businessRows(), developerRows(), contentRows()} {

@@ -51,7 +51,7 @@ func docusign() Provider {
 }
 
 // hubspot's endpoints are those of its OAuth API of 2026-03; those of v1 end on
-// 2027-02-16.
+// 2027-02-16. A dead grant is told in its own message, beside one OAuth code or another.
 func hubspot() Provider {
 	return Provider{
 		Name:                "hubspot",
@@ -61,6 +61,7 @@ func hubspot() Provider {
 		RevokeURL:           "https://api.hubapi.com/oauth/2026-03/token/revoke",
 		AuthStyle:           AuthBody,
 		Rotation:            NoRotation,
+		DeadAnswers:         []DeadAnswer{{Field: "message", Value: "missing or invalid refresh token"}},
 		AccessTokenLifetime: 30 * time.Minute,
 		GrantEnds:           "HubSpot ends a refresh token when the app is uninstalled",
 		Scopes:              []string{"oauth"},
@@ -68,7 +69,7 @@ func hubspot() Provider {
 		Source: Source{
 			Page:       `HubSpot developers, "Migrate from the OAuth v1 API" and changelog "v1 OAuth API Deprecation"`,
 			Read:       readOn,
-			Unverified: "how the API of 2026-03 tells a dead grant, taken to be invalid_grant; the form of a revocation",
+			Unverified: "the words for a dead grant, from v1 and people's logs, where invalid_request stands beside them; the form of a revocation",
 		},
 	}
 }

@@ -176,7 +176,8 @@ func xCom() Provider {
 	}
 }
 
-// zoom takes the latest refresh token only. Scopes are chosen with the app's registration.
+// zoom takes the latest refresh token only. Older refusals are 401 invalid_request, with
+// the same reason. Scopes are chosen with the app's registration.
 func zoom() Provider {
 	return Provider{
 		Name:                "zoom",
@@ -185,12 +186,13 @@ func zoom() Provider {
 		TokenURL:            "https://zoom.us/oauth/token",
 		AuthStyle:           AuthHeader,
 		Rotation:            SingleUse,
+		DeadAnswers:         []DeadAnswer{{Field: "reason", Value: "Invalid Token!"}},
 		AccessTokenLifetime: time.Hour,
 		GrantIdle:           90 * day,
 		GrantEnds:           "Zoom ends a refresh token after about 90 days without a refresh",
 		Dialect:             RFC6749,
 		Source: Source{
-			Page:       `Zoom developer forum (staff); Zoom's own plug-in, "Token Lifecycle"; raycast extensions issue 10896 for the refusal`,
+			Page:       `Zoom developer forum (staff); Zoom's own plug-in, "Token Lifecycle"; raycast extensions issue 10896 and remote-office-hours-queue issue 363 for the refusal`,
 			Read:       readOn,
 			Unverified: "its page on OAuth was out of reach; the 90 days are \"common\" in the plug-in's words; what a lost answer and what a reuse does",
 		},

@@ -64,6 +64,33 @@ func TestEachBuiltinProviderSaysDeadInItsOwnWords(t *testing.T) {
 	}
 }
 
+// Some say it in more than one way.
+func TestSomeBuiltinProvidersSayDeadInFurtherWords(t *testing.T) {
+	for _, tc := range []struct {
+		provider string
+		status   int
+		body     string
+	}{
+		{"gitlab", 401, `{"error":"invalid_grant"}`},
+		{"hubspot", 400, `{"error":"invalid_request","error_description":"` + echoed + `","status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token"}`},
+		{"hubspot", 400, `{"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token","correlationId":"fake"}`},
+		{"microsoft", 400, `{"error":"invalid_grant","error_description":"AADSTS70008: expired","error_codes":[70008]}`},
+		{"oura", 400, `{"error":"invalid_request","error_description":"Token already used or revoked","title":"invalid_request","detail":"Token already used or revoked"}`},
+		{"slack", 400, `{"ok":false,"error":"invalid_refresh_token"}`},
+		{"github", 400, `{"error":"bad_refresh_token"}`},
+		{"zoom", 401, `{"reason":"Invalid Token!","error":"invalid_request"}`},
+	} {
+		_, failure := provider.Classify(lookup(t, tc.provider), answer(tc.status, tc.body))
+		require.NotNil(t, failure)
+		require.Equal(t, provider.InvalidGrant, failure.Kind, "%s: %s", tc.provider, tc.body)
+		require.NotContains(t, failure.Error(), echoed)
+	}
+	// Oura's other portal says the same code to every client of the new one.
+	_, failure := provider.Classify(lookup(t, "oura"), answer(400, `{"error":"invalid_request","error_description":"Invalid request"}`))
+	require.Equal(t, provider.RequestRejected, failure.Kind)
+	require.True(t, failure.MayBeDead)
+}
+
 // The words of one provider mean nothing at the others.
 func TestNoBuiltinRowTakesAnothersWordForADeadGrant(t *testing.T) {
 	for _, p := range provider.Builtin().Providers() {

@@ -73,7 +73,7 @@ func googleHealth() Provider {
 
 // oura takes a token to revoke in the URL only, where no token may be, so RevokeURL is
 // empty. Apps of its new developer portal have another token endpoint; the old one answers
-// them invalid_request, which therefore stands for no dead grant here.
+// them invalid_request, which therefore stands for no dead grant by itself.
 func oura() Provider {
 	return Provider{
 		Name:                "oura",
@@ -83,6 +83,7 @@ func oura() Provider {
 		TokenURLs:           map[string]string{"moi": "https://moi.ouraring.com/oauth/v2/ext/oauth-token"},
 		AuthStyle:           AuthBody,
 		Rotation:            SingleUse,
+		DeadAnswers:         []DeadAnswer{{Field: "detail", Value: "Token already used or revoked"}},
 		AccessTokenLifetime: day,
 		Scopes:              []string{"daily", "heartrate", "personal", "workout"},
 		Dialect:             RFC6749,
@@ -127,7 +128,9 @@ func wahoo() Provider {
 		Title:               "Wahoo",
 		AuthURL:             "https://api.wahooligan.com/oauth/authorize",
 		TokenURL:            "https://api.wahooligan.com/oauth/token",
+		RevokeURL:           "https://api.wahooligan.com/v1/permissions",
 		AuthStyle:           AuthBody,
+		Revocation:          RevokeByBearer,
 		Rotation:            SingleUse,
 		ReplayWindow:        2 * time.Hour,
 		ReplayEndsOnUse:     true,
@@ -139,7 +142,7 @@ func wahoo() Provider {
 		Source: Source{
 			Page:       `Wahoo Cloud API reference, "Authentication" and "Token Limits", as quoted in quantified-self issue 589; developers.wahooligan.com, "Cloud API"`,
 			Read:       readOn,
-			Unverified: "the reference itself was out of reach; whether a repeat gets the same pair or another; what a reuse does; a dead grant, reported as 400 without an error code",
+			Unverified: "the reference itself was out of reach; whether a repeat gets the same pair or another; what a reuse does; the form of a revocation; a dead grant, reported as 400 without an error code",
 		},
 	}
 }
