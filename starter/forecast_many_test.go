@@ -26,7 +26,7 @@ import (
 // them for the accounts.
 const (
 	envAccounts  = "TOKENKEEPER_TEST_ACCOUNTS"
-	someAccounts = 300
+	someAccounts = 100
 )
 
 // The forecast of many accounts is made of listings. It is measured beside a plain listing
