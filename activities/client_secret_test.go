@@ -63,8 +63,10 @@ func TestALostAnswerToTheSecondRequestIsHadFromTheNextAttempt(t *testing.T) {
 	s := newSystem(t)
 	s.rotate("next")
 	loaded := s.mustLoad()
+	const slow = time.Second // the first refusal
+	require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, DelayBefore: authserver.Duration(slow)}))
 	require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, Nth: 2, Commit: true, Answer: authserver.Reset}))
-	before := time.Now()
+	before := time.Now().Add(slow)
 	requireFailure(t, s.call(attempt{}, loaded), "ProviderNotReady", false)
 	told := s.heard.list()[len(s.heard.list())-1]
 	require.WithinRange(t, timeIn(t, told, "first"), before, time.Now())

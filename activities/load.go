@@ -1,7 +1,6 @@
 package activities
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -92,14 +91,14 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		Account:             at.Account,
 		RunID:               run.RunID,
 		Provenance:          held.Provenance,
-		UserID:              word(held.UserID),
+		UserID:              held.UserID,
 		ObtainedAt:          held.ObtainedAt,
 		GrantEnds:           held.GrantEnds,
 		RefreshTokenVersion: held.Version,
 		AccessTokenExpiry:   access.Expires,
 		VersionsRead:        held.VersionsRead,
 		CallActivity:        at.Provider.ActivityType(),
-		ProviderTitle:       cmp.Or(word(at.Provider.Title), at.Provider.Name),
+		ProviderTitle:       at.Provider.Title,
 		ReplayWindow:        at.Provider.ReplayWindow,
 		RepeatPause:         at.Provider.RepeatPause,
 		Reuse:               at.Provider.Reuse,
@@ -109,7 +108,7 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		return loaded // a refresh spends nothing
 	}
 	for _, intent := range held.Intents() {
-		if intent.RunID != run.RunID && IsWord(intent.RunID) {
+		if intent.RunID != run.RunID {
 			loaded.MayHaveSpent = append(loaded.MayHaveSpent, intent)
 		}
 	}

@@ -36,7 +36,6 @@ func (a *Activities) present(ctx context.Context, at vault.Location, c *calling,
 	}
 	a.Metrics.Answered(ctx, at.Provider.Name, string(provider.InvalidClient))
 	again := time.Now()
-	c.report(c.told.with(again))
 	pair, err = a.Client.Refresh(ctx, at.Provider, older, refresh)
 	if refusesClient(err) {
 		return token.Pair{}, sent, refusal

@@ -71,12 +71,3 @@ func shown(i token.Issue, p token.Provenance) token.Issue {
 	i.Scopes = i.Scopes[:min(len(i.Scopes), mostScopes)]
 	return i
 }
-
-// word is a text that the vault gives, or nothing where it could not be shown: another
-// program may have written it.
-func word(text string) string {
-	if !IsWord(text) {
-		return ""
-	}
-	return text
-}

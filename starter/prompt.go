@@ -153,7 +153,7 @@ func (p *prompter) readClient(ctx context.Context, file string) (token.Client, e
 	return checkClient(token.Client{ID: id, Secret: token.NewSecret(secret)}, "--client: ")
 }
 
-// checkClient judges credentials that were written by hand as the vault judges them.
+// checkClient reads credentials that were written by hand as the vault does.
 func checkClient(client token.Client, where string) (token.Client, error) {
 	id, err := token.ReadPastedText(client.ID)
 	if err != nil {

@@ -72,6 +72,7 @@ func TestTheConsentsEndIsKeptByTheRunsAfterIt(t *testing.T) {
 		want  []time.Time
 	}{
 		{"a failed run", &last, hardEnd, true, []time.Time{idleEnd}},
+		{"a failed run, by the tag's whole seconds", &last, hardEnd.Add(-time.Second / 2), true, []time.Time{idleEnd}},
 		{"a failed run of a token without the tag", &last, time.Time{}, true, []time.Time{idleEnd}},
 		{"a failed run of a new consent", &last, later, true, []time.Time{idleEnd, later}},
 		{"a failed run without a last result", nil, hardEnd, true, []time.Time{hardEnd}},

@@ -63,7 +63,7 @@ func TestRunsAreFoundByAccountProviderAndHealth(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []temporal.SearchAttributes{
 		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit"), workflows.TokenHealth.ValueSet("refreshing")),
-		temporal.NewSearchAttributes(workflows.TokenHealth.ValueSet("healthy"), workflows.TokenUser.ValueSet(token.UserMark("fitbit", "FAKE01"))),
+		temporal.NewSearchAttributes(workflows.TokenHealth.ValueSet("healthy"), workflows.TokenUser.ValueSet(token.UserMark("fitbit", "USER-1"))),
 	}, s.attributes)
 }
 

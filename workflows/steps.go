@@ -47,7 +47,8 @@ func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err erro
 	if err != nil {
 		return activities.LoadResult{}, err
 	}
-	if !loaded.GrantEnds.IsZero() && !loaded.GrantEnds.Equal(r.grantEnds) { // another consent's
+	// The tag that it comes from has whole seconds.
+	if !loaded.GrantEnds.IsZero() && loaded.GrantEnds.Sub(r.grantEnds).Abs() >= time.Second { // another consent's
 		r.grantEnds, r.ends = loaded.GrantEnds, loaded.GrantEnds
 	}
 	return r.withOwn(ctx, loaded), nil

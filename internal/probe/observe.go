@@ -27,7 +27,7 @@ const (
 	TooSoon
 )
 
-// Answer is what came of presenting a refresh token.
+// Answer is the result of presenting a refresh token.
 type Answer struct {
 	Kind  Kind
 	At    time.Time
