@@ -29,7 +29,8 @@ type share struct {
 }
 
 // slotWait is how long a call waits for a slot. It holds one of the worker's activities
-// meanwhile, so that no more calls wait than may call.
+// meanwhile, so that no more calls wait than the share has slots: in all a provider has at
+// most three quarters of a worker's activities.
 const slotWait = time.Second
 
 // newShares gives each provider a quarter of a worker's activities.
@@ -63,7 +64,7 @@ func (s *shares) enter(ctx context.Context, provider string, urgent bool) (leave
 		s.of[provider] = sh
 	}
 	for sh.calling >= limit {
-		if sh.waiting >= s.each && !urgent || !s.wait(ctx, sh) {
+		if sh.waiting >= s.each || !s.wait(ctx, sh) {
 			return nil, false
 		}
 	}

@@ -90,8 +90,14 @@ func TestNoMoreCallsWaitThanMayCall(t *testing.T) {
 			waiting.Go(func() { s.enter(context.Background(), "fitbit", !urgent) })
 		}
 		synctest.Wait()
-		_, waited := took(t, s, "fitbit", !urgent, false)
-		require.Zero(t, waited)
+		for _, urgency := range []bool{!urgent, urgent} {
+			if urgency {
+				took(t, s, "fitbit", urgent, true)
+				took(t, s, "fitbit", urgent, true)
+			}
+			_, waited := took(t, s, "fitbit", urgency, false)
+			require.Zero(t, waited)
+		}
 		waiting.Wait()
 	})
 }
