@@ -35,6 +35,9 @@ type setup struct {
 func loadSetup(environ map[string]string) (setup, error) {
 	cfg, err := config.LoadWorker(environ)
 	providers, providersErr := provider.Load(cfg.ProvidersFile)
+	if providersErr == nil {
+		providersErr = vault.CheckTable(providers)
+	}
 	if err := errors.Join(err, providersErr); err != nil {
 		return setup{}, err
 	}
@@ -73,6 +76,7 @@ func run(ctx context.Context, s setup) error {
 	options := workerOptions(s.Worker)
 	fatal := make(chan error, 1) // the SDK reports the first one only
 	options.OnFatalError = func(err error) { fatal <- err }
+	worker.SetStickyWorkflowCacheSize(stickyRuns)
 	w := worker.New(temporal, s.TaskQueue, options)
 	flows := &workflows.Workflows{Searchable: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
@@ -153,6 +157,11 @@ const activitiesPerRefresh = 3
 // after the activity has completed, which Temporal refuses. The SDK allows each the
 // throttle, and at least a second, before it cancels the activity's context.
 const heartbeatThrottle = 800 * time.Millisecond
+
+// stickyRuns bounds the runs that this worker keeps in memory between two tasks; one that
+// falls out is replayed from its history. The SDK's own bound of 10,000 is more than
+// the memory limit of a small container holds, when a provider is away and every run waits.
+const stickyRuns = 1000
 
 func workerOptions(cfg config.Worker) worker.Options {
 	options := worker.Options{
