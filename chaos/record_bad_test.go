@@ -148,7 +148,7 @@ var failedPaths = []recording{
 		providers := filepath.Join(p.t.TempDir(), "providers.yaml")
 		require.NoError(p.t, os.WriteFile(providers, []byte("providers:\n  fitbit:\n    token_url: "+captious.URL+"\n    replay_window: 0s\n"), 0o600))
 		p.work("TOKENKEEPER_PROVIDERS=" + providers)
-		p.fails(p.refresh(), activities.ProbablyDead)
+		p.fails(p.refresh(), workflows.ReauthorizationRequired)
 	}},
 	{"fails-with-wrong-user", authserver.Options{}, func(p path) {
 		p.work()

@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -115,12 +116,15 @@ type source struct {
 // sources are this package's files without its tests.
 func sources(t *testing.T) (files []source) {
 	t.Helper()
-	packages, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0) //nolint:staticcheck // no build tags here
+	names, err := filepath.Glob("*.go")
 	require.NoError(t, err)
-	for name, file := range packages["main"].Files {
-		if !strings.HasSuffix(name, "_test.go") {
-			files = append(files, source{name, file})
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
 		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		files = append(files, source{name, file})
 	}
 	require.NotEmpty(t, files)
 	return files

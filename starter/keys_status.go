@@ -61,25 +61,25 @@ func (a keysApp) status(ctx context.Context) (answer keysStatus, err error) {
 
 func (a keysApp) tables(s keysStatus, knowsUses bool, now time.Time) {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "KEY\tSTATUS\tSINCE\tSEALS\tNEEDED BY")
+	printRow(w, "KEY", "STATUS", "SINCE", "SEALS", "NEEDED BY")
 	for _, key := range s.Keys {
 		needed := unknown
 		if knowsUses {
 			needed = countUses(s.Uses, key.ID)
 		}
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", key.ID, key.Status, when(key.Since, now), seals(key, now), needed)
+		printRow(w, key.ID, key.Status, when(key.Since, now), seals(key, now), needed)
 	}
 	_ = w.Flush()
 	for _, use := range s.Uses {
 		a.say("Key %d: %s", use.Key, use)
 	}
-	_, _ = fmt.Fprintln(w, "VERSION\tCREATED\tSTATE\tWRITTEN TO\tPRIMARY")
+	printRow(w, "VERSION", "CREATED", "STATE", "WRITTEN TO", "PRIMARY")
 	for _, v := range s.Versions {
 		primary := unknown
 		if v.Primary != 0 {
 			primary = fmt.Sprint(v.Primary)
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.ID, when(v.Created, now), v.State, written(v), primary)
+		printRow(w, v.ID, when(v.Created, now), v.State, written(v), primary)
 	}
 	_ = w.Flush()
 }

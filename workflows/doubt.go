@@ -61,9 +61,9 @@ func (r *run) pauseInDoubt(ctx workflow.Context, loaded activities.LoadResult, r
 // reauthorizeInDoubt is the end of the recovery ladder for a grant that the provider
 // refuses without calling it dead.
 func reauthorizeInDoubt(loaded activities.LoadResult, recovery activities.RecoverResult, refusal error) error {
-	fix := cmp.Or(activities.Fix(refusal), "check token_url of "+loaded.Account.Provider)
+	fix := cmp.Or(activities.Fix(refusal), "have the account owner consent again, or check token_url of "+loaded.Account.Provider)
 	return temporal.NewNonRetryableApplicationError(
-		fmt.Sprintf("the grant of %s is probably dead: %s answered %s each time that generation %d (fingerprint %s) was presented; %s; have the account owner consent again; if that changes nothing, %s; the next run presents the token again, at most twice",
+		fmt.Sprintf("the grant of %s is probably dead: %s answered %s each time that generation %d (fingerprint %s) was presented; %s; %s; the next run presents the token again, at most twice",
 			loaded.Account, loaded.ProviderTitle, answerOf(refusal), loaded.Provenance.Generation, loaded.Provenance.Fingerprint, nothingFound(recovery), fix),
 		ReauthorizationRequired, nil)
 }

@@ -47,7 +47,7 @@ func TestAGrantThatIsProbablyDeadIsPresentedTwiceAndAsksForConsent(t *testing.T)
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	message := requireFailure(t, err, workflows.ReauthorizationRequired)
 	require.Equal(t, fmt.Sprintf("the grant of fitbit/will is probably dead: Fitbit answered 403 Forbidden, HTML instead of JSON each time that generation 4 (fingerprint %s) was presented; "+
-		"the vault and 3 earlier runs hold nothing newer; have the account owner consent again; if that changes nothing, check token_url of fitbit; the next run presents the token again, at most twice", fingerprint(4)), message)
+		"the vault and 3 earlier runs hold nothing newer; check token_url of fitbit; the next run presents the token again, at most twice", fingerprint(4)), message)
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "LoadSecrets", "CallFitbit", "RecoverGrant", "RecoverGrant", "Alert"}, s.order())
 	require.Equal(t, []time.Duration{time.Minute, activities.MaxInFlight}, s.pauses(), "not at once, and the ladder's own pause")
 	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)

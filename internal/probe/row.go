@@ -169,7 +169,7 @@ func (f Findings) writeDead(w *writer) {
 // writer writes YAML.
 type writer struct{ strings.Builder }
 
-func (w *writer) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+func (w *writer) line(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
 
 func (w *writer) comment(format string, args ...any) {
 	indent := "    "
