@@ -161,8 +161,8 @@ type recorder struct {
 	health     []string
 	attributes []temporal.SearchAttributes
 	ends       []time.Time // the values of TokenConsentEnds; zero where it was unset
-	closing    string // the details that the run ended with
-	unread     int    // signals that the run left in its channel
+	closing    string      // the details that the run ended with
+	unread     int         // signals that the run left in its channel
 	// instead, where set, answers an activity in place of the environment.
 	instead func(ctx workflow.Context, name string) workflow.Future
 }
