@@ -33,6 +33,10 @@ type share struct {
 // most three quarters of a worker's activities.
 const slotWait = time.Second
 
+// slotPause is the least pause of a call that has found no slot and need not hurry: each
+// attempt costs Temporal an action.
+const slotPause = 10 * time.Second
+
 // newShares gives each provider a quarter of a worker's activities.
 func newShares(activities int) *shares {
 	s := &shares{of: map[string]*share{}}
@@ -99,12 +103,17 @@ func (s *shares) wait(ctx context.Context, sh *share) bool {
 // failed and sent nothing; of many that have failed alike, not all come back at once.
 func (a *Activities) enter(ctx context.Context, p provider.Provider, c *calling) (leave func(), err error) {
 	now := time.Now()
-	leave, ok := a.shares.enter(ctx, p.Name, c.window(now).IsOpen(now))
+	urgent := c.window(now).IsOpen(now)
+	leave, ok := a.shares.enter(ctx, p.Name, urgent)
 	if ok {
 		return leave, nil
 	}
 	failure := temporal.NewApplicationError(fmt.Sprintf("%s has its share of this worker's calls, %d at a time; nothing was sent", p.Title, a.shares.each), shareInUse)
-	return nil, c.leaveWord(ctx, c.told, retryIn(failure, spread(c.retryDelay(0, time.Now()))))
+	pause := c.retryDelay(0, time.Now())
+	if !urgent {
+		pause = max(pause, slotPause)
+	}
+	return nil, c.leaveWord(ctx, c.told, retryIn(failure, spread(pause)))
 }
 
 // spread makes the pauses of many attempts that have found no slot differ: half of a pause

@@ -36,8 +36,8 @@ func TestACallWithoutASlotSendsNothingAndComesBack(t *testing.T) {
 	require.EqualValues(t, 3, told["attempt"], "the next attempt knows that it has sent nothing")
 	require.NotContains(t, told, "first")
 	delay := delayOf(t, err)
-	require.LessOrEqual(t, delay, 2250*time.Millisecond, "the policy's pause")
-	require.GreaterOrEqual(t, delay, 1125*time.Millisecond)
+	require.LessOrEqual(t, delay, 10*time.Second)
+	require.GreaterOrEqual(t, delay, 5*time.Second)
 }
 
 func TestACallWhoseTokenMayBeSpentNeedsNoSlotOfTheOthers(t *testing.T) {

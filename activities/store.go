@@ -76,7 +76,7 @@ func checkIssued(issued RefreshResult) error {
 	case issued.Rotated && (p.Generation == 0 || p.Parent == ""):
 		problem = fmt.Sprintf("names no token that generation %d was issued for", p.Generation)
 	default:
-		problem = CheckIssue(issued.Issue, p)
+		problem = checkWords(issued.Issue, p)
 	}
 	if problem == "" {
 		return nil

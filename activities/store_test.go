@@ -93,6 +93,14 @@ func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 	}
 }
 
+func TestAResultWithATokenAmongItsWordsIsNotStored(t *testing.T) {
+	s := newSystem(t)
+	called := s.issued()
+	called.Scopes = []string{"sleep", s.held()} // the spent one
+	_, err := s.store(called)
+	require.Contains(t, requireFailure(t, err, activities.UnexpectedResult, true), "has a token among its words")
+}
+
 func TestWhatNoCallReturnedIsNotStored(t *testing.T) {
 	for _, c := range []struct {
 		name  string

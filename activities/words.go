@@ -39,20 +39,28 @@ func CheckProvenance(p token.Provenance) string {
 	return ""
 }
 
-// CheckIssue returns what is wrong with the words that come with a pair of a provenance.
-func CheckIssue(i token.Issue, p token.Provenance) string {
+// CheckIssue returns what is wrong with the words that come with a pair. Workflow code may
+// call it.
+func CheckIssue(i token.Issue) string {
 	if len(i.Scopes) > mostScopes {
 		return fmt.Sprintf("has more than %d scopes", mostScopes)
 	}
-	for _, text := range append([]string{i.UserID, i.AccessProblem, i.RefreshProblem}, i.Scopes...) {
-		switch {
-		case !IsWord(text):
-			return fmt.Sprintf("has words that are longer than %d bytes or cannot be printed", longestWord)
-		case isToken(text, p):
-			return "has a token among its words"
-		}
+	if slices.ContainsFunc(wordsOf(i), func(text string) bool { return !IsWord(text) }) {
+		return fmt.Sprintf("has words that are longer than %d bytes or cannot be printed", longestWord)
 	}
 	return ""
+}
+
+func wordsOf(i token.Issue) []string {
+	return append([]string{i.UserID, i.AccessProblem, i.RefreshProblem}, i.Scopes...)
+}
+
+// checkWords is CheckIssue, and refuses a token of the provenance among the words.
+func checkWords(i token.Issue, p token.Provenance) string {
+	if slices.ContainsFunc(wordsOf(i), func(text string) bool { return isToken(text, p) }) {
+		return "has a token among its words"
+	}
+	return CheckIssue(i)
 }
 
 func isToken(text string, p token.Provenance) bool {
@@ -60,7 +68,7 @@ func isToken(text string, p token.Provenance) bool {
 	return f != "" && (f == p.Fingerprint || f == p.Parent)
 }
 
-// shown is an answer's issue with the words that CheckIssue takes only: no pair is lost to
+// shown is an answer's issue with the words that checkWords takes only: no pair is lost to
 // the others.
 func shown(i token.Issue, p token.Provenance) token.Issue {
 	keep := func(text string) bool { return IsWord(text) && !isToken(text, p) }

@@ -31,8 +31,8 @@ func TestWhatAnAnswerSaysIsShownOnlyWhereAResultMaySayIt(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got := shown(c.in, p)
 			require.Equal(t, c.want, got)
-			require.Empty(t, CheckIssue(got, p))
-			require.Equal(t, c.name == "ordinary words", CheckIssue(c.in, p) == "")
+			require.Empty(t, checkWords(got, p))
+			require.Equal(t, c.name == "ordinary words", checkWords(c.in, p) == "")
 		})
 	}
 }

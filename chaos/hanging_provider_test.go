@@ -24,7 +24,7 @@ func TestF27ProviderThatHangsHoldsUpNoAccountOfAnotherProvider(t *testing.T) {
 			const waitsForAnswer = 12 * time.Second
 			require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, DelayBefore: authserver.Duration(2 * waitsForAnswer), Answer: authserver.Reset, Times: authserver.EveryTime}))
 			var hung []run
-			for range 60 {
+			for range 40 {
 				hung = append(hung, s.consent().refresh())
 			}
 			s.eventually("the provider hangs", func() bool { return s.Provider.Stats().Total.Calls[authserver.Token] >= 2 })
@@ -35,7 +35,7 @@ func TestF27ProviderThatHangsHoldsUpNoAccountOfAnotherProvider(t *testing.T) {
 				longest = max(longest, time.Since(asked))
 			}
 			t.Logf("the other provider's refreshes took at most %s", longest)
-			require.Less(t, longest, waitsForAnswer/2)
+			require.Less(t, longest, waitsForAnswer, "with a slot each, the others would hold it up for a minute")
 			spared.holdsLive()
 
 			s.Provider.ClearFaults()

@@ -15,10 +15,17 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// refuses has the provider answer requests of the account with a status, a number of times.
+// page is a refusal of what stands before the provider.
+func page(status int) authserver.Fault {
+	return authserver.Fault{Endpoint: authserver.Token, Answer: authserver.Verbatim, Status: status, Body: "<html><title>no</title></html>"}
+}
+
+// refuses has requests of the account refused with a status, a number of times.
 func (a account) refuses(status, times int) {
 	a.t.Helper()
-	require.NoError(a.t, a.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Answer: authserver.Status, Status: status, Times: times}))
+	f := page(status)
+	f.User, f.Times = a.user, times
+	require.NoError(a.t, a.Provider.Inject(f))
 }
 
 // refreshNow asks for a refresh without waiting.
@@ -105,14 +112,13 @@ func TestF33RefreshNowCutsThePauseShort(t *testing.T) {
 func TestF33RefusalInsideTheWindowGivesNothingUp(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: shortWindow}})
 	w := s.work()
-	forbidden := authserver.Fault{Answer: authserver.Status, Status: http.StatusForbidden}
-	committed, twice := forbidden, forbidden
-	committed.Commit, twice.Times = true, 4
+	committed, since := page(http.StatusForbidden), page(http.StatusForbidden)
+	committed.Commit, since.Times = true, 4
 	runs := map[string]run{}
 	for name, faults := range map[string][]authserver.Fault{
-		"committed, and refused by a gateway":     {committed, twice},
-		"the answer was lost, and refused since":  {{Commit: true, Answer: authserver.Reset}, twice},
-		"committed and lost, and refused half on": {{Commit: true, Answer: authserver.Status, Status: http.StatusServiceUnavailable}, twice},
+		"committed, and refused by a gateway":     {committed, since},
+		"the answer was lost, and refused since":  {{Commit: true, Answer: authserver.Reset}, since},
+		"committed and lost, and refused half on": {{Commit: true, Answer: authserver.Status, Status: http.StatusServiceUnavailable}, since},
 	} {
 		a := s.consent()
 		for _, f := range faults {

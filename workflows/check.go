@@ -70,7 +70,7 @@ func checkIssued(r activities.RefreshResult, l activities.LoadResult) string {
 	case len(r.Pair) == 0:
 		return "has no sealed pair"
 	}
-	return cmp.Or(activities.CheckProvenance(r.Provenance), activities.CheckIssue(r.Issue, r.Provenance))
+	return cmp.Or(activities.CheckProvenance(r.Provenance), activities.CheckIssue(r.Issue))
 }
 
 func checkStored(s activities.StoreResult) string {
@@ -125,7 +125,7 @@ func checkFound(r activities.RecoverResult, l activities.LoadResult) string {
 		return fmt.Sprintf("does not descend from generation %d", l.Provenance.Generation)
 	}
 	called := *r.Called
-	return cmp.Or(checkStored(*r.Stored), activities.CheckProvenance(called.Provenance), activities.CheckIssue(called.Issue, called.Provenance))
+	return cmp.Or(checkStored(*r.Stored), activities.CheckProvenance(called.Provenance), activities.CheckIssue(called.Issue))
 }
 
 // unexpected is the failure of a run whose activity returned what was not asked for;

@@ -95,26 +95,6 @@ func TestCheckIssued(t *testing.T) {
 	}
 }
 
-// The spent token and the new one are known by their fingerprints.
-func TestAResultIsNotTakenWithATokenAmongItsWords(t *testing.T) {
-	for _, secret := range []string{"fake-spent-token", "fake-new-token"} {
-		for name, say := range map[string]func(*activities.RefreshResult){
-			"as the user": func(r *activities.RefreshResult) { r.UserID = secret },
-			"as a scope":  func(r *activities.RefreshResult) { r.Scopes = []string{"sleep", secret} },
-		} {
-			t.Run(secret+" "+name, func(t *testing.T) {
-				l := rightGrant()
-				l.Provenance.Fingerprint = token.NewSecret("fake-spent-token").Fingerprint()
-				r := rightPair()
-				r.Provenance = l.Provenance.Next(token.NewSecret("fake-new-token").Fingerprint())
-				require.Empty(t, checkIssued(r, l))
-				say(&r)
-				require.Equal(t, "has a token among its words", checkIssued(r, l))
-			})
-		}
-	}
-}
-
 func TestCheckStored(t *testing.T) {
 	for _, c := range []struct {
 		name string
