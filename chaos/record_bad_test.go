@@ -137,7 +137,7 @@ var failedPaths = []recording{
 		p.Provider.Retire()
 		p.fails(p.refresh(), activities.ProviderRetired)
 	}},
-	{"fails-with-request-rejected", authserver.Options{}, func(p path) {
+	{"fails-with-probably-dead", authserver.Options{}, func(p path) {
 		// The simulator never finds fault with what the product sends.
 		captious := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
@@ -148,7 +148,7 @@ var failedPaths = []recording{
 		providers := filepath.Join(p.t.TempDir(), "providers.yaml")
 		require.NoError(p.t, os.WriteFile(providers, []byte("providers:\n  fitbit:\n    token_url: "+captious.URL+"\n"), 0o600))
 		p.work("TOKENKEEPER_PROVIDERS=" + providers)
-		p.fails(p.refresh(), activities.ProbablyDead)
+		p.fails(p.refresh(), workflows.ReauthorizationRequired)
 	}},
 	{"fails-with-wrong-user", authserver.Options{}, func(p path) {
 		p.work()
