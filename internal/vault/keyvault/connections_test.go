@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -17,11 +18,12 @@ func TestTheVaultHas256ConnectionsAtMost(t *testing.T) {
 		inside, peak  int
 		full, release = make(chan struct{}), make(chan struct{})
 	)
+	filled := sync.OnceFunc(func() { close(full) })
 	_, c := hostileOver(t, false, func(w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
 		inside++
 		if peak = max(peak, inside); inside == most {
-			close(full)
+			filled()
 		}
 		mu.Unlock()
 		<-release
@@ -35,7 +37,8 @@ func TestTheVaultHas256ConnectionsAtMost(t *testing.T) {
 		all.Go(func() { _, _ = c.Get(t.Context(), name, "") })
 	}
 	<-full
-	require.Never(t, func() bool { mu.Lock(); defer mu.Unlock(); return peak > most }, time.Second, 10*time.Millisecond)
+	over := func() bool { mu.Lock(); defer mu.Unlock(); return peak > most }
+	assert.Never(t, over, time.Second, 10*time.Millisecond)
 	close(release)
 	all.Wait()
 	require.Equal(t, most, peak)
