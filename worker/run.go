@@ -78,7 +78,7 @@ func run(ctx context.Context, s setup) error {
 	options.OnFatalError = func(err error) { fatal <- err }
 	worker.SetStickyWorkflowCacheSize(stickyRuns)
 	w := worker.New(temporal, s.TaskQueue, options)
-	flows := &workflows.Workflows{Searchable: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
+	flows := &workflows.Workflows{Attributes: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	acts := activities.New(activities.Dependencies{
 		Vault:     vault.New(s.secrets),

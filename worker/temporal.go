@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -85,32 +89,31 @@ func retry(ctx context.Context, log *slog.Logger, message string, do func() (fin
 	}
 }
 
-// ensureSearchAttributes reports whether the namespace has the search attributes,
-// and adds them where it may. Without them only the search for runs is missing.
-func ensureSearchAttributes(ctx context.Context, c client.Client, namespace string, log *slog.Logger) bool {
+// ensureSearchAttributes returns which search attributes the namespace has, and adds the
+// missing ones where it may. Without the first three only the search for runs is missing;
+// each of the others is missing for itself.
+func ensureSearchAttributes(ctx context.Context, c client.Client, namespace string, log *slog.Logger) workflows.Attributes {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	missing, err := missingAttributes(ctx, c, namespace)
-	if err != nil {
+	n := &attributesOf{client: c, namespace: namespace}
+	if err := n.list(ctx); err != nil {
 		log.Warn("runs will carry no search attributes", "error", err)
-		return false
+		return workflows.Attributes{}
 	}
-	if len(missing) == 0 {
-		return true
-	}
-	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
-	if err == nil {
-		// The server's caches may lag behind; until they follow, Temporal retries
-		// the first step of a run.
+	lacking := len(n.missing)
+	addErr := n.add(ctx)
+	if lacking > 0 && addErr == nil {
 		log.Info("added the search attributes to the namespace")
-		return true
 	}
-	if left, listErr := missingAttributes(ctx, c, namespace); listErr == nil && len(left) == 0 {
-		return true // another worker was faster
+	has := n.usable()
+	if err := errors.Join(n.wrong, n.explain(addErr)); err != nil {
+		message := "runs will carry no search attributes"
+		if has.Searchable {
+			message = "runs will not carry all search attributes"
+		}
+		log.Warn(message, "error", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	log.Warn("runs will carry no search attributes: the namespace lacks them, and this worker cannot add them. Add them, and start the workers again: temporal operator search-attribute create --namespace "+namespace+
-		" "+searchAttributeFlags, "error", err)
-	return false
+	return has
 }
 
 // searchAttributeFlags have the Temporal CLI create those that a namespace lacks.
@@ -119,23 +122,83 @@ const searchAttributeFlags = "--name TokenAccount --type Keyword --name TokenPro
 // searchAttributes are those that runs carry.
 var searchAttributes = []temporal.SearchAttributeKey{workflows.TokenAccount, workflows.TokenProvider, workflows.TokenHealth, workflows.TokenConsentEnds, workflows.TokenUser}
 
-// missingAttributes returns those that the namespace lacks. One of another type is
-// an error: it cannot be added, some servers ignore that silently, and setting it
-// would block the run.
-func missingAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enumspb.IndexedValueType, error) {
-	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+// attributesOf is what a namespace has of [searchAttributes].
+type attributesOf struct {
+	client    client.Client
+	namespace string
+	missing   map[string]enumspb.IndexedValueType
+	other     map[string]bool // those of another type
+	wrong     error           // says what they are, and the fix
+}
+
+// list asks the namespace. One of another type counts as one that is not there: it cannot
+// be added, some servers ignore that silently, and setting it would block the run.
+func (n *attributesOf) list(ctx context.Context) error {
+	listed, err := n.client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: n.namespace})
 	if err != nil {
-		return nil, fmt.Errorf("ask for those of namespace %s: %w", namespace, err)
+		return fmt.Errorf("ask for those of namespace %s: %w", n.namespace, err)
 	}
-	missing := map[string]enumspb.IndexedValueType{}
+	n.missing, n.other, n.wrong = map[string]enumspb.IndexedValueType{}, map[string]bool{}, nil
 	for _, attribute := range searchAttributes {
 		key, wanted := attribute.GetName(), attribute.GetValueType()
 		switch found, exists := listed.GetCustomAttributes()[key]; {
 		case !exists:
-			missing[key] = wanted
+			n.missing[key] = wanted
 		case found != wanted:
-			return nil, fmt.Errorf("%s of namespace %s is of type %s and not %s; remove it, and start the workers again: temporal operator search-attribute remove --namespace %s --name %s", key, namespace, found, wanted, namespace, key)
+			n.other[key] = true
+			n.wrong = errors.Join(n.wrong, fmt.Errorf("%s of namespace %s is of type %s and not %s; remove it, and start the workers again: temporal operator search-attribute remove --namespace %s --name %s", key, n.namespace, found, wanted, n.namespace, key))
 		}
 	}
-	return missing, nil
+	return nil
+}
+
+// add adds what is missing: at once, and where that fails each by itself, because a
+// namespace can have room for one type and not for another. What is added counts as there:
+// the server's caches may lag behind, and until they follow, Temporal retries the first
+// step of a run.
+func (n *attributesOf) add(ctx context.Context) error {
+	err := n.request(ctx, n.missing)
+	if err == nil {
+		return nil
+	}
+	if n.list(ctx) != nil {
+		return err
+	}
+	err = nil // what is not missing any more, another worker has added
+	for key, kind := range maps.Clone(n.missing) {
+		err = cmp.Or(n.request(ctx, map[string]enumspb.IndexedValueType{key: kind}), err)
+	}
+	return err
+}
+
+func (n *attributesOf) request(ctx context.Context, these map[string]enumspb.IndexedValueType) error {
+	if len(these) == 0 {
+		return nil
+	}
+	_, err := n.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: n.namespace, SearchAttributes: these})
+	if err == nil {
+		maps.DeleteFunc(n.missing, func(key string, _ enumspb.IndexedValueType) bool { _, added := these[key]; return added })
+	}
+	return err
+}
+
+// explain says what is missing and why, with the command that adds it.
+func (n *attributesOf) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("namespace %s lacks %s, and this worker cannot add them: %w; add them, and start the workers again: temporal operator search-attribute create --namespace %s %s",
+		n.namespace, strings.Join(slices.Sorted(maps.Keys(n.missing)), ", "), err, n.namespace, searchAttributeFlags)
+}
+
+func (n *attributesOf) usable() workflows.Attributes {
+	has := func(key temporal.SearchAttributeKey) bool {
+		_, missing := n.missing[key.GetName()]
+		return !missing && !n.other[key.GetName()]
+	}
+	return workflows.Attributes{
+		Searchable:  has(workflows.TokenAccount) && has(workflows.TokenProvider) && has(workflows.TokenHealth),
+		ConsentEnds: has(workflows.TokenConsentEnds),
+		User:        has(workflows.TokenUser),
+	}
 }

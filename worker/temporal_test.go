@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"syscall"
@@ -74,10 +75,7 @@ func TestWorkersAddTheSearchAttributesWhereTheyAreMissing(t *testing.T) {
 		require.NotContains(t, w.Output(), "runs will carry no search attributes")
 	}
 
-	account := s.refreshIn(namespace)
-	eventually(t, "the run is found by its account", func() bool {
-		return s.temporalCLI("workflow", "count", "--namespace", namespace, "--query", "TokenAccount = '"+account+"' AND TokenHealth = 'healthy'") == "Total: 1\n"
-	})
+	s.findsGreen(namespace, s.refreshIn(namespace))
 }
 
 func TestRunsAreGreenWhereASearchAttributeIsOfAnotherType(t *testing.T) {
@@ -92,6 +90,50 @@ func TestRunsAreGreenWhereASearchAttributeIsOfAnotherType(t *testing.T) {
 	_, command, _ := strings.Cut(said, "start the workers again: temporal ")
 	s.temporalCLI(strings.Fields(command)...)
 	require.NotContains(t, s.work("TEMPORAL_NAMESPACE="+namespace).Output(), "runs will carry no search attributes")
+}
+
+// A namespace whose columns are taken has room for no more, as one whose operator alone may
+// add them: an upgrade leaves it with the attributes that it has.
+func TestRunsAreFoundByAccountInANamespaceThatTakesNoFurtherSearchAttributes(t *testing.T) {
+	s := newSystem(t)
+	namespace := unique("namespace")
+	s.createNamespace(namespace)
+	attributes := []string{"operator", "search-attribute", "create", "--namespace", namespace,
+		"--name", "TokenAccount", "--type", "Keyword", "--name", "TokenProvider", "--type", "Keyword", "--name", "TokenHealth", "--type", "Keyword"}
+	for i := range 7 {
+		attributes = append(attributes, "--name", fmt.Sprintf("Other%d", i), "--type", "Keyword")
+	}
+	s.temporalCLI(attributes...)
+	w := s.work("TEMPORAL_NAMESPACE=" + namespace)
+	said := w.logged("runs will not carry all search attributes", 1)[0].Error
+	require.Contains(t, said, "namespace "+namespace+" lacks TokenUser, and this worker cannot add them: ")
+	require.Contains(t, said, "; add them, and start the workers again: temporal operator search-attribute create --namespace "+namespace+" --name TokenAccount ")
+	require.NotContains(t, said, "\n")
+
+	account := s.refreshIn(namespace)
+	s.findsGreen(namespace, account)
+	shown := s.temporalCLI("workflow", "describe", "--namespace", namespace, "--workflow-id", account)
+	require.NotContains(t, shown, "TokenUser")
+}
+
+func TestAnAttributeOfAnotherTypeTakesNoOtherAway(t *testing.T) {
+	s := newSystem(t)
+	namespace := unique("namespace")
+	s.createNamespace(namespace)
+	s.temporalCLI("operator", "search-attribute", "create", "--namespace", namespace, "--name", "TokenConsentEnds", "--type", "Int")
+	said := s.work("TEMPORAL_NAMESPACE="+namespace).logged("runs will not carry all search attributes", 1)[0].Error
+	require.Contains(t, said, "TokenConsentEnds of namespace "+namespace+" is of type Int and not Datetime; remove it")
+	account := s.refreshIn(namespace)
+	s.findsGreen(namespace, account)
+	require.Contains(t, s.temporalCLI("workflow", "describe", "--namespace", namespace, "--workflow-id", account), "TokenUser")
+}
+
+// findsGreen waits until the last run of an account is found by what the account is.
+func (s *system) findsGreen(namespace, account string) {
+	s.t.Helper()
+	eventually(s.t, "the run is found by its account", func() bool {
+		return s.temporalCLI("workflow", "count", "--namespace", namespace, "--query", "TokenAccount = '"+account+"' AND TokenHealth = 'healthy'") == "Total: 1\n"
+	})
 }
 
 // refreshIn refreshes a new account in a namespace, to success, and returns the

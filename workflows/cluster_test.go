@@ -41,7 +41,7 @@ type cluster struct {
 	namespace string
 }
 
-// newCluster works in a namespace that has the search attributes or not, and
+// newCluster works in a namespace that has all of the search attributes or none, and
 // with a worker that knows that.
 func newCluster(t *testing.T, searchable bool) *cluster {
 	t.Helper()
@@ -62,9 +62,13 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	t.Cleanup(c.client.Close)
 
 	acts := c.activities()
+	var attributes workflows.Attributes
+	if searchable {
+		attributes = allAttributes
+	}
 	w := worker.New(c.client, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
 	acts.Register(w)
-	w.RegisterWorkflowWithOptions((&workflows.Workflows{Searchable: searchable}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
+	w.RegisterWorkflowWithOptions((&workflows.Workflows{Attributes: attributes}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	require.NoError(t, w.Start())
 	t.Cleanup(acts.Drain)
 	t.Cleanup(w.Stop)

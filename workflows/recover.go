@@ -150,7 +150,7 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	}}
 	options := forVault(ctx, attempts, "look for what generation %d of %s was spent for", generation, r.account)
 	options = workflow.WithScheduleToCloseTimeout(workflow.WithHeartbeatTimeout(options, limits.HeartbeatTimeout), limits.ScheduleToCloseTimeout)
-	in := activities.RecoverInput{LoadResult: loaded, Searchable: r.searchable, WorkflowIDs: r.sources}
+	in := activities.RecoverInput{LoadResult: loaded, Searchable: r.attributes.Searchable, WorkflowIDs: r.sources}
 	end, err := p.hold(options, acts.RecoverGrant, in, &recovery)
 	if end == gaveUp && err != nil {
 		return activities.RecoverResult{}, ctx.Err()

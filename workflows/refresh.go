@@ -41,9 +41,7 @@ const maxReloads = 5
 
 // Workflows carries what the worker knows and the workflow code may not look up.
 type Workflows struct {
-	// Searchable: the namespace has TokenAccount, TokenProvider, TokenHealth,
-	// TokenConsentEnds and TokenUser. Setting one that it does not have would block the run.
-	Searchable bool
+	Attributes Attributes
 }
 
 // acts is only ever used to name activities, so that the compiler checks them.
@@ -55,7 +53,7 @@ var acts *activities.Activities
 // searches for what an earlier run has lost.
 func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
 	account, err := in.Check()
-	r := &run{account: account, searchable: w.recordSearchable(ctx)}
+	r := &run{account: account, attributes: w.recordAttributes(ctx)}
 	if err != nil {
 		return Result{}, r.refuse(ctx, in, err)
 	}
@@ -82,7 +80,7 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 // run is one refresh of one account.
 type run struct {
 	account     token.Account
-	searchable  bool
+	attributes  Attributes       // what the namespace has, as the history has it
 	known       activities.Known // the newest refresh token that Temporal knows of
 	called      time.Time        // when the last call began
 	unsettled   presentation     // the refresh token that this run has presented without an answer

@@ -42,8 +42,8 @@ func TestRecordedRunsReplay(t *testing.T) {
 			t.Run(set+"/"+name, func(t *testing.T) {
 				// Workers may disagree on what the namespace has: a run goes by what
 				// its first worker has recorded.
-				for _, searchable := range []bool{true, false} {
-					flows := &workflows.Workflows{Searchable: searchable}
+				for _, attributes := range []workflows.Attributes{allAttributes, {Searchable: true}, {}} {
+					flows := &workflows.Workflows{Attributes: attributes}
 					if err := replay.Replay(h, workflows.Type, flows.RefreshTokens); err != nil {
 						t.Fatalf("%v%s", err, howToGoOn)
 					}

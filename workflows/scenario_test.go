@@ -29,8 +29,8 @@ import (
 type scenario struct {
 	*testsuite.TestWorkflowEnvironment
 	recorder
-	t          *testing.T
-	searchable bool
+	t   *testing.T
+	has workflows.Attributes // the namespace
 
 	load    func(n int, a token.Account) (activities.LoadResult, error)
 	read    func(n int, a token.Account) (activities.LoadResult, error)
@@ -84,7 +84,7 @@ func withoutActivities(t *testing.T) *scenario {
 	s := &scenario{
 		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(),
 		t:                       t,
-		searchable:              true,
+		has:                     allAttributes,
 		calls:                   map[string]int{},
 		byHand:                  map[string]any{},
 		inputs:                  map[string][]any{},
@@ -126,7 +126,7 @@ func (s *scenario) refresh() (workflows.Result, error) { return s.refreshWith(wo
 
 func (s *scenario) refreshWith(in ...any) (result workflows.Result, err error) {
 	s.t.Helper()
-	w := &workflows.Workflows{Searchable: s.searchable}
+	w := &workflows.Workflows{Attributes: s.has}
 	s.RegisterWorkflowWithOptions(w.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	s.ExecuteWorkflow(workflows.Type, in...)
 	require.True(s.t, s.IsWorkflowCompleted(), "the run must come to an end")

@@ -255,7 +255,7 @@ func TestARunThatIsCancelledAfterARefusalSaysThatTheGrantIsDead(t *testing.T) {
 func TestRecoverGrantIsGivenWhatMayBeSearched(t *testing.T) {
 	for _, searchable := range []bool{true, false} {
 		s := newScenario(t)
-		s.searchable = searchable
+		s.has.Searchable = searchable
 		s.failAt("call", forGood(activities.InvalidGrant))
 		_, err := s.refresh()
 		requireFailure(t, err, workflows.ReauthorizationRequired)

@@ -37,12 +37,26 @@ const (
 	HealthCancelled    Health = "cancelled"     // the last run was cancelled before it had refreshed
 )
 
-// recordSearchable puts what this worker knows of the namespace into the history,
+// Attributes says which search attributes the namespace has. Setting one that it does not
+// have would block the run; a namespace that an operator has to add them to may have the
+// first three only.
+type Attributes struct {
+	Searchable  bool `json:"searchable"`  // TokenAccount, TokenProvider and TokenHealth: an account's runs are found
+	ConsentEnds bool `json:"consentEnds"` // TokenConsentEnds
+	User        bool `json:"user"`        // TokenUser
+}
+
+// recordAttributes puts what this worker knows of the namespace into the history,
 // so that every worker replays the run alike.
-func (w *Workflows) recordSearchable(ctx workflow.Context) (searchable bool) {
-	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return w.Searchable })
+func (w *Workflows) recordAttributes(ctx workflow.Context) (known Attributes) {
+	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return w.Attributes })
+	if recorded.Get(&known) == nil {
+		return known
+	}
+	// Earlier histories hold one bool, which is taken to say nothing of the later two.
+	var searchable bool
 	err := recorded.Get(&searchable)
-	return err == nil && searchable
+	return Attributes{Searchable: err == nil && searchable}
 }
 
 // setHealth sets the health, and others in the same event.
@@ -53,7 +67,7 @@ func (r *run) setHealth(ctx workflow.Context, health Health, others ...temporal.
 
 // updateUser is the update of TokenUser that a newly known user needs, or none.
 func (r *run) updateUser() []temporal.SearchAttributeUpdate {
-	if r.user == r.userShown {
+	if r.user == r.userShown || !r.attributes.User {
 		return nil
 	}
 	r.userShown = r.user
@@ -63,7 +77,7 @@ func (r *run) updateUser() []temporal.SearchAttributeUpdate {
 // updateEnds is the update of TokenConsentEnds that a newly known end needs, or none. A
 // cron's next run inherits no attribute, so that each run begins with the last one's.
 func (r *run) updateEnds() []temporal.SearchAttributeUpdate {
-	if r.ends.Equal(r.endsShown) {
+	if r.ends.Equal(r.endsShown) || !r.attributes.ConsentEnds {
 		return nil
 	}
 	r.endsShown = r.ends
@@ -74,7 +88,7 @@ func (r *run) updateEnds() []temporal.SearchAttributeUpdate {
 }
 
 func (r *run) setSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
-	if !r.searchable {
+	if !r.attributes.Searchable {
 		return
 	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {

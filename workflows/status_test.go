@@ -67,12 +67,44 @@ func TestRunsAreFoundByAccountProviderAndHealth(t *testing.T) {
 	}, s.attributes)
 }
 
+// allAttributes is a namespace that has all search attributes.
+var allAttributes = workflows.Attributes{Searchable: true, ConsentEnds: true, User: true}
+
+func TestARunSetsOnlyTheSearchAttributesThatTheNamespaceHas(t *testing.T) {
+	for name, c := range map[string]struct {
+		has        workflows.Attributes
+		ends, user bool
+	}{
+		"all of them":              {has: allAttributes, ends: true, user: true},
+		"the first three":          {has: workflows.Attributes{Searchable: true}},
+		"not the end of a grant":   {has: workflows.Attributes{Searchable: true, User: true}, user: true},
+		"not the mark of the user": {has: workflows.Attributes{Searchable: true, ConsentEnds: true}, ends: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ending(t, idleEnd, hardEnd)
+			s.has = c.has
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+			require.Equal(t, c.ends, len(s.ends) > 0)
+			marks := 0
+			for _, a := range s.attributes {
+				if _, has := a.GetKeyword(workflows.TokenUser); has {
+					marks++
+				}
+			}
+			require.Equal(t, c.user, marks > 0)
+			require.True(t, first[activities.LoadInput](s, "LoadSecrets").Searchable)
+		})
+	}
+}
+
 // Setting an attribute that a namespace lacks would block the run for ever.
 func TestARunSetsNoSearchAttributeWhereTheNamespaceHasNone(t *testing.T) {
 	for name, step := range map[string]string{"green": "", "failed": "call", "needs a consent": "recover"} {
 		t.Run(name, func(t *testing.T) {
 			s := newScenario(t)
-			s.searchable = false
+			s.has = workflows.Attributes{}
 			s.failAt(step, forGood(activities.InvalidClient))
 			_, _ = s.refresh()
 			require.Empty(t, s.attributes)

@@ -38,7 +38,7 @@ func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err erro
 		r.setDetails(held, "Cancelled. Finding out first, for up to %s, whether a call may just have spent the token of %s.", activities.MaxInFlight, r.account)
 		return activities.MaxInFlight
 	}}
-	in := activities.LoadInput{Account: r.account, Known: r.known, Searchable: r.searchable}
+	in := activities.LoadInput{Account: r.account, Known: r.known, Searchable: r.attributes.Searchable}
 	end, err := p.hold(forVault(ctx, forEver, "read the grant of %s, see that the vault takes writes", r.account), acts.LoadSecrets, in, &loaded)
 	if end == gaveUp && err != nil {
 		return activities.LoadResult{}, ctx.Err()

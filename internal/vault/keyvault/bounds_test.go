@@ -222,6 +222,12 @@ func TestTheIdentityEndpointsAnswersAreBoundedToo(t *testing.T) {
 		{"a redirect", "request for a token", func(w http.ResponseWriter, r *http.Request, elsewhere string) {
 			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
 		}},
+		{"a flood of headers", "", func(w http.ResponseWriter, _ *http.Request, _ string) {
+			for i := range 20 {
+				w.Header().Set(fmt.Sprint("X-Flood-", i), strings.Repeat("a", 4<<10))
+			}
+			_, _ = io.WriteString(w, `{"access_token":"fake-access","expires_on":"4000000000","resource":"https://vault.azure.net","token_type":"Bearer"}`)
+		}},
 		{"a flood", "", func(w http.ResponseWriter, r *http.Request, _ string) {
 			flood := strings.Repeat("a", 64<<10)
 			_, _ = io.WriteString(w, `{"access_token":"`)
