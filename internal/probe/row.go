@@ -63,6 +63,11 @@ func (f Findings) writeWindow(w *writer, p provider.Provider, builtIn bool) {
 			w.comment("A token that was spent a moment ago was refused.")
 		}
 		w.key("replay_window", "0s")
+	case f.repeats() && window == 0 && f.LessThan == 0:
+		w.comment("A token that was spent a moment ago was answered with %s; replay_window not measured.", f.Repeats)
+		if !builtIn {
+			w.keyUnmeasured("replay_window", brief(p.ReplayWindow))
+		}
 	case f.repeats():
 		w.comment("A spent token was answered with %s; %s.", f.Repeats, f.windowInWords())
 		w.key("replay_window", brief(window))
