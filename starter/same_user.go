@@ -99,14 +99,15 @@ func names(accounts []token.Account) string {
 	return strings.Join(words, " and ")
 }
 
-// accountsOfUser lists the other accounts of a provider that are kept alive and were last
-// refreshed for this user.
+// accountsOfUser lists the accounts of a provider beside own that are kept alive and were
+// last refreshed for this user; all of them where own has no name.
 func (app *temporalApp) accountsOfUser(ctx context.Context, own token.Account, userID string) (others []token.Account, err error) {
-	list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s = '%s' AND %s != '%s'", workflows.Type, // none of them holds a quote
-			workflows.TokenUser.GetName(), token.UserMark(own.Provider, userID), workflows.TokenProvider.GetName(), own.Provider, workflows.TokenAccount.GetName(), own.Name),
-		PageSize: maxSameUser,
-	})
+	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s = '%s'", workflows.Type, // none of them holds a quote
+		workflows.TokenUser.GetName(), token.UserMark(own.Provider, userID), workflows.TokenProvider.GetName(), own.Provider)
+	if own.Name != "" {
+		query += fmt.Sprintf(" AND %s != '%s'", workflows.TokenAccount.GetName(), own.Name)
+	}
+	list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: maxSameUser})
 	var invalid *serviceerror.InvalidArgument
 	if errors.As(err, &invalid) { // no worker has given the namespace the attribute
 		return nil, app.refuseUnsearchable(ctx)
