@@ -59,8 +59,8 @@ stores anything, or wants --same-user: at most providers a user has one grant fo
 app, and the newer one ends the older.
 
 The consent is asked for only after the vault has shown that it takes writes. Where
-it takes none afterwards, the consent is kept on this machine, sealed, and the
-next authorize stores it.`,
+it takes none afterwards, or that question gets no yes, the consent is kept on this
+machine, sealed, and the next authorize stores it.`,
 		Example: `  starter authorize
   starter authorize --account will --provider google-health
   starter authorize --account will --no-browser`,

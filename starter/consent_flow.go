@@ -78,7 +78,7 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 	}
 	at := when(earlier.ObtainedAt, time.Now())
 	if earlier.IsOutdated(f.existing.RefreshToken) {
-		f.say("A consent of %s, %s, was kept here because the vault did not take it. The vault has got another one since, so the kept one is dropped.", f.target, at)
+		f.say("A consent of %s, %s, was kept here, because it was not stored. The vault has got another one since, so the kept one is dropped.", f.target, at)
 		return false, f.PendingStore.Delete(f.target.Account)
 	}
 	earlier.Client = earlier.ClientFor(f.existing)
@@ -87,12 +87,12 @@ func (f *consentFlow) resumePending(ctx context.Context) (done bool, err error) 
 			return false, err
 		}
 	}
-	f.say("Storing the consent of %s that was kept here, %s, because the vault did not take it.", f.target, at)
+	f.say("Storing the consent of %s that was kept here, %s.", f.target, at)
 	f.pending, f.saved = earlier, true
 	if err := f.checkUser(); err != nil {
 		return false, fmt.Errorf("%w; or remove %s to discard the consent that is kept there", err, f.PendingStore.Path(f.target.Account))
 	}
-	if err := f.checkSameUser(ctx, f.options.sameUser); err != nil {
+	if err := f.confirmSameUser(ctx); err != nil {
 		return false, err
 	}
 	return true, f.storePending(ctx)
@@ -132,7 +132,7 @@ func (f *consentFlow) use(ctx context.Context, redirect consent.Redirect, arrive
 		return err
 	}
 	arrived()
-	if err := f.checkSameUser(ctx, f.options.sameUser); err != nil {
+	if err := f.confirmSameUser(ctx); err != nil {
 		return err
 	}
 	return f.storePending(ctx)
@@ -143,6 +143,8 @@ func outcomeOf(providerTitle string, superseded bool, err error) consent.Outcome
 	var failure *provider.Failure
 	reason := "see there."
 	switch {
+	case errors.Is(err, errSameUser):
+		return consent.Outcome{Title: "Your consent is not in the vault", Text: "Another account is yours as well. See the window of the program that asked for your consent."}
 	case err == nil && superseded:
 		return consent.Outcome{Good: true, Title: "Your consent has arrived", Text: "The vault holds a newer one already. You can close this page."}
 	case err == nil:

@@ -46,23 +46,7 @@ Exits with 3 where an account must consent now. --provider shows one provider's 
 		if err != nil {
 			return usageError{err}
 		}
-		var only selection
-		if cmd.Flags().Changed("account") {
-			only.target = &t
-		} else if cmd.Flags().Changed("provider") {
-			only.provider = t.Provider.Name
-		}
-		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
-			if *output == "json" {
-				app.jsonOutput()
-			}
-			if only.target != nil {
-				now, err := app.whereItIsNow(ctx, s, t)
-				if err != nil {
-					return err
-				}
-				only.target = &now
-			}
+		return s.withSelection(cmd, t, *output == "json", func(ctx context.Context, app *temporalApp, only selection) error {
 			accounts, err := app.listEnds(ctx, only, s.providers)
 			if err != nil {
 				return err

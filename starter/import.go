@@ -85,8 +85,10 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 			return err
 		}
 	}
-	if err := f.checkSameUser(ctx, options.sameUser); err != nil {
-		return err
+	if others := f.warnOfSameUser(ctx); len(others) > 0 && !options.sameUser {
+		if err := f.confirm(ctx, f.target, "import a token of the user of "+names(others), sameUserFlag); err != nil {
+			return err
+		}
 	}
 	f.savePending(ctx)
 	if err := f.storePending(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	commonpb "go.temporal.io/api/common/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -16,10 +17,32 @@ import (
 	"tokenkeeper/workflows"
 )
 
-// selection narrows down what status shows; the zero value is all.
+// selection narrows down what status and forecast show; the zero value is all.
 type selection struct {
 	target   *target
 	provider string
+}
+
+// withSelection connects, and acts on what --account or --provider select. t is the account
+// that the flags name; where it has moved, it is selected where it is now.
+func (s settings) withSelection(cmd *cobra.Command, t target, asJSON bool, do func(context.Context, *temporalApp, selection) error) error {
+	return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
+		if asJSON {
+			app.jsonOutput()
+		}
+		var only selection
+		switch {
+		case cmd.Flags().Changed("account"):
+			now, err := app.whereItIsNow(ctx, s, t)
+			if err != nil {
+				return err
+			}
+			only.target = &now
+		case cmd.Flags().Changed("provider"):
+			only.provider = t.Provider.Name
+		}
+		return do(ctx, app, only)
+	})
 }
 
 // row is one account in the answer of status, and what --output json prints.

@@ -73,8 +73,8 @@ const exitCodes = `Exit codes:
     0  done, or nothing to do
     1  failed
     2  wrong usage or configuration; nothing was touched
-    3  an account or the keyset needs attention (status, keys), the grant must be
-       ended at the provider (revoke), or nothing was found (recover)
+    3  an account or the keyset needs attention (status, forecast, keys), the grant
+       must be ended at the provider (revoke), or nothing was found (recover)
   130  interrupted; what was started goes on, and what is left is printed`
 
 var errInterrupted = errors.New("interrupted")

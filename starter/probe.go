@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,17 +55,26 @@ for what is to be measured. Progress goes to stderr, the entry to stdout.`,
 	options.add(cmd)
 	cmd.Flags().StringVar(&options.file, "file", "", "take the grant's refresh token from this `file` in place of a consent; - means stdin")
 	cmd.Flags().BoolVar(&options.yes, "yes", false, "take every step without asking")
-	cmd.Flags().DurationVar(&options.maxWait, "max-wait", 5*time.Minute, "wait no longer for the end of the time in which an answer is repeated")
+	cmd.Flags().DurationVar(&options.maxWait, "max-wait", 5*time.Minute, "wait no longer for the end of the time in which an answer is repeated, nor for all pauses that the provider asks for")
 	cmd.Flags().StringVar(&options.resourceURL, "resource-url", "", "an API address at the provider that the grant's access token can read")
 	cmd.Flags().StringVar(&options.introspectURL, "introspect-url", "", "the provider's introspection endpoint (RFC 7662)")
-	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
+	cmd.Flags().Lookup("client").Usage = "take client_id:client_secret from this `file` in place of asking for it; - means stdin"
+	cmd = accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		if err := options.check(); err != nil {
 			return err
 		}
-		app := &probeApp{printer: newPrinter(cmd), prompter: newPrompter(cmd), target: t, options: options}
+		if cmd.Flags().Changed("secrets-of") {
+			return usageError{errors.New("--secrets-of means nothing here: probe reads and writes no secret in the vault")}
+		}
+		app := &probeApp{
+			printer: newPrinter(cmd), prompter: newPrompter(cmd), target: t, options: options,
+			withTemporal: func(do func(context.Context, *temporalApp) error) error { return s.withTemporal(cmd, do) },
+		}
 		app.jsonOutput()
 		return app.run(cmd.Context())
 	})
+	_ = cmd.Flags().MarkHidden("secrets-of") // which fails for a flag that is not there
+	return cmd
 }
 
 func (o *probeOptions) check() error {
@@ -76,6 +86,8 @@ func (o *probeOptions) check() error {
 		return usageError{errors.New("--file and --client are the same; stdin can be read for one of them only")}
 	case o.file == "-" && !o.yes:
 		return usageError{errors.New("--file - needs --yes, because the answers would be read from stdin as well")}
+	case o.client == "-" && !o.yes:
+		return usageError{errors.New("--client - needs --yes, because the answers would be read from stdin as well")}
 	case o.maxWait < 0:
 		return usageError{errors.New("--max-wait is negative")}
 	case o.resourceURL != "" && o.introspectURL != "":
@@ -98,6 +110,8 @@ type probeApp struct {
 	prompter *prompter
 	target   target
 	options  probeOptions
+	// withTemporal is that of the settings.
+	withTemporal func(do func(context.Context, *temporalApp) error) error
 }
 
 func (app *probeApp) run(ctx context.Context) error {
@@ -121,18 +135,24 @@ func (app *probeApp) run(ctx context.Context) error {
 		runner.Alive = probe.ByIntrospection(app.options.introspectURL, p, client)
 	}
 	found, err := runner.Run(ctx, grant)
+	if ctx.Err() != nil {
+		err = errInterrupted
+	}
+	if found.Refreshes == 0 {
+		return fmt.Errorf("probe %s: nothing was measured, so that there is no entry: %w", p.Name, cmp.Or(err, errNoRefresh))
+	}
 	_, notBuiltIn := provider.Builtin().Lookup(p.Name)
 	for text := range strings.SplitSeq(strings.TrimSuffix(found.Row(p, notBuiltIn == nil), "\n"), "\n") {
 		printLine(app.out, "%s", text)
 	}
-	switch {
-	case ctx.Err() != nil:
-		return errInterrupted
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("probe %s: %w; what was measured until then is above", p.Name, err)
 	}
 	return nil
 }
+
+// errNoRefresh: the first step was not allowed, which all others follow from.
+var errNoRefresh = errors.New("a refresh was not allowed")
 
 func (app *probeApp) chooseClient(ctx context.Context) (token.Client, error) {
 	if app.options.client != "" {
@@ -163,6 +183,9 @@ func (app *probeApp) obtainGrant(ctx context.Context, client token.Client) (toke
 		defer cancel()
 		pair, err := provider.NewClient(nil).Exchange(exchanging, app.target.Provider, client, asked.request, redirect.Code)
 		grant = pair.RefreshToken
+		if err == nil {
+			app.warnOfSameUser(pair.UserID)
+		}
 		return err
 	}, func(err error) consent.Outcome {
 		if err != nil {
@@ -171,6 +194,23 @@ func (app *probeApp) obtainGrant(ctx context.Context, client token.Client) (toke
 		return consent.Outcome{Good: true, Title: "Thank you, that is all", Text: "The measurement goes on in the window of the program that asked. You can close this page."}
 	})
 	return grant, err
+}
+
+// warnOfSameUser warns where an account lives on a grant of the same user. Temporal is not
+// needed otherwise, so that nothing is said where it does not know.
+func (app *probeApp) warnOfSameUser(userID string) {
+	if userID == "" {
+		return
+	}
+	_ = app.withTemporal(func(ctx context.Context, t *temporalApp) error {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		others, err := t.accountsOfUser(ctx, token.Account{Provider: app.target.Account.Provider}, userID)
+		if len(others) > 0 {
+			app.warn("user %s of %s is behind %s already; what ends this grant may end the one there as well", userID, app.target.Provider.Title, names(others))
+		}
+		return err
+	})
 }
 
 // allow asks whether a step may be taken.

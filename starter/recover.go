@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/probe"
 	"tokenkeeper/workflows"
 )
 
@@ -198,5 +199,5 @@ func days(d time.Duration) string {
 	case d%day == 0:
 		return fmt.Sprintf("%d days", d/day)
 	}
-	return brief(d)
+	return probe.Brief(d)
 }

@@ -31,57 +31,83 @@ const sameUserUsage = "do not ask where another account is the same user's: its 
 // oversight.
 const maxSameUser = 50
 
-// checkSameUser asks before a consent is stored whose user is behind another account as
-// well, and drops one that was saved on this machine where the answer is no. What is not
-// known, or cannot be looked up, passes with a warning at most: the provider has issued
-// the tokens already.
-func (f *consentFlow) checkSameUser(ctx context.Context, allowed bool) error {
+// errSameUser ends a command that was not told to store a consent of another account's user.
+var errSameUser = errors.New("the consent is not stored, because it was not confirmed")
+
+// confirmSameUser asks before a consent is stored whose user is behind another account as
+// well. Without a yes the consent stays as it is, sealed on this machine: its code is
+// spent, and where a user has one grant, the other account's has ended by now.
+func (f *consentFlow) confirmSameUser(ctx context.Context) error {
+	if f.options.sameUser {
+		f.allowSameUser()
+	}
+	others := f.warnOfSameUser(ctx)
+	if len(others) == 0 || f.options.sameUser {
+		return nil
+	}
+	agreed, err := f.agree(ctx, f.target)
+	if agreed {
+		f.allowSameUser()
+		return nil
+	}
+	if f.saved {
+		f.say("The consent of %s is kept, sealed, in %s. To store it, run: %s %s\nTo discard it, remove that file, which does not end its grant at %s.",
+			f.target, f.PendingStore.Path(f.target.Account), f.resumeCommand, sameUserFlag, f.target.Provider.Title)
+	} else {
+		f.say("%s", f.unsaved.notStored)
+	}
+	if err != nil && !errors.Is(err, errNoInput) {
+		return err
+	}
+	return fmt.Errorf("%w; its user is that of %s, whose grant may have ended when this one began; see that it is still refreshed", errSameUser, names(others))
+}
+
+// allowSameUser has the command that resumes this one ask no more.
+func (f *consentFlow) allowSameUser() { f.resumeCommand += " " + sameUserFlag }
+
+// warnOfSameUser returns the other accounts of the consent's user. What is not known, or
+// cannot be looked up, passes with a warning at most: the provider has issued the tokens
+// already.
+func (f *consentFlow) warnOfSameUser(ctx context.Context) (others []token.Account) {
 	if f.pending.UserID == "" {
 		return nil
 	}
-	var others []token.Account
 	err := f.withTemporal(func(ctx context.Context, app *temporalApp) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
 		others, err = app.accountsOfUser(ctx, f.target.Account, f.pending.UserID)
 		return err
 	})
-	if ctx.Err() != nil {
-		return nil // nothing is stored from here on, and what was saved is asked about again
-	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil: // nothing is stored from here on, and what was saved is asked about again
+		return nil
+	case err != nil:
 		f.warn("whether another account is the same user's could not be looked up: %v", err)
 		return nil
+	case len(others) > 0:
+		f.warn("user %s of %s is behind %s already; at a provider that keeps one grant for each user and app, this consent ends the one there", f.pending.UserID, f.target.Provider.Title, names(others))
 	}
-	if len(others) == 0 {
-		return nil
-	}
-	names := make([]string, len(others))
-	for i, a := range others {
-		names[i] = a.String()
-	}
-	f.warn("user %s of %s is behind %s already; at a provider that keeps one grant for each user and app, this consent ends the one there", f.pending.UserID, f.target.Provider.Title, strings.Join(names, " and "))
-	if allowed {
-		return nil
-	}
-	err = f.confirm(ctx, f.target, "store a consent of the user of "+strings.Join(names, " and "), sameUserFlag)
-	if err == nil || errors.Is(err, errInterrupted) {
-		return err
-	}
-	if f.saved {
-		err = errors.Join(err, f.PendingStore.Delete(f.target.Account))
-	}
-	return fmt.Errorf("%w; the consent is given up; see that %s is still refreshed", err, names[0])
+	return others
 }
 
-// accountsOfUser lists the other accounts of a provider that are kept alive and were last
-// refreshed for this user.
+// names lists accounts in a sentence.
+func names(accounts []token.Account) string {
+	words := make([]string, len(accounts))
+	for i, a := range accounts {
+		words[i] = a.String()
+	}
+	return strings.Join(words, " and ")
+}
+
+// accountsOfUser lists the accounts of a provider beside own that are kept alive and were
+// last refreshed for this user; all of them where own has no name.
 func (app *temporalApp) accountsOfUser(ctx context.Context, own token.Account, userID string) (others []token.Account, err error) {
-	list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s = '%s' AND %s != '%s'", workflows.Type, // none of them holds a quote
-			workflows.TokenUser.GetName(), token.UserMark(own.Provider, userID), workflows.TokenProvider.GetName(), own.Provider, workflows.TokenAccount.GetName(), own.Name),
-		PageSize: maxSameUser,
-	})
+	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '%s' AND %s = '%s'", workflows.Type, // none of them holds a quote
+		workflows.TokenUser.GetName(), token.UserMark(own.Provider, userID), workflows.TokenProvider.GetName(), own.Provider)
+	if own.Name != "" {
+		query += fmt.Sprintf(" AND %s != '%s'", workflows.TokenAccount.GetName(), own.Name)
+	}
+	list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: maxSameUser})
 	var invalid *serviceerror.InvalidArgument
 	if errors.As(err, &invalid) { // no worker has given the namespace the attribute
 		return nil, app.refuseUnsearchable(ctx)

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/probe"
 	"tokenkeeper/workflows"
 )
 
@@ -54,7 +55,7 @@ func (times timing) check() error {
 	case times.every < time.Minute:
 		return fmt.Errorf("--every is %s; use a minute or more, such as 6h", times.every)
 	case times.jitter < 0 || times.jitter >= times.every:
-		return fmt.Errorf("--jitter is %s; use a time from 0 to below --every, %s", brief(times.jitter), brief(times.every))
+		return fmt.Errorf("--jitter is %s; use a time from 0 to below --every, %s", probe.Brief(times.jitter), probe.Brief(times.every))
 	}
 	return nil
 }
@@ -78,13 +79,13 @@ func (app *temporalApp) schedule(ctx context.Context, t target, times timing) er
 	if exists {
 		if !times.same(described.Schedule.Spec) {
 			return fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
-				t.scheduleID(), brief(times.every), brief(times.jitter), cliDeleteSchedule(t))
+				t.scheduleID(), probe.Brief(times.every), probe.Brief(times.jitter), cliDeleteSchedule(t))
 		}
 		app.say("The Schedule of %s exists already: %s, created %s.", t, t.scheduleID(), when(described.Info.CreatedAt, time.Now()))
 	} else {
 		app.say("Created the Schedule of %s: %s on task queue %s.", t, t.scheduleID(), app.taskQueue)
 	}
-	app.field("Every", fmt.Sprintf("%s, up to %s later", brief(times.every), brief(times.jitter)))
+	app.field("Every", fmt.Sprintf("%s, up to %s later", probe.Brief(times.every), probe.Brief(times.jitter)))
 	app.field("Next run", nextScheduled(described, time.Now()))
 	app.field("Web UI", app.link("schedules", t.scheduleID()))
 	if !exists {
@@ -156,7 +157,7 @@ func (app *temporalApp) refuseSchedule(ctx context.Context, t target) error {
 // cliSchedule is the command of the Temporal CLI that creates the same Schedule.
 func (app *temporalApp) cliSchedule(t target, times timing) string {
 	words := []string{"temporal", "schedule", "create", "--schedule-id", t.scheduleID(),
-		"--interval", brief(times.every), "--jitter", brief(times.jitter), "--overlap-policy", "Skip", "--catchup-window", brief(times.every),
+		"--interval", probe.Brief(times.every), "--jitter", probe.Brief(times.jitter), "--overlap-policy", "Skip", "--catchup-window", probe.Brief(times.every),
 		"--type", workflows.Type, "--task-queue", app.taskQueue, "--workflow-id", t.id, "--input", t.inputJSON()}
 	if times.paused {
 		words = append(words, "--paused")

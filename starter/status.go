@@ -33,23 +33,7 @@ workflow id that starter gives it.`,
 	}
 	output := outputFlag(cmd, "table")
 	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
-		var only selection
-		if cmd.Flags().Changed("account") {
-			only.target = &t
-		} else if cmd.Flags().Changed("provider") {
-			only.provider = t.Provider.Name
-		}
-		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
-			if *output == "json" {
-				app.jsonOutput()
-			}
-			if only.target != nil {
-				now, err := app.whereItIsNow(ctx, s, t)
-				if err != nil {
-					return err
-				}
-				only.target = &now
-			}
+		return s.withSelection(cmd, t, *output == "json", func(ctx context.Context, app *temporalApp, only selection) error {
 			return app.status(ctx, only, *output == "json")
 		})
 	})

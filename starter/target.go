@@ -51,6 +51,9 @@ func newTarget(providers provider.Table, issuer, name, secretsOf string) (target
 func (t target) String() string     { return t.Account.String() }
 func (t target) scheduleID() string { return t.id + "-schedule" }
 
+// named is the account's name as the operator types it.
+func (t target) named() string { return t.Account.Provider + "/" + t.Account.Name }
+
 // tokens describes the account's tokens, such as "Fitbit tokens of will".
 func (t target) tokens() string {
 	if t.Account.IsDefault() {

@@ -119,18 +119,24 @@ func (a *vaultApp) hurryRuns(t target) (hurried bool, err error) {
 	return hurried, err
 }
 
-// confirm has the operator type the account's name. flag is the one that answers
-// in advance, for where no one can be asked.
+// agree has the operator type the account's name. It returns errNoInput where no one can be
+// asked.
+func (a *vaultApp) agree(ctx context.Context, t target) (agreed bool, err error) {
+	answer, err := a.prompter.readLine(ctx, fmt.Sprintf("Type %s to go on: ", t.named()))
+	return err == nil && answer == t.named(), err
+}
+
+// confirm ends an operation that the operator does not agree to. flag is the one that
+// answers in advance.
 func (a *vaultApp) confirm(ctx context.Context, t target, operation, flag string) error {
-	name := t.Account.Provider + "/" + t.Account.Name
-	answer, err := a.prompter.readLine(ctx, fmt.Sprintf("Type %s to go on: ", name))
+	agreed, err := a.agree(ctx, t)
 	switch {
 	case errors.Is(err, errNoInput):
 		return usageError{fmt.Errorf("%s: not confirmed, nothing was touched; type the account's name when asked, or add %s", operation, flag)}
 	case err != nil:
 		return err
-	case answer != name:
-		return fmt.Errorf("%s: the answer is not %s; nothing was touched", operation, name)
+	case !agreed:
+		return fmt.Errorf("%s: the answer is not %s; nothing was touched", operation, t.named())
 	}
 	return nil
 }

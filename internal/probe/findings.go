@@ -56,6 +56,7 @@ type Findings struct {
 	AtLeast, LessThan time.Duration
 	Pause             time.Duration // between two presentations of one token
 	PauseStated       bool          // by the provider; otherwise the first that was enough
+	Limited           bool          // the provider limits all calls, so that no pause was measured
 	EndsOnUse         Truth         // of the new access token
 	EndsOnRefresh     Truth         // of the new refresh token
 	Reuse             provider.Reuse
@@ -81,7 +82,21 @@ func (f *Findings) note(format string, args ...any) {
 func (f *Findings) repeats() bool { return f.Repeats == Same || f.Repeats == Another }
 
 func (f *Findings) notePause(wait time.Duration, stated bool) {
-	f.Pause, f.PauseStated = max(f.Pause, wait), stated
+	if !f.Limited {
+		f.Pause, f.PauseStated = max(f.Pause, wait), stated
+	}
+}
+
+func (f *Findings) noteLimit() {
+	if !f.Limited {
+		f.note("repeat_pause not measured: the provider limits all calls, also those with a token that comes for the first time")
+	}
+	f.Limited, f.Pause, f.PauseStated = true, 0, false
+}
+
+// noteHeld says why a refusal does not tell about a key: it came after a wait.
+func (f *Findings) noteHeld(key string, a Answer) {
+	f.note("%s not measured: the spent token was refused, but only after the provider had it wait %s", key, a.held)
 }
 
 // deadOf is an answer that refuses a token.

@@ -23,7 +23,8 @@ const (
 	Issued
 	// Refused: it was not taken.
 	Refused
-	// TooSoon: it is to be presented again later.
+	// TooSoon: it is to be presented again later, because of a limit for this token or for
+	// all calls.
 	TooSoon
 )
 
@@ -35,6 +36,9 @@ type Answer struct {
 	Shape Shape
 	// Failure is the product's reading of any other answer.
 	Failure *provider.Failure
+
+	sent time.Time
+	held time.Duration // how long the provider had the token wait before
 }
 
 // Presenter presents refresh tokens at one provider, one after another.

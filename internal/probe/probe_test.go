@@ -246,6 +246,15 @@ func TestTheRowOfANewProviderIsComplete(t *testing.T) {
 	require.Equal(t, 3, strings.Count(row, "# not measured"), row)
 }
 
+func TestADurationIsWrittenWithoutTrailingZeros(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		6 * time.Hour: "6h", 90 * time.Minute: "1h30m", 10 * time.Second: "10s", time.Minute: "1m", 0: "0s",
+		time.Hour + 5*time.Second: "1h0m5s",
+	} {
+		require.Equal(t, want, probe.Brief(d))
+	}
+}
+
 func ExampleFindings_Row() {
 	f := probe.Findings{
 		At: time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC), Refreshes: 2, Rotations: 2,

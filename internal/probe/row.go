@@ -63,11 +63,16 @@ func (f Findings) writeWindow(w *writer, p provider.Provider, builtIn bool) {
 			w.comment("A token that was spent a moment ago was refused.")
 		}
 		w.key("replay_window", "0s")
+	case f.repeats() && window == 0 && f.LessThan == 0:
+		w.comment("A token that was spent a moment ago was answered with %s; replay_window not measured.", f.Repeats)
+		if !builtIn {
+			w.keyUnmeasured("replay_window", Brief(p.ReplayWindow))
+		}
 	case f.repeats():
 		w.comment("A spent token was answered with %s; %s.", f.Repeats, f.windowInWords())
-		w.key("replay_window", brief(window))
+		w.key("replay_window", Brief(window))
 	case !builtIn:
-		w.keyUnmeasured("replay_window", brief(p.ReplayWindow))
+		w.keyUnmeasured("replay_window", Brief(p.ReplayWindow))
 	}
 	if f.Pause > 0 {
 		how := "was the first that was enough"
@@ -76,9 +81,9 @@ func (f Findings) writeWindow(w *writer, p provider.Provider, builtIn bool) {
 		}
 		w.comment("Presented again at once, a token came too soon; a pause of %s %s.", f.Pause, how)
 		if f.Pause <= window/4 {
-			w.key("repeat_pause", brief(f.Pause))
+			w.key("repeat_pause", Brief(f.Pause))
 		} else {
-			w.comment("repeat_pause: %s  # too long for the replay window that was measured", brief(f.Pause))
+			w.comment("repeat_pause: %s  # too long for the replay window that was measured", Brief(f.Pause))
 		}
 	}
 	f.writeUse(w, window)
@@ -121,26 +126,26 @@ func (f Findings) writeUse(w *writer, window time.Duration) {
 
 func (f Findings) windowInWords() string {
 	if f.LessThan == 0 {
-		return fmt.Sprintf("the end was not seen, so it lasts at least %s", brief(f.AtLeast.Truncate(time.Second)))
+		return fmt.Sprintf("the end was not seen, so it lasts at least %s", Brief(f.AtLeast.Truncate(time.Second)))
 	}
-	return fmt.Sprintf("still after %s, and no longer after %s", brief(f.AtLeast.Truncate(time.Second)), brief(f.LessThan.Round(time.Second)))
+	return fmt.Sprintf("still after %s, and no longer after %s", Brief(f.AtLeast.Truncate(time.Second)), Brief(f.LessThan.Round(time.Second)))
 }
 
 func (f Findings) writeLifetimes(w *writer, p provider.Provider, builtIn bool) {
 	if life, stated := f.accessLife(); stated {
 		w.comment("The longest expires_in of an answer.")
-		w.key("access_token_lifetime", brief(life))
+		w.key("access_token_lifetime", Brief(life))
 	} else if !builtIn {
-		w.keyUnmeasured("access_token_lifetime", brief(p.AccessTokenLifetime))
+		w.keyUnmeasured("access_token_lifetime", Brief(p.AccessTokenLifetime))
 	}
 	for _, s := range f.lifetimes {
 		switch {
 		case !s.ofRefresh():
 		case s.shrinks():
-			w.comment("%s: %s in the first answer, %s in the last: it runs down.", s.field, brief(s.first), brief(s.last))
+			w.comment("%s: %s in the first answer, %s in the last: it runs down.", s.field, Brief(s.first), Brief(s.last))
 			w.key("grant_lifetime_field", s.field)
 		default:
-			w.comment("%s: %s in the first answer, %s in the last.", s.field, brief(s.first), brief(s.last))
+			w.comment("%s: %s in the first answer, %s in the last.", s.field, Brief(s.first), Brief(s.last))
 			w.key("refresh_lifetime_field", s.field)
 		}
 	}
@@ -190,8 +195,9 @@ func (w *writer) text(key, value string) {
 	}
 }
 
-// brief formats a duration without trailing zeros: 6h, and not 6h0m0s.
-func brief(d time.Duration) string {
+// Brief formats a duration as the providers file has it, without trailing zeros: 6h, and not
+// 6h0m0s.
+func Brief(d time.Duration) string {
 	s := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
 		if strings.HasSuffix(s, zero) {

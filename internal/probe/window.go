@@ -18,6 +18,10 @@ func (m *run) repeat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if a.Kind == Refused && a.held > 0 {
+		m.found.noteHeld("replay_window", a)
+		return m.checkReuse(ctx, a)
+	}
 	if a.Kind == Refused {
 		m.found.Repeats = Never
 		m.Say("A spent refresh token is refused at once.")
@@ -84,7 +88,8 @@ func (m *run) measureWindow(ctx context.Context) error {
 }
 
 // presentAfter presents the rotation's spent token when the wait since then is over, and
-// notes what that says of the window. It returns the answer where it was refused.
+// notes what that says of the window. It returns the answer where it was refused; where
+// the provider had it wait first, that says nothing of the window.
 func (m *run) presentAfter(ctx context.Context, r rotation, wait time.Duration) (*Answer, error) {
 	if err := m.sleep(ctx, wait-m.Now().Sub(r.ended)); err != nil {
 		return nil, err
@@ -95,7 +100,9 @@ func (m *run) presentAfter(ctx context.Context, r rotation, wait time.Duration) 
 		return nil, err
 	}
 	if a.Kind == Refused {
-		m.found.LessThan = a.At.Sub(r.began)
+		if a.held == 0 {
+			m.found.LessThan = a.At.Sub(r.began)
+		}
 		return &a, nil
 	}
 	m.found.AtLeast = max(m.found.AtLeast, sent.Sub(r.ended))
@@ -108,6 +115,10 @@ func (m *run) presentAfter(ctx context.Context, r rotation, wait time.Duration) 
 func (m *run) narrow(ctx context.Context, refused Answer) error {
 	f := &m.found
 	for {
+		if refused.held > 0 {
+			f.noteHeld("the end of replay_window", refused)
+			return m.checkReuse(ctx, refused)
+		}
 		m.Say("A spent refresh token is answered for %s, and refused after %s.", f.AtLeast.Truncate(time.Second), f.LessThan.Truncate(time.Second))
 		if err := m.checkReuse(ctx, refused); err != nil || m.over {
 			return err
@@ -177,8 +188,8 @@ func (m *run) presentUsed(ctx context.Context, r rotation, ends *Truth, used str
 		m.Say("It is answered as well after the %s issued for it was used.", used)
 		return true, nil
 	}
-	if late := m.found.LessThan > 0 && a.At.Sub(r.began) >= m.found.AtLeast; late {
-		m.found.note("replay_ends_on_use not measured: the window was over by then")
+	if a.At.Sub(r.began) >= m.found.AtLeast {
+		m.found.note("replay_ends_on_use not measured: the window may have been over by then")
 	} else {
 		*ends = Yes
 		m.Say("It is refused after the %s issued for it was used.", used)
