@@ -40,6 +40,7 @@ type version struct {
 	keys      keys
 	malformed bool
 	trusted   bool
+	did       Step // the step, where the keys bear it out; else Merged, which changes nothing
 }
 
 // view is what all versions say together.
@@ -78,6 +79,7 @@ func evaluate(read []Version, memory keys) (view, error) {
 	if !slices.ContainsFunc(v.versions, version.usable) {
 		return view{}, ErrCorrupt
 	}
+	v.checkSteps(memory)
 	v.trust(memory)
 	v.unite(memory)
 	return v, nil
@@ -85,23 +87,50 @@ func evaluate(read []Version, memory keys) (view, error) {
 
 func (v version) usable() bool { return v.Enabled && !v.malformed }
 
-// did is the step that a version's tag names, where its keys bear it out: a tag alone can be
-// written by who knows no key.
-func (v version) did() Step {
-	id := v.Key
-	for step, holds := range map[Step]bool{
-		Created:   v.keys.primary == id,
-		Added:     v.keys.byID[id] != nil,
-		Promoted:  v.keys.primary == id,
-		Disabled:  v.keys.disabled[id] != nil,
-		Enabled:   v.keys.byID[id] != nil,
-		Destroyed: v.keys.all()[id] == nil,
-	} {
-		if step == v.Step && !holds {
-			return Merged // which changes nothing
+// checkSteps decides which steps are believed: those that the keys bear out. A tag alone
+// can be written by who knows no key.
+func (v *view) checkSteps(memory keys) {
+	for i, next := range v.versions {
+		v.versions[i].did = next.Step
+		if !next.showsStep() || (next.Step == Disabled || next.Step == Destroyed) && v.cameLater(i, memory) {
+			v.versions[i].did = Merged
 		}
 	}
-	return v.Step
+}
+
+// showsStep reports whether a version's own keys are as its step leaves them.
+func (v version) showsStep() bool {
+	id := v.Key
+	switch v.Step {
+	case Created, Promoted:
+		return v.keys.primary == id
+	case Added, Enabled:
+		return v.keys.byID[id] != nil
+	case Disabled:
+		return v.keys.disabled[id] != nil
+	case Destroyed:
+		return v.keys.all()[id] == nil
+	}
+	return true
+}
+
+// cameLater reports whether the key of a version's step was added after that version: no
+// older one holds it, and a newer one has it enabled. That one must count without the key's
+// own word: who has a key that was destroyed can write versions that hold it.
+func (v *view) cameLater(i int, memory keys) bool {
+	id := v.versions[i].Key
+	if slices.ContainsFunc(v.versions[i+1:], func(older version) bool { return older.keys.all()[id] != nil }) {
+		return false
+	}
+	own := map[string]bool{}
+	for _, next := range v.versions {
+		if next.keys.primary == id {
+			own[next.ID] = true
+		}
+	}
+	others := view{versions: slices.Clone(v.versions)}
+	others.spread(memory, own)
+	return slices.ContainsFunc(others.versions[:i], func(newer version) bool { return newer.trusted && newer.keys.byID[id] != nil })
 }
 
 // trust marks the versions that count. A key that was retired vouches for no version that
@@ -160,8 +189,8 @@ func (v *view) retiredBefore(i int) bool {
 		if !next.trusted || next.Key != at.keys.primary || i > 0 && !next.Created.Before(at.Created) {
 			continue
 		}
-		if step := next.did(); step != Merged {
-			return step == Disabled || step == Destroyed
+		if next.did != Merged {
+			return next.did == Disabled || next.did == Destroyed
 		}
 	}
 	return false
@@ -227,6 +256,11 @@ func (v *view) unite(memory keys) {
 	if v.elsewhere != nil {
 		add(memory) // the vault may have lost what this process still needs
 	}
+	for id, key := range memory.byID {
+		if v.find(id, keys{}) == nil { // nothing shows that it was retired, and pairs may be sealed with it
+			v.trusted.byID[id] = key
+		}
+	}
 	v.trusted.primary = v.sealing(memory)
 	if id := v.trusted.primary; v.trusted.byID[id] == nil { // the tags call all keys retired
 		delete(v.trusted.disabled, id)
@@ -242,8 +276,8 @@ func (v *view) lastStep(id KeyID, in keys) Step {
 		if !next.trusted {
 			continue
 		}
-		if step := next.did(); next.Key == id && step != Merged && step != "" {
-			return step
+		if next.Key == id && next.did != Merged && next.did != "" {
+			return next.did
 		}
 		if content == "" && next.keys.disabled[id] != nil {
 			content = Disabled
@@ -261,7 +295,7 @@ func (v *view) lastStep(id KeyID, in keys) Step {
 // by another program; else the newest version's. A retired key seals nothing, unless there
 // is no other.
 func (v *view) sealing(memory keys) KeyID {
-	changes := func(next version) bool { return next.did() == Promoted || next.Step == "" }
+	changes := func(next version) bool { return next.did == Promoted || next.Step == "" }
 	usable := func(next version) bool { return v.trusted.byID[next.keys.primary] != nil }
 	for _, wanted := range []func(version) bool{
 		func(next version) bool { return changes(next) && usable(next) },
