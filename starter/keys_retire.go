@@ -26,8 +26,8 @@ func newKeysRetire(environ map[string]string) *cobra.Command {
 		Short: "Disable a key that nothing needs any more, and then destroy it",
 		Long: `Disables a key: it stays in the keyset and opens nothing any more. --undo enables it
 again. --destroy, once it is disabled, takes it out of the keyset and disables every
-version of the secret that holds it. Key Vault deletes no single version: whoever
-may enable one can read the key until the secret as a whole is purged.
+version of the secret but the one that it writes. Key Vault deletes no single version:
+whoever may enable one can read the key until the secret as a whole is purged.
 
 It changes nothing where the key is the primary one, or where something was sealed
 with it that may have to be opened: by a run at work, or in an ended run whose pair
