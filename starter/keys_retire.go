@@ -18,7 +18,7 @@ type keysRetire struct {
 	Needed []keyUse       `json:"needed,omitempty"` // by what, where nothing was changed
 	// Searched is where runs were looked for; zero where that was not reached.
 	Searched searchedRuns `json:"searched,omitzero"`
-	// Disabled are the versions that hold the key, which the vault keeps.
+	// Disabled are the versions that were readable before, which the vault keeps.
 	Disabled []string `json:"disabledVersions,omitempty"`
 }
 
@@ -154,7 +154,7 @@ func (a keysApp) checkUses(answer *keysRetire, noRuns bool) error {
 func (a keysApp) destroyKey(ctx context.Context, answer keysRetire, before seal.Report, yes bool) (keysRetire, error) {
 	id := answer.Key
 	for _, v := range before.Versions {
-		if slices.Contains(v.Keys, id) {
+		if v.State == seal.VersionTrusted || v.State == seal.VersionElsewhere {
 			answer.Disabled = append(answer.Disabled, v.ID)
 		}
 	}
