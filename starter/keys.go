@@ -139,7 +139,7 @@ func troubleOf(r seal.Report) error {
 
 // disableVersion is the command with which an owner disables a version of the keyset.
 func disableVersion(id string) string {
-	return "az keyvault secret set-attributes --vault-name VAULT --name " + seal.SecretName + " --version " + id + " --enabled false"
+	return shell("az", "keyvault", "secret", "set-attributes", "--vault-name", "VAULT", "--name", seal.SecretName, "--version", id, "--enabled", "false")
 }
 
 // clocksApart is how far this machine's clock and the vault's may be apart. Where a time of

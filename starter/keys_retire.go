@@ -16,7 +16,9 @@ type keysRetire struct {
 	Key    seal.KeyID     `json:"key"`
 	Status seal.KeyStatus `json:"status"`           // afterwards; empty for a key that is in no readable version
 	Needed []keyUse       `json:"needed,omitempty"` // by what, where nothing was changed
-	// Disabled are the versions that hold the key, which the vault keeps.
+	// Searched is where runs were looked for; zero where that was not reached.
+	Searched searchedRuns `json:"searched,omitzero"`
+	// Disabled are the versions that were readable before, which the vault keeps.
 	Disabled []string `json:"disabledVersions,omitempty"`
 }
 
@@ -26,12 +28,14 @@ func newKeysRetire(environ map[string]string) *cobra.Command {
 		Short: "Disable a key that nothing needs any more, and then destroy it",
 		Long: `Disables a key: it stays in the keyset and opens nothing any more. --undo enables it
 again. --destroy, once it is disabled, takes it out of the keyset and disables every
-version of the secret that holds it. Key Vault deletes no single version: whoever
-may enable one can read the key until the secret as a whole is purged.
+version of the secret but the one that it writes. Key Vault deletes no single version:
+whoever may enable one can read the key until the secret as a whole is purged.
 
 It changes nothing where the key is the primary one, or where something was sealed
 with it that may have to be opened: by a run at work, or in an ended run whose pair
-is not in the vault. It says which, and exits with 3.`,
+is not in the vault, or not known to be. It says which, and exits with 3; so it does
+where it finds no run at all, which may be the wrong server, namespace or task queue.
+Runs of another namespace or task queue that use the same vault are not seen.`,
 		Example: `  starter keys retire 1234567890
   starter keys retire 1234567890 --destroy`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -43,6 +47,7 @@ is not in the vault. It says which, and exits with 3.`,
 	}
 	destroy := cmd.Flags().Bool("destroy", false, "take a disabled key out of the keyset and of all readable versions")
 	undo := cmd.Flags().Bool("undo", false, "enable a disabled key again")
+	noRuns := cmd.Flags().Bool("no-runs", false, "go on where no run is found: there is none that the key may have sealed for")
 	yes := cmd.Flags().Bool("yes", false, "do not ask before --destroy")
 	return keysCommand(cmd, environ, func(ctx context.Context, a keysApp, args []string) (keysRetire, error) {
 		id, err := parseKey(args[0])
@@ -52,11 +57,14 @@ is not in the vault. It says which, and exits with 3.`,
 		if err != nil {
 			return keysRetire{}, err
 		}
-		return a.retire(ctx, id, *destroy, *undo, *yes)
+		return a.retire(ctx, id, retireOptions{destroy: *destroy, undo: *undo, noRuns: *noRuns, yes: *yes})
 	})
 }
 
-func (a keysApp) retire(ctx context.Context, id seal.KeyID, destroy, undo, yes bool) (keysRetire, error) {
+// retireOptions are the flags of keys retire.
+type retireOptions struct{ destroy, undo, noRuns, yes bool }
+
+func (a keysApp) retire(ctx context.Context, id seal.KeyID, o retireOptions) (keysRetire, error) {
 	before, err := a.readKeyset(ctx)
 	if err != nil {
 		return keysRetire{}, err
@@ -70,11 +78,11 @@ func (a keysApp) retire(ctx context.Context, id seal.KeyID, destroy, undo, yes b
 	switch {
 	case key.Primary:
 		return answer, fmt.Errorf("key %d: %w", id, seal.ErrPrimary)
-	case undo:
+	case o.undo:
 		return a.restoreKey(ctx, answer)
-	case !destroy && key.Status == seal.KeyUntrusted:
+	case !o.destroy && key.Status == seal.KeyUntrusted:
 		return answer, fmt.Errorf("key %d comes from elsewhere and opens nothing; disable the versions that hold it with: starter keys retire %d --destroy", id, id)
-	case destroy && key.Status == seal.KeyEnabled:
+	case o.destroy && key.Status == seal.KeyEnabled:
 		return answer, fmt.Errorf("key %d is not disabled; first: starter keys retire %d, and see for some time that nothing misses it", id, id)
 	}
 	// A worker may seal with the key until it has read that another one does.
@@ -85,17 +93,11 @@ func (a keysApp) retire(ctx context.Context, id seal.KeyID, destroy, undo, yes b
 			}
 		}
 	}
-	if answer.Needed, err = a.usesOf(id); err != nil {
-		return answer, fmt.Errorf("nothing was changed, because it is not known whether key %d is needed: %w", id, err)
+	if err := a.checkUses(&answer, o.noRuns); err != nil {
+		return answer, err
 	}
-	if len(answer.Needed) > 0 {
-		for _, use := range answer.Needed {
-			a.say("Key %d is needed: %s", id, use)
-		}
-		return answer, needsAttention{fmt.Sprintf("key %d is needed by %d envelopes; nothing was changed; let the runs end, find what ended runs have not stored with: starter recover, and try again", id, len(answer.Needed))}
-	}
-	if destroy {
-		return a.destroyKey(ctx, answer, before, yes)
+	if o.destroy {
+		return a.destroyKey(ctx, answer, before, o.yes)
 	}
 	if err := a.Keyring.Retire(ctx, id); err != nil {
 		return answer, err
@@ -115,20 +117,44 @@ func (a keysApp) restoreKey(ctx context.Context, answer keysRetire) (keysRetire,
 	return answer, nil
 }
 
-func (a keysApp) usesOf(id seal.KeyID) (needed []keyUse, err error) {
-	all, err := a.uses()
-	for _, use := range all {
-		if use.Key == id {
-			needed = append(needed, use)
-		}
+// checkUses fails where the answer's key is needed, or may be.
+func (a keysApp) checkUses(answer *keysRetire, noRuns bool) error {
+	id := answer.Key
+	all, searched, err := a.uses()
+	if err != nil {
+		return fmt.Errorf("nothing was changed, because it is not known whether key %d is needed: %w", id, err)
 	}
-	return needed, err
+	answer.Searched = searched
+	a.say("%s", searched)
+	unclear := 0
+	for _, use := range all {
+		switch {
+		case use.Key != id:
+			continue
+		case use.Unknown != "":
+			unclear++
+			a.say("Key %d may be needed: %s", id, use)
+		default:
+			a.say("Key %d is needed: %s", id, use)
+		}
+		answer.Needed = append(answer.Needed, use)
+	}
+	switch needed := len(answer.Needed) - unclear; {
+	case needed > 0:
+		return needsAttention{fmt.Sprintf("key %d is needed by %d envelopes; nothing was changed; let the runs end, find what ended runs have not stored with: starter recover, and try again", id, needed)}
+	case unclear > 0:
+		return needsAttention{fmt.Sprintf("it is not known whether key %d is needed by %d envelopes, because the vault cannot be read for their accounts; nothing was changed; mend what is said above, and try again", id, unclear)}
+	case searched.Runs == 0 && !noRuns:
+		return needsAttention{fmt.Sprintf("no run was found, so that it is not known whether key %d is needed; nothing was changed; set TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TOKENKEEPER_TASK_QUEUE to what the workers have, "+
+			"or, where there really is none, add --no-runs", id)}
+	}
+	return nil
 }
 
 func (a keysApp) destroyKey(ctx context.Context, answer keysRetire, before seal.Report, yes bool) (keysRetire, error) {
 	id := answer.Key
 	for _, v := range before.Versions {
-		if slices.Contains(v.Keys, id) {
+		if v.State == seal.VersionTrusted || v.State == seal.VersionElsewhere {
 			answer.Disabled = append(answer.Disabled, v.ID)
 		}
 	}

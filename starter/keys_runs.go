@@ -1,13 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -18,163 +15,145 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/seal"
-	"tokenkeeper/internal/token"
-	"tokenkeeper/internal/vault"
 	"tokenkeeper/workflows"
 )
 
-// keyUse is something that needs a key to be opened.
-type keyUse struct {
-	Key        seal.KeyID       `json:"key"`
-	WorkflowID string           `json:"workflowId,omitempty"`
-	RunID      string           `json:"runId,omitempty"`
-	Open       bool             `json:"open,omitempty"` // the run is at work
-	Account    string           `json:"account,omitempty"`
-	Content    string           `json:"content,omitempty"` // grant or pair
-	Generation token.Generation `json:"generation,omitempty"`
-	File       string           `json:"file,omitempty"` // of a consent that waits on this machine for the vault
+// searchedRuns says where runs were looked for: that nothing was found means little at
+// another server.
+type searchedRuns struct {
+	Runs      int    `json:"runs"`
+	Address   string `json:"address"`
+	Namespace string `json:"namespace"`
+	TaskQueue string `json:"taskQueue"`
 }
 
-func (u keyUse) String() string {
-	switch {
-	case u.File != "":
-		return "a consent that waits for the vault, in " + u.File
-	case u.Open:
-		return fmt.Sprintf("workflow %s, run %s: at work, with a %s of generation %d of %s", plain(u.WorkflowID), u.RunID, u.Content, u.Generation, plain(u.Account))
-	}
-	return fmt.Sprintf("workflow %s, run %s: has ended and not stored a pair of generation %d of %s", plain(u.WorkflowID), u.RunID, u.Generation, plain(u.Account))
+func (s searchedRuns) String() string {
+	return fmt.Sprintf("Searched %s runs at %s, namespace %s, task queue %s.", grouped(s.Runs), plain(s.Address), plain(s.Namespace), plain(s.TaskQueue))
 }
 
-// plain quotes what a terminal would take for more than text: a history holds what anyone
-// has put there.
-func plain(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
+func (app *temporalApp) searched(runs int) searchedRuns {
+	return searchedRuns{Runs: runs, Address: app.address, Namespace: app.namespace, TaskQueue: app.taskQueue}
 }
 
-// uses finds what needs a key: the open runs' envelopes; the pairs of ended runs that the
-// vault lacks, which a recovery would need; and the consents kept on this machine.
-func (a keysApp) uses() (all []keyUse, err error) {
-	if all, err = a.pendingConsents(); err != nil {
-		return nil, err
-	}
-	err = a.withTemporal(func(ctx context.Context, app *temporalApp) error {
-		found, err := app.keyUses(ctx, a.isAhead())
-		all = append(all, found...)
-		return err
-	})
-	slices.SortFunc(all, func(a, b keyUse) int {
-		return strings.Compare(a.WorkflowID+a.RunID+a.File, b.WorkflowID+b.RunID+b.File)
-	})
-	return all, err
-}
+// completedPerAccount is how many of an account's newest completed runs are read to find
+// one with a pair: not every run refreshes.
+const completedPerAccount = 5
 
-// pendingConsents are those on this machine, for this vault. Other machines' are not seen.
-func (a keysApp) pendingConsents() (all []keyUse, err error) {
-	files, err := filepath.Glob(filepath.Join(a.PendingStore.Dir, "*.sealed.json"))
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var kept struct {
-			Sealed token.Sealed `json:"sealed"`
-		}
-		if json.Unmarshal(content, &kept) != nil {
-			continue // damaged: no key opens it
-		}
-		if id, ok := seal.KeyOf(kept.Sealed); ok {
-			all = append(all, keyUse{Key: id, File: file})
-		}
-	}
-	return all, nil
-}
-
-// isAhead reports whether an envelope's pair is missing in the vault. Where that cannot be
-// known, it may be. The vault is read once for each account.
-func (a keysApp) isAhead() func(context.Context, activities.Envelope) bool {
-	type reading struct {
-		once sync.Once
-		held vault.RefreshToken
-		err  error
-	}
-	var mu sync.Mutex
-	readings := map[token.Account]*reading{}
-	return func(ctx context.Context, e activities.Envelope) bool {
-		location, err := vault.Locate(a.providers, e.Account)
-		if err != nil {
-			return true
-		}
-		mu.Lock()
-		r := readings[e.Account]
-		if r == nil {
-			r = &reading{}
-			readings[e.Account] = r
-		}
-		mu.Unlock()
-		r.once.Do(func() { r.held, _, r.err = a.Vault.Load(ctx, location.Names, 0) })
-		return r.err != nil || e.IsAhead(r.held)
-	}
-}
-
-// keyUses reads the histories of all runs that are open, or have ended in another way
-// than by completing: who completes has stored.
-func (app *temporalApp) keyUses(ctx context.Context, isAhead func(context.Context, activities.Envelope) bool) (all []keyUse, err error) {
+// keyUses reads the histories of all runs that are open or have ended in another way than
+// by completing. Who completes has stored; but a vault that was restored from a backup
+// lacks what was stored since, so that each account's newest completed pair is read too.
+func (app *temporalApp) keyUses(ctx context.Context, lookup pairLookup) (all []keyUse, searched searchedRuns, err error) {
 	runs, err := app.listRuns(ctx, "ExecutionStatus != 'Completed'", 0)
 	if err != nil {
-		return nil, err
+		return nil, searched, err
 	}
-	if len(runs) > perPage {
-		app.say("Reading the histories of %s runs.", grouped(len(runs)))
+	accounts, completed, err := app.newestCompleted(ctx)
+	if err != nil {
+		return nil, searched, err
+	}
+	for _, run := range runs {
+		accounts = append(accounts, []*workflowpb.WorkflowExecutionInfo{run})
+	}
+	if len(accounts) > perPage {
+		app.say("Reading the histories of %s runs.", grouped(len(accounts)))
 	}
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxConcurrent)
-	for _, run := range runs {
+	for _, newestFirst := range accounts {
 		group.Go(func() error {
-			events, err := app.wholeHistory(ctx, run)
-			if err != nil {
-				return err
-			}
-			open := run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
-			for _, e := range activities.Envelopes(events) {
-				if open || e.Kind == "pair" && isAhead(ctx, e) {
-					mu.Lock()
-					all = append(all, keyUse{Key: e.Key, WorkflowID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(), Open: open,
-						Account: e.Account.String(), Content: e.Kind, Generation: e.Generation})
-					mu.Unlock()
+			for _, run := range newestFirst {
+				found, hasPair, err := app.usesIn(ctx, run, lookup)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				all = append(all, found...)
+				mu.Unlock()
+				if hasPair {
+					break
 				}
 			}
 			return nil
 		})
 	}
-	return all, group.Wait()
+	err = group.Wait()
+	return all, app.searched(len(runs) + completed), err
 }
 
-// listRuns lists runs by a condition, those that run first and then the latest ones; at
-// most so many, or all for zero.
-func (app *temporalApp) listRuns(ctx context.Context, condition string, most int) (all []*workflowpb.WorkflowExecutionInfo, err error) {
-	query := "WorkflowType = '" + workflows.Type + "' AND " + condition
+// usesIn reads one run's history.
+func (app *temporalApp) usesIn(ctx context.Context, run *workflowpb.WorkflowExecutionInfo, lookup pairLookup) (all []keyUse, hasPair bool, err error) {
+	events, err := app.wholeHistory(ctx, run)
+	if err != nil {
+		return nil, false, err
+	}
+	open := run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+	completed := run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	for _, e := range activities.Envelopes(events) {
+		use := keyUse{Key: e.Key, WorkflowID: run.GetExecution().GetWorkflowId(), RunID: run.GetExecution().GetRunId(), Open: open, Completed: completed,
+			Account: e.Account.String(), Content: e.Kind, Generation: e.Generation}
+		needed := open
+		if !open && e.Kind == "pair" {
+			hasPair = true
+			needed, use.Unknown = lookup(ctx, e, completed)
+		}
+		if needed {
+			all = append(all, use)
+		}
+	}
+	return all, hasPair, nil
+}
+
+// newestCompleted lists each account's newest completed runs, and counts all of them. The
+// namespace's retention bounds the listing: an account whose cron has ended is found
+// nowhere else.
+func (app *temporalApp) newestCompleted(ctx context.Context) (accounts [][]*workflowpb.WorkflowExecutionInfo, listed int, err error) {
+	newest := map[string][]*workflowpb.WorkflowExecutionInfo{}
+	err = app.eachRun(ctx, "ExecutionStatus = 'Completed'", func(run *workflowpb.WorkflowExecutionInfo) bool {
+		id := keyOf(run)
+		runs := append(newest[id], run)
+		slices.SortFunc(runs, func(a, b *workflowpb.WorkflowExecutionInfo) int {
+			return cmp.Or(b.GetCloseTime().AsTime().Compare(a.GetCloseTime().AsTime()), b.GetStartTime().AsTime().Compare(a.GetStartTime().AsTime()))
+		})
+		newest[id] = runs[:min(len(runs), completedPerAccount)]
+		listed++
+		return true
+	})
+	for _, runs := range newest {
+		accounts = append(accounts, runs)
+	}
+	return accounts, listed, err
+}
+
+// eachRun lists the runs of this task queue that meet a condition, those that run first and
+// then the latest ones, until one is not wanted. Another vault's accounts have another task
+// queue; their keys are not this vault's.
+func (app *temporalApp) eachRun(ctx context.Context, condition string, wants func(*workflowpb.WorkflowExecutionInfo) bool) error {
+	queue := strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(app.taskQueue)
+	query := "WorkflowType = '" + workflows.Type + "' AND TaskQueue = '" + queue + "' AND " + condition
 	for page := []byte(nil); ; {
-		list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: perPage, NextPageToken: page})
+		list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: largestPage, NextPageToken: page})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, list.GetExecutions()...)
-		if page = list.GetNextPageToken(); len(page) == 0 || most > 0 && len(all) >= most {
-			break
+		for _, run := range list.GetExecutions() {
+			if !wants(run) {
+				return nil
+			}
+		}
+		if page = list.GetNextPageToken(); len(page) == 0 {
+			return nil
 		}
 	}
-	if most > 0 && len(all) > most {
-		all = all[:most]
-	}
-	return all, nil
+}
+
+// listRuns are at most so many of the runs, or all for zero.
+func (app *temporalApp) listRuns(ctx context.Context, condition string, most int) (all []*workflowpb.WorkflowExecutionInfo, err error) {
+	err = app.eachRun(ctx, condition, func(run *workflowpb.WorkflowExecutionInfo) bool {
+		all = append(all, run)
+		return most == 0 || len(all) < most
+	})
+	return all, err
 }
 
 // wholeHistory is empty for a run whose retention has ended since it was listed.

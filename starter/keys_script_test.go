@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -38,8 +37,10 @@ import (
 //	delete, purge           soft-deletes the keyset, and then purges it
 //	backup, restore         keeps the keyset as it is, and puts it back
 //	enable|disable N        enables or disables a version, counted from 1
-//	run open|ended NAME     makes a run of an account whose pair is in its history alone
+//	run open|ended|completed NAME [QUEUE]
+//	                        makes a run of an account whose pair is in its history alone
 //	end NAME                ends it
+//	unreadable SECRET       denies that a secret is read
 //	saves NAME              puts into the vault what the run was issued
 func TestKeysScripts(t *testing.T) {
 	server := shared.Temporal(t)
@@ -61,6 +62,9 @@ func TestKeysScripts(t *testing.T) {
 			"disable": func(ts *testscript.TestScript, _ bool, args []string) { setKeyset(ts, args[0], false) },
 			"purge":   purgeKeyset, "backup": backupKeyset, "restore": restoreKeyset,
 			"run": sealedRun, "end": endRun, "saves": savePair,
+			"unreadable": func(ts *testscript.TestScript, _ bool, args []string) {
+				outsideOf(ts).vault.Inject(keyvault.Fault{Kind: keyvault.Denied, Operation: keyvault.OpGet, Name: args[0]})
+			},
 		},
 	})
 }
@@ -203,10 +207,14 @@ func issuedTo(name string) (result activities.RefreshResult, pair token.Pair, na
 	return result, pair, []string{name + "-RefreshToken", name + "-AccessToken"}
 }
 
-// sealedRun has a run call its provider, and then wait or fail. The worker is the script's
+// sealedRun has a run call its provider, and then wait, fail, or complete as if its store
+// had been undone. The worker is the script's
 // own: what matters is what the history holds.
 func sealedRun(ts *testscript.TestScript, _ bool, args []string) {
-	ends, name := args[0] == "ended", args[1]
+	how, name, queue := args[0], args[1], "token-refresh"
+	if len(args) > 2 {
+		queue = args[2]
+	}
 	result, pair, names := issuedTo(name)
 	keyring := seal.New(vault.NewKeysets(secretsIn(ts)))
 	content, err := json.Marshal(map[string]string{"access_token": pair.AccessToken.Reveal(), "refresh_token": pair.RefreshToken.Reveal()})
@@ -216,27 +224,33 @@ func sealedRun(ts *testscript.TestScript, _ bool, args []string) {
 
 	c, err := client.Dial(client.Options{HostPort: ts.Getenv("TEMPORAL_ADDRESS"), Namespace: ts.Getenv("TEMPORAL_NAMESPACE"), Logger: quiet{}})
 	ts.Check(err)
-	queue := "sealed-" + name
+	calls := worker.New(c, "sealed-"+name, worker.Options{DisableWorkflowWorker: true})
+	calls.RegisterActivityWithOptions(func(context.Context) (activities.RefreshResult, error) { return result, nil }, activity.RegisterOptions{Name: "CallFitbit"})
 	w := worker.New(c, queue, worker.Options{})
-	w.RegisterActivityWithOptions(func(context.Context) (activities.RefreshResult, error) { return result, nil }, activity.RegisterOptions{Name: "CallFitbit"})
-	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ workflows.Input) error {
-		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context, in workflows.Input) error {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute, TaskQueue: "sealed-" + in.Account})
 		if err := workflow.ExecuteActivity(ctx, "CallFitbit").Get(ctx, nil); err != nil {
 			return err
 		}
-		workflow.GetSignalChannel(ctx, "end").Receive(ctx, nil)
+		var how string
+		workflow.GetSignalChannel(ctx, "end").Receive(ctx, &how)
+		if how == "completed" {
+			return nil
+		}
 		return temporal.NewNonRetryableApplicationError("ended before it stored", "Broken", nil)
 	}, workflow.RegisterOptions{Name: workflows.Type})
+	ts.Check(calls.Start())
 	ts.Check(w.Start())
 	ts.Defer(func() {
+		calls.Stop()
 		w.Stop()
 		c.Close()
 	})
 	_, err = c.ExecuteWorkflow(context.Background(), client.StartWorkflowOptions{ID: "run-of-" + name, TaskQueue: queue}, workflows.Type, workflows.Input{Account: name})
 	ts.Check(err)
-	awaitPair(ts, &temporalApp{temporal: c, namespace: ts.Getenv("TEMPORAL_NAMESPACE")}, "run-of-"+name)
-	if ends {
-		endRun(ts, false, []string{name})
+	awaitPair(ts, &temporalApp{temporal: c, namespace: ts.Getenv("TEMPORAL_NAMESPACE"), taskQueue: queue}, "run-of-"+name)
+	if how != "open" {
+		endWith(ts, name, how)
 	}
 }
 
@@ -258,13 +272,15 @@ func awaitPair(ts *testscript.TestScript, app *temporalApp, id string) {
 	}
 }
 
-func endRun(ts *testscript.TestScript, _ bool, args []string) {
+func endRun(ts *testscript.TestScript, _ bool, args []string) { endWith(ts, args[0], "ended") }
+
+func endWith(ts *testscript.TestScript, name, how string) {
 	c, err := client.Dial(client.Options{HostPort: ts.Getenv("TEMPORAL_ADDRESS"), Namespace: ts.Getenv("TEMPORAL_NAMESPACE"), Logger: quiet{}})
 	ts.Check(err)
 	defer c.Close()
-	ts.Check(c.SignalWorkflow(context.Background(), "run-of-"+args[0], "", "end", nil))
-	if c.GetWorkflow(context.Background(), "run-of-"+args[0], "").Get(context.Background(), nil) == nil {
-		ts.Check(errors.New("the run of " + args[0] + " succeeded"))
+	ts.Check(c.SignalWorkflow(context.Background(), "run-of-"+name, "", "end", how))
+	if err := c.GetWorkflow(context.Background(), "run-of-"+name, "").Get(context.Background(), nil); (err == nil) != (how == "completed") {
+		ts.Fatalf("the run of %s: %v", name, err)
 	}
 }
 

@@ -18,7 +18,8 @@ type keysStatus struct {
 	// Pending is the key of a rotation that was begun and has not ended.
 	Pending seal.KeyID `json:"pending,omitempty"`
 	// Uses are absent where Temporal cannot be asked.
-	Uses []keyUse `json:"uses"`
+	Uses     []keyUse     `json:"uses"`
+	Searched searchedRuns `json:"searched,omitzero"`
 }
 
 func newKeysStatus(environ map[string]string) *cobra.Command {
@@ -27,7 +28,7 @@ func newKeysStatus(environ map[string]string) *cobra.Command {
 		Short: "Show the keys, the versions of the keyset, and what was sealed with which key",
 		Long: `Shows the keys with their numbers and since when the vault has them, the versions of
 the secret, and what needs which key: the runs that are at work, ended runs whose
-pair is not in the vault, and consents kept on this machine.
+pair is not in the vault or not known to be, and consents kept on this machine.
 
 Exits with 3 where the current version is no keyset, or has a primary key that
 comes from elsewhere: that no other version that is trusted holds.`,
@@ -43,12 +44,16 @@ func (a keysApp) status(ctx context.Context) (answer keysStatus, err error) {
 		answer.Pending = pending
 	}
 	now := time.Now()
-	used, usesErr := a.uses()
+	used, searched, usesErr := a.uses()
+	answer.Searched = searched
 	if answer.Uses = used; used == nil && usesErr == nil {
 		answer.Uses = []keyUse{}
 	}
 	if !a.asJSON {
 		a.tables(answer, usesErr == nil, now)
+	}
+	if usesErr == nil {
+		a.say("%s", searched)
 	}
 	if found {
 		a.say("A rotation has added key %d (%s) and has not ended; go on with: starter keys rotate", pending, when(since, now))
@@ -108,7 +113,7 @@ func written(v seal.VersionReport) string {
 }
 
 func countUses(uses []keyUse, key seal.KeyID) string {
-	open, lost, files := 0, 0, 0
+	open, lost, files, unclear := 0, 0, 0, 0
 	for _, use := range uses {
 		switch {
 		case use.Key != key:
@@ -116,6 +121,8 @@ func countUses(uses []keyUse, key seal.KeyID) string {
 			files++
 		case use.Open:
 			open++
+		case use.Unknown != "":
+			unclear++
 		default:
 			lost++
 		}
@@ -124,7 +131,7 @@ func countUses(uses []keyUse, key seal.KeyID) string {
 	for _, count := range []struct {
 		n    int
 		what string
-	}{{open, "of open runs"}, {lost, "of ended runs"}, {files, "of consents here"}} {
+	}{{open, "of open runs"}, {lost, "of ended runs"}, {files, "of consents here"}, {unclear, "not known"}} {
 		if count.n > 0 {
 			words = append(words, fmt.Sprintf("%d %s", count.n, count.what))
 		}

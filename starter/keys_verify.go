@@ -17,6 +17,8 @@ type keysVerify struct {
 	Versions int      `json:"versions"` // that can be read
 	Runs     int      `json:"runs"`     // whose envelopes open
 	Problems []string `json:"problems"`
+	// Searched is where runs were looked for.
+	Searched searchedRuns `json:"searched,omitzero"`
 }
 
 const (
@@ -72,11 +74,12 @@ func (a keysApp) verify(ctx context.Context) (keysVerify, error) {
 	}
 	a.say("Keys that seal and open: %d. Versions of %s that are believed: %d.", answer.Keys, seal.SecretName, answer.Versions)
 	if err := a.withTemporal(func(ctx context.Context, app *temporalApp) (err error) {
-		answer.Runs, err = a.openRuns(ctx, app, report, problem)
+		answer.Runs, answer.Searched, err = a.openRuns(ctx, app, report, problem)
 		return err
 	}); err != nil {
 		return answer, err
 	}
+	a.say("%s", answer.Searched)
 	a.say("Runs whose envelopes open: %d.", answer.Runs)
 	if len(answer.Problems) > 0 {
 		return answer, needsAttention{fmt.Sprintf("the keyset is not well: %d problems", len(answer.Problems))}
@@ -86,22 +89,23 @@ func (a keysApp) verify(ctx context.Context) (keysVerify, error) {
 
 // openRuns opens the envelopes of the latest runs, and counts those runs. What was sealed
 // with a key that was retired since is no problem in a run that has ended.
-func (a keysApp) openRuns(ctx context.Context, app *temporalApp, report seal.Report, problem func(string, ...any)) (opened int, err error) {
+func (a keysApp) openRuns(ctx context.Context, app *temporalApp, report seal.Report, problem func(string, ...any)) (opened int, searched searchedRuns, err error) {
 	enabled := map[seal.KeyID]bool{}
 	for _, key := range report.Keys {
 		enabled[key.ID] = key.Status == seal.KeyEnabled
 	}
 	runs, err := app.listRuns(ctx, "ExecutionStatus IS NOT NULL", verifyRuns)
 	if err != nil {
-		return 0, err
+		return 0, searched, err
 	}
+	searched = app.searched(len(runs))
 	for _, run := range runs {
 		if opened == verifyOpened {
 			break
 		}
 		events, err := app.wholeHistory(ctx, run)
 		if err != nil {
-			return opened, err
+			return opened, searched, err
 		}
 		any, well := false, true
 		for _, e := range activities.Envelopes(events) {
@@ -119,5 +123,5 @@ func (a keysApp) openRuns(ctx context.Context, app *temporalApp, report seal.Rep
 			opened++
 		}
 	}
-	return opened, nil
+	return opened, searched, nil
 }

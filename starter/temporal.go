@@ -30,6 +30,7 @@ const (
 // temporalApp carries out commands in one Temporal namespace.
 type temporalApp struct {
 	temporal  client.Client
+	address   string
 	namespace string
 	taskQueue string
 	printer
@@ -50,7 +51,7 @@ func (s settings) withTemporal(cmd *cobra.Command, do func(context.Context, *tem
 	p := newPrinter(cmd)
 	p.webUI, p.namespace = s.WebUI, options.Namespace
 	return at.describeError(do(cmd.Context(), &temporalApp{
-		temporal: c, namespace: options.Namespace, taskQueue: s.TaskQueue, printer: p,
+		temporal: c, address: options.HostPort, namespace: options.Namespace, taskQueue: s.TaskQueue, printer: p,
 	}))
 }
 

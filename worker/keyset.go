@@ -108,6 +108,9 @@ func findKeysetIncident(r seal.Report, err error) (found keysetIncident, message
 		return keysetIncident{cause: keysetLost}, err.Error() + "; runs at work go on with the keys that this worker remembers; do not restart it before", true
 	case err != nil:
 		return keysetIncident{}, "", false
+	case r.Elsewhere != nil && r.Bridge != "":
+		return keysetIncident{keysetElsewhere, r.Elsewhere.ID}, fmt.Sprintf("version %s has key %d as its primary one, and version %s, which may show that this is yours, is disabled; nothing is spent; "+
+			"enable version %s again, or disable version %s if it is a stranger's; see docs/operations.md, The keyset", r.Elsewhere.ID, r.Elsewhere.Primary, r.Bridge, r.Bridge, r.Elsewhere.ID), true
 	case r.Elsewhere != nil:
 		return keysetIncident{keysetElsewhere, r.Elsewhere.ID}, fmt.Sprintf("version %s has key %d as its primary one, which no version that is trusted holds; "+
 			"nothing is spent, and pairs already issued are sealed with key %d; find out who wrote it, then: starter keys rotate; see docs/operations.md, The keyset", r.Elsewhere.ID, r.Elsewhere.Primary, r.Primary), true

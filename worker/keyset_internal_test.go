@@ -24,8 +24,9 @@ import (
 
 func TestWhatAReadingOfTheKeysetShows(t *testing.T) {
 	good := seal.Report{Primary: 1, Versions: []seal.VersionReport{{ID: "v1"}}}
-	elsewhere, malformed := good, good
+	elsewhere, malformed, cut := good, good, good
 	elsewhere.Elsewhere = &seal.VersionReport{ID: "v2", Primary: 2}
+	cut.Elsewhere, cut.Bridge = &seal.VersionReport{ID: "v3", Primary: 2}, "v2"
 	malformed.Malformed = true
 	for name, c := range map[string]struct {
 		report seal.Report
@@ -36,6 +37,7 @@ func TestWhatAReadingOfTheKeysetShows(t *testing.T) {
 	}{
 		"a good one":               {good, nil, keysetIncident{}, "", true},
 		"a stranger's on top":      {elsewhere, nil, keysetIncident{keysetElsewhere, "v2"}, "version v2 has key 2 as its primary one", true},
+		"one that lacks a step":    {cut, nil, keysetIncident{keysetElsewhere, "v3"}, "enable version v2 again, or disable version v3", true},
 		"what is none on top":      {malformed, nil, keysetIncident{keysetMalformed, "v1"}, "version v1 is no keyset, and key 1 of an older version seals", true},
 		"none":                     {seal.Report{}, fmt.Errorf("seal: look at the keyset: %w", seal.ErrNoKeyset), keysetIncident{cause: keysetLost}, "starter keys init", true},
 		"nothing but corrupt ones": {seal.Report{}, seal.ErrCorrupt, keysetIncident{cause: keysetLost}, "enable an intact older version", true},
@@ -66,7 +68,7 @@ func rows(t *testing.T) (rows []*regexp.Regexp) {
 			rows = append(rows, regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(said[1]), "…", ".*")))
 		}
 	}
-	require.Len(t, rows, 6)
+	require.Len(t, rows, 7)
 	return rows
 }
 
@@ -77,6 +79,7 @@ func TestEveryIncidentOfTheKeysetIsDocumented(t *testing.T) {
 		err    error
 	}{
 		{report: seal.Report{Elsewhere: &seal.VersionReport{ID: "v2", Primary: 2}}},
+		{report: seal.Report{Elsewhere: &seal.VersionReport{ID: "v3", Primary: 2}, Bridge: "v2"}},
 		{report: seal.Report{Malformed: true, Versions: []seal.VersionReport{{ID: "v2"}}}},
 		{err: seal.ErrNoKeyset}, {err: seal.ErrCorrupt}, {err: &vault.Error{Kind: vault.ErrDeleted}}, {err: &vault.Error{Kind: vault.ErrDisabled}},
 	} {

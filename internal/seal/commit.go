@@ -38,6 +38,9 @@ func (k *Keyring) commit(ctx context.Context, e edit) error {
 	if err != nil {
 		return err
 	}
+	if err := before.bridged(); err != nil {
+		return err
+	}
 	next, err := e.apply(before.trusted)
 	if err != nil {
 		return err

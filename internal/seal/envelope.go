@@ -74,7 +74,7 @@ type primitives struct {
 
 func newPrimitives(v view) (*primitives, error) {
 	p := &primitives{byID: map[KeyID]tink.AEAD{}, view: v, readAt: time.Now()}
-	for id, key := range v.trusted.byID {
+	for id, key := range v.opening().byID {
 		aead, err := aesgcm.NewAEAD(key)
 		if err != nil {
 			return nil, err

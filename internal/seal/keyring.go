@@ -190,7 +190,7 @@ func (k *Keyring) readLocked(ctx context.Context) (view, error) {
 	if err != nil {
 		return view{}, fmt.Errorf("use %s: %w", SecretName, err)
 	}
-	k.memory = v.trusted
+	k.memory = v.opening()
 	k.cached.Store(p)
 	return v, nil
 }

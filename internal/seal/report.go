@@ -17,6 +17,9 @@ type Report struct {
 	// Elsewhere is a version whose primary key is not one to trust, on top of the others:
 	// nothing is sealed, and so nothing spent, until that is mended.
 	Elsewhere *VersionReport `json:"elsewhere,omitempty"`
+	// Bridge is a version that is disabled and whose tag says that it was about Elsewhere's
+	// primary key: enabled, it may show that this is no stranger's.
+	Bridge string `json:"bridge,omitempty"`
 	// Malformed: the current version is no keyset. An older one is used.
 	Malformed bool `json:"malformed,omitempty"`
 }
@@ -96,7 +99,7 @@ func (v *view) report() Report {
 	slices.SortFunc(r.Keys, func(a, b KeyReport) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 	if v.elsewhere != nil {
 		elsewhere := v.elsewhere.report()
-		r.Elsewhere = &elsewhere
+		r.Elsewhere, r.Bridge = &elsewhere, v.bridge()
 	}
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrPrimary: the key is the one that seals.
@@ -39,9 +40,10 @@ func (k *Keyring) Restore(ctx context.Context, id KeyID) error {
 	}}))
 }
 
-// Destroy takes a disabled key out of the keyset, and disables every version that holds
-// it. Key Vault deletes no version by itself: an owner can enable one again, until the
-// secret as a whole is purged.
+// Destroy takes a disabled key out of the keyset, and disables every version but the one
+// that it writes for that: without those that hold the key, the older ones no longer show
+// where the keys of the newer ones come from. Key Vault deletes no version by itself: an
+// owner can enable one again, until the secret as a whole is purged.
 func (k *Keyring) Destroy(ctx context.Context, id KeyID) error {
 	return wrap(fmt.Sprintf("destroy key %d", id), k.destroy(ctx, id))
 }
@@ -56,38 +58,58 @@ func (k *Keyring) destroy(ctx context.Context, id KeyID) error {
 		if err != nil {
 			return err
 		}
-		holders := v.holding(id)
 		switch {
 		case v.trusted.primary == id:
 			return ErrPrimary
 		case v.trusted.byID[id] != nil:
 			return errors.New("the key is not disabled; disable it first with: starter keys retire, and see that no run misses it")
-		case len(holders) == 0:
+		case !v.readable(id):
 			return nil
+		}
+		if err := v.bridged(); err != nil {
+			return err
 		}
 		next := v.trusted.clone()
 		delete(next.disabled, id)
-		if top := v.versions[0]; !top.trusted || !top.keys.equal(next) {
+		if top := v.versions[0]; !top.trusted || !top.keys.equal(next) || top.Step != Destroyed || top.Key != id {
 			if _, err := k.put(ctx, next, Destroyed, id); err != nil {
 				return err
 			}
 			continue // the older versions are disabled once this one is seen
 		}
-		for _, holder := range holders {
-			if err := k.source.Disable(ctx, holder); err != nil {
-				return fmt.Errorf("disable version %s of %s: %w", holder, SecretName, err)
+		for _, older := range v.older() {
+			if err := k.source.Disable(ctx, older); err != nil {
+				return fmt.Errorf("disable version %s of %s: %w", older, SecretName, err)
 			}
 		}
 	}
 	return errUnsettled
 }
 
-// holding are the readable versions with a key, whether they count or not.
-func (v *view) holding(id KeyID) (ids []string) {
+// readable reports whether a readable version holds a key, whether it counts or not.
+func (v *view) readable(id KeyID) bool {
+	return slices.ContainsFunc(v.versions, func(next version) bool { return next.usable() && next.keys.all()[id] != nil })
+}
+
+// older are the readable versions below the current one, in an order to disable them in: a
+// worker that starts in between, or after an end in between, believes the current one.
+func (v *view) older() (ids []string) {
+	var left []Version
 	for _, next := range v.versions {
-		if next.usable() && next.keys.all()[id] != nil {
-			ids = append(ids, next.ID)
+		if next.usable() {
+			left = append(left, next.Version)
 		}
+	}
+	for len(left) > 1 {
+		next := len(left) - 1 // the oldest, where none is good
+		for i := next; i > 0; i-- {
+			if without, err := evaluate(slices.Delete(slices.Clone(left), i, i+1), keys{}); err == nil && without.elsewhere == nil && without.trusted.contains(v.versions[0].keys) {
+				next = i
+				break
+			}
+		}
+		ids = append(ids, left[next].ID)
+		left = slices.Delete(left, next, next+1)
 	}
 	return ids
 }

@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -40,6 +39,7 @@ type version struct {
 	keys      keys
 	malformed bool
 	trusted   bool
+	did       Step // the step, where the keys bear it out; else Merged, which changes nothing
 }
 
 // view is what all versions say together.
@@ -47,6 +47,9 @@ type view struct {
 	versions []version // the current one first, then from new to old
 	// trusted are the keys to open with, and the one to seal with.
 	trusted keys
+	// remembered are keys that this process has used and no version that counts holds: to
+	// open with, and in nothing that it writes.
+	remembered map[KeyID]*aesgcm.Key
 	// elsewhere is the newest keyset, where its primary key is not one to trust.
 	elsewhere *version
 }
@@ -57,7 +60,8 @@ const creationTime = time.Minute
 
 // evaluate decides which versions are to be believed. A version counts where its primary
 // key is one that is known already: only what has read an earlier keyset can have written
-// that, and a rotation adds a key before it makes it the primary one. What is known is, in
+// that, and a rotation adds a key before it makes it the primary one. Where this program
+// wrote the version, another key of it is as good; see vouchers. What is known is, in
 // a process that has evaluated them before, the keys of then (memory); else the oldest keyset's,
 // which is trusted as it is. A key that only a stranger's version holds neither seals nor
 // opens.
@@ -78,6 +82,7 @@ func evaluate(read []Version, memory keys) (view, error) {
 	if !slices.ContainsFunc(v.versions, version.usable) {
 		return view{}, ErrCorrupt
 	}
+	v.checkSteps(memory)
 	v.trust(memory)
 	v.unite(memory)
 	return v, nil
@@ -85,35 +90,84 @@ func evaluate(read []Version, memory keys) (view, error) {
 
 func (v version) usable() bool { return v.Enabled && !v.malformed }
 
-// did is the step that a version's tag names, where its keys bear it out: a tag alone can be
-// written by who knows no key.
-func (v version) did() Step {
-	id := v.Key
-	for step, holds := range map[Step]bool{
-		Created:   v.keys.primary == id,
-		Added:     v.keys.byID[id] != nil,
-		Promoted:  v.keys.primary == id,
-		Disabled:  v.keys.disabled[id] != nil,
-		Enabled:   v.keys.byID[id] != nil,
-		Destroyed: v.keys.all()[id] == nil,
-	} {
-		if step == v.Step && !holds {
-			return Merged // which changes nothing
+// checkSteps decides which steps are believed: those that the keys bear out. A tag alone
+// can be written by who knows no key.
+func (v *view) checkSteps(memory keys) {
+	for i, next := range v.versions {
+		v.versions[i].did = next.Step
+		if !next.showsStep() || (next.Step == Disabled || next.Step == Destroyed) && v.cameLater(i, memory) {
+			v.versions[i].did = Merged
 		}
 	}
-	return v.Step
+}
+
+// showsStep reports whether a version's own keys are as its step leaves them.
+func (v version) showsStep() bool {
+	id := v.Key
+	switch v.Step {
+	case Created, Promoted:
+		return v.keys.primary == id
+	case Added, Enabled:
+		return v.keys.byID[id] != nil
+	case Disabled:
+		return v.keys.disabled[id] != nil
+	case Destroyed:
+		return v.keys.all()[id] == nil
+	}
+	return true
+}
+
+// cameLater reports whether the key of a version's step was added after that version: no
+// older one holds it, and a newer one has it enabled. That one must count without the key's
+// own word: who has a key that was destroyed can write versions that hold it.
+func (v *view) cameLater(i int, memory keys) bool {
+	id := v.versions[i].Key
+	if slices.ContainsFunc(v.versions[i+1:], func(older version) bool { return older.keys.all()[id] != nil }) {
+		return false
+	}
+	own := map[voucher]bool{}
+	for _, next := range v.versions {
+		own[voucher{next.ID, id}] = true
+	}
+	others := view{versions: slices.Clone(v.versions)}
+	others.spread(memory, own)
+	return slices.ContainsFunc(others.versions[:i], func(newer version) bool { return newer.trusted && newer.keys.byID[id] != nil })
+}
+
+// voucher is a key's word for a version.
+type voucher struct {
+	version string
+	key     KeyID
+}
+
+// vouchers are the keys of which one has to be known for a version to count: the primary
+// one, as who has read no keyset can hold no known key; and where the version shows the step
+// of its tag, any that is enabled, as the one that had added the primary key may be disabled
+// since. Without such a step it may be a mistake, of who has replaced the primary key at once.
+func (v version) vouchers() []KeyID {
+	ids := []KeyID{v.keys.primary}
+	if v.did != "" && v.did != Created && v.did != Merged {
+		for id := range v.keys.byID {
+			if id != v.keys.primary {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
 }
 
 // trust marks the versions that count. A key that was retired vouches for no version that
 // was written later: it may be retired because it has leaked.
 func (v *view) trust(memory keys) {
-	banned := map[string]bool{}
+	banned := map[voucher]bool{}
 	for again := true; again; {
 		v.spread(memory, banned)
 		again = false
 		for i, next := range v.versions {
-			if next.trusted && !banned[next.ID] && v.retiredBefore(i) {
-				banned[next.ID], again = true, true
+			for _, id := range next.vouchers() {
+				if by := (voucher{next.ID, id}); next.trusted && !banned[by] && v.retiredBefore(i, id) {
+					banned[by], again = true, true
+				}
 			}
 		}
 	}
@@ -122,7 +176,7 @@ func (v *view) trust(memory keys) {
 // spread marks the versions that known keys vouch for, and those that the keys of these
 // vouch for. Their order does not matter but for the oldest one: the vault's times are
 // whole seconds.
-func (v *view) spread(memory keys, banned map[string]bool) {
+func (v *view) spread(memory keys, banned map[voucher]bool) {
 	known := memory.all()
 	learn := func(i int) {
 		v.versions[i].trusted = true
@@ -136,7 +190,7 @@ func (v *view) spread(memory keys, banned map[string]bool) {
 		v.versions[i].trusted = false
 	}
 	roots := v.roots()
-	if len(known) == 0 || slices.ContainsFunc(roots, func(i int) bool { return v.versions[i].keys.vouched(known) }) {
+	if len(known) == 0 || slices.ContainsFunc(roots, func(i int) bool { return v.versions[i].vouched(known, nil) }) {
 		for _, i := range roots {
 			learn(i)
 		}
@@ -144,7 +198,7 @@ func (v *view) spread(memory keys, banned map[string]bool) {
 	for again := true; again; {
 		again = false
 		for i, next := range v.versions {
-			if next.usable() && !next.trusted && !banned[next.ID] && next.keys.vouched(known) {
+			if next.usable() && !next.trusted && next.vouched(known, banned) {
 				learn(i)
 				again = true
 			}
@@ -152,23 +206,23 @@ func (v *view) spread(memory keys, banned map[string]bool) {
 	}
 }
 
-// retiredBefore reports whether a version's primary key had been retired when the version
-// was written.
-func (v *view) retiredBefore(i int) bool {
+// retiredBefore reports whether a key of a version had been retired when the version was
+// written.
+func (v *view) retiredBefore(i int, id KeyID) bool {
 	at := v.versions[i]
 	for _, next := range v.versions[i+1:] {
-		if !next.trusted || next.Key != at.keys.primary || i > 0 && !next.Created.Before(at.Created) {
+		if !next.trusted || next.Key != id || i > 0 && !next.Created.Before(at.Created) {
 			continue
 		}
-		if step := next.did(); step != Merged {
-			return step == Disabled || step == Destroyed
+		if next.did != Merged {
+			return next.did == Disabled || next.did == Destroyed
 		}
 	}
 	return false
 }
 
 // roots are the oldest keyset and, after it, where a worker made it, those of other workers
-// that started at the same time.
+// that started at the same time. Versions that an older revision made have no step.
 func (v *view) roots() (roots []int) {
 	oldest := -1
 	for i, next := range v.versions {
@@ -179,7 +233,7 @@ func (v *view) roots() (roots []int) {
 	first := v.versions[oldest]
 	roots = append(roots, oldest)
 	for i, next := range v.versions {
-		together := first.Step == Created && next.Step == Created && next.Created.Sub(first.Created) <= creationTime
+		together := (first.Step == Created || first.Step == "") && next.Step == first.Step && next.Created.Sub(first.Created) <= creationTime
 		if i != oldest && next.usable() && together {
 			roots = append(roots, i)
 		}
@@ -187,118 +241,13 @@ func (v *view) roots() (roots []int) {
 	return roots
 }
 
-// vouched reports whether the primary key is a known one, and no number means another
+// vouched reports whether a voucher is known and not banned, and no number means another
 // key than the known one of that number.
-func (k keys) vouched(known map[KeyID]*aesgcm.Key) bool {
-	for id, key := range k.all() {
+func (v version) vouched(known map[KeyID]*aesgcm.Key, banned map[voucher]bool) bool {
+	for id, key := range v.keys.all() {
 		if known[id] != nil && !known[id].Equal(key) {
 			return false
 		}
 	}
-	return known[k.primary] != nil
-}
-
-// unite collects the keys of the versions that count. Steps say which of them are disabled
-// or destroyed, and which one seals, so that a writer that had not seen the change does not
-// take it back.
-func (v *view) unite(memory keys) {
-	v.trusted = keys{byID: map[KeyID]*aesgcm.Key{}, disabled: map[KeyID]*aesgcm.Key{}}
-	add := func(k keys) {
-		for id, key := range k.all() {
-			switch v.lastStep(id, k) {
-			case Destroyed:
-			case Disabled:
-				v.trusted.disabled[id] = key
-			default:
-				v.trusted.byID[id] = key
-			}
-		}
-	}
-	counted := false
-	for i, next := range v.versions {
-		switch {
-		case next.trusted:
-			counted = true
-			add(next.keys)
-		case next.usable() && !counted && v.elsewhere == nil:
-			v.elsewhere = &v.versions[i]
-		}
-	}
-	if v.elsewhere != nil {
-		add(memory) // the vault may have lost what this process still needs
-	}
-	v.trusted.primary = v.sealing(memory)
-	if id := v.trusted.primary; v.trusted.byID[id] == nil { // the tags call all keys retired
-		delete(v.trusted.disabled, id)
-		v.trusted.byID[id] = v.find(id, memory)
-	}
-}
-
-// lastStep is what was done last with a key that a keyset holds: the steps say it and,
-// where there was none, the newest keyset that has the key.
-func (v *view) lastStep(id KeyID, in keys) Step {
-	content := Step("")
-	for _, next := range v.versions {
-		if !next.trusted {
-			continue
-		}
-		if step := next.did(); next.Key == id && step != Merged && step != "" {
-			return step
-		}
-		if content == "" && next.keys.disabled[id] != nil {
-			content = Disabled
-		} else if content == "" && next.keys.byID[id] != nil {
-			content = Enabled
-		}
-	}
-	if content == "" && in.disabled[id] != nil {
-		return Disabled
-	}
-	return content
-}
-
-// sealing is the primary key: that of the newest version that was written to change it, or
-// by another program; else the newest version's. A retired key seals nothing, unless there
-// is no other.
-func (v *view) sealing(memory keys) KeyID {
-	changes := func(next version) bool { return next.did() == Promoted || next.Step == "" }
-	usable := func(next version) bool { return v.trusted.byID[next.keys.primary] != nil }
-	for _, wanted := range []func(version) bool{
-		func(next version) bool { return changes(next) && usable(next) },
-		usable,
-		func(version) bool { return true },
-	} {
-		for _, next := range v.versions {
-			if next.trusted && wanted(next) {
-				return next.keys.primary
-			}
-		}
-	}
-	return memory.primary
-}
-
-// find is a trusted key, whatever the tags call it.
-func (v *view) find(id KeyID, memory keys) *aesgcm.Key {
-	for _, next := range v.versions {
-		if key := next.keys.all()[id]; next.trusted && key != nil {
-			return key
-		}
-	}
-	return memory.all()[id]
-}
-
-// changed is the error of a keyset whose primary key is not one to trust; nil otherwise.
-func (v *view) changed() error {
-	if v.elsewhere == nil {
-		return nil
-	}
-	return fmt.Errorf("version %s of %s has key %d as its primary one: %w", v.elsewhere.ID, SecretName, v.elsewhere.keys.primary, ErrChanged)
-}
-
-// stranger reports whether only versions that do not count hold a key.
-func (v *view) stranger(id KeyID) bool {
-	holds := func(trusted bool) bool {
-		return slices.ContainsFunc(v.versions, func(next version) bool { return next.trusted == trusted && next.keys.all()[id] != nil })
-	}
-	return holds(false) && !holds(true)
+	return slices.ContainsFunc(v.vouchers(), func(id KeyID) bool { return known[id] != nil && !banned[voucher{v.ID, id}] })
 }

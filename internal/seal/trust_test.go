@@ -199,6 +199,94 @@ func TestATagThatTheKeysDoNotBearOutChangesNothing(t *testing.T) {
 	}
 }
 
+// Every way to tag the three versions of a rotation: they say that keys were retired that
+// never were, also before there was such a key.
+func TestHoweverTheVersionsOfARotationAreTaggedWhatItSealsWithOpens(t *testing.T) {
+	ring, vault, old, _ := rotated(t)
+	envelope := mustSeal(t, ring)
+	steps := []seal.Step{seal.Merged, seal.Added, seal.Promoted, seal.Disabled, seal.Enabled, seal.Destroyed}
+	ids := []seal.KeyID{old, sealedWith(envelope)}
+	tags := len(steps) * len(ids)
+	for n := range tags * tags * tags {
+		for i := range vault.versions {
+			vault.versions[i].Step, vault.versions[i].Key = steps[n%len(steps)], ids[n/len(steps)%len(ids)]
+			n /= tags
+		}
+		report, err := seal.New(vault).Inspect(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, report.Elsewhere, "%+v", report.Versions)
+		requireOpens(t, seal.New(vault), envelope)
+		report, err = ring.Inspect(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, report.Elsewhere, "%+v", report.Versions)
+		requireOpens(t, ring, envelope)
+	}
+}
+
+// The version that added the key to destroy is written with a key that was itself added
+// after the one whose tag was edited.
+func TestATagDestroysNoKeyThatALaterRotationAdds(t *testing.T) {
+	ring, vault, _, _ := rotated(t)
+	added, err := ring.AddKey(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, ring.Promote(t.Context(), added))
+	envelope := mustSeal(t, ring)
+	vault.versions[0].Step, vault.versions[0].Key = seal.Destroyed, added
+	vault.versions[3].Step, vault.versions[3].Key = seal.Merged, 0
+	for _, r := range []*seal.Keyring{ring, seal.New(vault)} {
+		report, err := r.Inspect(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, report.Elsewhere)
+		require.Equal(t, added, report.Primary)
+		requireOpens(t, r, envelope)
+	}
+}
+
+// Versions that hold a key are disabled by hand, and a tag calls it destroyed.
+func TestAKeyThatAWorkerSealedWithOpensThoughNoVersionHoldsItAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring, vault, _, _ := rotated(t)
+		envelope := mustSeal(t, ring)
+		vault.versions[0].Step, vault.versions[0].Key = seal.Destroyed, sealedWith(envelope)
+		require.NoError(t, vault.Disable(t.Context(), "v2"))
+		require.NoError(t, vault.Disable(t.Context(), "v3"))
+		for range 3 {
+			time.Sleep(seal.CacheLife)
+			require.NoError(t, ring.Ready(t.Context()))
+			requireOpens(t, ring, envelope)
+		}
+	})
+}
+
+// A worker that the vault was away for has seen neither the retirement nor the end of a key
+// that has leaked.
+func TestADestroyedKeyVouchesForNoKeysetToAWorkerThatRemembersIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		operator, vault, old, _ := rotated(t)
+		leaked := vault.keyset(0)
+		worker := seal.New(vault)
+		require.NoError(t, worker.Ready(t.Context()))
+		time.Sleep(time.Hour)
+		require.NoError(t, operator.Retire(t.Context(), old))
+		require.NoError(t, operator.Destroy(t.Context(), old))
+		time.Sleep(time.Hour)
+		first := withOneMore(t, leaked)
+		vault.put(first, "", 0)
+		vault.put(rewritten(t, first, func(m *keyset.Manager) {
+			h, err := m.Handle()
+			require.NoError(t, err)
+			for _, info := range h.KeysetInfo().GetKeyInfo() {
+				if info.GetKeyId() != uint32(old) {
+					require.NoError(t, m.SetPrimary(info.GetKeyId()))
+				}
+			}
+		}), "", 0)
+		for _, r := range []*seal.Keyring{worker, seal.New(vault)} {
+			require.ErrorIs(t, r.Ready(t.Context()), seal.ErrChanged)
+		}
+	})
+}
+
 // Versions as a stranger might write and tag them, in any number and order. Each seed is
 // another vault.
 func TestWhateverVersionsThereAreAKeyThatIsTrustedSeals(t *testing.T) {
