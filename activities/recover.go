@@ -22,6 +22,9 @@ const (
 // RecoverInput asks for what is newer than a refresh token that is spent, or may be.
 type RecoverInput struct {
 	LoadResult
+	// Dead: the token is known to be spent or dead. Without it the token may be alive, so
+	// that only what is provably newer takes its place.
+	Dead bool `json:"dead,omitempty"`
 	// Searchable: the namespace has the search attributes, so that runs of this account
 	// under other workflow IDs are found too.
 	Searchable bool `json:"searchable"`
@@ -83,7 +86,11 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 	ctx, stop := beat(ctx, nil)
 	defer stop()
 	run := runOf(info)
-	promoted, err := a.Vault.PromoteSuccessor(ctx, at.Names, lost.Account, lost.Provenance, run)
+	promote := a.Vault.PromoteNewer
+	if lost.Dead {
+		promote = a.Vault.PromoteSuccessor
+	}
+	promoted, err := promote(ctx, at.Names, lost.Account, lost.Provenance, run)
 	if err != nil {
 		return RecoverResult{}, vaultFailure(err)
 	}

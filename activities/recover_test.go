@@ -303,3 +303,19 @@ func TestARunOnTheRecordKnowsOfThoseItsNewestLoadNames(t *testing.T) {
 		})
 	}
 }
+
+// The vault marks the token whose place a consent takes as dead, for good.
+func TestAConsentThatWasWrittenOverTakesThePlaceOfADeadTokenOnly(t *testing.T) {
+	for _, dead := range []bool{false, true} {
+		s := newSystem(t)
+		loaded := s.mustLoad()
+		s.vault.Put("RefreshToken", canary+"other")
+		top := s.vault.All("RefreshToken")[0]
+		_, err := s.vault.Set(t.Context(), "RefreshToken", top.Value, top.Properties)
+		require.NoError(t, err)
+		recovery, err := s.recover(activities.RecoverInput{LoadResult: loaded, Dead: dead})
+		require.NoError(t, err)
+		require.Equal(t, dead, recovery.Found != "")
+		require.Equal(t, dead, s.held() == canary+"other")
+	}
+}

@@ -160,3 +160,59 @@ func TestASuccessorOfAProbablyDeadGrantEndsTheDoubt(t *testing.T) {
 	require.Equal(t, workflows.Recovered, result.Outcome)
 	require.Empty(t, s.notices)
 }
+
+// The ladder marks the token whose place another one takes as dead, for good. So it is told
+// whether the token is, and a gateway's page says nothing of that.
+func TestTheLadderIsToldWhetherTheTokenIsKnownToBeDead(t *testing.T) {
+	refused := func(by error) func(*scenario) {
+		return func(s *scenario) {
+			s.call = func(int, activities.LoadResult) (activities.RefreshResult, error) {
+				return activities.RefreshResult{}, by
+			}
+		}
+	}
+	loading := func(change func(*activities.LoadResult)) func(*scenario) {
+		return func(s *scenario) {
+			s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+				l := loaded(a, 4)
+				change(&l)
+				return l, nil
+			}
+			s.recover = foundInVault
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		given func(*scenario)
+		want  bool
+	}{
+		{"the provider calls it dead", refused(forGood(activities.InvalidGrant)), true},
+		{"its pair was lost", refused(forGood(activities.AnswerLost)), true},
+		{"the answer may be a gateway's", refused(doubtful()), false},
+		{"a later generation is known", loading(func(l *activities.LoadResult) { l.Behind, l.Reuse = true, provider.RevokesGrant }), true},
+		{"a later generation is known, and the answer may be a gateway's", func(s *scenario) {
+			refused(doubtful())(s)
+			loading(func(l *activities.LoadResult) { l.Behind, l.ReplayWindow = true, 0; l.Reuse = provider.Refused })(s)
+			s.recover = func(n int, in activities.RecoverInput) (activities.RecoverResult, error) {
+				return activities.RecoverResult{}, nil
+			}
+		}, false},
+		{"another run may have spent it", func(s *scenario) {
+			s.load = spentBefore
+			s.recover = foundInVault
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			c.given(s)
+			_, _ = s.refreshWith(workflows.Input{Account: "will"})
+			asked := s.inputs["RecoverGrant"]
+			require.NotEmpty(t, asked)
+			require.Equal(t, c.want, asked[len(asked)-1].(activities.RecoverInput).Dead)
+		})
+	}
+	s := newScenario(t)
+	_, err := s.runRecovery()
+	require.NoError(t, err)
+	require.False(t, first[activities.RecoverInput](s, "RecoverGrant").Dead, "an operator may ask for a healthy account")
+}

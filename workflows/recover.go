@@ -150,7 +150,7 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	}}
 	options := forVault(ctx, attempts, "look for what generation %d of %s was spent for", generation, r.account)
 	options = workflow.WithScheduleToCloseTimeout(workflow.WithHeartbeatTimeout(options, limits.HeartbeatTimeout), limits.ScheduleToCloseTimeout)
-	in := activities.RecoverInput{LoadResult: loaded, Searchable: r.attributes.Searchable, WorkflowIDs: r.sources}
+	in := activities.RecoverInput{LoadResult: loaded, Dead: r.isDead(loaded), Searchable: r.attributes.Searchable, WorkflowIDs: r.sources}
 	end, err := p.hold(options, acts.RecoverGrant, in, &recovery)
 	if end == gaveUp && err != nil {
 		return activities.RecoverResult{}, ctx.Err()
@@ -163,6 +163,13 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	r.recovered = r.recovered || recovery.Found != ""
 	r.learnFrom(recovery)
 	return recovery, nil
+}
+
+// isDead reports whether the loaded token is known to be spent or dead: the provider has
+// said so of it in this run, or its successor is known. A refusal that may be a gateway's
+// says neither.
+func (r *run) isDead(loaded activities.LoadResult) bool {
+	return r.refusal == activities.InvalidGrant || r.refusal == activities.AnswerLost || r.refusal == "" && loaded.Behind
 }
 
 // afterRecovery ends the run with a fresh pair that was found, or with the error.

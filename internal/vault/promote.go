@@ -17,6 +17,17 @@ import (
 // generation is an error (ErrDisabled). So is another provider's token on top, and one of
 // unknown issue where FenceIssuer lets nothing present it (ErrOtherProvider).
 func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run) (bool, error) {
+	return v.promote(ctx, n, a, dead, run, false)
+}
+
+// PromoteNewer is PromoteSuccessor for a token that may be alive. So it takes only what is
+// newer by its own tags, or what was issued for that very token: a consent that was written
+// over may be the older one, and the token whose place it takes is never presented again.
+func (v *Vault) PromoteNewer(ctx context.Context, n Names, a token.Account, doubted token.Provenance, run Run) (bool, error) {
+	return v.promote(ctx, n, a, doubted, run, true)
+}
+
+func (v *Vault) promote(ctx context.Context, n Names, a token.Account, dead token.Provenance, run Run, inDoubt bool) (bool, error) {
 	current, err := v.readCurrent(ctx, n.RefreshToken)
 	if err != nil {
 		return false, err
@@ -41,7 +52,7 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 		err := n.checkIssuer(current)
 		return err == nil, err // nothing outranks a new consent, and Load finds it as it is
 	}
-	next, err := v.readSuccessor(ctx, n, o, dead, access)
+	next, err := v.readSuccessor(ctx, n, o, dead, access, inDoubt)
 	switch {
 	case err != nil, !next.usable():
 		return false, err
@@ -49,7 +60,7 @@ func (v *Vault) PromoteSuccessor(ctx context.Context, n Names, a token.Account, 
 		return true, nil
 	}
 	tags := withGeneration(next.RefreshToken, a, run)
-	if next.hidden || !o.newer(next.Provenance, dead) {
+	if next.hidden || !inDoubt && !o.newer(next.Provenance, dead) {
 		tags = programs(tags)
 		tags[tagGeneration] = strconv.Itoa(int(next.Generation))
 		tags[tagPromoted] = string(dead.Fingerprint)
@@ -97,8 +108,8 @@ type successor struct {
 
 // readSuccessor reads the best candidate for a dead token's place, and numbers a consent.
 // One whose tags describe another value is a consent too, and comes last. What may not be
-// presented to the provider is none.
-func (v *Vault) readSuccessor(ctx context.Context, n Names, o order, dead token.Provenance, access AccessTokenInfo) (successor, error) {
+// presented to the provider is none. In doubt no consent that was written over is one.
+func (v *Vault) readSuccessor(ctx context.Context, n Names, o order, dead token.Provenance, access AccessTokenInfo, inDoubt bool) (successor, error) {
 	number := func(t RefreshToken, g token.Generation) successor {
 		t.Generation = g
 		if access.Tagged {
@@ -108,7 +119,8 @@ func (v *Vault) readSuccessor(ctx context.Context, n Names, o order, dead token.
 	}
 	var copied RefreshToken
 	candidates := slices.DeleteFunc(o.candidates(dead), func(c candidate) bool {
-		return n.otherProvider(issuerOf(c.Properties, fingerprintOf(c.Properties, tagFingerprint), c.tagged))
+		unproven := c.hidden || c.Parent != dead.Fingerprint && !o.newer(c.Provenance, dead)
+		return inDoubt && unproven || n.otherProvider(issuerOf(c.Properties, fingerprintOf(c.Properties, tagFingerprint), c.tagged))
 	})
 	for _, candidate := range candidates[:min(len(candidates), maxReads)] {
 		t, err := v.read(ctx, n.RefreshToken, candidate.Version)
@@ -120,7 +132,7 @@ func (v *Vault) readSuccessor(ctx context.Context, n Names, o order, dead token.
 			return number(t, candidate.number), nil
 		case t.tagged:
 			return successor{t, false}, nil
-		case !copied.usable():
+		case !copied.usable() && !inDoubt:
 			copied = t
 		}
 	}
