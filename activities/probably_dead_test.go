@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/vault"
 )
 
 // unclear is a Fitbit that answers every refresh like this, with the number of its requests.
@@ -137,6 +138,25 @@ func TestARunWhoseGrantWasProbablyDeadLeavesNoWindowToTheNextOne(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, open, !loaded.MayHaveSpent[0].At.IsZero())
 		})
+	}
+}
+
+// Where the provider ends a grant for a late repeat, a window of unknown time is none; one
+// that is over says nothing of the next run's.
+func TestARunWhoseGrantWasProbablyDeadHidesNoWindowOfTheNextOne(t *testing.T) {
+	s := newSystemWith(t, setup{entries: "    reuse: revokes-grant\n    replay_window: 10m\n"})
+	own := s.mustLoad().Provenance.Fingerprint
+	s.temporal.runs = []earlierRun{{id: "run-1", closed: true, tried: []pastCall{{of: own, attempt: 9, failure: activities.ProbablyDead, after: time.Minute}}}}
+	_, err := s.load(attempt{run: "run-2"})
+	require.NoError(t, err)
+	s.temporal.runs = append(s.temporal.runs, earlierRun{id: "run-2", closed: true, tried: []pastCall{{of: own, attempt: 1, after: time.Second}}})
+	loaded, err := s.load(attempt{run: "run-3"})
+	require.NoError(t, err)
+	require.Equal(t, vault.Intent{RunID: "run-1", Over: true}, loaded.MayHaveSpent[0])
+	require.Equal(t, "run-2", loaded.MayHaveSpent[1].RunID)
+	for _, i := range loaded.MayHaveSpent[1:] {
+		require.False(t, i.Over)
+		require.False(t, i.At.IsZero())
 	}
 }
 

@@ -82,7 +82,7 @@ const longestDoubt = 30 * time.Minute
 func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress, now time.Time) timing {
 	t := timing{in, attempt, told.requests(attempt, scheduled, now), told.Doubted}
 	for _, intent := range in.MayHaveSpent {
-		if !intent.At.IsZero() {
+		if !intent.Over && !intent.At.IsZero() {
 			t.requests = append(t.requests, intent.At)
 		}
 	}
