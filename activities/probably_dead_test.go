@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/vault"
 )
 
@@ -62,7 +63,11 @@ func TestAnAnswerThatMayMeanADeadGrantIsFinalWhereNoAnswerCanBeRepeated(t *testi
 		{"a 403 in the window of a lost answer", "", later(ago(time.Minute, 3*time.Minute)), false, 403, page, "ProviderNotReady"},
 		{"a rejected request in the window of a lost answer", "", later(ago(time.Minute, 0)), false, 400, rejected, "ProviderNotReady"},
 		{"a 403 after the window of a lost answer opens one of its own", "", later(ago(3*time.Minute, 0)), false, 403, page, "ProviderNotReady"},
-		{"a 403 in the second call of a run opens none", "", attempt{}, true, 403, page, activities.ProbablyDead},
+		{"a 403 in the second call of a run, which opens one as well", "", attempt{}, true, 403, page, "ProviderNotReady"},
+		{"a 403 in the window of the second call", "", later(ago(0, 80*time.Second)), true, 403, page, "ProviderNotReady"},
+		{"a 403 at its end, while the provider repeats its answer", "", later(ago(0, 100*time.Second)), true, 403, page, activities.ProbablyDead},
+		{"a rejected request in the second call, which spends nothing", "", attempt{}, true, 400, rejected, activities.ProbablyDead},
+		{"a 403 in the second call, no replay", noReplay, attempt{}, true, 403, page, activities.ProbablyDead},
 		{"a 403 in a long window that only such answers may have opened", long, later(ago(0, 29*time.Minute)), false, 403, page, "ProviderNotReady"},
 		{"the same, for half an hour", long, later(ago(0, 31*time.Minute)), false, 403, page, activities.ProbablyDead},
 		{"a 403 in the long window of a lost answer", long, later(ago(time.Hour, 35*time.Minute)), false, 403, page, "ProviderNotReady"},
@@ -161,6 +166,19 @@ func TestARunWhoseGrantWasProbablyDeadHidesNoWindowOfTheNextOne(t *testing.T) {
 		require.False(t, i.Over)
 		require.False(t, i.At.IsZero())
 	}
+}
+
+// The provider commits just when the run asks for the second time, and the gateway refuses on.
+func TestThePairBehindTheSecondCallsRefusalIsHadInsideTheWindow(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	loaded.Doubted = true
+	require.NoError(t, s.provider.Inject(authserver.Fault{Commit: true, Answer: authserver.Verbatim, Status: 403, Body: "<html>no</html>"}))
+	err := s.call(attempt{}, loaded)
+	requireFailure(t, err, "ProviderNotReady", false)
+	require.LessOrEqual(t, delayOf(t, err), time.Second)
+	said := s.heard.list()[len(s.heard.list())-1]
+	require.ErrorIs(t, s.call(attempt{number: 2, told: said}, loaded), activity.ErrResultPending)
 }
 
 func TestTheSecondCallOfADoubtedTokenStillHasItsPair(t *testing.T) {

@@ -136,7 +136,7 @@ func TestF33RefusalInsideTheWindowGivesNothingUp(t *testing.T) {
 	}
 }
 
-func TestF33RefusalThatOutlastsTheWindowIsPresentedTwiceMore(t *testing.T) {
+func TestF33RefusalThatOutlastsTheWindowOpensOneMoreAndNoThird(t *testing.T) {
 	const window = 20 * time.Second
 	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: window}})
 	s.work()
@@ -149,5 +149,6 @@ func TestF33RefusalThatOutlastsTheWindowIsPresentedTwiceMore(t *testing.T) {
 	inside := a.calls()
 	require.Greater(t, inside, 4, "inside the window it is asked as after a lost answer")
 	require.Equal(t, workflows.ReauthorizationRequired, run.failure().Type)
-	require.LessOrEqual(t, a.calls()-inside, 2)
+	require.Greater(t, a.calls()-inside, 4, "the second call may have been behind the refusal as well")
+	require.Less(t, time.Since(closes), window+90*time.Second, "and is the last one")
 }
