@@ -74,6 +74,7 @@ func classifyRefusal(p Provider, a Answer) *Failure {
 		MaybeSpent: !refusesForGood(kind),
 		MayBeDead:  kind == RequestRejected || kind == Unexpected && a.Status >= 400,
 	}
+	f.Passing = f.MayBeDead && (a.Status == http.StatusNotFound || !a.isObject())
 	if kind != Unexpected {
 		f.Detail = said.word // the status says the rest
 	}

@@ -175,3 +175,30 @@ func TestOnlyAnAnswerThatSaysNothingDefiniteMayMeanADeadGrant(t *testing.T) {
 		})
 	}
 }
+
+func TestARefusalThatIsNotTheTokenEndpointsMayPass(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		answer provider.Answer
+		want   bool
+	}{
+		{"a firewall's page", answer(403, wafPage), true},
+		{"nothing", answer(400, ""), true},
+		{"a broken body", answer(400, deadBody[:20]), true},
+		{"a text", answer(405, "no"), true},
+		{"404", answer(404, "not found"), true},
+		{"404 in JSON", answer(404, `{"error":"not_found"}`), true},
+		{"an unknown code", answer(403, `{"error":"odd"}`), false},
+		{"an error that is an object", answer(400, `{"error":{"code":17}}`), false},
+		{"invalid_request", answer(400, `{"error":"invalid_request"}`), false},
+		{"an unknown code in a 200", answer(200, `{"error":"odd"}`), false},
+		{"a dead grant", answer(400, deadBody), false},
+		{"an outage", answer(503, wafPage), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, failure := provider.Classify(rfc6749(), tc.answer)
+			require.NotNil(t, failure)
+			require.Equal(t, tc.want, failure.Passing, "%v", failure)
+		})
+	}
+}

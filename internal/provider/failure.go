@@ -87,6 +87,9 @@ type Failure struct {
 	// about the service as a whole, for a RequestRejected, and for a 2xx that is whole JSON
 	// with an error or without any token.
 	MayBeDead bool
+	// Passing: such an answer may be everyone's for a while, a firewall's or a rollout's: a
+	// refusal that is no whole JSON object, or a 404.
+	Passing bool
 	// Detail is a known OAuth error code, one of the entry's dead answers, or this
 	// package's description of the answer.
 	Detail string
