@@ -99,7 +99,12 @@ func refreshError(f *provider.Failure, mayReplay bool, pause time.Duration) erro
 	if failureType == "" || mayReplay && failureType != InvalidGrant {
 		return retryIn(temporal.NewApplicationError(f.Error(), providerNotReady), pause)
 	}
-	return temporal.NewNonRetryableApplicationError(f.Error(), failureType, nil, f.Fix, answerInWords(f))
+	return temporal.NewNonRetryableApplicationError(f.Error(), failureType, nil, f.Fix, answerInWords(f), refusalMarks{Passing: f.Passing})
+}
+
+// refusalMarks is the last detail of a refusal's failure.
+type refusalMarks struct {
+	Passing bool `json:"passing,omitempty"` // see [provider.Failure]
 }
 
 // answerInWords is a refusal's status and code, as in "403 Forbidden, invalid_grant".
@@ -124,22 +129,28 @@ func retryIn(err error, pause time.Duration) error {
 // Fix returns the fix that a provider's refusal carries; empty for other errors
 // and for refusals in the histories of older versions.
 func Fix(err error) string {
-	fix, _ := refusalDetails(err)
+	fix, _, _ := refusalDetails(err)
 	return fix
 }
 
 // Answer returns the status and code of a provider's refusal; empty where [Fix] is.
 func Answer(err error) string {
-	_, answer := refusalDetails(err)
+	_, answer, _ := refusalDetails(err)
 	return answer
 }
 
-func refusalDetails(err error) (fix, answer string) {
+// MayPass reports whether a refusal may be everyone's for a while, as a firewall's page is.
+func MayPass(err error) bool {
+	_, _, marks := refusalDetails(err)
+	return marks.Passing
+}
+
+func refusalDetails(err error) (fix, answer string, marks refusalMarks) {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
-	if !ok || failure.Details(&fix, &answer) != nil && failure.Details(&fix) != nil {
-		return "", ""
+	if !ok || failure.Details(&fix, &answer, &marks) != nil && failure.Details(&fix, &answer) != nil && failure.Details(&fix) != nil {
+		return "", "", refusalMarks{}
 	}
-	return fix, answer
+	return fix, answer, marks
 }
 
 // storeError turns final failures of a store into retryable ones: a pair in hand

@@ -190,8 +190,9 @@ func (h history) requests(f token.Fingerprint, now time.Time) (first, last time.
 }
 
 // windowOver reports whether the run's last call of a token has waited for the end of each
-// window that its requests may have opened, which ProbablyDead says. Otherwise each run
-// of a dead grant would wait for the windows of those before it.
+// window that its requests may have opened, which ProbablyDead says; the second call of a
+// run has left out its last seconds, for which the run itself has searched on. Otherwise
+// each run of a dead grant would wait for the windows of those before it.
 func (h history) windowOver(f token.Fingerprint) bool {
 	for _, c := range slices.Backward(h.calls) {
 		if c.of == f || c.of == "" {

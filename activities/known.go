@@ -95,7 +95,8 @@ func (a *Activities) dropInnocent(ctx context.Context, loaded *LoadResult) error
 		}
 		switch {
 		case run.over:
-			intent.At = time.Time{} // it opens no window
+			// On the record, which has no word for it, the time is unknown.
+			intent.At, intent.Over = time.Time{}, true
 		case !run.first.IsZero() && run.first.Before(intent.At):
 			intent.At = run.first // it has loaded the grant again since
 		}

@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/vault"
 )
 
 // unclear is a Fitbit that answers every refresh like this, with the number of its requests.
@@ -50,6 +52,9 @@ func TestAnAnswerThatMayMeanADeadGrantIsFinalWhereNoAnswerCanBeRepeated(t *testi
 		{"a 403, no replay", noReplay, attempt{}, false, 403, page, activities.ProbablyDead},
 		{"a 400 of no known code, no replay", noReplay, attempt{}, false, 400, `{"error":"no_such_luck"}`, activities.ProbablyDead},
 		{"an error in a 200, no replay", noReplay, attempt{}, false, 200, `{"error":"no_such_luck"}`, activities.ProbablyDead},
+		{"a refusal in a 200 in words of its own, no replay", noReplay, attempt{}, false, 200, `{"errcode":40030,"errmsg":"invalid refresh_token"}`, activities.ProbablyDead},
+		{"no more than that it is none, in a 200, no replay", noReplay, attempt{}, true, 200, `{"ok":false}`, activities.ProbablyDead},
+		{"a page in a 200, no replay", noReplay, attempt{}, true, 200, page, "ProviderNotReady"},
 		{"a 404, no replay", noReplay, attempt{}, false, 404, page, activities.ProbablyDead},
 		{"a rejected request, which spends nothing", "", attempt{}, false, 400, rejected, activities.ProbablyDead},
 		{"a 403 that a gateway may give for a commit", "", attempt{}, false, 403, page, "ProviderNotReady"},
@@ -58,7 +63,11 @@ func TestAnAnswerThatMayMeanADeadGrantIsFinalWhereNoAnswerCanBeRepeated(t *testi
 		{"a 403 in the window of a lost answer", "", later(ago(time.Minute, 3*time.Minute)), false, 403, page, "ProviderNotReady"},
 		{"a rejected request in the window of a lost answer", "", later(ago(time.Minute, 0)), false, 400, rejected, "ProviderNotReady"},
 		{"a 403 after the window of a lost answer opens one of its own", "", later(ago(3*time.Minute, 0)), false, 403, page, "ProviderNotReady"},
-		{"a 403 in the second call of a run opens none", "", attempt{}, true, 403, page, activities.ProbablyDead},
+		{"a 403 in the second call of a run, which opens one as well", "", attempt{}, true, 403, page, "ProviderNotReady"},
+		{"a 403 in the window of the second call", "", later(ago(0, 80*time.Second)), true, 403, page, "ProviderNotReady"},
+		{"a 403 at its end, while the provider repeats its answer", "", later(ago(0, 100*time.Second)), true, 403, page, activities.ProbablyDead},
+		{"a rejected request in the second call, which spends nothing", "", attempt{}, true, 400, rejected, activities.ProbablyDead},
+		{"a 403 in the second call, no replay", noReplay, attempt{}, true, 403, page, activities.ProbablyDead},
 		{"a 403 in a long window that only such answers may have opened", long, later(ago(0, 29*time.Minute)), false, 403, page, "ProviderNotReady"},
 		{"the same, for half an hour", long, later(ago(0, 31*time.Minute)), false, 403, page, activities.ProbablyDead},
 		{"a 403 in the long window of a lost answer", long, later(ago(time.Hour, 35*time.Minute)), false, 403, page, "ProviderNotReady"},
@@ -80,6 +89,7 @@ func TestAnAnswerThatMayMeanADeadGrantIsFinalWhereNoAnswerCanBeRepeated(t *testi
 			if c.want == activities.ProbablyDead {
 				require.Contains(t, activities.Answer(err), fmt.Sprint(c.status))
 				require.NotEmpty(t, activities.Fix(err))
+				require.Equal(t, c.body == page || c.status == 404, activities.MayPass(err))
 			}
 		})
 	}
@@ -138,6 +148,38 @@ func TestARunWhoseGrantWasProbablyDeadLeavesNoWindowToTheNextOne(t *testing.T) {
 			require.Equal(t, open, !loaded.MayHaveSpent[0].At.IsZero())
 		})
 	}
+}
+
+// Where the provider ends a grant for a late repeat, a window of unknown time is none; one
+// that is over says nothing of the next run's.
+func TestARunWhoseGrantWasProbablyDeadHidesNoWindowOfTheNextOne(t *testing.T) {
+	s := newSystemWith(t, setup{entries: "    reuse: revokes-grant\n    replay_window: 10m\n"})
+	own := s.mustLoad().Provenance.Fingerprint
+	s.temporal.runs = []earlierRun{{id: "run-1", closed: true, tried: []pastCall{{of: own, attempt: 9, failure: activities.ProbablyDead, after: time.Minute}}}}
+	_, err := s.load(attempt{run: "run-2"})
+	require.NoError(t, err)
+	s.temporal.runs = append(s.temporal.runs, earlierRun{id: "run-2", closed: true, tried: []pastCall{{of: own, attempt: 1, after: time.Second}}})
+	loaded, err := s.load(attempt{run: "run-3"})
+	require.NoError(t, err)
+	require.Equal(t, vault.Intent{RunID: "run-1", Over: true}, loaded.MayHaveSpent[0])
+	require.Equal(t, "run-2", loaded.MayHaveSpent[1].RunID)
+	for _, i := range loaded.MayHaveSpent[1:] {
+		require.False(t, i.Over)
+		require.False(t, i.At.IsZero())
+	}
+}
+
+// The provider commits just when the run asks for the second time, and the gateway refuses on.
+func TestThePairBehindTheSecondCallsRefusalIsHadInsideTheWindow(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	loaded.Doubted = true
+	require.NoError(t, s.provider.Inject(authserver.Fault{Commit: true, Answer: authserver.Verbatim, Status: 403, Body: "<html>no</html>"}))
+	err := s.call(attempt{}, loaded)
+	requireFailure(t, err, "ProviderNotReady", false)
+	require.LessOrEqual(t, delayOf(t, err), time.Second)
+	said := s.heard.list()[len(s.heard.list())-1]
+	require.ErrorIs(t, s.call(attempt{number: 2, told: said}, loaded), activity.ErrResultPending)
 }
 
 func TestTheSecondCallOfADoubtedTokenStillHasItsPair(t *testing.T) {

@@ -69,8 +69,9 @@ type timing struct {
 	attempt  int32
 	requests []time.Time // all that may have spent the token, by any run
 	// doubted is this call's first request whose answer may mean a dead grant; zero: none.
-	// A gateway may have given that answer for a commit as well, so that it opens a window.
-	// Those that follow open none: the answer would be retried for ever.
+	// A gateway may have given that answer for a commit as well, so that it opens a window:
+	// one in each of the two calls of a run that have such answers. Those that follow in the
+	// call open none: the answer would be retried for ever.
 	doubted time.Time
 }
 
@@ -82,7 +83,7 @@ const longestDoubt = 30 * time.Minute
 func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress, now time.Time) timing {
 	t := timing{in, attempt, told.requests(attempt, scheduled, now), told.Doubted}
 	for _, intent := range in.MayHaveSpent {
-		if !intent.At.IsZero() {
+		if !intent.Over && !intent.At.IsZero() {
 			t.requests = append(t.requests, intent.At)
 		}
 	}
@@ -98,6 +99,10 @@ func (t timing) windowBy(strict bool, now time.Time) window.Window {
 		return w
 	}
 	w.Length = min(w.Length, longestDoubt)
+	if t.loaded.Doubted {
+		// The request that finds it closed is the last one, and still inside the provider's own.
+		w.Length -= min(w.Length/4, MaxInFlight)
+	}
 	return w.OpenedBy([]time.Time{t.doubted}, strict, now)
 }
 
@@ -106,7 +111,7 @@ func (t timing) windowBy(strict bool, now time.Time) window.Window {
 // token was taken. A gateway names one as well, for a commit whose answer it has lost.
 func (t timing) answered(f *provider.Failure, request, now time.Time) timing {
 	if f.MayBeDead && !f.Issued {
-		if f.MaybeSpent && t.doubted.IsZero() && !t.loaded.Doubted {
+		if f.MaybeSpent && t.doubted.IsZero() {
 			t.doubted = request
 		}
 		return t

@@ -18,8 +18,12 @@ import (
 // a dead token is not to be presented for ever.
 const maxDoubts = 2
 
-// doubtPause is the pause between the two.
-const doubtPause = time.Minute
+// The pauses between the two. A page that is no token endpoint's may be everyone's for a
+// while, and would ask the owners of a whole fleet for consent.
+const (
+	doubtPause   = time.Minute
+	passingPause = 30 * time.Minute
+)
 
 // doubts counts the calls of one refresh token that have ended as ProbablyDead.
 type doubts struct {
@@ -42,9 +46,14 @@ func (r *run) pauseInDoubt(ctx workflow.Context, loaded activities.LoadResult, r
 	r.refusal = failureType(refusal)
 	now := workflow.Now(ctx)
 	w := window.Window{Opened: now, Length: loaded.ReplayWindow, LeastPause: loaded.RepeatPause}
-	pause := w.Wait(window.Retry, doubtPause, now)
-	r.setDetails(ctx, "%s answered %s to the refresh of %s, which may mean a dead grant. Asking once more in %s.",
-		loaded.ProviderTitle, answerOf(refusal), r.account, pause.Round(time.Second))
+	asked := doubtPause
+	if activities.MayPass(refusal) {
+		asked = passingPause
+	}
+	pause := w.Wait(window.Retry, asked, now)
+	words := fmt.Sprintf("%s answered %s to the refresh of %s, which may mean a dead grant.", loaded.ProviderTitle, answerOf(refusal), r.account)
+	r.at = step{CallStuck, words}
+	r.setDetails(ctx, "%s Asking once more in %s.", words, pause.Round(time.Second))
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	defer stopTimer()
 	workflow.NewSelector(ctx).

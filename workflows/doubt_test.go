@@ -20,6 +20,11 @@ func doubtful() error {
 	return temporal.NewNonRetryableApplicationError("the provider refused", activities.ProbablyDead, nil, "check token_url of fitbit", "403 Forbidden, HTML instead of JSON")
 }
 
+// page is how a call ends behind a firewall that refuses everyone.
+func page() error {
+	return temporal.NewNonRetryableApplicationError("the provider refused", activities.ProbablyDead, nil, "check token_url of fitbit", "403 Forbidden, HTML instead of JSON", map[string]bool{"passing": true})
+}
+
 // doubted is a scenario in which the calls with these numbers, or all, end so.
 func doubted(t *testing.T, calls ...int) *scenario {
 	s := newScenario(t)
@@ -125,6 +130,57 @@ func TestThePauseInDoubtIsCutShort(t *testing.T) {
 		_, err := s.refresh()
 		requireFailure(t, err, workflows.ReauthorizationRequired)
 		require.Equal(t, 10*time.Second, s.pauses()[0])
+	})
+}
+
+func TestAPageThatIsNoTokenEndpointsIsWaitedForForHalfAnHour(t *testing.T) {
+	behind := func(replay time.Duration) *scenario {
+		s := newScenario(t)
+		s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+			l := loaded(a, 4)
+			l.ReplayWindow = replay
+			return l, nil
+		}
+		s.call = func(n int, in activities.LoadResult) (activities.RefreshResult, error) {
+			if n == 1 {
+				return activities.RefreshResult{}, page()
+			}
+			return issuedFor(in), nil
+		}
+		return s
+	}
+	const cause = "Fitbit answered 403 Forbidden, HTML instead of JSON to the refresh of fitbit/default, which may mean a dead grant."
+	t.Run("and its cause is alerted meanwhile", func(t *testing.T) {
+		s := behind(0)
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []time.Duration{30 * time.Minute}, s.pauses())
+		require.Equal(t, workflows.CallStuck, s.notices[0].Reason)
+		require.Equal(t, cause+" Run "+ownRun+" goes on trying.", s.notices[0].Message)
+		require.True(t, s.notices[1].Healed, "and is over")
+		require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
+	})
+	t.Run("a signal cuts it short", func(t *testing.T) {
+		s := behind(0)
+		began := s.Now()
+		s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.RefreshNow, nil) }, 5*time.Minute)
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Less(t, s.Now().Sub(began), 6*time.Minute)
+		require.Empty(t, s.notices)
+	})
+	t.Run("a cancellation ends it", func(t *testing.T) {
+		s := behind(0)
+		s.RegisterDelayedCallback(s.CancelWorkflow, 5*time.Minute)
+		_, err := s.refresh()
+		require.True(t, temporal.IsCanceledError(err))
+		require.Equal(t, 1, s.calls["CallFitbit"])
+	})
+	t.Run("where the last call may have spent the token, for half of its window at most", func(t *testing.T) {
+		s := behind(10 * time.Minute)
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, 5*time.Minute, s.pauses()[0])
 	})
 }
 

@@ -20,11 +20,14 @@ func careful(l activities.LoadResult) bool {
 }
 
 // windowOf is the replay window that earlier calls have opened for the loaded token.
-// Any of the runs on the record may be the one that spent it.
+// Any of the runs on the record may be the one that spent it, but one that is over opens
+// none, and hides none either.
 func windowOf(l activities.LoadResult, now time.Time) window.Window {
 	var requests []time.Time
 	for _, i := range l.MayHaveSpent {
-		requests = append(requests, i.At)
+		if !i.Over {
+			requests = append(requests, i.At)
+		}
 	}
 	w := window.Window{Length: l.ReplayWindow, LeastPause: l.RepeatPause}
 	return w.OpenedBy(requests, l.Reuse == provider.RevokesGrant, now)

@@ -37,6 +37,8 @@ func TestWindowOf(t *testing.T) {
 		{"all are over", ago(2*time.Hour, time.Hour), 0, 0},
 		{"at an unknown time", []vault.Intent{unknownTime}, 0, 0},
 		{"one at an unknown time", append(ago(30*time.Second), unknownTime), 0, 90 * time.Second},
+		{"one that is over", append(ago(30*time.Second), vault.Intent{RunID: "run-1", Over: true}), 90 * time.Second, 90 * time.Second},
+		{"all are known to be over", []vault.Intent{{RunID: "run-1", Over: true}}, 0, 0},
 		{"by a clock that is a little ahead", ago(-time.Second), 2 * time.Minute, 2 * time.Minute},
 		{"by a clock that is far ahead", ago(-time.Hour), 0, 2 * time.Minute},
 	} {

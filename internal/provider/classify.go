@@ -51,10 +51,14 @@ func Classify(p Provider, a Answer) (token.Pair, *Failure) {
 	if _, dead := deadAnswer(p, a); dead || problem == errorInSuccess {
 		return token.Pair{}, classifyErrorInSuccess(p, a)
 	}
-	return token.Pair{}, &Failure{
+	f := &Failure{
 		Provider: p.Name, Kind: Malformed, Status: a.Status, Detail: problem,
 		Fix: malformedHint(p, problem), MaybeSpent: true, Issued: namesToken(a),
 	}
+	if a.isObject() && !f.Issued { // a refusal in words of its own, such as {"errcode":40030}
+		f.MayBeDead, f.Fix = true, hint(p, a, Malformed, reason{})
+	}
+	return token.Pair{}, f
 }
 
 // classifyRefusal classifies an answer that is no success by its status.
@@ -70,6 +74,7 @@ func classifyRefusal(p Provider, a Answer) *Failure {
 		MaybeSpent: !refusesForGood(kind),
 		MayBeDead:  kind == RequestRejected || kind == Unexpected && a.Status >= 400,
 	}
+	f.Passing = f.MayBeDead && (a.Status == http.StatusNotFound || !a.isObject())
 	if kind != Unexpected {
 		f.Detail = said.word // the status says the rest
 	}
@@ -220,6 +225,12 @@ func (a Answer) decode(v any) string {
 		return "JSON of another shape"
 	}
 	return ""
+}
+
+// isObject reports whether the body is one whole JSON object, of whatever shape.
+func (a Answer) isObject() bool {
+	var body map[string]json.RawMessage
+	return a.ignoreLateCut().decode(&body) == ""
 }
 
 // ignoreLateCut clears Cut where the body is whole JSON: a connection that broke

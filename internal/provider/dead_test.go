@@ -102,11 +102,15 @@ func TestAnErrorInAnAnswerOfSuccessIsClassifiedByItsCode(t *testing.T) {
 		{"a code that is a number", `{"error":17}`, provider.Malformed, "an error code in an answer of success", true},
 		{"an error that is an object", `{"error":{"code":"invalid_grant"}}`, provider.Malformed, "an error code in an answer of success", true},
 		{"a dead grant that names a token", `{"error":"invalid_grant","refresh_token":"` + echoed + `"}`, provider.Malformed, "an error code in an answer of success", true},
-		{"no error at all", `{"error":null}`, provider.Malformed, "no access token", false},
-		{"an empty error", `{"error":""}`, provider.Malformed, "no access token", false},
-		{"an error that is false", `{"error":false}`, provider.Malformed, "no access token", false},
-		{"another object", `{"ok":false}`, provider.Malformed, "no access token", false},
+		{"no error at all", `{"error":null}`, provider.Malformed, "no access token", true},
+		{"an empty error", `{"error":""}`, provider.Malformed, "no access token", true},
+		{"an error that is false", `{"error":false}`, provider.Malformed, "no access token", true},
+		{"another object", `{"ok":false}`, provider.Malformed, "no access token", true},
+		{"another code", `{"errcode":40030,"errmsg":"invalid refresh_token"}`, provider.Malformed, "no access token", true},
+		{"tokens of another shape", `{"access_token":{},"refresh_token":null}`, provider.Malformed, "JSON of another shape", true},
 		{"a page", wafPage, provider.Malformed, "HTML instead of JSON", false},
+		{"nothing", "", provider.Malformed, "an empty answer", false},
+		{"a part of an object", `{"ok":fal`, provider.Malformed, "broken or truncated JSON", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, failure := provider.Classify(rfc6749(), answer(200, tc.body))
@@ -118,6 +122,16 @@ func TestAnErrorInAnAnswerOfSuccessIsClassifiedByItsCode(t *testing.T) {
 			require.False(t, failure.Issued)
 			require.NotContains(t, failure.Error(), echoed)
 		})
+	}
+}
+
+// Its token is spent, and the answer may come whole the next time.
+func TestAnAnswerOfSuccessWithATokenMeansNoDeadGrant(t *testing.T) {
+	for _, body := range []string{`{"access_token":"a"}`, `{"refresh_token":"r"}`, `{"access_token":1,"refresh_token":"r"}`, `{"body":{"access_token":"a","refresh_token":"r"}}`} {
+		_, failure := provider.Classify(rfc6749(), answer(200, body))
+		require.NotNil(t, failure)
+		require.True(t, failure.Issued, body)
+		require.False(t, failure.MayBeDead, body)
 	}
 }
 
@@ -158,6 +172,33 @@ func TestOnlyAnAnswerThatSaysNothingDefiniteMayMeanADeadGrant(t *testing.T) {
 			_, failure := provider.Classify(rfc6749(), tc.answer)
 			require.NotNil(t, failure)
 			require.Equal(t, tc.want, failure.MayBeDead, "%v", failure)
+		})
+	}
+}
+
+func TestARefusalThatIsNotTheTokenEndpointsMayPass(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		answer provider.Answer
+		want   bool
+	}{
+		{"a firewall's page", answer(403, wafPage), true},
+		{"nothing", answer(400, ""), true},
+		{"a broken body", answer(400, deadBody[:20]), true},
+		{"a text", answer(405, "no"), true},
+		{"404", answer(404, "not found"), true},
+		{"404 in JSON", answer(404, `{"error":"not_found"}`), true},
+		{"an unknown code", answer(403, `{"error":"odd"}`), false},
+		{"an error that is an object", answer(400, `{"error":{"code":17}}`), false},
+		{"invalid_request", answer(400, `{"error":"invalid_request"}`), false},
+		{"an unknown code in a 200", answer(200, `{"error":"odd"}`), false},
+		{"a dead grant", answer(400, deadBody), false},
+		{"an outage", answer(503, wafPage), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, failure := provider.Classify(rfc6749(), tc.answer)
+			require.NotNil(t, failure)
+			require.Equal(t, tc.want, failure.Passing, "%v", failure)
 		})
 	}
 }

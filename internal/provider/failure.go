@@ -84,8 +84,12 @@ type Failure struct {
 	Issued bool
 	// MayBeDead: the answer says nothing definite, and where it goes on outside the replay
 	// window the grant is probably dead. It is so for a 4xx that is neither understood nor
-	// about the service as a whole, for a RequestRejected, and for an error in a 2xx.
+	// about the service as a whole, for a RequestRejected, and for a 2xx that is whole JSON
+	// with an error or without any token.
 	MayBeDead bool
+	// Passing: such an answer may be everyone's for a while, a firewall's or a rollout's: a
+	// refusal that is no whole JSON object, or a 404.
+	Passing bool
 	// Detail is a known OAuth error code, one of the entry's dead answers, or this
 	// package's description of the answer.
 	Detail string

@@ -101,6 +101,9 @@ func (t RefreshToken) relisted(versions []Properties) RefreshToken {
 type Intent struct {
 	RunID string    `json:"runId"`
 	At    time.Time `json:"at,omitzero"` // by that run's worker's clock; zero when unknown
+	// Over: it is known from the run's history that no answer to its requests can be had any
+	// more, so that it opens no window.
+	Over bool `json:"over,omitempty"`
 }
 
 // Intents lists the runs on the intent record, the oldest first.

@@ -147,9 +147,9 @@ func intentsOf(p Properties) []Intent {
 	var intents []Intent
 	for entry := range strings.SplitSeq(p.Tags[tagEarlierRun], ";") {
 		runID, since, _ := strings.Cut(entry, " ")
-		intents = append(intents, Intent{runID, readTime(since, latest)})
+		intents = append(intents, Intent{RunID: runID, At: readTime(since, latest)})
 	}
-	intents = append(intents, Intent{p.Tags[tagStartedRun], timeOf(p, tagStartedAt, latest)})
+	intents = append(intents, Intent{RunID: p.Tags[tagStartedRun], At: timeOf(p, tagStartedAt, latest)})
 	intents = slices.DeleteFunc(intents, func(i Intent) bool { return len(i.RunID) > maxRunID || !validRunID.MatchString(i.RunID) })
 	if extra := len(intents) - maxIntents; extra > 0 {
 		intents = slices.Delete(intents, 1, 1+extra)
