@@ -44,12 +44,17 @@ func (s *system) starterProgram() string {
 // starter runs a command of the operator's, wants its exit code, and returns what it printed.
 func (s *system) starter(exitCode int, args ...string) string {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), s.starterProgram(), args...)
-	cmd.Env = s.Environment("XDG_STATE_HOME=" + s.t.TempDir())
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		require.ErrorAs(s.t, err, new(*exec.ExitError))
-	}
+	var cmd *exec.Cmd
+	var out []byte
+	s.eventually("the server answers the starter", func() bool {
+		cmd = exec.CommandContext(s.t.Context(), s.starterProgram(), args...)
+		cmd.Env = s.Environment("XDG_STATE_HOME=" + s.t.TempDir())
+		var err error
+		if out, err = cmd.CombinedOutput(); err != nil {
+			require.ErrorAs(s.t, err, new(*exec.ExitError))
+		}
+		return !strings.Contains(string(out), "no Temporal server answers") // a busy one, for a moment
+	})
 	require.Equal(s.t, exitCode, cmd.ProcessState.ExitCode(), "starter %v: %s", args, out)
 	require.False(s.t, s.secretIn(string(out)), "starter %v printed a secret", args)
 	return string(out)

@@ -14,7 +14,9 @@ import (
 	"tokenkeeper/workflows"
 )
 
-func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *testing.T) {
+// The run that was overtaken does not even present its token: a load that took long reads
+// again. The provider's own word for it is in the next row.
+func TestF07RunThatAnotherOneOvertookInItsLoadAdoptsTheNewestGeneration(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: noReplay})
 	s.workProven()
 	var a account
@@ -27,9 +29,9 @@ func TestF07InvalidGrantAfterAnotherRunRefreshedAdoptsTheNewestGeneration(t *tes
 	})
 
 	result := late.result()
-	require.Equal(t, workflows.Recovered, result.Outcome)
+	require.Equal(t, workflows.Refreshed, result.Outcome)
 	require.EqualValues(t, 2, result.Generation)
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Reused, grant.Rotated}, a.outcomes())
+	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated}, a.outcomes())
 	require.Zero(t, s.Vault.Counts().ByOperation[keyvault.OpDelete])
 	a.nothingLost(2)
 }

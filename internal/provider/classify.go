@@ -152,6 +152,8 @@ var errorCodes = map[string]Kind{
 	"internal_error":      Unavailable,
 	"request_timeout":     Unavailable,
 	"service_unavailable": Unavailable,
+	// Auth0's, whose token endpoint Atlassian has, for a wrong client secret; see kind.
+	"access_denied": InvalidClient,
 	// RFC 6750's and Fitbit's codes for an access token; see hint.
 	"invalid_token": Unexpected,
 	"expired_token": Unexpected,
@@ -174,7 +176,7 @@ func (r reason) kind(status int) Kind {
 		return InvalidGrant
 	}
 	kind, known := errorCodes[r.word]
-	if !known || kind == InvalidGrant && !saysDeadWith(status) {
+	if !known || kind == InvalidGrant && !saysDeadWith(status) || r.word == "access_denied" && status != http.StatusUnauthorized {
 		return Unexpected
 	}
 	return kind

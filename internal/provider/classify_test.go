@@ -73,6 +73,8 @@ func TestClassifyRefusals(t *testing.T) {
 		{"Fitbit refuses the client", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header. Client id invalid.")), provider.InvalidClient, "invalid_client"},
 		{"Fitbit echoes the Basic header", "fitbit", answer(401, fitbitError("invalid_client", "Invalid authorization header format. Received header = "+basic+".")), provider.InvalidClient, "invalid_client"},
 		{"unauthorized_client", "google-health", answer(401, `{"error":"unauthorized_client"}`), provider.InvalidClient, "unauthorized_client"},
+		{"Auth0 refuses the client", "atlassian", answer(401, `{"error":"access_denied","error_description":"Unauthorized"}`), provider.InvalidClient, "access_denied"},
+		{"something else denies access", "atlassian", answer(403, `{"error":"access_denied"}`), provider.Unexpected, "access_denied"},
 		{"Google deleted the client", "google-health", answer(401, `{"error":"deleted_client","error_description":"The OAuth client was deleted."}`), provider.InvalidClient, "deleted_client"},
 		{"Fitbit misses a parameter", "fitbit", answer(400, fitbitError("invalid_request", "Missing parameters: refresh_token")), provider.RequestRejected, "invalid_request"},
 		{"invalid_scope", "google-health", answer(400, `{"error":"invalid_scope"}`), provider.RequestRejected, "invalid_scope"},
