@@ -62,9 +62,12 @@ const wordTimeout = time.Second
 // recordLast sends the last heartbeat, for as long as wordTimeout. The SDK holds a lock
 // meanwhile that the attempt's end takes as well, so that only its context bounds it.
 func recordLast(ctx context.Context, details func() any) {
-	if activity.GetInfo(ctx).HeartbeatTimeout == 0 {
-		return
+	if activity.GetInfo(ctx).HeartbeatTimeout > 0 {
+		recordWord(ctx, details)
 	}
+}
+
+func recordWord(ctx context.Context, details func() any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wordTimeout)
 	defer cancel()
 	activity.RecordHeartbeat(ctx, details())

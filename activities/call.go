@@ -95,6 +95,7 @@ type calling struct {
 	timing
 	began time.Time
 	again bool // an earlier attempt may have sent a request
+	first bool // it is known that none before it has
 	told  progress
 	// reported is what the heartbeats say.
 	reported atomic.Pointer[progress]
@@ -113,7 +114,11 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 			c.told = c.told.with(request) // for the attempts after this one
 		}
 	}
-	c.again = info.Attempt > 1 || c.told != progress{}
+	alone := info.Attempt == 1 && c.told == progress{}
+	told := c.told.Unsent && c.told.Attempt == info.Attempt-1
+	c.again = !alone && !told
+	c.first = told || alone && now.Sub(info.ScheduledTime) <= CallTimeout // else it may be a reset one
+	c.told.Unsent = false
 	c.report(c.told)
 	return c
 }
@@ -136,17 +141,48 @@ func (c *calling) sentAt(request time.Time) timing {
 
 // unsent leaves word that this attempt has sent nothing, and says when to try again.
 func (c *calling) unsent(ctx context.Context, err error) error {
-	return c.leaveWord(ctx, c.told, retryIn(err, c.retryDelay(0, time.Now())))
+	told := c.told
+	told.Unsent = c.first
+	return c.leaveWord(ctx, told, retryIn(err, c.retryDelay(0, time.Now())))
+}
+
+// withoutSlot is unsent for an attempt that got no slot. Its pause is its own: the provider
+// has not been asked. Where no heartbeats are expected it leaves its word all the same.
+func (c *calling) withoutSlot(ctx context.Context, err error) error {
+	pause := slotPause
+	if now := time.Now(); c.window(now).IsOpen(now) {
+		pause = min(pause, c.retryDelay(0, now))
+	}
+	told := c.told
+	told.Unsent = c.first
+	err = c.leaveWord(ctx, told, retryIn(err, spread(pause)))
+	if activity.GetInfo(ctx).HeartbeatTimeout == 0 && c.first {
+		recordWord(ctx, c.details)
+	}
+	return err
 }
 
 // leaveWord tells the next attempt, where there will be one, how this one has ended.
 func (c *calling) leaveWord(ctx context.Context, told progress, err error) error {
-	if failure, ok := errors.AsType[*temporal.ApplicationError](err); !ok || !failure.NonRetryable() {
-		told.Attempt = c.attempt
-		c.report(told)
-		recordLast(ctx, c.details)
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	if ok && failure.NonRetryable() {
+		return c.provingFirst(failure)
 	}
+	told.Attempt = c.attempt
+	c.report(told)
+	recordLast(ctx, c.details)
 	return err
+}
+
+// provingFirst marks a failure that proves the token unspent only where no earlier attempt has
+// sent anything. Of an attempt with number 1 the history shows that.
+func (c *calling) provingFirst(failure *temporal.ApplicationError) error {
+	if !c.first || c.attempt == 1 || !slices.Contains(neverSpent, failure.Type()) {
+		return failure
+	}
+	fix, answer, marks := refusalDetails(failure)
+	marks.First = true
+	return temporal.NewNonRetryableApplicationError(failure.Message(), failure.Type(), nil, fix, answer, marks)
 }
 
 // prepare opens the grant, and looks into the vault once more where the token may have

@@ -105,6 +105,7 @@ func refreshError(f *provider.Failure, mayReplay bool, pause time.Duration) erro
 // refusalMarks is the last detail of a refusal's failure.
 type refusalMarks struct {
 	Passing bool `json:"passing,omitempty"` // see [provider.Failure]
+	First   bool `json:"first,omitempty"`   // no attempt of the call before it has sent anything
 }
 
 // answerInWords is a refusal's status and code, as in "403 Forbidden, invalid_grant".

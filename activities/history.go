@@ -53,6 +53,7 @@ type pastCall struct {
 	scheduled time.Time
 	ended     time.Time // zero while it is pending
 	failure   string    // the type of the failure that ended it
+	first     bool      // that failure says that no attempt before the last one has sent anything
 }
 
 // loadActivity is the activity whose result names the runs on the intent record.
@@ -103,7 +104,7 @@ func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, 
 		calls[a.GetScheduledEventId()].ended = at
 		var issued RefreshResult
 		if decode(a.GetResult(), &issued) == nil && CheckProvenance(issued.Provenance) == "" {
-			h.issued = append(h.issued, issued)
+			h.issued = append(h.issued, issued.Shown())
 		}
 	}
 	if a := event.GetActivityTaskCompletedEventAttributes(); h.loads[a.GetScheduledEventId()] {
@@ -117,7 +118,10 @@ func (h *history) add(event *historypb.HistoryEvent, calls map[int64]*pastCall, 
 		event.GetActivityTaskCanceledEventAttributes().GetScheduledEventId(): nil,
 	} {
 		if calls[id] != nil {
-			calls[id].ended, calls[id].failure = at, failure.GetApplicationFailureInfo().GetType()
+			var fix, answer string
+			var marks refusalMarks
+			_ = decodeAll(failure.GetApplicationFailureInfo().GetDetails(), &fix, &answer, &marks) // of another failure: no marks
+			calls[id].ended, calls[id].failure, calls[id].first = at, failure.GetApplicationFailureInfo().GetType(), marks.First
 		}
 	}
 	if slices.Contains(closing, event.GetEventType()) {
@@ -148,8 +152,10 @@ func (r runResult) of(a token.Account) bool {
 	return r.Account == a.Name && r.Provider == a.Provider && r.Fingerprint != "" && r.Generation <= MaxGeneration
 }
 
-func decode(payloads *commonpb.Payloads, into any) error {
-	return converter.GetDefaultDataConverter().FromPayloads(payloads, into)
+func decode(payloads *commonpb.Payloads, into any) error { return decodeAll(payloads, into) }
+
+func decodeAll(payloads *commonpb.Payloads, into ...any) error {
+	return converter.GetDefaultDataConverter().FromPayloads(payloads, into...)
 }
 
 // neverSpent are the failures of a call's first attempt that prove that the token is
@@ -211,7 +217,8 @@ func (c *pastCall) maySpend(f token.Fingerprint) bool {
 // does not prove that an attempt was the first one, for an operator may have reset the
 // activity; that it ended at once does as well.
 func (c *pastCall) spentNothing() bool {
-	return !c.ended.IsZero() && c.attempt == 1 && c.ended.Sub(c.scheduled) < requestTimeout && slices.Contains(neverSpent, c.failure)
+	first := c.first || c.attempt == 1 && c.ended.Sub(c.scheduled) < requestTimeout
+	return !c.ended.IsZero() && first && slices.Contains(neverSpent, c.failure)
 }
 
 // knows reports whether the grant that the run has loaded last names another run among

@@ -33,8 +33,8 @@ type share struct {
 // most three quarters of a worker's activities.
 const slotWait = time.Second
 
-// slotPause is the least pause of a call that has found no slot and need not hurry: each
-// attempt costs Temporal an action.
+// slotPause is the pause of a call that has found no slot and need not hurry: each attempt
+// costs Temporal an action.
 const slotPause = 10 * time.Second
 
 // newShares gives each provider a quarter of a worker's activities.
@@ -109,11 +109,7 @@ func (a *Activities) enter(ctx context.Context, p provider.Provider, c *calling)
 		return leave, nil
 	}
 	failure := temporal.NewApplicationError(fmt.Sprintf("%s has its share of this worker's calls, %d at a time; nothing was sent", p.Title, a.shares.each), shareInUse)
-	pause := c.retryDelay(0, time.Now())
-	if !urgent {
-		pause = max(pause, slotPause)
-	}
-	return nil, c.leaveWord(ctx, c.told, retryIn(failure, spread(pause)))
+	return nil, c.withoutSlot(ctx, failure)
 }
 
 // spread makes the pauses of many attempts that have found no slot differ: half of a pause

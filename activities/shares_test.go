@@ -40,6 +40,22 @@ func TestACallWithoutASlotSendsNothingAndComesBack(t *testing.T) {
 	require.GreaterOrEqual(t, delay, 5*time.Second)
 }
 
+// However long a provider hangs that repeats no answer, and without a heartbeat's timeout.
+func TestACallWithoutASlotComesBackSoonAndIsStillTheFirst(t *testing.T) {
+	s, loaded := withoutSlots(t)
+	loaded.ReplayWindow = 0
+	at := attempt{}
+	for n := int32(1); n < 8; n++ {
+		at.number = n
+		err := s.call(at, loaded)
+		requireFailure(t, err, "ProviderShareInUse", false)
+		require.LessOrEqual(t, delayOf(t, err), 10*time.Second)
+		words := s.heard.list()
+		at.told = words[len(words)-1]
+		require.Equal(t, true, words[len(words)-1]["unsent"])
+	}
+}
+
 func TestACallWhoseTokenMayBeSpentNeedsNoSlotOfTheOthers(t *testing.T) {
 	s, loaded := withoutSlots(t)
 	require.ErrorIs(t, s.call(attempt{number: 2, told: told(1, time.Minute)}, loaded), activity.ErrResultPending)

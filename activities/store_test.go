@@ -3,6 +3,7 @@ package activities_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,12 +94,27 @@ func TestAPairThatCannotBeStoredIsKeptWhateverTheReason(t *testing.T) {
 	}
 }
 
-func TestAResultWithATokenAmongItsWordsIsNotStored(t *testing.T) {
-	s := newSystem(t)
-	called := s.issued()
-	called.Scopes = []string{"sleep", s.held()} // the spent one
-	_, err := s.store(called)
-	require.Contains(t, requireFailure(t, err, activities.UnexpectedResult, true), "has a token among its words")
+// A worker of an older version has let them through, and the pair is genuine.
+func TestNoPairIsGivenUpForItsWords(t *testing.T) {
+	for name, spoil := range map[string]func(*system, *activities.RefreshResult){
+		"the spent token": func(s *system, r *activities.RefreshResult) { r.Scopes = []string{"sleep", s.held()} },
+		"many scopes":     func(_ *system, r *activities.RefreshResult) { r.Scopes = slices.Repeat([]string{"sleep"}, 300) },
+		"a long scope":    func(_ *system, r *activities.RefreshResult) { r.Scopes = []string{strings.Repeat("s", 600)} },
+		"a long user id":  func(_ *system, r *activities.RefreshResult) { r.UserID = strings.Repeat("u", 600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t)
+			called := s.issued()
+			spent := s.held()
+			spoil(s, &called)
+			_, err := s.store(called)
+			require.NoError(t, err)
+			s.requireNewestIs(called)
+			for _, version := range append(s.vault.All("RefreshToken"), s.vault.All("AccessToken")...) {
+				require.NotContains(t, fmt.Sprint(version.Tags), spent)
+			}
+		})
+	}
 }
 
 func TestWhatNoCallReturnedIsNotStored(t *testing.T) {

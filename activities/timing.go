@@ -22,6 +22,8 @@ type progress struct {
 	Issued bool `json:"issued,omitempty"`
 	// Doubted is the first request whose answer may mean a dead grant; see timing.
 	Doubted time.Time `json:"doubted,omitzero"`
+	// Unsent: no attempt up to this one has sent anything, as where no slot came free.
+	Unsent bool `json:"unsent,omitempty"`
 }
 
 // with adds a request that may have spent the token.

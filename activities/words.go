@@ -11,7 +11,8 @@ import (
 )
 
 // Bounds on what a result says in words, which stands in histories, tags and on terminals.
-// A call's own words are shorter; those of a result that was completed by hand need not be.
+// A call's own words are shorter; those of a result that was completed by hand, or by a worker
+// of an older version, need not be.
 const (
 	longestWord = 512
 	mostScopes  = 200
@@ -39,41 +40,28 @@ func CheckProvenance(p token.Provenance) string {
 	return ""
 }
 
-// CheckIssue returns what is wrong with the words that come with a pair. Workflow code may
-// call it.
-func CheckIssue(i token.Issue) string {
-	if len(i.Scopes) > mostScopes {
-		return fmt.Sprintf("has more than %d scopes", mostScopes)
-	}
-	if slices.ContainsFunc(wordsOf(i), func(text string) bool { return !IsWord(text) }) {
-		return fmt.Sprintf("has words that are longer than %d bytes or cannot be printed", longestWord)
-	}
-	return ""
-}
-
-func wordsOf(i token.Issue) []string {
-	return append([]string{i.UserID, i.AccessProblem, i.RefreshProblem}, i.Scopes...)
-}
-
-// checkWords is CheckIssue, and refuses a token of the provenance among the words.
-func checkWords(i token.Issue, p token.Provenance) string {
-	if slices.ContainsFunc(wordsOf(i), func(text string) bool { return isToken(text, p) }) {
-		return "has a token among its words"
-	}
-	return CheckIssue(i)
-}
-
 func isToken(text string, p token.Provenance) bool {
 	f := token.NewSecret(text).Fingerprint()
 	return f != "" && (f == p.Fingerprint || f == p.Parent)
 }
 
-// shown is an answer's issue with the words that checkWords takes only: no pair is lost to
-// the others.
+// Shown is the result with the words only that a history, a tag and a terminal may show: no
+// pair is lost to the others, which a worker of an older version may have let through.
+// Workflow code may call it.
+func (r RefreshResult) Shown() RefreshResult {
+	r.Issue = shown(r.Issue, r.Provenance)
+	return r
+}
+
 func shown(i token.Issue, p token.Provenance) token.Issue {
 	keep := func(text string) bool { return IsWord(text) && !isToken(text, p) }
 	if !keep(i.UserID) {
 		i.UserID = ""
+	}
+	for _, problem := range []*string{&i.AccessProblem, &i.RefreshProblem} {
+		if !keep(*problem) {
+			*problem = "cannot be stored"
+		}
 	}
 	i.Scopes = slices.DeleteFunc(slices.Clone(i.Scopes), func(scope string) bool { return !keep(scope) })
 	i.Scopes = i.Scopes[:min(len(i.Scopes), mostScopes)]

@@ -160,6 +160,10 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	if err != nil {
 		return activities.RecoverResult{}, err
 	}
+	if recovery.Called != nil {
+		called := recovery.Called.Shown()
+		recovery.Called = &called
+	}
 	r.recovered = r.recovered || recovery.Found != ""
 	r.learnFrom(recovery)
 	return recovery, nil

@@ -100,6 +100,7 @@ func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, issued a
 	if issued.ForOtherUser(loaded) {
 		return true, Result{}, wrongUser(loaded, issued)
 	}
+	issued = issued.Shown() // an older worker's words may be too long, and its pair is genuine
 	next := issued.Provenance.Generation
 	r.setDetails(ctx, "Generation %d of %s is issued and sealed in this run's history. Storing it.", next, r.account)
 	r.at = step{StoreStuck, fmt.Sprintf("Generation %d of %s is issued and sealed in the run's history, and the vault does not take it.", next, r.account)}
@@ -124,6 +125,6 @@ func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, issued a
 func wrongUser(loaded activities.LoadResult, issued activities.RefreshResult) error {
 	return temporal.NewNonRetryableApplicationError(
 		fmt.Sprintf("%s answered the refresh of %s with the tokens of user %s instead of %s; nothing was stored, the pair is sealed in this run's history; find out whose consent this account's refresh token comes from",
-			loaded.ProviderTitle, loaded.Account, issued.UserID, loaded.UserID),
+			loaded.ProviderTitle, loaded.Account, printable(issued.UserID, longestText), loaded.UserID),
 		WrongUser, nil)
 }
