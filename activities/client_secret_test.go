@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,6 +116,7 @@ func TestAnAnswerToTheSecondRequestThatIsNotAboutTheTokenHidesNoRefusedClient(t 
 			message := requireFailure(t, s.call(attempt{}, loaded), c.want, c.final)
 			require.EqualValues(t, 2, requests.Load())
 			require.Contains(t, message, c.says)
+			require.Equal(t, c.says != "", strings.Contains(message, "before"), "what has spent nothing opens no window")
 			if c.want != activities.InvalidGrant {
 				require.Contains(t, message, "FitbitCredentials", "the fix is the client's")
 				require.NotContains(t, s.said.String(), "takes the client secret before the current one only")
