@@ -2,6 +2,10 @@ package activities_test
 
 import (
 	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,4 +76,66 @@ func TestALostAnswerToTheSecondRequestIsHadFromTheNextAttempt(t *testing.T) {
 	require.WithinRange(t, timeIn(t, told, "first"), before, time.Now())
 	require.ErrorIs(t, s.call(attempt{number: 2, told: told}, loaded), activity.ErrResultPending)
 	require.Equal(t, 1, s.provider.Stats().Total.Replays)
+}
+
+// The client is what is to be mended, whatever a gateway answers to the other secret.
+func TestAnAnswerToTheSecondRequestThatIsNotAboutTheTokenHidesNoRefusedClient(t *testing.T) {
+	const (
+		page    = "<html>no</html>"
+		dead    = `{"errors":[{"errorType":"invalid_grant","message":"no"}],"success":false}`
+		refused = `{"errors":[{"errorType":"invalid_client","message":"no"}],"success":false}`
+	)
+	for name, c := range map[string]struct {
+		entries string
+		status  int
+		body    string
+		want    string
+		final   bool
+		says    string
+	}{
+		"a page, no replay":           {noReplay, 403, page, activities.InvalidClient, true, "with the client secret before it 403 Forbidden"},
+		"a page in its replay window": {"", 403, page, "ProviderNotReady", false, "with the client secret before it 403 Forbidden"},
+		"a rejected request":          {noReplay, 400, `{"errors":[{"errorType":"invalid_request","message":"no"}],"success":false}`, activities.InvalidClient, true, ""},
+		"an outage":                   {noReplay, 503, page, "ProviderNotReady", false, "before that the current client secret was refused"},
+		"a dead grant":                {noReplay, 400, dead, activities.InvalidGrant, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var requests atomic.Int64
+			s := newSystemWith(t, setup{entries: c.entries, tokenURL: answering(t, func(w http.ResponseWriter, _ *http.Request) {
+				if requests.Add(1)%2 == 1 {
+					w.WriteHeader(http.StatusUnauthorized)
+					_, _ = fmt.Fprint(w, refused)
+					return
+				}
+				w.WriteHeader(c.status)
+				_, _ = fmt.Fprint(w, c.body)
+			})})
+			s.rotate("next")
+			loaded := s.mustLoad()
+			before := time.Now()
+			message := requireFailure(t, s.call(attempt{}, loaded), c.want, c.final)
+			require.EqualValues(t, 2, requests.Load())
+			require.Contains(t, message, c.says)
+			require.Equal(t, c.says != "", strings.Contains(message, "before"), "what has spent nothing opens no window")
+			if c.want != activities.InvalidGrant {
+				require.Contains(t, message, "FitbitCredentials", "the fix is the client's")
+				require.NotContains(t, s.said.String(), "takes the client secret before the current one only")
+			}
+			if name != "a page in its replay window" {
+				return
+			}
+			told := s.heard.list()[len(s.heard.list())-1]
+			require.WithinRange(t, timeIn(t, told, "doubted"), before, time.Now())
+			told["doubted"] = time.Now().Add(-3 * time.Minute)
+			requireFailure(t, s.call(attempt{number: 2, told: told}, loaded), activities.InvalidClient, true)
+		})
+	}
+}
+
+func TestATokenIsNeverPresentedByAnotherApp(t *testing.T) {
+	s := newSystem(t)
+	s.vault.Put("FitbitCredentials", base64.StdEncoding.EncodeToString([]byte("NEWAPP:"+canary+"typo")))
+	loaded := s.mustLoad()
+	requireFailure(t, s.call(attempt{}, loaded), activities.InvalidClient, true)
+	require.Equal(t, 1, s.provider.Stats().Total.Calls[authserver.Token])
 }

@@ -93,7 +93,7 @@ func keyringFailure(err error) error {
 // would otherwise let the window close on an issued pair.
 func refreshError(f *provider.Failure, mayReplay bool, pause time.Duration) error {
 	failureType := f.Kind.FailureType()
-	if f.MayBeDead {
+	if f.MayBeDead && f.Kind != provider.InvalidClient { // see stillRefused
 		failureType = ProbablyDead
 	}
 	if failureType == "" || mayReplay && failureType != InvalidGrant {

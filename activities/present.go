@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tokenkeeper/internal/provider"
@@ -18,7 +19,8 @@ const leastForRequest = 3 * time.Second
 // present sends the refresh token to its provider, in one POST, and returns when. Where the
 // provider refuses the client it sends one more, with the client secret of an older version
 // of the vault's: while a secret is rotated, the provider and the vault change it at
-// different times. A refused client has spent nothing.
+// different times. A refused client has spent nothing. Unless the second answer is about the
+// token, the first one counts: a gateway's page says nothing of either.
 func (a *Activities) present(ctx context.Context, at vault.Location, c *calling, client token.Client, refresh token.Secret) (token.Pair, time.Time, error) {
 	sent := time.Now()
 	c.report(c.told.with(sent))
@@ -31,19 +33,51 @@ func (a *Activities) present(ctx context.Context, at vault.Location, c *calling,
 		a.Log.WarnContext(ctx, "cannot read the client secret before the current one", "account", at.Account.String(), "error", err)
 	}
 	deadline, bounded := ctx.Deadline()
-	if !ok || older == client || bounded && time.Until(deadline) < leastForRequest {
+	if !ok || older == client || older.ID != client.ID || bounded && time.Until(deadline) < leastForRequest {
 		return token.Pair{}, sent, refusal
 	}
-	a.Metrics.Answered(ctx, at.Provider.Name, string(provider.InvalidClient))
 	again := time.Now()
 	pair, err = a.Client.Refresh(ctx, at.Provider, older, refresh)
-	if refusesClient(err) {
+	second, failed := errors.AsType[*provider.Failure](err)
+	count := func(k provider.Kind) { a.Metrics.Answered(ctx, at.Provider.Name, string(k)) } // the other one is the call's
+	switch {
+	case !failed || second.Kind == provider.InvalidGrant || second.Issued:
+		count(provider.InvalidClient)
+	case second.Kind == provider.InvalidClient || !second.MaybeSpent:
+		count(second.Kind)
 		return token.Pair{}, sent, refusal
+	case second.MayBeDead:
+		count(second.Kind)
+		return token.Pair{}, again, stillRefused(refusal, second)
+	default:
+		count(provider.InvalidClient)
+		return token.Pair{}, again, besideRefused(second, refusal)
 	}
 	secret := cmp.Or(at.Names.Credentials, at.Names.ClientSecret)
 	a.Log.WarnContext(ctx, "the provider takes the client secret before the current one only", "account", at.Account.String(), "secret", secret,
 		"fix", fmt.Sprintf("finish the rotation at %s, or store in %s what it has for the app; then disable the older versions", at.Provider.Title, secret))
 	return pair, again, err
+}
+
+// stillRefused is the refusal of the client where the second answer, to the client secret
+// before it, may be a gateway's or a dead grant's. It opens a window as such an answer does
+// (MayBeDead), and then the client is what is to be mended.
+func stillRefused(refusal error, second *provider.Failure) error {
+	f, _ := errors.AsType[*provider.Failure](refusal)
+	both := *f
+	both.Detail = strings.TrimPrefix(f.Detail+"; and with the client secret before it "+answerInWords(second), "; ")
+	both.MaybeSpent, both.MayBeDead = true, true
+	return &both
+}
+
+// besideRefused is a failure that time may mend, of a request that followed a refusal of
+// the current client secret.
+func besideRefused(second *provider.Failure, refusal error) error {
+	f, _ := errors.AsType[*provider.Failure](refusal)
+	both := *second
+	both.Detail = strings.TrimPrefix(second.Detail+"; before that the current client secret was refused", "; ")
+	both.Fix = f.Fix
+	return &both
 }
 
 func refusesClient(err error) bool {
@@ -74,7 +108,7 @@ func (a *Activities) callFailed(ctx context.Context, p provider.Provider, c *cal
 	if f.MaybeSpent && len(after.requests) > len(c.requests) { // not a rate limit that is believed
 		told = told.with(request)
 	}
-	if f.MayBeDead && p.GrantEnds != "" {
+	if f.MayBeDead && f.Kind != provider.InvalidClient && p.GrantEnds != "" {
 		f.Fix += "; see first that it will last: " + p.GrantEnds
 	}
 	return c.leaveWord(ctx, told, refreshError(f, open, after.retryDelay(f.RetryAfter, now)))

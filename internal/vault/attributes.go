@@ -65,8 +65,10 @@ var ownTags = []string{
 	tagObtainedAt, tagGrantEnds, tagStartedAt, tagStartedRun, tagEarlierRun, tagFollows, tagPromoted,
 }
 
-// spareTags are those that are read by people alone. They give way to the owner's.
-var spareTags = []string{tagWorkflowID, tagRunID, tagAccount}
+// spareTags give way to the owner's, the last ones first: a policy may ask for the owner's,
+// and refuse the store of an issued token without them. Without the grant's end the owner
+// is only reminded later; the others are read by people alone.
+var spareTags = []string{tagGrantEnds, tagWorkflowID, tagRunID, tagAccount}
 
 // fitTags adds to the program's tags the owner's among before, as many as Key Vault takes
 // beside reserve more. It never refuses: a token is worth more than a tag. Nor does it

@@ -160,3 +160,37 @@ func TestNoStoreIsRefusedForTheOwnersTags(t *testing.T) {
 		require.Equal(t, "fake", r.top(names.RefreshToken).Tags["mine-04"])
 	}
 }
+
+// A policy that asks for a tag of the owner's would refuse the store of an issued token.
+func TestAGrantsEndGivesWayToTheOwnersTags(t *testing.T) {
+	for owners, ends := range map[int]bool{0: true, 4: true, 5: false} {
+		r := open(t)
+		e := old.entry(1)
+		e.GrantEnds = noon.Add(1000 * time.Hour)
+		r.store(e)
+		top := r.top(names.RefreshToken)
+		for i := range owners {
+			top.Tags[fmt.Sprintf("owner-%d", i)] = "fake"
+		}
+		require.NoError(t, r.secrets.SetTags(t.Context(), names.RefreshToken, top.Version, top.Tags))
+		kept := func() {
+			t.Helper()
+			tags := r.top(names.RefreshToken).Tags
+			require.LessOrEqual(t, len(tags), 15)
+			for i := range owners {
+				require.Contains(t, tags, fmt.Sprintf("owner-%d", i))
+			}
+			if ends {
+				require.Contains(t, tags, "grant-ends", "it is the first of the spare tags")
+			}
+		}
+		e = old.entry(2)
+		e.GrantEnds = noon.Add(1000 * time.Hour)
+		r.store(e)
+		kept()
+		current, _ := r.load()
+		require.NoError(t, r.vault.RecordIntent(t.Context(), names, account, current, run, []vault.Intent{{RunID: "run-0", At: noon}}))
+		kept()
+		require.Equal(t, ends, !current.GrantEnds.IsZero())
+	}
+}

@@ -69,9 +69,11 @@ const (
 	previousTime = 10 * time.Second
 )
 
-// PreviousCredentials returns the client as it was before the current one: of the newest
-// enabled older version that reads as another client. While a client secret is rotated a
-// provider may still want the one before. ok is false where there is none.
+// PreviousCredentials returns the client with the secret that it had before the current
+// one: of the newest enabled older version that reads so. While a client secret is rotated
+// a provider may still want the one before. An older version may hold another app's client:
+// that one is passed over, for its provider would call this app's token dead. ok is false
+// where there is none.
 func (v *Vault) PreviousCredentials(ctx context.Context, n Names) (client token.Client, ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, previousTime)
 	defer cancel()
@@ -105,7 +107,7 @@ func (v *Vault) PreviousCredentials(ctx context.Context, n Names) (client token.
 		case err != nil:
 			return token.Client{}, false, err
 		}
-		if client, err := read(s.Value); err == nil && client != now {
+		if client, err := read(s.Value); err == nil && client.ID == now.ID && client != now {
 			return client, true, nil
 		}
 	}

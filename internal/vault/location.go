@@ -49,11 +49,6 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 			return Location{}, fmt.Errorf("secrets of: %w", err)
 		}
 	}
-	if keeper.VaultPrefix() == "" {
-		if err := checkPrefix(a, table); err != nil {
-			return Location{}, err
-		}
-	}
 	own := table.Settings(token.Account{Provider: p.Name, Name: a.Name})
 	client := p.NamesOf(a.Name, own.SecretNames)
 	tokens := client
@@ -64,6 +59,11 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 		}
 		kept := table.Settings(token.Account{Provider: keeper.Name, Name: a.Name})
 		tokens = keeper.NamesOf(a.Name, kept.SecretNames)
+	}
+	if keeper.VaultPrefix() == "" {
+		if err := checkPrefix(table, a, keeper.Name, tokens); err != nil {
+			return Location{}, err
+		}
 	}
 	n := Names{
 		RefreshToken: tokens.RefreshToken,
@@ -106,23 +106,38 @@ func CheckTable(table provider.Table) error {
 }
 
 // checkPrefix refuses an account without a provider's prefix whose name begins with
-// one: withings-will-RefreshToken is Withings' already.
-func checkPrefix(a token.Account, table provider.Table) error {
-	if prefix, first, begins := beginsWithPrefix(a.Name, table); begins {
-		return fmt.Errorf("account %q at %s would share its secrets' names with provider %q; choose a name that does not begin with %q", a.Name, a.Provider, prefix, first)
+// one, where the rest of it is an account of that provider's whose tokens have the same
+// names: withings-will-RefreshToken is Withings-will-RefreshToken to Key Vault. Where
+// either account has other names, both can be.
+func checkPrefix(table provider.Table, a token.Account, keeper string, names provider.SecretNames) error {
+	other, first, begins := beginsWithPrefix(a.Name, table)
+	if !begins {
+		return nil
+	}
+	rest := strings.TrimPrefix(strings.TrimPrefix(a.Name, first), "-")
+	if rest == token.DefaultAccount {
+		return nil // that one's names carry no account
+	}
+	theirs := token.Account{Provider: other.Name, Name: cmp.Or(rest, token.DefaultAccount)}
+	taken := other.NamesOf(theirs.Name, table.Settings(theirs).SecretNames)
+	for _, name := range []string{names.RefreshToken, names.AccessToken} {
+		if strings.EqualFold(name, taken.RefreshToken) || strings.EqualFold(name, taken.AccessToken) {
+			return fmt.Errorf("account %q at %s would share its secrets' names with provider %q: %s is also that of %s; choose a name that does not begin with %q, or state refresh_token and access_token in secret_names of %s/%s or of %[5]s, under accounts of the providers file",
+				a.Name, a.Provider, other.VaultPrefix(), name, theirs, first, keeper, a.Name)
+		}
 	}
 	return nil
 }
 
-func beginsWithPrefix(account string, table provider.Table) (prefix, first string, begins bool) {
+func beginsWithPrefix(account string, table provider.Table) (other provider.Provider, first string, begins bool) {
 	if account == token.DefaultAccount {
-		return "", "", false // its secrets' names carry no account
+		return provider.Provider{}, "", false // its secrets' names carry no account
 	}
 	first, _, _ = strings.Cut(account, "-")
 	for _, other := range table.Providers() {
 		if prefix := other.VaultPrefix(); prefix != "" && strings.EqualFold(first, prefix) {
-			return prefix, first, true
+			return other, first, true
 		}
 	}
-	return "", "", false
+	return provider.Provider{}, "", false
 }

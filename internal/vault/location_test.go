@@ -77,3 +77,30 @@ func TestAProviderOfTheDefaultAccountsNameIsNoOther(t *testing.T) {
 		require.Equal(t, want, l.Names.RefreshToken)
 	}
 }
+
+// Key Vault takes no notice of case: x-anna-RefreshToken is X-anna-RefreshToken.
+func TestAnAccountWithAnotherProvidersNamesSaysHowBothCanBe(t *testing.T) {
+	for account, other := range map[string]string{"x": "x/default", "x-anna": "x/anna", "box": "box/default", "zoom-1": "zoom/1", "linear": "linear/default"} {
+		_, err := namesOf("fitbit", account)
+		require.ErrorContains(t, err, "or state refresh_token and access_token in secret_names of fitbit/"+account+" or of "+other+", under accounts of the providers file")
+		for _, renamed := range []string{"fitbit/" + account, other} {
+			table := tableOf(t, "accounts: {"+renamed+": {secret_names: {refresh_token: OtherRefresh, access_token: OtherAccess}}}")
+			require.NoError(t, vault.CheckTable(table))
+			here, err := vault.Locate(table, accountOf("fitbit/"+account))
+			require.NoError(t, err)
+			there, err := vault.Locate(table, accountOf(other))
+			require.NoError(t, err)
+			for _, name := range []string{here.Names.RefreshToken, here.Names.AccessToken} {
+				require.False(t, strings.EqualFold(name, there.Names.RefreshToken) || strings.EqualFold(name, there.Names.AccessToken), name)
+			}
+			require.Equal(t, renamed == other, here.Names.RefreshToken == account+"-RefreshToken", "the account keeps its names where the other one gives way")
+		}
+	}
+	table, err := provider.Builtin().Override([]byte("accounts: {x/anna: {secret_names: {refresh_token: OtherRefresh}}}"), "providers.yaml")
+	require.NoError(t, err)
+	_, err = vault.Locate(table, accountOf("fitbit/x-anna"))
+	require.ErrorContains(t, err, "x-anna-AccessToken is also that of x/anna", "one name in common is enough")
+	got, err := namesOf("fitbit", "x-default")
+	require.NoError(t, err, "the default account's names carry no account")
+	require.Equal(t, "x-default-RefreshToken", got.RefreshToken)
+}

@@ -74,3 +74,21 @@ func TestThePreviousCredentialsAreLookedForInABoundedNumberOfVersions(t *testing
 	require.LessOrEqual(t, calls["get FitbitCredentials"], 10)
 	require.Equal(t, 1, calls["list FitbitCredentials"])
 }
+
+// A provider calls a token of one app dead where another app presents it.
+func TestThePreviousCredentialsAreOfTheSameApp(t *testing.T) {
+	r := open(t)
+	r.secrets.Now = seconds()
+	r.secrets.Put("FitbitCredentials", encoded("fake-new-app:fake-0"))
+	r.secrets.Put("FitbitCredentials", encoded("fake-old-app:fake-1"))
+	r.secrets.Put("FitbitCredentials", encoded("fake-new-app:fake-2"))
+	client, ok, err := r.vault.PreviousCredentials(t.Context(), names)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, token.Client{ID: "fake-new-app", Secret: token.NewSecret("fake-0")}, client)
+
+	r.secrets.Put("FitbitCredentials", encoded("fake-newest-app:fake-3"))
+	_, ok, err = r.vault.PreviousCredentials(t.Context(), names)
+	require.NoError(t, err)
+	require.False(t, ok)
+}

@@ -156,7 +156,7 @@ accounts:
 			files++
 			seen := map[string]string{"tokenkeeperkeyset": "the keyset"}
 			for _, p := range []string{"fitbit", "withings", "oura"} {
-				for _, name := range []string{"default", "will", "bob", "bob-will", "x", "will-x"} {
+				for _, name := range []string{"default", "will", "bob", "bob-will", "x", "will-x", "oura-will", "oura-default", "withings", "withings-will"} {
 					account := p + "/" + name
 					l, err := vault.Locate(table, accountOf(account))
 					if err != nil {

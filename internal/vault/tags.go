@@ -12,7 +12,7 @@ import (
 )
 
 // The tags of every token version. Key Vault takes 15 tags of up to 512 characters
-// each on a version; these leave room for four of the owner's, see fitTags.
+// each on a version; these leave room for five of the owner's, see fitTags.
 const (
 	tagGeneration  = "generation"
 	tagFingerprint = "fingerprint"
