@@ -140,3 +140,11 @@ func TestAKeyThatARunNeedsIsNotRetired(t *testing.T) {
 		require.GreaterOrEqual(t, runs.asked.Sub(promoted), seal.RotationPause)
 	})
 }
+
+// A version's id is what the vault says it is.
+func TestACommandThatIsPrintedQuotesTheVersion(t *testing.T) {
+	require.Contains(t, disableVersion("0a1b2c"), " --version 0a1b2c --enabled false")
+	require.Contains(t, disableVersion("1; rm -r ~"), " --version '1; rm -r ~' --enabled false")
+	attention := troubleOf(seal.Report{Malformed: true, Versions: []seal.VersionReport{{ID: "$(id)"}}})
+	require.ErrorContains(t, attention, "--version '$(id)'")
+}
