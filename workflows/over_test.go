@@ -29,6 +29,8 @@ func TestARunThatIsOverHidesNoOpenWindow(t *testing.T) {
 		_, err := s.refresh()
 		require.Equal(t, cancelled, err != nil)
 		require.Equal(t, []string{"LoadSecrets", "RecoverGrant", "CallFitbit", "StoreSecrets"}, s.order(), "cancelled: %t", cancelled)
-		require.Empty(t, s.pauses(), "one quick search: presenting again is harmless now")
+		if !cancelled { // whose graces are timers
+			require.Empty(t, s.pauses(), "one quick search: presenting again is harmless now")
+		}
 	}
 }
