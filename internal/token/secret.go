@@ -43,7 +43,13 @@ func (s Secret) Fingerprint() Fingerprint {
 	if s.Empty() {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(s.Reveal()))
+	return FingerprintOf(s.Reveal())
+}
+
+// FingerprintOf is the fingerprint of a text that may be a secret. Unlike that of a [Secret]
+// it may be taken in workflow code.
+func FingerprintOf(text string) Fingerprint {
+	sum := sha256.Sum256([]byte(text))
 	return Fingerprint(hex.EncodeToString(sum[:8]))
 }
 
