@@ -44,7 +44,7 @@ test-cluster: temporal ## Test against a Temporal server on PostgreSQL, which it
 	@go run ./internal/testenv/cmd/install cluster .bin
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
 		TOKENKEEPER_TEST_TEMPORAL=cluster TOKENKEEPER_TEMPORAL_SERVERS='$(CURDIR)/.bin' \
-		go test -race -count=1 -timeout 30m ./internal/testenv/temporal ./workflows ./activities ./worker ./starter ./chaos
+		go test -race -count=1 -timeout 30m ./internal/testenv/temporal ./workflows ./activities ./worker ./starter ./chaos ./chaos/canary
 
 TIME ?= 60s
 

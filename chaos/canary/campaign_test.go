@@ -32,20 +32,35 @@ type campaign struct {
 	t        *testing.T
 	temporal client.Client
 	tap      *wiretap
-	dir      string // the server's files
-	starter  string // the program
-	work     string // the starter's folders
+	files    []string // the folders of the server's database and logs
+	starter  string   // the program
+	work     string   // the starter's folders
 	environ  []string
 	redirect string
 }
 
+// startTemporal starts a server of the test's own, and returns the folders with its
+// database and its logs: SQLite, or PostgreSQL where tests run against a cluster.
+func startTemporal(t *testing.T) (server *temporal.Server, files []string) {
+	t.Helper()
+	cli, dir := temporal.ForTest(t), t.TempDir()
+	if os.Getenv(testenv.EnvTemporal) != "cluster" {
+		server, err := temporal.StartTemporal(t.Context(), cli, dir, 0, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, server.Stop()) })
+		return server, []string{dir}
+	}
+	cluster, err := temporal.StartCluster(t.Context(), cli, os.Getenv(testenv.EnvServers), dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Stop()) })
+	return cluster.Temporal, []string{dir, cluster.Postgres.Folder()}
+}
+
 func newCampaign(t *testing.T) *campaign {
 	t.Helper()
-	cli, dir, work := temporal.ForTest(t), t.TempDir(), t.TempDir()
-	c := &campaign{t: t, dir: dir, work: work, tap: &wiretap{secrets: map[string]string{}}}
-	server, err := temporal.StartTemporal(t.Context(), cli, dir, 0, 0)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	work := t.TempDir()
+	server, files := startTemporal(t)
+	c := &campaign{t: t, files: files, work: work, tap: &wiretap{secrets: map[string]string{}}}
 	binary, err := testenv.BuildWorker(t.Context(), work)
 	require.NoError(t, err)
 	c.starter = filepath.Join(work, "starter")

@@ -86,7 +86,9 @@ func TestNoSecretIsLeftAnywhereByAnyPath(t *testing.T) {
 	c.add("worker's log", []byte(w.Output()))
 	c.addHistories()
 	c.secretsOfKeyset()
-	c.addFiles(t, "files of Temporal's database", c.dir)
+	for _, folder := range c.files {
+		c.addFiles(t, "files of Temporal's database", folder)
+	}
 
 	c.tap.note("what begins every token", tokenCanary)
 	c.tap.note("client secret", clientCanary)

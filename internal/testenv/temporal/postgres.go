@@ -97,6 +97,9 @@ func startPostgres(ctx context.Context, bin, logs string) (p *Postgres, err erro
 	return p, p.Restart(ctx)
 }
 
+// Folder is where the server keeps all of its files.
+func (p *Postgres) Folder() string { return p.dir }
+
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
 // Restart runs the server on its data folder again. One that ends at once is run
