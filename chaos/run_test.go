@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -191,14 +192,30 @@ func (r run) cancel() {
 	})
 }
 
-// hurry waits for the account's n-th request and cuts the pause short that follows it. A
-// signal before that would be one for the run's start.
+// hurry waits until the account's n-th request is over and cuts the pause short that follows
+// it. A signal before that would be one for the run's start, or for the call itself.
 func (r run) hurry(n int) {
 	r.t.Helper()
 	r.eventually("the provider is asked", func() bool { return r.calls() >= n })
+	r.eventually("the call has ended", r.callsNothing)
 	err := r.temporal.SignalWorkflow(r.t.Context(), r.id, r.runID, workflows.RefreshNow, nil)
 	_, ended := errors.AsType[*serviceerror.NotFound](err)
 	require.True(r.t, err == nil || ended, err)
+}
+
+// callsNothing reports whether the run has called its provider and does not do so now.
+func (r run) callsNothing() bool {
+	called, open := false, map[int64]bool{}
+	for _, e := range r.history() {
+		if a := e.GetActivityTaskScheduledEventAttributes(); strings.HasPrefix(a.GetActivityType().GetName(), "Call") {
+			called, open[e.GetEventId()] = true, true
+		}
+		delete(open, e.GetActivityTaskCompletedEventAttributes().GetScheduledEventId())
+		delete(open, e.GetActivityTaskFailedEventAttributes().GetScheduledEventId())
+		delete(open, e.GetActivityTaskTimedOutEventAttributes().GetScheduledEventId())
+		delete(open, e.GetActivityTaskCanceledEventAttributes().GetScheduledEventId())
+	}
+	return called && len(open) == 0
 }
 
 func (r run) terminate() {
