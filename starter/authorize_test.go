@@ -44,6 +44,9 @@ func (s *shown) eventually(t *testing.T, pattern string) string {
 
 func TestAuthorizeWithoutABrowserReadsWhatIsPasted(t *testing.T) {
 	for _, p := range authserver.Providers() {
+		if p.Name == "shopify" {
+			continue // its code exchange gives no refresh token unasked, so that its first pair is imported
+		}
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
 			const redirect = "https://nowhere.test/callback"
@@ -73,7 +76,12 @@ func TestAuthorizeWithoutABrowserReadsWhatIsPasted(t *testing.T) {
 			types(address)
 			out.eventually(t, "allow it there, and paste where the browser goes then")
 			types(redirectOf(t, address))
-			require.NoError(t, <-ended, out)
+			select {
+			case err := <-ended:
+				require.NoError(t, err, out)
+			case <-time.After(time.Minute):
+				t.Fatalf("it goes on asking:\n%s", out)
+			}
 			require.Contains(t, out.String(), "Stored: the tokens of "+p.Name+"/ann")
 			require.Contains(t, out.String(), "Next: start its cron with:")
 			require.NotContains(t, out.String(), "canary-token-7h3x-")

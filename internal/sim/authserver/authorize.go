@@ -69,13 +69,17 @@ func (s *Server) readAuthorization(q url.Values) (authorization, reply, bool) {
 		return authorization{}, errorPage("invalid_request", "Invalid redirect_uri parameter value: "+redirect), false
 	}
 	method := q.Get("code_challenge_method")
+	scope := q.Get("scope")
+	if scope == "" && s.options.Provider.AppScopes {
+		scope = s.scopeOfGrant()
+	}
 	a := authorization{
 		redirect: redirect,
 		state:    q.Get("state"),
 		prompt:   q.Get("prompt"),
 		provider: s.options.Provider,
 		approval: grant.Approval{
-			Scope:       q.Get("scope"),
+			Scope:       scope,
 			RedirectURI: q.Get("redirect_uri"),
 			Challenge:   q.Get("code_challenge"),
 			S256:        method == "S256",

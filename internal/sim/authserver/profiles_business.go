@@ -10,7 +10,7 @@ import (
 // 2026. How it refuses is Doorkeeper's way, which no page of its own confirms.
 func Calendly() Provider {
 	return Provider{
-		Name: "calendly", AccessTokenLifetime: 2 * time.Hour, ClientIn: []ClientPlace{InForm, InHeader},
+		Name: "calendly", AppScopes: true, AccessTokenLifetime: 2 * time.Hour, ClientIn: []ClientPlace{InForm, InHeader},
 		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/token", RevokePath: "/oauth/revoke",
 		wire: worded{
 			tokenType: "Bearer", issuedAt: "created_at",
@@ -103,7 +103,7 @@ func Salesforce() Provider {
 // its first use or until its replacement refreshes.
 func Shopify() Provider {
 	return Provider{
-		Name: "shopify", AccessTokenLifetime: time.Hour, Idle: 90 * days,
+		Name: "shopify", AppScopes: true, AccessTokenLifetime: time.Hour, Idle: 90 * days,
 		ReplayWindow: 30 * days, ReplayOutlastsUse: true, ReplayIssues: true,
 		ClientIn:      []ClientPlace{InJSON, InForm},
 		AuthorizePath: "/admin/oauth/authorize", TokenPath: "/admin/oauth/access_token", OfflineForm: map[string]string{"expiring": "1"},

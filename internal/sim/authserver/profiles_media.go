@@ -10,7 +10,7 @@ import (
 // token repeats its pair until the new one is used, within its own 60 days.
 func Box() Provider {
 	return Provider{
-		Name: "box", AccessTokenLifetime: time.Hour, Idle: 60 * days, ReplayWindow: 60 * days, ClientIn: []ClientPlace{InForm},
+		Name: "box", AppScopes: true, AccessTokenLifetime: time.Hour, Idle: 60 * days, ReplayWindow: 60 * days, ClientIn: []ClientPlace{InForm},
 		AuthorizePath: "/api/oauth2/authorize", TokenPath: "/oauth2/token", RevokePath: "/oauth2/revoke",
 		wire: worded{
 			noScope: true, further: map[string]any{"restricted_to": []string{}},

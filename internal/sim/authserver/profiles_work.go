@@ -29,7 +29,7 @@ func GitHub() Provider {
 	}
 	const bad = "The refresh token passed is incorrect or expired."
 	return Provider{
-		Name: "github", AccessTokenLifetime: 8 * time.Hour, EndsAccess: true, Idle: 15897600 * time.Second,
+		Name: "github", AppScopes: true, AccessTokenLifetime: 8 * time.Hour, EndsAccess: true, Idle: 15897600 * time.Second,
 		ClientIn:      []ClientPlace{InForm, InQuery, InJSON},
 		AuthorizePath: "/login/oauth/authorize", TokenPath: "/login/oauth/access_token", FormAnswers: true,
 		wire: worded{
@@ -114,7 +114,7 @@ func Slack() Provider {
 func Zoom() Provider {
 	const invalid = `{"reason":"Invalid Token!","error":"`
 	return Provider{
-		Name: "zoom", AccessTokenLifetime: time.Hour, Idle: 90 * days, GrantsPerUser: 1, ClientIn: []ClientPlace{InHeader},
+		Name: "zoom", AppScopes: true, AccessTokenLifetime: time.Hour, Idle: 90 * days, GrantsPerUser: 1, ClientIn: []ClientPlace{InHeader},
 		AuthorizePath: "/oauth/authorize", TokenPath: "/oauth/token", RevokePath: "/oauth/revoke",
 		wire: worded{
 			further: map[string]any{"api_url": "https://api.example"},

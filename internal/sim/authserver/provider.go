@@ -65,6 +65,9 @@ type Provider struct {
 	RepeatPause time.Duration
 	// WaitInBody: "too many requests" has body.wait_seconds in place of Retry-After.
 	WaitInBody bool
+	// AppScopes: the app's registration states the scopes, and a request may leave them out
+	// (RFC 6749 section 3.3).
+	AppScopes bool
 	// RedirectEnd ends every redirect, and ScopeInRedirect puts the granted scopes
 	// into its query.
 	RedirectEnd     string
