@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -42,7 +40,7 @@ func newTransport(host string, roots *x509.CertPool) transport {
 		// turns a write that gets a 301 into a read that succeeds.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			Proxy:                  proxy,
+			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            (&net.Dialer{Timeout: tryTimeout, KeepAlive: 30 * time.Second}).DialContext,
 			ForceAttemptHTTP2:      true,
 			MaxConnsPerHost:        maxConnections,
@@ -56,16 +54,6 @@ func newTransport(host string, roots *x509.CertPool) transport {
 			HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 		},
 	}}
-}
-
-// proxy is the environment's, but for addresses that only this machine reaches: the
-// identity endpoint at 169.254.169.254 answers with a token in plain http, which no
-// proxy may see ("How to use managed identities", Microsoft).
-func proxy(r *http.Request) (*url.URL, error) {
-	if ip, err := netip.ParseAddr(r.URL.Hostname()); err == nil && (ip.IsLinkLocalUnicast() || ip.IsLoopback()) {
-		return nil, nil
-	}
-	return http.ProxyFromEnvironment(r)
 }
 
 // Do implements azcore's policy.Transporter.
