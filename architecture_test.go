@@ -19,7 +19,7 @@ const module = "tokenkeeper"
 // product lists the layers of internal/ that the product is made of.
 var product = []string{
 	"internal/token", "internal/provider", "internal/seal", "internal/vault", "internal/config", "internal/telemetry",
-	"internal/consent", "internal/window", "internal/probe",
+	"internal/consent", "internal/window", "internal/probe", "internal/incident", "internal/webhook", "internal/pace",
 }
 
 // layers are the only folders that hold packages, each with the layers that it
@@ -30,6 +30,9 @@ var product = []string{
 var layers = map[string][]string{
 	"internal/token":     {},
 	"internal/window":    {},
+	"internal/incident":  {},
+	"internal/pace":      {},
+	"internal/webhook":   {"internal/incident"},
 	"internal/provider":  {"internal/token"},
 	"internal/seal":      {"internal/token"},
 	"internal/vault":     {"internal/token", "internal/seal", "internal/provider"},
@@ -48,6 +51,8 @@ var layers = map[string][]string{
 	"demo":  with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
 	"chaos": with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
 	"bench": with(product, "activities", "workflows", "internal/sim", "internal/testenv"),
+
+	"tokens": {}, // for other people's programs: it imports nothing of ours
 
 	"scripts": {}, // programs about the source, which run over other revisions of it as well
 }
