@@ -21,6 +21,10 @@ type LoadInput struct {
 	// Searchable: the namespace has the search attributes, so that the account's runs
 	// under other workflow IDs are found too.
 	Searchable bool `json:"searchable,omitempty"`
+	// Peek: where no replay window is open, leave out the intent record and the grant; the
+	// run then loads once more on a paced queue. It keeps a run that may have to hurry off
+	// that queue.
+	Peek bool `json:"peek,omitempty"`
 }
 
 // Known is a refresh token that Temporal knows to be issued. The zero value is none.
@@ -61,6 +65,8 @@ type LoadResult struct {
 	RepeatPause   time.Duration  `json:"repeatPause,omitempty"` // the least between two refreshes with one token
 	Reuse         provider.Reuse `json:"reuse,omitempty"`       // what it does about a spent token
 	NonRotating   bool           `json:"unspent,omitempty"`     // a refresh spends nothing and may be repeated
+	// Waits: the load was a peek, nothing is urgent, and there is neither grant nor intent.
+	Waits bool `json:"waits,omitempty"`
 	Grant         token.Sealed   `json:"grant,omitempty"`       // empty in the result of ReadGrant
 }
 
