@@ -68,8 +68,8 @@ type LoadResult struct {
 	Reuse         provider.Reuse `json:"reuse,omitempty"`       // what it does about a spent token
 	NonRotating   bool           `json:"unspent,omitempty"`     // a refresh spends nothing and may be repeated
 	// Waits: the load was a peek, nothing is urgent, and there is neither grant nor intent.
-	Waits bool `json:"waits,omitempty"`
-	Grant         token.Sealed   `json:"grant,omitempty"`       // empty in the result of ReadGrant
+	Waits bool         `json:"waits,omitempty"`
+	Grant token.Sealed `json:"grant,omitempty"` // empty in the result of ReadGrant
 }
 
 // reuseMayRevoke reports whether the provider may end the grant when it sees a spent
