@@ -34,6 +34,8 @@ type Dependencies struct {
 	Temporal  Temporal
 	Metrics   Metrics
 	Log       *slog.Logger
+	// Attributes are the search attributes of the namespace, for the search and for the runs.
+	Attributes Attributes
 	// Slots is how many activities the worker runs at a time, of which each provider has its
 	// share; zero: no bound.
 	Slots int
