@@ -37,6 +37,8 @@ type Dependencies struct {
 	Log       *slog.Logger
 	// Pace is what the vault lets this worker write; nil is no limit.
 	Pace *pace.Limiter
+	// Attributes are the search attributes of the namespace, for the search and for the runs.
+	Attributes Attributes
 	// Slots is how many activities the worker runs at a time, of which each provider has its
 	// share; zero: no bound.
 	Slots int

@@ -35,6 +35,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 	if err != nil {
 		return LoadResult{}, retryIn(err, loadPause(info, at.Provider.ReplayWindow, time.Now()))
 	}
+	loaded.Attributes = a.Attributes
 	return loaded, nil
 }
 
@@ -110,7 +111,9 @@ func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (Load
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
-	return loadResult(at, held, access, runOf(info)), nil
+	loaded := loadResult(at, held, access, runOf(info))
+	loaded.Attributes = a.Attributes
+	return loaded, nil
 }
 
 // loadResult is what a history may show of a grant, with the other runs on its intent
@@ -132,6 +135,7 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		RepeatPause:         at.Provider.RepeatPause,
 		Reuse:               at.Provider.Reuse,
 		NonRotating:         at.Provider.Rotation == provider.NoRotation,
+		AlivePeriod:         at.Provider.AlivePeriod(),
 	}
 	if loaded.NonRotating {
 		return loaded // a refresh spends nothing

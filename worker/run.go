@@ -88,18 +88,20 @@ func run(ctx context.Context, s setup) error {
 	}
 	worker.SetStickyWorkflowCacheSize(stickyRuns)
 	w := worker.New(temporal, s.TaskQueue, options)
-	flows := &workflows.Workflows{Attributes: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
+	attributes := ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)
+	flows := &workflows.Workflows{Attributes: attributes}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	acts := activities.New(activities.Dependencies{
-		Vault:     vault.New(s.secrets),
-		Keyring:   keyring,
-		Providers: s.providers,
-		Client:    provider.NewClient(nil),
-		Temporal:  temporal,
-		Metrics:   tel,
-		Log:       log,
-		Pace:      s.pace,
-		Slots:     s.MaxConcurrentActivities,
+		Vault:      vault.New(s.secrets),
+		Keyring:    keyring,
+		Providers:  s.providers,
+		Client:     provider.NewClient(nil),
+		Temporal:   temporal,
+		Metrics:    tel,
+		Log:        log,
+		Pace:       s.pace,
+		Attributes: attributes,
+		Slots:      s.MaxConcurrentActivities,
 	})
 	acts.Register(w)
 	if err := w.Start(); err != nil {
