@@ -23,9 +23,10 @@ const (
 	// pacedLoads bounds the loads of one paced queue that a worker runs at a time. Those
 	// that wait for a vault stay with Temporal beyond that.
 	pacedLoads = 20
-	// recountEvery is how often the accounts are counted. All workers count at the same
-	// time, so that their pollers name the same rates to the server.
-	recountEvery = 10 * time.Minute
+	// recountEvery is how often accounts and workers are counted, so that the start of many
+	// accounts has its pace soon. All workers count at the same time, so that their pollers
+	// name the same rates to the server.
+	recountEvery = time.Minute
 )
 
 // pacedQueues take the loads that may wait. The rate of a task queue is kept by Temporal's
