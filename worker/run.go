@@ -78,17 +78,19 @@ func run(ctx context.Context, s setup) error {
 	options.OnFatalError = func(err error) { fatal <- err }
 	worker.SetStickyWorkflowCacheSize(stickyRuns)
 	w := worker.New(temporal, s.TaskQueue, options)
-	flows := &workflows.Workflows{Attributes: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
+	attributes := ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)
+	flows := &workflows.Workflows{Attributes: attributes}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	acts := activities.New(activities.Dependencies{
-		Vault:     vault.New(s.secrets),
-		Keyring:   keyring,
-		Providers: s.providers,
-		Client:    provider.NewClient(nil),
-		Temporal:  temporal,
-		Metrics:   tel,
-		Log:       log,
-		Slots:     s.MaxConcurrentActivities,
+		Vault:      vault.New(s.secrets),
+		Keyring:    keyring,
+		Providers:  s.providers,
+		Client:     provider.NewClient(nil),
+		Temporal:   temporal,
+		Metrics:    tel,
+		Log:        log,
+		Attributes: attributes,
+		Slots:      s.MaxConcurrentActivities,
 	})
 	acts.Register(w)
 	if err := w.Start(); err != nil {
@@ -100,6 +102,8 @@ func run(ctx context.Context, s setup) error {
 	stopMonitor := monitor.start(ctx)
 	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, log: log}
 	stopStalls := stalls.start(ctx)
+	overdue := &overdueMonitor{temporal: temporal, attributes: attributes, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, after: workflows.OverdueAfter, log: log}
+	stopOverdue := overdue.start(ctx)
 	keyset := &keysetMonitor{keyring: keyring, metrics: tel, log: log}
 	stopKeyset := keyset.start(ctx)
 	health.setReady(true)
@@ -111,6 +115,7 @@ func run(ctx context.Context, s setup) error {
 	}
 	stopMonitor()
 	stopStalls()
+	stopOverdue()
 	stopKeyset()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
