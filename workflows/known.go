@@ -27,7 +27,7 @@ func lastResult(ctx workflow.Context, account token.Account) (last Result) {
 // its history.
 func (r *run) takeOver(ctx workflow.Context, w *Workflows) Result {
 	last := lastResult(ctx, r.account)
-	r.known = activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
+	r.known = activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint, Version: last.RefreshTokenVersion}
 	r.grantEnds, r.ends, r.user = last.GrantEnds, last.ConsentEnds(), token.UserMark(r.account.Provider, last.UserID)
 	r.attributes, r.nonRotating = last.Attributes, last.NonRotating
 	if last.Account == "" {
