@@ -120,6 +120,8 @@ func run(ctx context.Context, s setup) error {
 	stopMonitor := monitor.start(ctx)
 	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, log: log}
 	stopStalls := stalls.start(ctx)
+	overdue := &overdueMonitor{temporal: temporal, attributes: attributes, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, after: workflows.OverdueAfter, log: log}
+	stopOverdue := overdue.start(ctx)
 	keyset := &keysetMonitor{keyring: keyring, metrics: tel, log: log}
 	stopKeyset := keyset.start(ctx)
 	health.setReady(true)
@@ -131,6 +133,7 @@ func run(ctx context.Context, s setup) error {
 	}
 	stopMonitor()
 	stopStalls()
+	stopOverdue()
 	stopKeyset()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())

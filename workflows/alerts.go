@@ -98,7 +98,7 @@ func (r *run) alertOverdue(ctx workflow.Context) {
 	at := r.at
 	r.overdue = append(r.overdue, at.reason)
 	r.show(ctx, HealthStuck)
-	r.setDetails(ctx, "%s For some %s now. Still trying.", at.words, workflow.Now(ctx).Sub(at.since).Round(time.Minute))
+	r.setDetails(ctx, "%s For some %s now. Still trying.", at.words, workflow.Now(ctx).Sub(at.since).Truncate(time.Minute))
 	said := fmt.Sprintf("%s Run %s goes on trying.", at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)
 	cause := r.alert(ctx, activities.AlertInput{Reason: at.reason, Message: said})
 	if cause != "" && cause != said && r.at == at {

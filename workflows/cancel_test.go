@@ -28,7 +28,7 @@ func TestCancelledDuringLoadCallsNothing(t *testing.T) {
 	}
 	_, err := s.refresh()
 	requireCanceled(t, err)
-	require.Equal(t, []string{"LoadSecrets"}, s.order())
+	require.Equal(t, []string{"LoadSecrets", "LoadSecrets"}, s.order(), "once more, for a moment, on the queue that nothing waits in")
 	require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
 	require.Equal(t, []string{"cancelled"}, s.health)
 	require.Empty(t, s.notices, "an operator did it")

@@ -61,11 +61,11 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	require.NoError(t, err)
 	t.Cleanup(c.client.Close)
 
-	acts := c.activities()
 	var attributes workflows.Attributes
 	if searchable {
 		attributes = allAttributes
 	}
+	acts := c.activities(attributes)
 	w := worker.New(c.client, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
 	acts.Register(w)
 	w.RegisterWorkflowWithOptions((&workflows.Workflows{Attributes: attributes}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
@@ -75,7 +75,7 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	return c
 }
 
-func (c *cluster) activities() *activities.Activities {
+func (c *cluster) activities(has workflows.Attributes) *activities.Activities {
 	c.t.Helper()
 	secrets, err := c.Secrets()
 	require.NoError(c.t, err)
@@ -86,7 +86,7 @@ func (c *cluster) activities() *activities.Activities {
 	require.NoError(c.t, err)
 	return activities.New(activities.Dependencies{
 		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
-		Temporal: c.client, Metrics: unmeasured{}, Log: slog.New(slog.DiscardHandler),
+		Temporal: c.client, Metrics: unmeasured{}, Log: slog.New(slog.DiscardHandler), Attributes: has,
 	})
 }
 

@@ -167,7 +167,7 @@ func TestARunThatIsCancelledOutsideTheWindowPresentsNothing(t *testing.T) {
 			began := s.Now()
 			_, err := s.refresh()
 			requireCanceled(t, err)
-			require.Equal(t, []string{"LoadSecrets"}, s.order())
+			require.Equal(t, []string{"LoadSecrets", "LoadSecrets"}, s.order())
 			require.Less(t, s.Now().Sub(began), time.Second, "it ends at once")
 			require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
 		})

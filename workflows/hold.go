@@ -20,13 +20,11 @@ const (
 // patience is how a run waits for an activity.
 type patience struct {
 	// onCancel is called when the run is cancelled, and returns how much longer the
-	// activity goes on.
+	// activity goes on. Without it that is no longer at all.
 	onCancel func(workflow.Context) (grace time.Duration)
 	// signalAfter is how long the activity goes on although a refresh-now signal asks for
 	// another start; zero: no signal ends the wait.
 	signalAfter time.Duration
-	// atOnce: a signal ends the wait at once, and so does a cancellation.
-	atOnce bool
 }
 
 // hold runs an activity that a cancelled run does not abandon at once: a refresh token
@@ -39,7 +37,7 @@ func (p patience) hold(ctx workflow.Context, activity, in, result any) (ending, 
 	future := workflow.ExecuteActivity(held, activity, in)
 	end := p.wait(ctx, held, future)
 	switch {
-	case end == cancelled && p.atOnce:
+	case end == cancelled && p.onCancel == nil:
 		end = gaveUp
 	case end == cancelled:
 		end = waitFor(held, future, p.onCancel(held))
@@ -59,12 +57,6 @@ func (p patience) wait(ctx, held workflow.Context, future workflow.Future) (end 
 	selector := workflow.NewSelector(ctx).
 		AddFuture(future, func(workflow.Future) { end = answered }).
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { end = cancelled })
-	if p.atOnce {
-		selector.AddReceive(signals, func(c workflow.ReceiveChannel, _ bool) {
-			c.Receive(ctx, nil)
-			end = cutShort
-		})
-	}
 	if p.signalAfter > 0 {
 		discardSignals(ctx, RefreshNow)
 		asked := false

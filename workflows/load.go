@@ -35,25 +35,23 @@ func (r *run) load(ctx workflow.Context) (activities.LoadResult, error) {
 }
 
 // loadInTurn loads over the paced queue. Only the run after a green one does so at once:
-// any other may find a replay window open, which a peek on the main queue shows. Nothing
-// that is urgent waits for the pace: a refresh-now signal and a cancellation end the wait,
-// and the load goes on over the main queue.
+// any other may find a replay window open, which a peek on the main queue shows, so that
+// nothing that is urgent waits for the pace. An operator's refresh-now signal does wait its
+// turn: it may be one of thousands. A cancellation ends the wait, and the load goes on over
+// the main queue for a moment.
 //
 // A run that was reset replays what it did as it follows a green one with what it would do
 // now. Both give the same commands, whatever happens between them.
 func (r *run) loadInTurn(ctx workflow.Context) (activities.LoadResult, error) {
 	loaded, end, err := r.loadOnce(ctx, !r.follows, r.nonRotating)
 	if end == answered && err == nil && loaded.Waits {
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return loaded, nil
-		case workflow.GetSignalChannel(ctx, RefreshNow).Len() > 0:
-			return r.loadNow(ctx, false)
 		}
 		loaded, end, err = r.loadOnce(ctx, false, loaded.NonRotating)
 	}
 	if end != answered && (err != nil || loaded.Waits) {
-		return r.loadNow(ctx, ctx.Err() != nil)
+		return r.loadNow(ctx, true)
 	}
 	return loaded, err
 }
@@ -66,7 +64,7 @@ func (r *run) loadOnce(ctx workflow.Context, peek, nonRotating bool) (loaded act
 		r.isAt(ctx, LoadStuck, fmt.Sprintf("The load of %s waits for its turn or for the vault; nothing is spent. More accounts may be due than the pace allows.", r.account))
 		options.TaskQueue = activities.PacedQueue(workflow.GetInfo(ctx).TaskQueueName, nonRotating)
 	}
-	end, err = patience{atOnce: true}.hold(workflow.WithActivityOptions(ctx, options), acts.LoadSecrets, r.loadInput(ctx, peek), &loaded)
+	end, err = patience{}.hold(workflow.WithActivityOptions(ctx, options), acts.LoadSecrets, r.loadInput(ctx, peek), &loaded)
 	return loaded, end, checked("LoadSecrets", r.account, err, func() string { return checkLoaded(loaded, r.account, peek) })
 }
 

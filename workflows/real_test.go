@@ -64,7 +64,7 @@ func (r *real) run(in workflows.Input) (*scenario, workflows.Result, error) {
 	}
 	a := activities.New(activities.Dependencies{
 		Vault: vault.New(r.vault), Keyring: r.keyring, Providers: r.table, Client: provider.NewClient(nil),
-		Temporal: emptyNamespace{s}, Metrics: unmeasured{}, Log: slog.New(slog.DiscardHandler),
+		Temporal: emptyNamespace{s}, Metrics: unmeasured{}, Log: slog.New(slog.DiscardHandler), Attributes: allAttributes,
 	})
 	a.Register(s.TestWorkflowEnvironment)
 	result, err := s.refreshWith(in)

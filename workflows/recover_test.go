@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/activities"
@@ -49,12 +50,21 @@ func TestARecoveryReadsTheRunsOfTheCronAndOfTheGivenWorkflows(t *testing.T) {
 	require.Equal(t, "earlier-run", lost.MayHaveSpent[0].RunID)
 }
 
-func TestARefreshReadsTheRunsOfItsOwnID(t *testing.T) {
-	s := newScenario(t)
-	s.load = spentBefore
-	_, err := s.refresh()
-	require.NoError(t, err)
-	require.Empty(t, first[activities.RecoverInput](s, "RecoverGrant").WorkflowIDs)
+// A run under another id, such as a Schedule's, also reads those of the account's usual id,
+// which are found though they were ended before they had set a search attribute.
+func TestARefreshReadsTheRunsOfItsOwnIDAndOfTheUsualOne(t *testing.T) {
+	for id, want := range map[string][]string{
+		"fitbit-token-refresh": nil, // its own
+		"nightly-refresh":      {"nightly-refresh", "fitbit-token-refresh"},
+	} {
+		s := newScenario(t)
+		s.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: id})
+		s.load = spentBefore
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, want, first[activities.RecoverInput](s, "RecoverGrant").WorkflowIDs)
+		require.Equal(t, want, first[activities.LoadInput](s, "LoadSecrets").WorkflowIDs)
+	}
 }
 
 func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {

@@ -46,6 +46,8 @@ func TestTheResultShowsWhatIsInForceAndHoldsNoSecret(t *testing.T) {
 		AccessTokenExpiry:   expiry,
 		RefreshTokenVersion: "refresh-version-new",
 		AccessTokenVersion:  "access-version-new",
+		Summary:             s.closing,
+		Attributes:          allAttributes,
 	}, result)
 	shown, err := json.Marshal(result)
 	require.NoError(t, err)

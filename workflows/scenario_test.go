@@ -94,8 +94,8 @@ func withoutActivities(t *testing.T) *scenario {
 		inputs:                  map[string][]any{},
 	}
 	s.SetTestTimeout(30 * time.Second)
-	// As a worker does with a run that is still at work then.
-	s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.Overdue, nil) }, workflows.OverdueAfter)
+	// As a worker does, once in a while, with a run that is still at work then.
+	s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.Overdue, nil) }, workflows.OverdueAfter+20*time.Second)
 	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
 	return s
 }

@@ -62,7 +62,7 @@ func TestRunsAreFoundByAccountProviderAndHealth(t *testing.T) {
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	require.NoError(t, err)
 	require.Equal(t, []temporal.SearchAttributes{
-		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit"), workflows.TokenHealth.ValueSet("refreshing")),
+		temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet("will"), workflows.TokenProvider.ValueSet("fitbit")),
 		temporal.NewSearchAttributes(workflows.TokenHealth.ValueSet("healthy"), workflows.TokenUser.ValueSet(token.UserMark("fitbit", "USER-1"))),
 	}, s.attributes)
 }
