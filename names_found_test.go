@@ -174,7 +174,9 @@ func addMetrics(t *testing.T, all names, s *source) {
 		for _, label := range family.GetMetric()[0].GetLabel() {
 			all.add("label", name+" "+label.GetName())
 			if v := given[label.GetValue()]; v != nil {
-				all.add("label-value", prefixed(label.GetName()+"=", s.values(v))...)
+				for _, value := range s.values(v) {
+					all.add("label-value", label.GetName()+"="+strings.ReplaceAll(value, " ", "_"))
+				}
 			}
 		}
 	}
@@ -188,9 +190,14 @@ func example(t reflect.Type, v *types.Var, given map[string]*types.Var) reflect.
 	case t == reflect.TypeFor[time.Time]():
 		made.Set(reflect.ValueOf(time.Now().Add(time.Hour)))
 	case t.Kind() == reflect.String:
-		mark := fmt.Sprintf("example %d", len(given))
+		mark := fmt.Sprintf("example%d", len(given))
 		given[mark] = v
 		made.SetString(mark)
+	case t.Kind() == reflect.Bool:
+		made.SetBool(true)
+	case t.Kind() == reflect.Slice:
+		element := types.NewVar(v.Pos(), v.Pkg(), v.Name(), v.Type().Underlying().(*types.Slice).Elem())
+		made = reflect.Append(made, example(t.Elem(), element, given))
 	case t.Kind() == reflect.Struct:
 		structure := v.Type().Underlying().(*types.Struct)
 		for i := range t.NumField() {

@@ -50,8 +50,8 @@ func replayReturnsThePair(t *testing.T, killed killed) {
 			require.Equal(t, []int{2}, run.attempts("CallFitbit"))
 			// On a busy machine Temporal's answer may take so long that the vault is first.
 			s.eventually("the gap is measured", func() bool {
-				return s.metric(w, "tokenkeeper_first_copy_milliseconds_count", "where", "history")+
-					s.metric(w, "tokenkeeper_first_copy_milliseconds_count", "where", "vault") == 1
+				return s.metric(w, "tokenkeeper_first_copy_seconds_count", "where", "history")+
+					s.metric(w, "tokenkeeper_first_copy_seconds_count", "where", "vault") == 1
 			})
 		})
 	}

@@ -189,7 +189,7 @@ func TestF31KeysetOfAStrangerSealsNothingAndIsTold(t *testing.T) {
 			require.NoError(t, err)
 			// Beyond the time within which several workers make the first keyset at once.
 			s.eventually("the keyset is not new any more", func() bool { return time.Since(s.Vault.Versions(seal.SecretName)[0].Created) > 62*time.Second })
-			require.Zero(t, s.metric(w, "tokenkeeper_keyset_changed_total", "cause", "elsewhere"))
+			require.Zero(t, s.metric(w, "tokenkeeper_keyset_changes_total", "cause", "elsewhere"))
 			_, err = s.Vault.Put(seal.SecretName, elsewhere.All(seal.SecretName)[0].Value.Reveal())
 			require.NoError(t, err)
 			if restarted {
@@ -197,7 +197,7 @@ func TestF31KeysetOfAStrangerSealsNothingAndIsTold(t *testing.T) {
 				w = s.work()
 			}
 			s.says(w, saysKeyset)
-			s.counts(w, 1, "tokenkeeper_keyset_changed_total", "cause", "elsewhere")
+			s.counts(w, 1, "tokenkeeper_keyset_changes_total", "cause", "elsewhere")
 
 			// Nothing is spent, and what was issued before is stored.
 			a := s.consent()

@@ -39,9 +39,11 @@ func TestMetricsTellOfARefresh(t *testing.T) {
 	for _, series := range []string{
 		`tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1`,
 		`tokenkeeper_provider_answers_total{kind="ok",provider="fitbit"} 1`,
-		`tokenkeeper_first_copy_milliseconds_count{where="history"} 1`,
-		`tokenkeeper_access_token_time_to_expiry_seconds{account="` + account + `",provider="fitbit"} `,
+		`tokenkeeper_first_copy_seconds_count{where="history"} 1`,
+		`tokenkeeper_access_token_expiry_timestamp_seconds{account="` + account + `",provider="fitbit"} `,
 		`temporal_workflow_completed_total{`,
+		`tokenkeeper_accounts{health="healthy"} `,
+		`tokenkeeper_worker_ready 1`,
 	} {
 		// The SDK counts a run's end a moment after Temporal knows of it.
 		eventually(t, "the metrics have "+series, func() bool { return strings.Contains(w.metrics(), "\n"+series) })
@@ -104,7 +106,7 @@ func TestAHealthCheckIsGreenOnlyWhileTheWorkerTakesWork(t *testing.T) {
 
 	code, said = healthy(t, address)
 	require.Equal(t, 1, code)
-	require.Contains(t, said, "lives and takes no work (503")
+	require.Contains(t, said, "lives and is not ready (503 Service Unavailable): it is told to stop")
 	require.Equal(t, 1, s.Provider.Release(testenv.UserOf(account)))
 	require.Empty(t, w.ends(0))
 	code, said = healthy(t, address)

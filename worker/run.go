@@ -55,17 +55,19 @@ func loadSetup(environ map[string]string) (setup, error) {
 // with an error, when the SDK reports a fatal one.
 func run(ctx context.Context, s setup) error {
 	tel, err := telemetry.New(ctx, telemetry.Options{
-		Output:         os.Stderr,
-		LogFormat:      string(s.LogFormat),
-		LogLevel:       s.LogLevel,
-		TracesEndpoint: s.TracesEndpoint,
+		Output:        os.Stderr,
+		LogFormat:     string(s.LogFormat),
+		LogLevel:      s.LogLevel,
+		Traces:        s.Traces,
+		ExportMetrics: s.ExportMetrics,
+		Labels:        labels(s.providers),
 	})
 	if err != nil {
 		return err
 	}
 	defer shutdown(ctx, tel)
 	log := tel.Log
-	health := serveHealth(s.HTTPAddress, tel.Handler(), log)
+	health := serveHealth(s.HTTPAddress, tel.Handler(), tel.Ready, log)
 	defer health.close()
 
 	keyring := seal.New(vault.NewKeysets(s.secrets))
@@ -124,7 +126,11 @@ func run(ctx context.Context, s setup) error {
 	stopOverdue := overdue.start(ctx)
 	keyset := &keysetMonitor{keyring: keyring, metrics: tel, log: log}
 	stopKeyset := keyset.start(ctx)
-	health.setReady(true)
+	reach := &reachMonitor{ask: askTemporal(temporal, s.Temporal.HostPort, s.Temporal.Namespace), health: health, log: log}
+	stopReach := reach.start(ctx)
+	fleet := &fleetMonitor{temporal: temporal, taskQueue: s.TaskQueue, metrics: tel, log: log}
+	stopFleet := fleet.start(ctx)
+	health.setAccepting("")
 
 	select {
 	case <-ctx.Done():
@@ -135,7 +141,9 @@ func run(ctx context.Context, s setup) error {
 	stopStalls()
 	stopOverdue()
 	stopKeyset()
-	health.setReady(false)
+	stopReach()
+	stopFleet()
+	health.setAccepting(stopping)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	var stopping sync.WaitGroup
 	stopping.Go(paced.stop) // its loads spend nothing, and end beside the calls
@@ -144,6 +152,15 @@ func run(ctx context.Context, s setup) error {
 	acts.Drain()
 	log.Info("stopped")
 	return err
+}
+
+// labels are the values that the metrics' labels can have on this worker.
+func labels(table provider.Table) telemetry.Labels {
+	l := telemetry.Labels{Outcomes: workflows.Outcomes(), Answers: provider.Answers(), Reasons: workflows.AlertReasons()}
+	for _, p := range table.Providers() {
+		l.Providers = append(l.Providers, p.Name)
+	}
+	return l
 }
 
 // logProviders says which providers this worker has from its file. A worker of the

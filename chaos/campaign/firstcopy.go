@@ -53,11 +53,11 @@ func (f *firstCopies) read(page io.Reader) error {
 	if f.upTo == nil {
 		f.upTo = map[float64]uint64{}
 	}
-	for _, m := range families["tokenkeeper_first_copy_milliseconds"].GetMetric() {
+	for _, m := range families["tokenkeeper_first_copy_seconds"].GetMetric() {
 		f.pairs += m.GetHistogram().GetSampleCount()
 		for _, b := range m.GetHistogram().GetBucket() {
 			if !math.IsInf(b.GetUpperBound(), 1) {
-				f.upTo[b.GetUpperBound()] += b.GetCumulativeCount()
+				f.upTo[1000*b.GetUpperBound()] += b.GetCumulativeCount()
 			}
 		}
 	}

@@ -33,26 +33,26 @@ func TestAWorkerThatIsNotThereHasMeasuredNothing(t *testing.T) {
 
 const (
 	worker1 = `
-# TYPE tokenkeeper_first_copy_milliseconds histogram
-tokenkeeper_first_copy_milliseconds_bucket{where="history",le="5"} 1
-tokenkeeper_first_copy_milliseconds_bucket{where="history",le="10"} 5
-tokenkeeper_first_copy_milliseconds_bucket{where="history",le="+Inf"} 5
-tokenkeeper_first_copy_milliseconds_sum{where="history"} 30
-tokenkeeper_first_copy_milliseconds_count{where="history"} 5
-tokenkeeper_first_copy_milliseconds_bucket{where="vault",le="5"} 0
-tokenkeeper_first_copy_milliseconds_bucket{where="vault",le="10"} 0
-tokenkeeper_first_copy_milliseconds_bucket{where="vault",le="+Inf"} 1
-tokenkeeper_first_copy_milliseconds_sum{where="vault"} 9000
-tokenkeeper_first_copy_milliseconds_count{where="vault"} 1
+# TYPE tokenkeeper_first_copy_seconds histogram
+tokenkeeper_first_copy_seconds_bucket{where="history",le="0.005"} 1
+tokenkeeper_first_copy_seconds_bucket{where="history",le="0.01"} 5
+tokenkeeper_first_copy_seconds_bucket{where="history",le="+Inf"} 5
+tokenkeeper_first_copy_seconds_sum{where="history"} 0.03
+tokenkeeper_first_copy_seconds_count{where="history"} 5
+tokenkeeper_first_copy_seconds_bucket{where="vault",le="0.005"} 0
+tokenkeeper_first_copy_seconds_bucket{where="vault",le="0.01"} 0
+tokenkeeper_first_copy_seconds_bucket{where="vault",le="+Inf"} 1
+tokenkeeper_first_copy_seconds_sum{where="vault"} 9
+tokenkeeper_first_copy_seconds_count{where="vault"} 1
 `
 	worker2 = `
 # TYPE other_total counter
 other_total 7
-# TYPE tokenkeeper_first_copy_milliseconds histogram
-tokenkeeper_first_copy_milliseconds_bucket{where="history",le="5"} 0
-tokenkeeper_first_copy_milliseconds_bucket{where="history",le="10"} 4
-tokenkeeper_first_copy_milliseconds_bucket{where="history",le="+Inf"} 4
-tokenkeeper_first_copy_milliseconds_sum{where="history"} 30
-tokenkeeper_first_copy_milliseconds_count{where="history"} 4
+# TYPE tokenkeeper_first_copy_seconds histogram
+tokenkeeper_first_copy_seconds_bucket{where="history",le="0.005"} 0
+tokenkeeper_first_copy_seconds_bucket{where="history",le="0.01"} 4
+tokenkeeper_first_copy_seconds_bucket{where="history",le="+Inf"} 4
+tokenkeeper_first_copy_seconds_sum{where="history"} 0.03
+tokenkeeper_first_copy_seconds_count{where="history"} 4
 `
 )

@@ -35,8 +35,8 @@ type Worker struct {
 	HTTPAddress string
 	LogFormat   LogFormat
 	LogLevel    slog.Level
-	// TracesEndpoint is an OTLP/HTTP collector's base URL; empty for no traces.
-	TracesEndpoint string
+	// Traces and ExportMetrics say whether OpenTelemetry's variables have them sent.
+	Traces, ExportMetrics bool
 	// StopTimeout is how long a stopping worker lets its activities finish.
 	StopTimeout             time.Duration
 	MaxConcurrentActivities int
@@ -95,10 +95,10 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 		HTTPAddress:             p.listenAddress("TOKENKEEPER_HTTP_ADDRESS", own.HTTPAddress),
 		LogFormat:               LogFormat(p.oneOf("TOKENKEEPER_LOG_FORMAT", own.LogFormat, string(LogAuto), string(LogJSON), string(LogText))),
 		LogLevel:                own.LogLevel,
-		TracesEndpoint:          p.webURL("OTEL_EXPORTER_OTLP_ENDPOINT", own.TracesEndpoint, "http://localhost:4318"),
 		StopTimeout:             own.StopTimeout,
 		MaxConcurrentActivities: own.MaxConcurrentActivities,
 	}
+	w.Traces, w.ExportMetrics = p.openTelemetry(environ)
 	w.MaxSecretWritesPerSecond = p.rateLimit(own.MaxSecretWritesPerSecond, w.Vault.URL)
 	p.limits(own)
 	return w, p.err()

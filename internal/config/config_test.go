@@ -59,7 +59,8 @@ func TestTheWorkerNeedsNothingButTheVaultsURL(t *testing.T) {
 	require.Equal(t, ":8085", w.HTTPAddress)
 	require.Equal(t, config.LogAuto, w.LogFormat)
 	require.Equal(t, slog.LevelInfo, w.LogLevel)
-	require.Empty(t, w.TracesEndpoint)
+	require.False(t, w.Traces)
+	require.False(t, w.ExportMetrics)
 	require.Equal(t, 40*time.Second, w.StopTimeout)
 	require.Equal(t, 200, w.MaxConcurrentActivities)
 	require.InDelta(t, 26, w.MaxSecretWritesPerSecond, 0)
@@ -103,7 +104,8 @@ func TestEverySettingOfTheWorkerArrives(t *testing.T) {
 	require.Equal(t, time.Minute, w.StopTimeout)
 	require.Equal(t, 8, w.MaxConcurrentActivities)
 	require.InDelta(t, 0.5, w.MaxSecretWritesPerSecond, 0)
-	require.Equal(t, "http://localhost:4318", w.TracesEndpoint)
+	require.True(t, w.Traces)
+	require.False(t, w.ExportMetrics, "/metrics is there anyway")
 	require.Equal(t, config.Deployment{Name: "token-keeper", BuildID: "b1"}, w.Deployment)
 	require.Equal(t, "temporal.example:7233", w.Temporal.HostPort)
 	require.Equal(t, "health", w.Temporal.Namespace)
@@ -191,6 +193,17 @@ func TestEachProblemOfTheWorkerIsNamedWithItsFix(t *testing.T) {
 		"pace without end":       {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "Inf", "a number above 0"},
 		"pace that is no number": {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "fast", "write a number, such as 26"},
 		"more than Azure takes":  {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "100", "Key Vault takes 30 new secrets per second"},
+		"no such exporter":       {"OTEL_TRACES_EXPORTER", "zipkin", "set it to otlp, console or none"},
+		"no such exporter, more": {"OTEL_METRICS_EXPORTER", "statsd", "set it to otlp, prometheus, console or none"},
+		"no such protocol":       {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "set it to http/protobuf or grpc"},
+		"neither on nor off":     {"OTEL_SDK_DISABLED", "yes", "set it to true or false"},
+		"time with a unit":       {"OTEL_EXPORTER_OTLP_TIMEOUT", "5s", "write one without a unit, such as 5000"},
+		"metrics, with a unit":   {"OTEL_METRIC_EXPORT_INTERVAL", "1m", "write one without a unit"},
+		"no such compression":    {"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "set it to gzip or none"},
+		"headers in quotes":      {"OTEL_EXPORTER_OTLP_HEADERS", "Authorization: fake-token", "write it as in key1=value1,key2=value2"},
+		"certificate, absent":    {"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "absent.pem", `names "absent.pem", which cannot be read`},
+		"no such sampler":        {"OTEL_TRACES_SAMPLER", "sometimes", "set it to always_on, always_off, traceidratio"},
+		"traces, gRPC style":     {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "localhost:4317", "write it as in http://localhost:4318"},
 		"collector, no scheme":   {"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "write it as in http://localhost:4318"},
 		"collector, password":    {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://will:fake-password@host", "without user name"},
 		"build id is missing":    {"TEMPORAL_DEPLOYMENT_NAME", "token-keeper", "set both for a versioned worker, or neither"},

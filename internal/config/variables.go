@@ -53,7 +53,7 @@ func TemporalVariables() []Variable {
 
 // WorkerHelp describes the worker's variables for a terminal.
 func WorkerHelp() string {
-	return help(slices.Concat(WorkerVariables(), SharedVariables(), TemporalVariables()))
+	return help(slices.Concat(WorkerVariables(), SharedVariables(), TemporalVariables(), OpenTelemetryVariables()))
 }
 
 // StarterHelp describes the starter's variables for a terminal.
@@ -106,7 +106,6 @@ type workerSettings struct {
 	HTTPAddress              string        `env:"TOKENKEEPER_HTTP_ADDRESS" envDefault:":8085" meaning:"Where /healthz, /readyz and /metrics are served, or off. By default on all interfaces, as probes need it; none of the pages holds a secret."`
 	LogFormat                string        `env:"TOKENKEEPER_LOG_FORMAT" envDefault:"auto" meaning:"json, text, or auto: text on a terminal and json elsewhere."`
 	LogLevel                 slog.Level    `env:"TOKENKEEPER_LOG_LEVEL" envDefault:"info" meaning:"debug, info, warn or error."`
-	TracesEndpoint           string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" meaning:"Base URL of an OTLP/HTTP collector. Without it there are no traces. The exporter's other OTEL_EXPORTER_OTLP_ variables count as well."`
 	StopTimeout              time.Duration `env:"TOKENKEEPER_STOP_TIMEOUT" envDefault:"40s" meaning:"How long a stopping worker lets calls in flight finish and be recorded; 30s or more. Give the container 20 s more than this before it is killed."`
 	MaxConcurrentActivities  int           `env:"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES" envDefault:"200" meaning:"How many activities one worker runs at a time."`
 	MaxSecretWritesPerSecond float64       `env:"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND" envDefault:"26" meaning:"How many secret versions all workers of the task queue create per second. A refresh creates two, or one where the provider does not rotate. Key Vault takes 300 in 10 s; what is left is for refreshes that must not wait, and for consents."`

@@ -44,6 +44,18 @@ const (
 	ProviderRetired Kind = "retired"
 )
 
+// Answered is the answer of a refresh that succeeded, beside the kinds.
+const Answered = "ok"
+
+// Answers are what a provider's answer to a refresh can be counted as.
+func Answers() []string {
+	all := []string{Answered}
+	for _, k := range []Kind{Unreachable, Unavailable, RateLimited, Malformed, Unexpected, InvalidGrant, InvalidClient, RequestRejected, ProviderRetired} {
+		all = append(all, string(k))
+	}
+	return all
+}
+
 // FailureType is the Temporal failure type of a final kind; empty for a kind that
 // is retried.
 func (k Kind) FailureType() string {

@@ -53,7 +53,7 @@ func (a *accounts) record(account token.Account, e ends) {
 func (a *accounts) observeExpiries(_ context.Context, o metric.Float64Observer) error {
 	a.each(func(account token.Account, e ends) {
 		if !e.accessToken.IsZero() {
-			o.Observe(time.Until(e.accessToken).Seconds(), labels("provider", account.Provider, "account", account.Name))
+			o.Observe(float64(e.accessToken.Unix()), labels("provider", account.Provider, "account", account.Name))
 		}
 	})
 	return nil

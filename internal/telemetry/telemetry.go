@@ -1,5 +1,5 @@
-// Package telemetry is what an operator sees of a running process: log lines,
-// metrics for Prometheus, and traces over OTLP if a collector is configured.
+// Package telemetry is what an operator sees of a running process: log lines, metrics
+// for Prometheus, and traces and metrics for what OpenTelemetry's variables name.
 //
 // No function here takes a token: metrics are labelled with accounts, providers
 // and kinds only, and traces carry the names and ids that Temporal's Web UI shows.
@@ -12,14 +12,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -36,10 +36,13 @@ type Options struct {
 	// LogFormat is json, text, or auto: text on a terminal and JSON elsewhere.
 	LogFormat string
 	LogLevel  slog.Level
-	// TracesEndpoint is an OTLP/HTTP collector's base URL, to which the path
-	// v1/traces is added; empty for no traces. The exporter reads its other
-	// settings from OTEL_EXPORTER_OTLP_* (OpenTelemetry Protocol Exporter).
-	TracesEndpoint string
+	// Traces and ExportMetrics say whether traces are sent, and metrics beside those
+	// that Handler serves. Where to and how is in OpenTelemetry's own variables of the
+	// process's environment (OpenTelemetry Environment Variable Specification), which
+	// must have been checked: its exporters take the default in place of a wrong value.
+	Traces, ExportMetrics bool
+	// Labels are the series to begin with; none for the zero value.
+	Labels Labels
 }
 
 // Telemetry logs, measures and traces. Its Metrics are safe for concurrent use.
@@ -62,30 +65,38 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 	}
 	t := &Telemetry{Log: NewLogger(o.Output, o.LogFormat, o.LogLevel), registry: prometheus.NewRegistry()}
 	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if t.meters, err = newMeters(t.registry, process); err != nil {
-		return nil, fmt.Errorf("telemetry: metrics: %w", err)
-	}
-	if t.Metrics, err = newMetrics(t.meters.Meter("tokenkeeper")); err != nil {
-		return nil, fmt.Errorf("telemetry: metrics: %w", err)
-	}
-	if o.TracesEndpoint != "" {
-		if err = t.trace(ctx, o.TracesEndpoint, process); err != nil {
-			return nil, fmt.Errorf("telemetry: traces: %w; check OTEL_EXPORTER_OTLP_ENDPOINT", err)
+	var readers []metric.Reader
+	if o.ExportMetrics {
+		reader, err := autoexport.NewMetricReader(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("telemetry: export metrics: %w; check OTEL_METRICS_EXPORTER and OTEL_EXPORTER_OTLP_*", err)
 		}
+		readers = append(readers, reader)
+	}
+	if t.meters, err = newMeters(t.registry, process, readers...); err != nil {
+		return nil, fmt.Errorf("telemetry: metrics: %w", err)
+	}
+	if t.Metrics, err = newMetrics(t.meters.Meter("tokenkeeper"), o.Labels); err != nil {
+		return nil, fmt.Errorf("telemetry: metrics: %w", err)
+	}
+	if o.Traces {
+		if err = t.trace(ctx, process); err != nil {
+			return nil, fmt.Errorf("telemetry: traces: %w; check OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_*", err)
+		}
+	}
+	if o.Traces || o.ExportMetrics {
+		// OpenTelemetry has one handler for the whole process, and prints by default.
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+			t.Log.Warn("cannot send telemetry; check OTEL_EXPORTER_OTLP_ENDPOINT and the collector", "error", err)
+		}))
 	}
 	return t, nil
 }
 
 // trace makes spans of workflows, activities and client calls. They carry types
 // and ids, and no payloads.
-func (t *Telemetry) trace(ctx context.Context, endpoint string, process *resource.Resource) error {
-	// OpenTelemetry's specification of OTEL_EXPORTER_OTLP_ENDPOINT keeps the base
-	// URL's path.
-	full, err := url.JoinPath(endpoint, "v1", "traces")
-	if err != nil {
-		return err
-	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(full))
+func (t *Telemetry) trace(ctx context.Context, process *resource.Resource) error {
+	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,27 +55,31 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 	tel.Answered(ctx, "fitbit", "ok")
 	tel.Durable(ctx, "history", 4*time.Millisecond)
 	tel.Escrowed(ctx, "fitbit")
-	tel.Stored(ctx, will, "refreshed", token.Issue{Expiry: time.Now().Add(8 * time.Hour), GrantEnds: time.Unix(1_900_000_000, 0)})
+	tel.Stored(ctx, will, "refreshed", token.Issue{Expiry: time.Unix(1_800_000_000, 0), GrantEnds: time.Unix(1_900_000_000, 0)})
 	tel.Alerted(ctx, will, "ReauthorizationRequired")
 	tel.Stalled(ctx, "no_worker", 3)
 	tel.Stalled(ctx, "backlog", 0)
 	tel.KeysetChanged(ctx, "lost", 0)
 	tel.KeysetChanged(ctx, "elsewhere", 1)
+	tel.Answered(ctx, "fitbit", "rate limited")
+	tel.Ready(ctx, true)
 
 	page := scrape(t, tel)
 	for _, line := range []string{
 		`tokenkeeper_provider_answers_total{kind="ok",provider="fitbit"} 2`,
-		`tokenkeeper_first_copy_milliseconds_bucket{where="history",le="2"} 0`,
-		`tokenkeeper_first_copy_milliseconds_bucket{where="history",le="5"} 1`,
+		`tokenkeeper_first_copy_seconds_bucket{where="history",le="0.002"} 0`,
+		`tokenkeeper_first_copy_seconds_bucket{where="history",le="0.005"} 1`,
 		`tokenkeeper_escrows_total{provider="fitbit"} 1`,
 		`tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1`,
 		`tokenkeeper_alerts_total{provider="fitbit",reason="ReauthorizationRequired"} 1`,
-		`tokenkeeper_access_token_time_to_expiry_seconds{account="will",provider="fitbit"} 28`,
-		`tokenkeeper_consent_ends_timestamp_seconds{account="will",provider="fitbit"} 1.9e+09`,
+		`tokenkeeper_access_token_expiry_timestamp_seconds{account="will",provider="fitbit"} 1.8e+09`,
+		`tokenkeeper_consent_end_timestamp_seconds{account="will",provider="fitbit"} 1.9e+09`,
 		`tokenkeeper_stalled_runs{cause="no_worker"} 3`,
 		`tokenkeeper_stalled_runs{cause="backlog"} 0`,
-		`tokenkeeper_keyset_changed_total{cause="lost"} 0`,
-		`tokenkeeper_keyset_changed_total{cause="elsewhere"} 1`,
+		`tokenkeeper_keyset_changes_total{cause="lost"} 0`,
+		`tokenkeeper_keyset_changes_total{cause="elsewhere"} 1`,
+		`tokenkeeper_provider_answers_total{kind="rate_limited",provider="fitbit"} 1`,
+		`tokenkeeper_worker_ready 1`,
 		`service_name="tokenkeeper"`,
 		"go_goroutines",
 		"process_start_time_seconds",
@@ -83,14 +88,16 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 	}
 }
 
-func TestTimeToExpiryGoesOnCountingAndEndsAWeekAfterIt(t *testing.T) {
+func TestAnExpiryIsATimeAndIsForgottenAWeekAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tel := start(t, telemetry.Options{})
-		const series = `tokenkeeper_access_token_time_to_expiry_seconds{account="will",provider="fitbit"}`
-		tel.Stored(t.Context(), will, "refreshed", expiringIn(time.Hour))
-		require.Contains(t, scrape(t, tel), series+" 3600\n")
+		const series = `tokenkeeper_access_token_expiry_timestamp_seconds{account="will",provider="fitbit"}`
+		expiry := token.Issue{Expiry: time.Unix(time.Now().Unix()+3600, 0)}
+		tel.Stored(t.Context(), will, "refreshed", expiry)
+		want := series + " " + strconv.FormatFloat(float64(expiry.Expiry.Unix()), 'e', -1, 64) + "\n"
+		require.Contains(t, scrape(t, tel), want)
 		time.Sleep(90 * time.Minute)
-		require.Contains(t, scrape(t, tel), series+" -1800\n")
+		require.Contains(t, scrape(t, tel), want, "it has expired")
 		time.Sleep(7 * 24 * time.Hour)
 		require.NotContains(t, scrape(t, tel), series)
 	})
@@ -99,16 +106,16 @@ func TestTimeToExpiryGoesOnCountingAndEndsAWeekAfterIt(t *testing.T) {
 func TestAnAccountWithoutExpiryHasNoGauge(t *testing.T) {
 	tel := start(t, telemetry.Options{})
 	tel.Stored(t.Context(), will, "refreshed", token.Issue{})
-	require.NotContains(t, scrape(t, tel), "time_to_expiry_seconds{")
-	require.NotContains(t, scrape(t, tel), "consent_ends_timestamp_seconds{")
+	require.NotContains(t, scrape(t, tel), "token_expiry_timestamp_seconds{")
+	require.NotContains(t, scrape(t, tel), "consent_end_timestamp_seconds{")
 }
 
 func TestAConsentsEndIsShownWithoutAnExpiry(t *testing.T) {
 	tel := start(t, telemetry.Options{})
 	tel.Stored(t.Context(), will, "refreshed", token.Issue{RefreshEnds: time.Unix(1_900_000_000, 0), GrantEnds: time.Unix(2_000_000_000, 0)})
 	page := scrape(t, tel)
-	require.Contains(t, page, `tokenkeeper_consent_ends_timestamp_seconds{account="will",provider="fitbit"} 1.9e+09`, "the earlier one")
-	require.NotContains(t, page, "time_to_expiry_seconds{")
+	require.Contains(t, page, `tokenkeeper_consent_end_timestamp_seconds{account="will",provider="fitbit"} 1.9e+09`, "the earlier one")
+	require.NotContains(t, page, "token_expiry_timestamp_seconds{")
 }
 
 func TestAFleetDoesNotFloodPrometheus(t *testing.T) {
@@ -120,11 +127,11 @@ func TestAFleetDoesNotFloodPrometheus(t *testing.T) {
 		}
 	}
 	store(1, 1000)
-	require.Equal(t, 1000, bytes.Count([]byte(scrape(t, tel)), []byte("time_to_expiry_seconds{")))
+	require.Equal(t, 1000, bytes.Count([]byte(scrape(t, tel)), []byte("token_expiry_timestamp_seconds{")))
 	store(1001, 1100)
 	page := scrape(t, tel)
-	require.NotContains(t, page, "time_to_expiry_seconds{", "some of the accounts would mislead")
-	require.NotContains(t, page, "consent_ends_timestamp_seconds{")
+	require.NotContains(t, page, "token_expiry_timestamp_seconds{", "some of the accounts would mislead")
+	require.NotContains(t, page, "consent_end_timestamp_seconds{")
 	require.Contains(t, page, `tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1100`)
 }
 

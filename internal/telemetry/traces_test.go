@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -11,10 +12,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc"
 
 	"tokenkeeper/internal/telemetry"
 )
@@ -59,7 +62,8 @@ func trace(t *testing.T, tel *telemetry.Telemetry) {
 
 func TestTracesReachTheCollectorBeforeTheEndAndHoldNoPayload(t *testing.T) {
 	to := newCollector(t, http.StatusOK)
-	tel := start(t, telemetry.Options{TracesEndpoint: to.URL + "/otlp/"})
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", to.URL+"/otlp/")
+	tel := start(t, telemetry.Options{Traces: true})
 	trace(t, tel)
 	tel.Shutdown(t.Context())
 
@@ -74,7 +78,8 @@ func TestTracesReachTheCollectorBeforeTheEndAndHoldNoPayload(t *testing.T) {
 func TestACollectorThatRefusesCostsALineInTheLog(t *testing.T) {
 	to := newCollector(t, http.StatusForbidden)
 	var out bytes.Buffer
-	tel := start(t, telemetry.Options{Output: &out, TracesEndpoint: to.URL})
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", to.URL)
+	tel := start(t, telemetry.Options{Output: &out, Traces: true})
 	trace(t, tel)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -85,14 +90,78 @@ func TestACollectorThatRefusesCostsALineInTheLog(t *testing.T) {
 func TestAShutdownWithoutTimeSaysSo(t *testing.T) {
 	to := newCollector(t, http.StatusOK)
 	var out bytes.Buffer
-	tel := start(t, telemetry.Options{Output: &out, TracesEndpoint: to.URL})
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", to.URL)
+	tel := start(t, telemetry.Options{Output: &out, Traces: true})
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	tel.Shutdown(over)
 	require.Contains(t, out.String(), "could not send the last telemetry")
 }
 
-func TestAnEndpointThatIsNoURLIsNamed(t *testing.T) {
-	_, err := telemetry.New(t.Context(), telemetry.Options{Output: t.Output(), TracesEndpoint: "http://a b"})
-	require.ErrorContains(t, err, "check OTEL_EXPORTER_OTLP_ENDPOINT")
+func TestWhatIsNoExporterIsNamed(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "pigeon")
+	_, err := telemetry.New(t.Context(), telemetry.Options{Output: t.Output(), Traces: true})
+	require.ErrorContains(t, err, "check OTEL_TRACES_EXPORTER")
+	t.Setenv("OTEL_METRICS_EXPORTER", "pigeon")
+	_, err = telemetry.New(t.Context(), telemetry.Options{Output: t.Output(), ExportMetrics: true})
+	require.ErrorContains(t, err, "check OTEL_METRICS_EXPORTER")
+}
+
+func TestTheVariablesForOneSignalOutrankThoseForBoth(t *testing.T) {
+	to := newCollector(t, http.StatusOK)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", to.URL+"/traces-here")
+	tel := start(t, telemetry.Options{Traces: true})
+	trace(t, tel)
+	tel.Shutdown(t.Context())
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	require.Equal(t, []string{"/traces-here"}, to.paths)
+}
+
+func TestMetricsGoToTheCollectorBesideTheirPage(t *testing.T) {
+	to := newCollector(t, http.StatusOK)
+	t.Setenv("OTEL_METRICS_EXPORTER", "otlp")
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", to.URL)
+	tel := start(t, telemetry.Options{ExportMetrics: true})
+	tel.Answered(t.Context(), "fitbit", "ok")
+	tel.Shutdown(t.Context())
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	require.Contains(t, to.paths, "/v1/metrics")
+	require.Contains(t, to.spans.String(), "tokenkeeper.provider.answers")
+}
+
+// grpcCollector is an OTLP/gRPC collector that counts the spans that it is sent.
+type grpcCollector struct {
+	collectorpb.UnimplementedTraceServiceServer
+	names chan string
+}
+
+func (c *grpcCollector) Export(_ context.Context, r *collectorpb.ExportTraceServiceRequest) (*collectorpb.ExportTraceServiceResponse, error) {
+	for _, resource := range r.GetResourceSpans() {
+		for _, scope := range resource.GetScopeSpans() {
+			for _, span := range scope.GetSpans() {
+				c.names <- span.GetName()
+			}
+		}
+	}
+	return &collectorpb.ExportTraceServiceResponse{}, nil
+}
+
+func TestTracesReachACollectorOverGRPC(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	c := &grpcCollector{names: make(chan string, 10)}
+	server := grpc.NewServer()
+	collectorpb.RegisterTraceServiceServer(server, c)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+
+	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+listener.Addr().String())
+	tel := start(t, telemetry.Options{Traces: true})
+	trace(t, tel)
+	tel.Shutdown(t.Context())
+	require.Equal(t, "RunActivity:callFake", <-c.names)
 }

@@ -41,6 +41,7 @@ func page() string {
 		{"Starter", config.StarterVariables()},
 		{"Both", config.SharedVariables()},
 		{"Temporal, for both", config.TemporalVariables()},
+		{"OpenTelemetry, for the worker", config.OpenTelemetryVariables()},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| Variable | Default | Meaning |\n|---|---|---|\n", section.title)
 		for _, v := range section.variables {
