@@ -26,7 +26,9 @@ func ID(a token.Account) string {
 // RecoveryID is the workflow id of an operator's recovery of an account. It
 // differs from ID, so that a recovery need not wait for the cron and does not end
 // it; no account's name has two hyphens, so no cron has it.
-func RecoveryID(a token.Account) string { return ID(a) + "--recover" }
+func RecoveryID(a token.Account) string { return ID(a) + recoverySuffix }
+
+const recoverySuffix = "--recover"
 
 // Input says whose tokens to refresh. The zero value, {} and no input at all
 // mean the default account at the default provider.
