@@ -31,6 +31,8 @@ type LoadInput struct {
 type Known struct {
 	Generation  token.Generation  `json:"generation"`
 	Fingerprint token.Fingerprint `json:"fingerprint"`
+	// Version is where the last run has stored it; empty where another run may have.
+	Version string `json:"version,omitempty"`
 }
 
 // LoadResult is the grant that a run is about to use.
