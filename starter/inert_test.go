@@ -76,7 +76,7 @@ func TestGiantTextsAreCutShort(t *testing.T) {
 
 func TestJSONStaysTheSameJSON(t *testing.T) {
 	text := strings.ToValidUTF8(hostile, "?")
-	want := []row{{Account: text, Provider: `\\` + text, LastFailure: &workflows.Failure{Type: text, Message: text}}}
+	want := []row{{Account: text, Provider: `\\` + text, LastFailure: &runFailure{Failure: workflows.Failure{Type: text, Message: text}}}}
 	var out bytes.Buffer
 	p := printer{out: terminalWriter{&out}}
 	require.NoError(t, p.json(want))

@@ -51,7 +51,7 @@ These variables configure it:
 
 ` + config.StarterHelp()
 	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newForecast(environ), newSchedule(environ),
-		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ), newProbe(environ), newKeys(environ))
+		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ), newProbe(environ), newKeys(environ), newDoctor(environ))
 	root.PersistentPreRunE = checkFlags
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -73,8 +73,9 @@ const exitCodes = `Exit codes:
     0  done, or nothing to do
     1  failed
     2  wrong usage or configuration; nothing was touched
-    3  an account or the keyset needs attention (status, forecast, keys), the grant
-       must be ended at the provider (revoke), or nothing was found (recover)
+    3  an account, the keyset or the setup needs attention (status, forecast, keys,
+       doctor), the grant must be ended at the provider (revoke), or nothing was
+       found (recover)
   130  interrupted; what was started goes on, and what is left is printed`
 
 var errInterrupted = errors.New("interrupted")

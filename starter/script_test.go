@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -25,7 +26,16 @@ import (
 var shared testenv.Shared
 
 func TestMain(m *testing.M) {
-	testscript.Main(shared.Around(m), map[string]func(){"starter": main})
+	testscript.Main(calledStarter{shared.Around(m)}, map[string]func(){"starter": main})
+}
+
+// calledStarter runs tests in a process that is called as the program is: messages name the
+// program as the operator has called it.
+type calledStarter struct{ testenv.Runner }
+
+func (c calledStarter) Run() int {
+	os.Args[0] = "starter"
+	return c.Runner.Run()
 }
 
 // The scripts in testdata read like a terminal session: starter and temporal are

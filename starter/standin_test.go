@@ -17,12 +17,13 @@ import (
 )
 
 // newStandIn is a worker whose RefreshTokens ends as the account's name says:
-// dead needs a consent, advised too and at length, broken fails, slow never ends, stubborn fights with the
+// dead needs a consent, advised too and at length, broken fails, slow never ends, jammed never stores and says that it is stuck, stubborn fights with the
 // vault, twin is user FAKE07's, hostile fails and forged succeeds in words that act on a terminal, and all others are refreshed. A recovery finds what recoverStandIn says.
 func newStandIn(c client.Client) worker.Worker {
 	w := worker.New(c, "token-refresh", worker.Options{})
 	w.RegisterWorkflowWithOptions(standIn, workflow.RegisterOptions{Name: workflows.Type})
 	w.RegisterActivityWithOptions(fight, activity.RegisterOptions{Name: "LoadSecrets"})
+	w.RegisterActivityWithOptions(jam, activity.RegisterOptions{Name: "StoreSecrets"})
 	return w
 }
 
@@ -53,6 +54,13 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 		return workflows.Result{Account: valid(hostile), Provider: valid(hostile), Outcome: workflows.Outcome(valid(hostile)), UserID: valid(hostile), Scopes: []string{valid(hostile)}}, nil
 	case "slow":
 		return workflows.Result{}, workflow.Await(ctx, func() bool { return false })
+	case "jammed":
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1}})
+		jam := workflow.ExecuteActivity(ctx, "StoreSecrets")
+		if err := workflow.UpsertTypedSearchAttributes(ctx, workflows.TokenHealth.ValueSet(string(workflows.HealthStuck))); err != nil {
+			return workflows.Result{}, err
+		}
+		return workflows.Result{}, jam.Get(ctx, nil)
 	case "stubborn":
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 			StartToCloseTimeout: time.Minute,
@@ -128,4 +136,8 @@ func fight(ctx context.Context) error {
 		return errors.New("vault: get RefreshToken: unavailable")
 	}
 	return nil
+}
+
+func jam(context.Context) error {
+	return temporal.NewApplicationError("vault: set RefreshToken: access denied (403 Forbidden, ForbiddenByRbac); grant this identity a role", "VaultDenied")
 }

@@ -49,7 +49,9 @@ func newTarget(providers provider.Table, issuer, name, secretsOf string) (target
 }
 
 func (t target) String() string     { return t.Account.String() }
-func (t target) scheduleID() string { return t.id + "-schedule" }
+func (t target) scheduleID() string { return t.id + scheduleSuffix }
+
+const scheduleSuffix = "-schedule"
 
 // named is the account's name as the operator types it.
 func (t target) named() string { return t.Account.Provider + "/" + t.Account.Name }
@@ -72,13 +74,13 @@ func (t target) inputJSON() string {
 
 // command is the command line of a subcommand for this account.
 func (t target) command(subcommand string) string {
-	words := []string{"starter", subcommand}
+	words := []string{subcommand}
 	for _, flag := range [][2]string{{"--account", t.input.Account}, {"--provider", t.input.Provider}, {"--secrets-of", t.input.SecretsOf}} {
 		if flag[1] != "" {
 			words = append(words, flag[0], flag[1])
 		}
 	}
-	return shell(words...)
+	return command(words...)
 }
 
 // clientSecrets names the secrets that hold the app of the account's provider.

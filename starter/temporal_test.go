@@ -23,15 +23,15 @@ func TestDescribeErrorNamesTheFix(t *testing.T) {
 	}{
 		"connection refused": {
 			unavailable("Error while dialing: dial tcp 10.0.0.1:7233: connect: connection refused"),
-			"no Temporal server answers at temporal.test:7233 (dial tcp 10.0.0.1:7233: connect: connection refused); if it should be this machine, start one with: temporal server start-dev; otherwise set TEMPORAL_ADDRESS",
+			"no Temporal server answers at temporal.test:7233 (dial tcp 10.0.0.1:7233: connect: connection refused); if it should be this machine, start one with: temporal server start-dev --db-filename temporal.db; otherwise set TEMPORAL_ADDRESS",
 		},
 		"no answer in time": {
 			fmt.Errorf("failed reaching server: %w", context.DeadlineExceeded),
-			"no Temporal server answers at temporal.test:7233 (context deadline exceeded); if it should be this machine, start one with: temporal server start-dev; otherwise set TEMPORAL_ADDRESS",
+			"no Temporal server answers at temporal.test:7233 (context deadline exceeded); if it should be this machine, start one with: temporal server start-dev --db-filename temporal.db; otherwise set TEMPORAL_ADDRESS",
 		},
 		"a strange certificate": {
 			unavailable("authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"),
-			"cannot agree on TLS with Temporal at temporal.test:7233 (authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority); check TEMPORAL_TLS and the certificates that TEMPORAL_TLS_* name",
+			"cannot agree on TLS with Temporal at temporal.test:7233: its certificate comes from an authority that this machine does not trust (authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority); set TEMPORAL_TLS_SERVER_CA_CERT_PATH to the authority's certificate",
 		},
 		"plain where TLS is spoken": {
 			fmt.Errorf("failed reaching server: %w", serviceerror.NewUnavailable(`connection error: desc = "error reading server preface: EOF"`)),
@@ -51,7 +51,7 @@ func TestDescribeErrorNamesTheFix(t *testing.T) {
 		},
 		"an unknown namespace": {
 			serviceerror.NewNamespaceNotFound("homes"),
-			"namespace \"homes\" is unknown to Temporal at temporal.test:7233; set TEMPORAL_NAMESPACE to the right one, or create it with: temporal operator namespace create --namespace homes",
+			"namespace \"homes\" is unknown to Temporal at temporal.test:7233; set TEMPORAL_NAMESPACE to the right one, or create it with: temporal operator namespace create --namespace homes --retention 168h",
 		},
 		"anything else of Temporal's": {
 			serviceerror.NewInvalidArgument("workflow id is too long"),

@@ -17,6 +17,7 @@ type State struct {
 	WorkflowID string
 	RunID      string
 	FirstRunID string
+	LastRunID  string // of the run before this one; empty for none
 	Input      Input
 	Cron       string    // empty for a single run
 	Created    time.Time // when the run before this one ended, if there was one
@@ -45,6 +46,7 @@ func StateFrom(workflowID string, events []*historypb.HistoryEvent) State {
 			s.Last.Failure = failureFrom(started.GetContinuedFailure())
 			if started.GetContinuedExecutionRunId() != "" {
 				s.Last.At = at
+				s.LastRunID = started.GetContinuedExecutionRunId()
 			}
 		}
 		if event.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED && s.Working.IsZero() {

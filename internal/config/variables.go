@@ -92,7 +92,7 @@ type sharedSettings struct {
 // vaultSettings are for the worker, and for the starter's commands that touch
 // secrets.
 type vaultSettings struct {
-	VaultURL      string `env:"KEY_VAULT_URL" meaning:"The vault, as in https://my-vault.vault.azure.net. The worker requires it, and so do the starter's authorize, import, revoke, migrate and keys."`
+	VaultURL      string `env:"KEY_VAULT_URL" meaning:"The vault, as in https://my-vault.vault.azure.net. The worker requires it, and so do the starter's authorize, import, revoke, migrate, keys and doctor."`
 	Credential    string `env:"TOKENKEEPER_AZURE_CREDENTIAL" envDefault:"managed" meaning:"How to authenticate to the vault: managed (identity), workload (identity), cli (the user who ran az login, which suits the starter), default (the Azure library's whole chain), emulator (a made-up token)."`
 	ClientID      string `env:"AZURE_CLIENT_ID" meaning:"Client id of a user-assigned managed identity or of a workload identity."`
 	AllowEmulator bool   `env:"TOKENKEEPER_ALLOW_EMULATOR" envDefault:"false" meaning:"Must be true for the credential emulator, so that it is never used by accident."`

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// program is how the operator calls this program, so that a command in a message can be
+// pasted as it is.
+func program() string { return called(os.Args[0], "starter") }
+
+// command is the command line of a subcommand, as a shell reads it.
+func command(words ...string) string { return program() + " " + shell(words...) }
+
+// workerProgram is how a worker is started on the same machine.
+func workerProgram() string {
+	if strings.HasPrefix(program(), goRun) {
+		return goRun + "worker"
+	}
+	return "worker"
+}
+
+const goRun = "go run ./"
+
+// called is the name to call a program by whose first argument is given. What go run builds
+// is in a folder of its own that is gone afterwards.
+func called(first, name string) string {
+	base := strings.TrimSuffix(filepath.Base(first), ".exe")
+	folder, parent := filepath.Base(filepath.Dir(first)), filepath.Dir(filepath.Dir(first))
+	switch {
+	case folder == "exe" && strings.Contains(parent, "go-build"):
+		return goRun + name
+	case base == "." || base == string(filepath.Separator):
+		return name
+	}
+	return shell(base)
+}
