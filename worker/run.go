@@ -60,6 +60,8 @@ func run(ctx context.Context, s setup) error {
 	}
 	defer shutdown(ctx, tel)
 	log := tel.Log
+	s.Temporal.Identity = identity(s.Deployment)
+	log.Info("starting", "version", config.Version(), "identity", s.Temporal.Identity)
 	health := serveHealth(s.HTTPAddress, tel.Handler(), log)
 	defer health.close()
 
@@ -102,6 +104,7 @@ func run(ctx context.Context, s setup) error {
 	stopStalls := stalls.start(ctx)
 	keyset := &keysetMonitor{keyring: keyring, metrics: tel, log: log}
 	stopKeyset := keyset.start(ctx)
+	stopCertificate := watchCertificate(ctx, s.Vault.CertificateEnds, log)
 	health.setReady(true)
 
 	select {
@@ -112,6 +115,7 @@ func run(ctx context.Context, s setup) error {
 	stopMonitor()
 	stopStalls()
 	stopKeyset()
+	stopCertificate()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	w.Stop()
