@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	entraTenant      = "11111111-1111-1111-1111-111111111111"
+	entraTenant      = "00000000-0000-0000-0000-000000000000" // that of the simulated vault
 	entraApplication = "22222222-2222-2222-2222-222222222222"
 	entraSecret      = secretPrefix + "azure-secret"
 )
@@ -84,6 +84,14 @@ func TestASecretThatHasExpiredEndsTheWorkerWithItsVariable(t *testing.T) {
 	directory.Change(func(a *entra.Application) { a.SecretExpired = true })
 	said := s.launch(variables...).ends(1)
 	require.Contains(t, said, "vault: get TokenKeeperKeyset: credential refused (401 Unauthorized, invalid_client, AADSTS7000222 to the request for a token); AZURE_CLIENT_SECRET has expired; make one with: az ad app credential reset")
+	oneLine(t, said)
+}
+
+func TestAVaultOfAnotherTenantEndsTheWorkerWithTheVariable(t *testing.T) {
+	s := newSystem(t)
+	_, variables := homeServer(t)
+	said := s.launch(append(variables, "AZURE_TENANT_ID="+entraApplication)...).ends(1)
+	require.Contains(t, said, "credential refused (the vault is of another tenant than the service principal); set AZURE_TENANT_ID to the vault's")
 	oneLine(t, said)
 }
 

@@ -24,8 +24,8 @@ func (p *problems) principal(s vaultSettings) keyvault.Principal {
 	switch {
 	case s.TenantID == "":
 		p.add(tenant, why+"set it to the tenant's id (az account show --query tenantId)")
-	case !isID(s.TenantID) && !domain.MatchString(s.TenantID):
-		p.add(tenant, "is neither a tenant's id nor a domain of it; az account show --query tenantId prints the id")
+	case !isID(s.TenantID): // Azure's library compares it with the vault's, which is an id
+		p.add(tenant, "is not a tenant's id, which az account show --query tenantId prints; a domain does not do")
 	}
 	switch {
 	case s.ClientSecret == "" && s.Certificate == "":
@@ -53,7 +53,4 @@ func (p *problems) principal(s vaultSettings) keyvault.Principal {
 // isID reports whether a text is a GUID, as Entra's ids are.
 func isID(text string) bool { return guid.MatchString(text) }
 
-var (
-	guid   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	domain = regexp.MustCompile(`^[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+$`)
-)
+var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

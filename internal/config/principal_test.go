@@ -37,7 +37,7 @@ func TestAServicePrincipalArrives(t *testing.T) {
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "certificate.pem")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
-	s, err := config.LoadStarterWithVault(principal(map[string]string{"AZURE_CLIENT_SECRET": "", "AZURE_CLIENT_CERTIFICATE_PATH": file, "AZURE_TENANT_ID": "contoso.onmicrosoft.com"}))
+	s, err := config.LoadStarterWithVault(principal(map[string]string{"AZURE_CLIENT_SECRET": "", "AZURE_CLIENT_CERTIFICATE_PATH": file}))
 	require.NoError(t, err)
 	require.Equal(t, file, s.Vault.Principal.CertificateFile)
 	ends, err := s.Vault.CertificateEnds()
@@ -58,7 +58,7 @@ func TestEachProblemOfAServicePrincipalNamesItsVariable(t *testing.T) {
 			"AZURE_CLIENT_SECRET is not set, which TOKENKEEPER_AZURE_CREDENTIAL=environment needs; set it, or AZURE_CLIENT_CERTIFICATE_PATH",
 		}},
 		"the name of the application":  {map[string]string{"AZURE_CLIENT_ID": "token keeper"}, []string{"AZURE_CLIENT_ID is not an application's id"}},
-		"the name of the tenant":       {map[string]string{"AZURE_TENANT_ID": "Contoso"}, []string{"AZURE_TENANT_ID is neither a tenant's id nor a domain"}},
+		"the name of the tenant":       {map[string]string{"AZURE_TENANT_ID": "contoso.onmicrosoft.com"}, []string{"AZURE_TENANT_ID is not a tenant's id"}},
 		"a secret in quotes":           {map[string]string{"AZURE_CLIENT_SECRET": `"fake~azure.secret"`}, []string{"AZURE_CLIENT_SECRET has blanks or quotes"}},
 		"a certificate that is absent": {map[string]string{"AZURE_CLIENT_SECRET": "", file: "absent.pem"}, []string{file + ` names "absent.pem", which cannot be read: no such file or directory`}},
 		"both":                         {map[string]string{file: "absent.pem"}, []string{"AZURE_CLIENT_SECRET is set, and so is " + file, file + " names"}},

@@ -42,6 +42,7 @@ type failure struct {
 	deleted     bool   // a conflict, and the vault lists the name among the deleted
 	excess      string // for outOfBounds, what the answer has
 	notReady    bool   // the managed identity is not known to its endpoint, or that is silent
+	otherTenant bool   // the vault's challenge names another tenant than the credential's
 	retryAfter  time.Duration
 	credential  string // the kind given to NewCredential; empty if the caller made it
 }
@@ -103,6 +104,9 @@ func classify(f failure) classification {
 	case notKeyVault:
 		return classification{vault.ErrRejected, f.host + " does not answer as an Azure Key Vault", checkURL}
 	case credentialMissing:
+		if f.otherTenant {
+			return classification{vault.ErrCredential, "the vault is of another tenant than the service principal", "set AZURE_TENANT_ID to the vault's, where an application of it has access (az keyvault show --name VAULT --query properties.tenantId)"}
+		}
 		if f.notReady || f.credential == CredentialManaged {
 			return classification{vault.ErrUnavailable, "this machine has no managed identity yet", "if that lasts, " + credentialFix(f.credential)}
 		}
