@@ -49,9 +49,13 @@ func writeManual(dir string) error {
 	root := newRoot(map[string]string{})
 	root.Use = installedStarter
 	for _, write := range []func() error{
-		func() error { return root.GenBashCompletionFileV2(filepath.Join(completions, installedStarter+".bash"), true) },
+		func() error {
+			return root.GenBashCompletionFileV2(filepath.Join(completions, installedStarter+".bash"), true)
+		},
 		func() error { return root.GenZshCompletionFile(filepath.Join(completions, "_"+installedStarter)) },
-		func() error { return root.GenFishCompletionFile(filepath.Join(completions, installedStarter+".fish"), true) },
+		func() error {
+			return root.GenFishCompletionFile(filepath.Join(completions, installedStarter+".fish"), true)
+		},
 		func() error {
 			return root.GenPowerShellCompletionFileWithDesc(filepath.Join(completions, installedStarter+".ps1"))
 		},

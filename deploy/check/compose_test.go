@@ -86,7 +86,7 @@ func TestTheTwoWorkersAreOneVersionThatIsMadeCurrent(t *testing.T) {
 		require.Equal(t, *one.Environment[name], *two.Environment[name])
 	}
 	require.NotEqual(t, *one.Environment["TOKENKEEPER_HTTP_ADDRESS"], *two.Environment["TOKENKEEPER_HTTP_ADDRESS"], "they share a network")
-	current := project.Services["current"].Command
+	current := strings.Join(project.Services["current"].Command, " ")
 	require.Contains(t, current, "--deployment-name="+*one.Environment["TEMPORAL_DEPLOYMENT_NAME"])
 	require.Contains(t, current, "--build-id="+*one.Environment["TEMPORAL_WORKER_BUILD_ID"])
 }
