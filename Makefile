@@ -58,6 +58,7 @@ lint: ## Check format, vet, staticcheck, errcheck and workflow determinism
 		[ -z "$$unformatted" ] || { echo "not formatted, run gofmt -w on: $$unformatted" >&2; exit 1; }
 	go vet ./...
 	go vet -tags record ./chaos
+	go vet -tags manual ./starter
 	$(LINTER) staticcheck ./...
 	$(LINTER) errcheck ./...
 	$(LINTER) workflowcheck ./...
@@ -76,10 +77,42 @@ sbom: ## Write a CycloneDX bill of materials of each program into dist/
 			&& echo dist/$$program.cdx.json || exit 1; \
 	done
 
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+DESTDIR ?=
+# Man pages have the commit's date, so that one commit makes the same ones.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
+
+.PHONY: manual
+manual: ## Write man pages and shell completions into .bin/manual/
+	@rm -rf .bin/manual
+	@go run -tags manual ./starter .bin/manual
+
+.PHONY: install
+install: manual ## Install tokenkeeper-worker and tokenkeeper-starter with man pages and completions: PREFIX BINDIR DATADIR DESTDIR
+	@for program in worker starter; do \
+		CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w -X tokenkeeper/internal/config.revision=$(REVISION)' \
+			-o .bin/install/tokenkeeper-$$program ./$$program || exit 1; \
+	done
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(DATADIR)/man/man1' '$(DESTDIR)$(DATADIR)/bash-completion/completions' \
+		'$(DESTDIR)$(DATADIR)/zsh/site-functions' '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d'
+	install -m 755 .bin/install/tokenkeeper-worker .bin/install/tokenkeeper-starter '$(DESTDIR)$(BINDIR)'
+	install -m 644 .bin/manual/man/man1/*.1 '$(DESTDIR)$(DATADIR)/man/man1'
+	install -m 644 .bin/manual/completions/tokenkeeper-starter.bash '$(DESTDIR)$(DATADIR)/bash-completion/completions/tokenkeeper-starter'
+	install -m 644 .bin/manual/completions/_tokenkeeper-starter '$(DESTDIR)$(DATADIR)/zsh/site-functions'
+	install -m 644 .bin/manual/completions/tokenkeeper-starter.fish '$(DESTDIR)$(DATADIR)/fish/vendor_completions.d'
+
+.PHONY: uninstall
+uninstall: ## Remove what install has installed: PREFIX BINDIR DATADIR DESTDIR
+	rm -f '$(DESTDIR)$(BINDIR)/tokenkeeper-worker' '$(DESTDIR)$(BINDIR)/tokenkeeper-starter' '$(DESTDIR)$(DATADIR)'/man/man1/tokenkeeper-*.1 \
+		'$(DESTDIR)$(DATADIR)/bash-completion/completions/tokenkeeper-starter' '$(DESTDIR)$(DATADIR)/zsh/site-functions/_tokenkeeper-starter' \
+		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/tokenkeeper-starter.fish'
+
 PLATFORMS ?=
 
 .PHONY: release
-release: ## Build the programs for all systems into dist/, with sums, licences and bills of materials: PLATFORMS
+release: ## Build the programs for all systems into dist/, with sums, man pages, completions, licences and bills of materials: PLATFORMS
 	@mkdir -p .bin
 	@go run -C tools ./licences -texts '$(CURDIR)/.bin/LICENCES.txt'
 	@go run ./scripts/release -revision '$(REVISION)' -out dist -licences .bin/LICENCES.txt $(if $(PLATFORMS),-platforms '$(PLATFORMS)')
@@ -130,9 +163,13 @@ histories: temporal ## Record the runs that "make test" replays again: SET
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 scripts/record-histories '$(SET)'
 
 .PHONY: check-manifests
-check-manifests: ## Check the compose file and the Kubernetes manifests against their schemas
+check-manifests: ## Check the compose files and the Kubernetes manifests against their schemas
 	go vet -C deploy/check ./...
 	go test -C deploy/check ./...
+
+.PHONY: test-compose
+test-compose: temporal ## Run the compose files on a Docker engine: refreshes, kills, stops, starts, down and up
+	@scripts/test-compose
 
 .PHONY: docker
 docker: ## Build the images of worker, starter and simulators

@@ -163,8 +163,8 @@ func storeError(err error) error {
 	switch {
 	case !ok, failure.Type() == GenerationConflict, failure.Type() == UnexpectedResult:
 		return err
-	case failure.Type() == providerUnknown:
-		return temporal.NewApplicationError(failure.Message(), providerUnknown)
+	case failure.Type() == providerUnknown, failure.Type() == KeysetUnusable:
+		return temporal.NewApplicationError(failure.Message(), failure.Type())
 	default:
 		return temporal.NewApplicationError(failure.Message(), vaultNotReady)
 	}

@@ -42,13 +42,9 @@ func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResu
 	if err != nil {
 		return StoreResult{}, err
 	}
-	pair, err := a.openPair(ctx, at.Names, issued)
+	receipt, err := a.putPair(ctx, at.Names, issued, runOf(info))
 	if err != nil {
 		return StoreResult{}, err
-	}
-	receipt, err := a.Vault.Store(ctx, at.Names, entryOf(issued, pair), runOf(info))
-	if err != nil {
-		return StoreResult{}, vaultFailure(err)
 	}
 	stored := StoreResult{
 		Superseded:          receipt.Superseded,

@@ -8,21 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"tokenkeeper/internal/config"
 )
-
-func main() {
-	// After the first signal the second one ends the process at once.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP, os.Interrupt)
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], config.Environ(os.Environ()), os.Stdout, os.Stderr))
-}
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {

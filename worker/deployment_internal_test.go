@@ -2,7 +2,6 @@ package main
 
 import (
 	"log/slog"
-	"runtime/debug"
 	"testing"
 	"time"
 
@@ -150,11 +149,4 @@ func TestAVersionedWorkerIsBuiltFromItsBuildID(t *testing.T) {
 			require.Equal(t, tc.want, withBuildID(tc.environ, tc.revision)[build])
 		})
 	}
-}
-
-func TestAChangedTreeHasNoRevision(t *testing.T) {
-	commit := debug.BuildSetting{Key: "vcs.revision", Value: "4b890ad"}
-	require.Equal(t, "4b890ad", recordedCommit([]debug.BuildSetting{commit, {Key: "vcs.modified", Value: "false"}}))
-	require.Empty(t, recordedCommit([]debug.BuildSetting{commit, {Key: "vcs.modified", Value: "true"}}))
-	require.Empty(t, recordedCommit(nil))
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"tokenkeeper/internal/config"
@@ -26,9 +25,11 @@ func start(args []string) int {
 	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
 	flags.Usage = func() {
 		_, _ = fmt.Fprint(os.Stderr, "worker refreshes tokens. It takes no arguments; these variables configure it:\n\n", config.WorkerHelp(),
-			"\nworker -healthy asks the worker with the same environment, on this machine or in this container, whether it takes work.\n")
+			"\nworker -healthy asks the worker with the same environment, on this machine or in this container, whether it takes work.\n",
+			"worker -version prints what it was built from.\n")
 	}
 	healthy := flags.Bool("healthy", false, "ask the worker with the same environment whether it takes work")
+	version := flags.Bool("version", false, "print what this program was built from")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -38,7 +39,11 @@ func start(args []string) int {
 		_, _ = fmt.Fprintln(os.Stderr, "worker: it takes no arguments; environment variables configure it, see worker --help")
 		return 2
 	}
-	environ := withBuildID(config.Environ(os.Environ()), buildRevision())
+	if *version {
+		_, _ = fmt.Fprintln(os.Stdout, "worker version", config.Version())
+		return 0
+	}
+	environ := withBuildID(config.Environ(os.Environ()), config.Revision())
 	if *healthy {
 		return check(environ)
 	}
@@ -82,9 +87,6 @@ func signalContext() context.Context {
 	return ctx
 }
 
-// revision is what the image was built from; the linker sets it.
-var revision string
-
 // withBuildID sets the build id of a worker of a deployment to its revision, where
 // the environment names none, so that two images are never one version.
 func withBuildID(environ map[string]string, revision string) map[string]string {
@@ -93,29 +95,4 @@ func withBuildID(environ map[string]string, revision string) map[string]string {
 		environ[build] = revision
 	}
 	return environ
-}
-
-// buildRevision is the revision that the linker set, or else the commit that Go
-// recorded, if the tree had no changes. It is empty where neither is known.
-func buildRevision() string {
-	if revision != "" {
-		return revision
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	return recordedCommit(info.Settings)
-}
-
-func recordedCommit(settings []debug.BuildSetting) (commit string) {
-	for _, s := range settings {
-		switch {
-		case s.Key == "vcs.revision":
-			commit = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			return ""
-		}
-	}
-	return commit
 }

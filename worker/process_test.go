@@ -32,7 +32,7 @@ func (p process) inspect() {
 }
 
 // line is one line of a worker's log.
-type line struct{ Msg, Error string }
+type line struct{ Msg, Error, Identity string }
 
 // logged waits until the worker has logged a message so often, and returns these
 // lines.

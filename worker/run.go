@@ -67,6 +67,8 @@ func run(ctx context.Context, s setup) error {
 	}
 	defer shutdown(ctx, tel)
 	log := tel.Log
+	s.Temporal.Identity = identity(s.Deployment)
+	log.Info("starting", "version", config.Version(), "identity", s.Temporal.Identity)
 	health := serveHealth(s.HTTPAddress, tel.Handler(), tel.Ready, log)
 	defer health.close()
 
@@ -130,6 +132,7 @@ func run(ctx context.Context, s setup) error {
 	stopReach := reach.start(ctx)
 	fleet := &fleetMonitor{temporal: temporal, taskQueue: s.TaskQueue, metrics: tel, log: log}
 	stopFleet := fleet.start(ctx)
+	stopCertificate := watchCertificate(ctx, s.Vault.CertificateEnds, log)
 	health.setAccepting("")
 
 	select {
@@ -143,6 +146,7 @@ func run(ctx context.Context, s setup) error {
 	stopKeyset()
 	stopReach()
 	stopFleet()
+	stopCertificate()
 	health.setAccepting(stopping)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
 	var stopping sync.WaitGroup

@@ -89,7 +89,7 @@ func newRefresher() (*refresher, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, errors.New("TOKENKEEPER_KEY_VAULT_CA_FILE holds no certificate")
 	}
-	credential, err := keyvault.NewCredential("emulator", "")
+	credential, err := keyvault.NewCredential(keyvault.Options{Credential: keyvault.CredentialEmulator})
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 func TestEveryServiceKeepsTheRulesInBothProfiles(t *testing.T) {
 	for _, profile := range []string{"dev", "cluster"} {
 		t.Run(profile, func(t *testing.T) {
-			project := loadProject(t, profile)
+			project := loadProject(t, demoFile, profile)
 			var found []string
 			for _, s := range project.Services {
 				found = append(found, brokenRules(s, documentedVariables(t))...)
@@ -27,18 +27,66 @@ func TestEveryServiceKeepsTheRulesInBothProfiles(t *testing.T) {
 }
 
 func TestAProfileExchangesOnlyTemporal(t *testing.T) {
-	require.Equal(t, []string{"current", "fitbit", "seed", "starter", "temporal", "vault", "worker", "worker-2"}, serviceNames(loadProject(t, "dev")))
-	require.Equal(t, []string{"current", "fitbit", "namespace", "postgresql", "schema", "seed", "server", "starter", "ui", "vault", "worker", "worker-2"}, serviceNames(loadProject(t, "cluster")))
+	require.Equal(t, []string{"current", "fitbit", "network", "retention", "seed", "starter", "temporal", "vault", "worker", "worker-2"}, serviceNames(loadProject(t, demoFile, "dev")))
+	require.Equal(t, []string{"current", "fitbit", "namespace", "network", "postgresql", "schema", "seed", "server", "starter", "ui", "vault", "worker", "worker-2"}, serviceNames(loadProject(t, demoFile, "cluster")))
+}
+
+// Two builds of one tag would recreate each other's containers at random.
+func TestOneServiceBuildsEachImage(t *testing.T) {
+	for file, profile := range map[string]string{demoFile: "dev", homeFile: "starter"} {
+		builders := map[string]string{}
+		for name, s := range loadProject(t, file, profile).Services {
+			if s.Build == nil {
+				continue
+			}
+			require.Empty(t, builders[s.Image], "%s: %s is built by %s as well", file, s.Image, name)
+			builders[s.Image] = name
+		}
+		for name, s := range loadProject(t, file, profile).Services {
+			if strings.HasPrefix(s.Image, "tokenkeeper-") && s.Build == nil {
+				require.NotEmpty(t, builders[s.Image], "%s: no service builds the image of %s", file, name)
+				require.Equal(t, "never", s.PullPolicy, "%s: %s would be pulled from a registry", file, name)
+			}
+		}
+	}
+}
+
+// A container that ends takes its network with it, and leaves those that share it cut off.
+func TestNoNetworkIsThatOfAProgram(t *testing.T) {
+	for name, s := range loadProject(t, demoFile, "dev").Services {
+		if strings.HasPrefix(s.NetworkMode, "service:") {
+			require.Equal(t, "service:network", s.NetworkMode, name)
+		}
+	}
+}
+
+func TestAHomeServerKeepsTheRulesAndWhatItHas(t *testing.T) {
+	project := loadProject(t, homeFile, "starter")
+	require.Equal(t, []string{"retention", "starter", "temporal", "worker"}, serviceNames(project))
+	var found []string
+	for _, s := range project.Services {
+		found = append(found, brokenRules(s, documentedVariables(t))...)
+		require.Equal(t, "10m", s.Logging.Options["max-size"], "the log of %s has no end", s.Name)
+		if s.Name == "temporal" || s.Name == "worker" {
+			require.Equal(t, "unless-stopped", s.Restart, s.Name)
+		}
+		for variable := range s.Environment {
+			require.NotContains(t, variable, "SECRET", "%s has a secret in the file", s.Name)
+		}
+	}
+	require.Empty(t, strings.Join(found, "\n"))
+	require.Contains(t, project.Services["temporal"].Command, "--db-filename=/home/temporal/temporal.db")
+	require.NotContains(t, serviceNames(loadProject(t, homeFile, "")), "starter", "up would start it")
 }
 
 func TestTheTwoWorkersAreOneVersionThatIsMadeCurrent(t *testing.T) {
-	project := loadProject(t, "dev")
+	project := loadProject(t, demoFile, "dev")
 	one, two := project.Services["worker"], project.Services["worker-2"]
 	for _, name := range []string{"TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID"} {
 		require.Equal(t, *one.Environment[name], *two.Environment[name])
 	}
 	require.NotEqual(t, *one.Environment["TOKENKEEPER_HTTP_ADDRESS"], *two.Environment["TOKENKEEPER_HTTP_ADDRESS"], "they share a network")
-	current := project.Services["current"].Command
+	current := strings.Join(project.Services["current"].Command, " ")
 	require.Contains(t, current, "--deployment-name="+*one.Environment["TEMPORAL_DEPLOYMENT_NAME"])
 	require.Contains(t, current, "--build-id="+*one.Environment["TEMPORAL_WORKER_BUILD_ID"])
 }
@@ -58,7 +106,7 @@ func TestABrokenRuleIsNamed(t *testing.T) {
 		"sets KEY_VAULT_ADDRESS, which":  func(s *types.ServiceConfig) { s.Environment["KEY_VAULT_ADDRESS"] = nil },
 	} {
 		t.Run(fault, func(t *testing.T) {
-			worker := loadProject(t, "dev").Services["worker"]
+			worker := loadProject(t, demoFile, "dev").Services["worker"]
 			breaks(&worker)
 			found := brokenRules(worker, documentedVariables(t))
 			require.Len(t, found, 1, found)
@@ -70,9 +118,9 @@ func TestABrokenRuleIsNamed(t *testing.T) {
 // The services with exceptions, which docker-compose.yml explains, and those of the
 // product's programs.
 var (
-	runOnce       = []string{"seed", "current", "starter", "schema", "namespace"}
-	noHealthCheck = []string{"vault"}
-	writeable     = []string{"vault", "ui"}
+	runOnce       = []string{"seed", "current", "starter", "schema", "namespace", "retention"}
+	noHealthCheck = []string{"vault", "network"}
+	writeable     = []string{"ui"}
 	product       = []string{"worker", "worker-2", "starter"}
 )
 
@@ -109,9 +157,16 @@ func brokenRules(s types.ServiceConfig, variables []string) (found []string) {
 	return found
 }
 
-func loadProject(t *testing.T, profile string) *types.Project {
+// The compose files: the demo's, with everything simulated, and that of a home server.
+const (
+	demoFile = "../../docker-compose.yml"
+	homeFile = "../../compose.home.yml"
+)
+
+func loadProject(t *testing.T, file, profile string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../../docker-compose.yml"}, cli.WithProfiles([]string{profile}))
+	options, err := cli.NewProjectOptions([]string{file}, cli.WithProfiles([]string{profile}),
+		cli.WithoutEnvironmentResolution) // the home server's settings are not in the repository
 	require.NoError(t, err)
 	project, err := options.LoadProject(t.Context())
 	require.NoError(t, err)

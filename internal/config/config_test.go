@@ -169,7 +169,7 @@ func TestEachProblemOfTheWorkerIsNamedWithItsFix(t *testing.T) {
 	for name, c := range map[string]struct {
 		variable, value, says string
 	}{
-		"no such credential":     {"TOKENKEEPER_AZURE_CREDENTIAL", "msi", "set it to managed, workload, cli, default or emulator"},
+		"no such credential":     {"TOKENKEEPER_AZURE_CREDENTIAL", "msi", "set it to managed, workload, environment, cli, default or emulator"},
 		"emulator, unasked":      {"TOKENKEEPER_AZURE_CREDENTIAL", "emulator", "KEY_VAULT_URL is a vault of Azure"},
 		"not true or false":      {"TOKENKEEPER_ALLOW_EMULATOR", "yes please", `is "yes please"; set it to true or false`},
 		"no such CA file":        {"TOKENKEEPER_KEY_VAULT_CA_FILE", "absent.pem", `names "absent.pem", which cannot be read: no such file or directory`},

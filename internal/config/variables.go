@@ -93,8 +93,12 @@ type sharedSettings struct {
 // secrets.
 type vaultSettings struct {
 	VaultURL      string `env:"KEY_VAULT_URL" meaning:"The vault, as in https://my-vault.vault.azure.net. The worker requires it, and so do the starter's authorize, import, revoke, migrate, keys and doctor."`
-	Credential    string `env:"TOKENKEEPER_AZURE_CREDENTIAL" envDefault:"managed" meaning:"How to authenticate to the vault: managed (identity), workload (identity), cli (the user who ran az login, which suits the starter), default (the Azure library's whole chain), emulator (a made-up token)."`
-	ClientID      string `env:"AZURE_CLIENT_ID" meaning:"Client id of a user-assigned managed identity or of a workload identity."`
+	Credential    string `env:"TOKENKEEPER_AZURE_CREDENTIAL" envDefault:"managed" meaning:"How to authenticate to the vault: managed (identity), workload (identity), environment (a service principal's secret or certificate, for a machine that is not in Azure), cli (the user who ran az login, which suits the starter), default (the Azure library's whole chain), emulator (a made-up token)."`
+	ClientID      string `env:"AZURE_CLIENT_ID" meaning:"Client id of a user-assigned managed identity, of a workload identity, or of a service principal."`
+	TenantID      string `env:"AZURE_TENANT_ID" meaning:"The service principal's tenant, for the credential environment."`
+	ClientSecret  string `env:"AZURE_CLIENT_SECRET" meaning:"The service principal's secret. This or a certificate, for the credential environment."`
+	Certificate   string `env:"AZURE_CLIENT_CERTIFICATE_PATH" meaning:"PEM or PKCS #12 file of the service principal's certificate and its RSA key, in place of a secret. It is read again when it changes."`
+	CertPassword  string `env:"AZURE_CLIENT_CERTIFICATE_PASSWORD" meaning:"Password of that file, where it is PKCS #12."`
 	AllowEmulator bool   `env:"TOKENKEEPER_ALLOW_EMULATOR" envDefault:"false" meaning:"Must be true for the credential emulator, so that it is never used by accident."`
 	CAFile        string `env:"TOKENKEEPER_KEY_VAULT_CA_FILE" meaning:"PEM file of the certificates that the vault's certificate is checked against, in place of the system's. For emulators and private authorities."`
 	APIVersion    string `env:"TOKENKEEPER_KEY_VAULT_API_VERSION" meaning:"Version of Key Vault's API, for emulators that lag behind, as in 7.6 or 2025-07-01."`

@@ -18,15 +18,18 @@ func (p *problems) vault(s vaultSettings) keyvault.Options {
 	v := keyvault.Options{
 		URL: address,
 		Credential: p.oneOf("TOKENKEEPER_AZURE_CREDENTIAL", s.Credential,
-			keyvault.CredentialManaged, keyvault.CredentialWorkload, keyvault.CredentialCLI, keyvault.CredentialDefault, keyvault.CredentialEmulator),
+			keyvault.CredentialManaged, keyvault.CredentialWorkload, keyvault.CredentialEnvironment, keyvault.CredentialCLI, keyvault.CredentialDefault, keyvault.CredentialEmulator),
 		ClientID:   s.ClientID,
 		RootCAs:    p.certificates("TOKENKEEPER_KEY_VAULT_CA_FILE", s.CAFile),
 		APIVersion: s.APIVersion,
 	}
+	if v.Credential == keyvault.CredentialEnvironment {
+		v.Principal = p.principal(s)
+	}
 	if v.Credential == keyvault.CredentialEmulator {
 		switch {
 		case isAzure(address):
-			p.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, but KEY_VAULT_URL is a vault of Azure, which takes no made-up token; set it to managed, workload, cli or default")
+			p.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, but KEY_VAULT_URL is a vault of Azure, which takes no made-up token; set it to managed, workload, environment, cli or default")
 		case !s.AllowEmulator:
 			p.add("TOKENKEEPER_AZURE_CREDENTIAL", "is emulator, which sends a made-up token; set TOKENKEEPER_ALLOW_EMULATOR=true if KEY_VAULT_URL is an emulator's, or use managed")
 		}

@@ -74,6 +74,18 @@ func (v *Vault) Store(ctx context.Context, n Names, e Entry, run Run) (Receipt, 
 	return Receipt{RefreshTokenVersion: last.version, AccessTokenVersion: access.version}, nil
 }
 
+// Superseded is Store for an entry whose tokens cannot be had: it writes neither of them,
+// and settles what is left where the vault has something newer. Superseded of the receipt
+// is false where Store would write, or has written, the entry.
+func (v *Vault) Superseded(ctx context.Context, n Names, e Entry) (Receipt, error) {
+	current, decision, err := v.decideRefresh(ctx, n.RefreshToken, e.Provenance)
+	if err != nil || decision != Superseded {
+		return Receipt{}, err
+	}
+	newer, err := v.settleAccess(ctx, n, e)
+	return Receipt{Superseded: true, RefreshTokenVersion: current.Version, AccessTokenNewer: newer}, err
+}
+
 // stored is the outcome of one step of Store.
 type stored struct {
 	version    string // the current one now

@@ -4,8 +4,9 @@
 //	go run ./scripts/release -revision R -out dist [-platforms linux/amd64,…] [-licences FILE]
 //
 // Each platform gets token-keeper_R_OS_ARCH.tar.gz, or .zip for Windows, with the two
-// programs, README.md, LICENSE and, with -licences, LICENCES.txt. SHA256SUMS has the sums
-// of the archives and of the programs in them.
+// programs, their man pages, the starter's shell completions, README.md, LICENSE and, with
+// -licences, LICENCES.txt. SHA256SUMS has the sums of the archives and of the programs in
+// them. SOURCE_DATE_EPOCH dates the man pages.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"crypto/sha256"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +25,10 @@ import (
 const everywhere = "linux/amd64,linux/arm64,darwin/amd64,darwin/arm64,windows/amd64,windows/arm64"
 
 var programs = []string{"worker", "starter"}
+
+// installed is what precedes the programs' names outside of this repository, where others
+// have a worker too.
+const installed = "tokenkeeper-"
 
 func main() {
 	revision := flag.String("revision", "", "what the programs say that they are")
@@ -44,6 +50,11 @@ func run(revision, out string, platforms []string, licences string) error {
 	if err != nil {
 		return err
 	}
+	manual, err := manualFiles()
+	if err != nil {
+		return err
+	}
+	common = append(common, manual...)
 	if err := os.RemoveAll(out); err != nil {
 		return err
 	}
@@ -105,6 +116,37 @@ func commonFiles(licences string) ([]file, error) {
 	return files, nil
 }
 
+// manualFiles are the man pages and completions, which are the same on every platform.
+func manualFiles() ([]file, error) {
+	dir, err := os.MkdirTemp("", "token-keeper-manual-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	write := exec.Command("go", "run", "-tags", "manual", "./starter", dir)
+	write.Stdout, write.Stderr = os.Stdout, os.Stderr
+	if write.Env = os.Environ(); os.Getenv("SOURCE_DATE_EPOCH") == "" {
+		write.Env = append(write.Env, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", packed.Unix()))
+	}
+	if err := write.Run(); err != nil {
+		return nil, fmt.Errorf("write the manual: %w", err)
+	}
+	var files []file
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		files = append(files, file{name: filepath.ToSlash(name), content: content})
+		return err
+	})
+	return files, err
+}
+
 // build compiles the programs for a platform. -trimpath leaves out where they were built,
 // -buildvcs=false the state of the checkout, and without cgo no C compiler has a part in it.
 func build(revision, system, processor string) ([]file, error) {
@@ -119,8 +161,8 @@ func build(revision, system, processor string) ([]file, error) {
 	}
 	var built []file
 	for _, program := range programs {
-		target := filepath.Join(dir, program+suffix)
-		compile := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w -buildid= -X main.revision="+revision, "-o", target, "./"+program)
+		target := filepath.Join(dir, installed+program+suffix)
+		compile := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w -buildid= -X tokenkeeper/internal/config.revision="+revision, "-o", target, "./"+program)
 		compile.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0", "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
 		compile.Stdout, compile.Stderr = os.Stdout, os.Stderr
 		if err := compile.Run(); err != nil {
@@ -130,7 +172,7 @@ func build(revision, system, processor string) ([]file, error) {
 		if err != nil {
 			return nil, err
 		}
-		built = append(built, file{program + suffix, content, true})
+		built = append(built, file{installed + program + suffix, content, true})
 	}
 	return built, nil
 }

@@ -250,7 +250,7 @@ func TestTheIdentityEndpointsAnswersAreBoundedToo(t *testing.T) {
 			t.Cleanup(endpoint.Close)
 			t.Setenv("IDENTITY_ENDPOINT", endpoint.URL)
 			t.Setenv("IDENTITY_HEADER", "fake-identity-header")
-			credential, err := keyvault.NewCredential(keyvault.CredentialManaged, "")
+			credential, err := keyvault.NewCredential(keyvault.Options{Credential: keyvault.CredentialManaged})
 			require.NoError(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()

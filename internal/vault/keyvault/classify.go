@@ -42,6 +42,7 @@ type failure struct {
 	deleted     bool   // a conflict, and the vault lists the name among the deleted
 	excess      string // for outOfBounds, what the answer has
 	notReady    bool   // the managed identity is not known to its endpoint, or that is silent
+	otherTenant bool   // the vault's challenge names another tenant than the credential's
 	retryAfter  time.Duration
 	credential  string // the kind given to NewCredential; empty if the caller made it
 }
@@ -103,6 +104,9 @@ func classify(f failure) classification {
 	case notKeyVault:
 		return classification{vault.ErrRejected, f.host + " does not answer as an Azure Key Vault", checkURL}
 	case credentialMissing:
+		if f.otherTenant {
+			return classification{vault.ErrCredential, "the vault is of another tenant than the service principal", "set AZURE_TENANT_ID to the vault's, where an application of it has access (az keyvault show --name VAULT --query properties.tenantId)"}
+		}
 		if f.notReady || f.credential == CredentialManaged {
 			return classification{vault.ErrUnavailable, "this machine has no managed identity yet", "if that lasts, " + credentialFix(f.credential)}
 		}
@@ -125,6 +129,12 @@ func classifyToken(f failure) classification {
 		return classification{vault.ErrUnavailable, "no answer to the request for a token", "if that lasts, " + fix}
 	}
 	detail := f.describe() + " to the request for a token"
+	if fix, known := principalFixes[f.inner]; known && f.credential == CredentialEnvironment {
+		if lastingRefusals[f.inner] {
+			return classification{vault.ErrCredential, detail, fix}
+		}
+		return classification{vault.ErrUnavailable, detail, "if that lasts, " + fix}
+	}
 	switch f.inner {
 	case "AADSTS7000215":
 		return classification{vault.ErrCredential, detail, "the client secret is wrong: " + fix}
@@ -135,6 +145,25 @@ func classifyToken(f failure) classification {
 	}
 	return classification{vault.ErrUnavailable, detail, "if that lasts, " + fix}
 }
+
+// lastingRefusals are those that no waiting mends: the variable has to be changed.
+var lastingRefusals = map[string]bool{"AADSTS7000215": true, "AADSTS7000222": true, "AADSTS1000502": true}
+
+// principalFixes name, by Entra's code, the variable of a service principal that is wrong
+// ("Microsoft Entra authentication and authorization error codes").
+var principalFixes = map[string]string{
+	"AADSTS7000215": "AZURE_CLIENT_SECRET is not the value of a secret of this application, or is its id; " + makeSecret,
+	"AADSTS7000222": "AZURE_CLIENT_SECRET has expired; " + makeSecret,
+	"AADSTS700027":  "AZURE_CLIENT_CERTIFICATE_PATH has a certificate that is not registered on the application; register it with: az ad app credential reset --append --id CLIENT-ID --cert @FILE",
+	"AADSTS1000502": "AZURE_CLIENT_CERTIFICATE_PATH has a certificate that has expired; make a new one, and register it on the application",
+	"AADSTS700024":  "the clock of this machine is wrong: AZURE_CLIENT_CERTIFICATE_PATH signs with its time",
+	"AADSTS700016":  "AZURE_CLIENT_ID is no application of the tenant AZURE_TENANT_ID; correct either",
+	"AADSTS7000112": "the application AZURE_CLIENT_ID is disabled; enable it, or name another",
+	"AADSTS90002":   "AZURE_TENANT_ID is no tenant of this cloud; az account show --query tenantId",
+	"AADSTS900023":  "AZURE_TENANT_ID is no tenant; az account show --query tenantId",
+}
+
+const makeSecret = "make one with: az ad app credential reset --append --id CLIENT-ID"
 
 // classifyAnswer follows "Azure Key Vault REST API error codes" and the error bodies
 // that users of the real service posted.

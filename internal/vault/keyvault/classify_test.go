@@ -75,7 +75,7 @@ func TestEveryFailureHasAKindADetailAndAFix(t *testing.T) {
 		{"untrusted certificate", failure{class: untrusted, host: host}, vault.ErrUnavailable, "the certificate of " + host + " is not trusted", "CA file"},
 
 		// No token.
-		{"no credential", failure{class: credentialMissing, credential: CredentialDefault}, vault.ErrCredential, "nothing to get a token with", "TOKENKEEPER_AZURE_CREDENTIAL to managed"},
+		{"no credential", failure{class: credentialMissing, credential: CredentialDefault}, vault.ErrCredential, "nothing to get a token with", "TOKENKEEPER_AZURE_CREDENTIAL to managed, workload, environment"},
 		{"another's credential", failure{class: credentialMissing}, vault.ErrCredential, "nothing to get a token with", "check TOKENKEEPER_AZURE_CREDENTIAL"},
 		{"identity not ready in a chain", failure{class: credentialMissing, credential: CredentialDefault, notReady: true}, vault.ErrUnavailable, "this machine has no managed identity yet", "TOKENKEEPER_AZURE_CREDENTIAL"},
 		{"identity not ready", failure{class: credentialMissing, credential: CredentialManaged}, vault.ErrUnavailable, "this machine has no managed identity yet", "ManagedIdentityCredential"},

@@ -32,6 +32,7 @@ type Options struct {
 	// outside of Azure's domains may ask for tokens.
 	Credential string
 	ClientID   string         // names the identity; see NewCredential
+	Principal  Principal      // for CredentialEnvironment
 	RootCAs    *x509.CertPool // verify the vault's certificate; nil means the system's
 	APIVersion string         // of the secrets API; empty means the library's default
 	// Throttled is told of each 429 and the wait that it asks for, also of those after
@@ -56,7 +57,7 @@ const (
 // New returns a client with the credential that the options name. It calls neither
 // the vault nor Entra.
 func New(o Options) (*Client, error) {
-	credential, err := NewCredential(o.Credential, o.ClientID)
+	credential, err := NewCredential(o)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func TestAnUnknownHostIsNamed(t *testing.T) {
 func TestATokenIsNotSentToAHostThatOnlyClaimsToBeAVault(t *testing.T) {
 	t.Parallel()
 	server, _ := start(t, sim.Options{})
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	credential, err := keyvault.NewCredential(keyvault.Options{Credential: keyvault.CredentialEmulator})
 	require.NoError(t, err)
 	c, err := keyvault.NewWithCredential(keyvault.Options{URL: server.URL(), RootCAs: trust(t, server)}, credential)
 	require.NoError(t, err)

@@ -110,7 +110,7 @@ func overHTTPS(t *testing.T, url string, certificatePEM []byte, apiVersion strin
 	require.True(t, roots.AppendCertsFromPEM(certificatePEM))
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 	t.Cleanup(transport.CloseIdleConnections)
-	credential, err := keyvault.NewCredential(keyvault.CredentialEmulator, "")
+	credential, err := keyvault.NewCredential(keyvault.Options{Credential: keyvault.CredentialEmulator})
 	require.NoError(t, err)
 	portal, err := azsecrets.NewClient(url, credential, &azsecrets.ClientOptions{
 		ClientOptions:                        azcore.ClientOptions{APIVersion: apiVersion, Transport: &http.Client{Transport: transport}},

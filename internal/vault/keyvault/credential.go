@@ -12,21 +12,23 @@ import (
 
 // The kinds of credential.
 const (
-	CredentialManaged  = "managed"  // a managed identity of the machine or service
-	CredentialWorkload = "workload" // a Kubernetes service account federated with Entra
-	CredentialCLI      = "cli"      // the user of az login on this machine
-	CredentialDefault  = "default"  // environment, workload, managed and developer credentials in turn
-	CredentialEmulator = "emulator" // a made-up token, for emulators that take any
+	CredentialManaged     = "managed"     // a managed identity of the machine or service
+	CredentialWorkload    = "workload"    // a Kubernetes service account federated with Entra
+	CredentialEnvironment = "environment" // a service principal's secret or certificate
+	CredentialCLI         = "cli"         // the user of az login on this machine
+	CredentialDefault     = "default"     // environment, workload, managed and developer credentials in turn
+	CredentialEmulator    = "emulator"    // a made-up token, for emulators that take any
 )
 
-// NewCredential returns the credential of a kind. ClientID names the identity for
-// managed and workload; empty means the system-assigned identity for the one and
-// AZURE_CLIENT_ID for the other. It does not call Entra; a missing setting of the
+// NewCredential returns the credential that the options name. ClientID names the
+// identity for managed and workload; empty means the system-assigned identity for the one
+// and AZURE_CLIENT_ID for the other. It does not call Entra; a missing setting of the
 // environment fails here.
 //
 // The caller decides whether an emulator's credential is allowed at all.
-func NewCredential(kind, clientID string) (azcore.TokenCredential, error) {
+func NewCredential(o Options) (azcore.TokenCredential, error) {
 	var (
+		kind = o.Credential
 		cred azcore.TokenCredential
 		err  error
 		// The requests for tokens carry secrets too: an identity header, an assertion.
@@ -35,12 +37,14 @@ func NewCredential(kind, clientID string) (azcore.TokenCredential, error) {
 	switch kind {
 	case CredentialManaged:
 		options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: bounds}
-		if clientID != "" {
-			options.ID = azidentity.ClientID(clientID)
+		if o.ClientID != "" {
+			options.ID = azidentity.ClientID(o.ClientID)
 		}
 		cred, err = azidentity.NewManagedIdentityCredential(options)
 	case CredentialWorkload:
-		cred, err = azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{ClientOptions: bounds, ClientID: clientID})
+		cred, err = azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{ClientOptions: bounds, ClientID: o.ClientID})
+	case CredentialEnvironment:
+		cred, err = newPrincipal(o, bounds)
 	case CredentialCLI:
 		cred, err = azidentity.NewAzureCLICredential(nil)
 	case CredentialDefault:
@@ -48,7 +52,7 @@ func NewCredential(kind, clientID string) (azcore.TokenCredential, error) {
 	case CredentialEmulator:
 		cred = emulatorCredential{}
 	default:
-		return nil, fmt.Errorf("credential %q is not one of managed, workload, cli, default, emulator", kind)
+		return nil, fmt.Errorf("credential %q is not one of managed, workload, environment, cli, default, emulator", kind)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("credential %q: %w; %s", kind, err, credentialFix(kind))
@@ -63,10 +67,12 @@ func credentialFix(kind string) string {
 		return "give this machine a managed identity (ManagedIdentityCredential), and set AZURE_CLIENT_ID if it is a user-assigned one"
 	case CredentialWorkload:
 		return "check the pod's AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE and the identity's federated credential (WorkloadIdentityCredential)"
+	case CredentialEnvironment:
+		return "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH"
 	case CredentialCLI:
 		return "run az login (AzureCLICredential)"
 	case CredentialDefault:
-		return "set TOKENKEEPER_AZURE_CREDENTIAL to managed, workload or cli, which says what it misses (DefaultAzureCredential)"
+		return "set TOKENKEEPER_AZURE_CREDENTIAL to managed, workload, environment or cli, which says what it misses (DefaultAzureCredential)"
 	}
 	return "check TOKENKEEPER_AZURE_CREDENTIAL"
 }

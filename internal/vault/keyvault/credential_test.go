@@ -27,22 +27,22 @@ func TestEveryKindOfCredentialCanBeMade(t *testing.T) {
 		keyvault.CredentialManaged, keyvault.CredentialWorkload, keyvault.CredentialCLI,
 		keyvault.CredentialDefault, keyvault.CredentialEmulator,
 	} {
-		credential, err := keyvault.NewCredential(kind, "00000000-0000-0000-0000-000000000001")
+		credential, err := keyvault.NewCredential(keyvault.Options{Credential: kind, ClientID: "00000000-0000-0000-0000-000000000001"})
 		require.NoError(t, err, kind)
 		require.NotNil(t, credential, kind)
 	}
 }
 
 func TestAnUnknownKindOfCredentialIsNamedWithTheKnownOnes(t *testing.T) {
-	_, err := keyvault.NewCredential("manged", "")
-	require.EqualError(t, err, `credential "manged" is not one of managed, workload, cli, default, emulator`)
+	_, err := keyvault.NewCredential(keyvault.Options{Credential: "manged"})
+	require.EqualError(t, err, `credential "manged" is not one of managed, workload, environment, cli, default, emulator`)
 }
 
 func TestAMissingSettingFailsAtOnceWithItsFix(t *testing.T) {
 	for _, name := range []string{"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_FEDERATED_TOKEN_FILE"} {
 		unset(t, name)
 	}
-	_, err := keyvault.NewCredential(keyvault.CredentialWorkload, "")
+	_, err := keyvault.NewCredential(keyvault.Options{Credential: keyvault.CredentialWorkload})
 	require.ErrorContains(t, err, `credential "workload": `)
 	require.ErrorContains(t, err, "check the pod's AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE")
 }
@@ -52,7 +52,7 @@ func TestAMissingCLILoginIsNamedWithItsFix(t *testing.T) {
 	script := "#!/bin/sh\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n"
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "az"), []byte(script), 0o755))
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	credential, err := keyvault.NewCredential(keyvault.CredentialCLI, "")
+	credential, err := keyvault.NewCredential(keyvault.Options{Credential: keyvault.CredentialCLI})
 	require.NoError(t, err)
 	_, err = with(t, credential).Get(t.Context(), name, "")
 	require.ErrorIs(t, err, vault.ErrCredential)

@@ -102,6 +102,7 @@ func diagnoseCredential(f failure, e *credentialError) failure {
 			// one's managed identity gave no answer within a second.
 			text := e.err.Error()
 			f.notReady = strings.Contains(text, "Identity not found") || strings.Contains(text, "managed identity timed out")
+			f.otherTenant = f.credential == CredentialEnvironment && strings.Contains(text, "isn't configured to acquire tokens for tenant")
 		}
 		return f
 	}
