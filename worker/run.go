@@ -62,6 +62,7 @@ func run(ctx context.Context, s setup) error {
 	log := tel.Log
 	health := serveHealth(s.HTTPAddress, tel.Handler(), log)
 	defer health.close()
+	defer servePprof(s.PprofAddress, log)()
 
 	keyring := seal.New(vault.NewKeysets(s.secrets))
 	if err := openKeyring(ctx, keyring, log); err != nil {
