@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
+	"tokenkeeper/internal/pace"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
@@ -34,6 +35,10 @@ type Dependencies struct {
 	Temporal  Temporal
 	Metrics   Metrics
 	Log       *slog.Logger
+	// Pace is what the vault lets this worker write; nil is no limit.
+	Pace *pace.Limiter
+	// Attributes are the search attributes of the namespace, for the search and for the runs.
+	Attributes Attributes
 	// Slots is how many activities the worker runs at a time, of which each provider has its
 	// share; zero: no bound.
 	Slots int

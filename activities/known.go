@@ -147,7 +147,7 @@ func (a *Activities) maySpend(ctx context.Context, runID string, loaded LoadResu
 // issuedLater looks at the account's newest closed runs for a later token than the
 // vault's: one that a completed run names, or one that another run was issued.
 func (a *Activities) issuedLater(ctx context.Context, info activity.Info, in LoadInput, loaded LoadResult, since time.Time) (bool, error) {
-	query := queryFor(info.WorkflowExecution.ID, RecoverInput{LoadResult: loaded, Searchable: in.Searchable})
+	query := a.queryFor(loaded.Account, info.WorkflowExecution.ID, in.WorkflowIDs)
 	listed, _, err := listRuns(ctx, a.Temporal, "("+query+") AND ExecutionStatus != 'Running'", nil)
 	if err != nil {
 		return false, err

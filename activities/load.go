@@ -17,6 +17,9 @@ import (
 // the vault takes the intent record, a write. It says which earlier runs may have spent
 // the token, and whether Temporal knows a newer one. It fails for good where a secret is
 // missing or malformed or Microsoft Entra refuses a credential, else retryably.
+//
+// On a paced queue it first waits for what the vault lets this worker write. A peek that
+// finds nothing urgent returns before the intent and the grant.
 func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult, error) {
 	info := activity.GetInfo(ctx)
 	at, err := a.locate(info, in.Account)
@@ -25,10 +28,14 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 	}
 	ctx, stop := beat(ctx, nil)
 	defer stop()
+	if err := a.waitForPace(ctx, info, at, in); err != nil {
+		return LoadResult{}, err
+	}
 	loaded, err := a.load(ctx, info, at, in)
 	if err != nil {
 		return LoadResult{}, retryIn(err, loadPause(info, at.Provider.ReplayWindow, time.Now()))
 	}
+	loaded.Attributes = a.Attributes
 	return loaded, nil
 }
 
@@ -44,11 +51,8 @@ func (a *Activities) load(ctx context.Context, info activity.Info, at vault.Loca
 	if err := a.Keyring.Ready(ctx); err != nil {
 		return LoadResult{}, keyringFailure(err)
 	}
-	client, err := a.Vault.Credentials(ctx, at.Names)
-	if err != nil {
-		return LoadResult{}, vaultFailure(err)
-	}
-	held, access, err := a.Vault.Load(ctx, at.Names, in.Known.Generation)
+	spends := at.Provider.Rotation != provider.NoRotation
+	held, access, known, err := a.Vault.LoadKnown(ctx, at.Names, vault.Last(in.Known), spends)
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
@@ -57,13 +61,39 @@ func (a *Activities) load(ctx context.Context, info activity.Info, at vault.Loca
 	if err := a.askTemporal(ctx, in, &loaded, held); err != nil {
 		return LoadResult{}, err
 	}
+	if in.Peek && !isUrgent(loaded, time.Now()) {
+		loaded.Waits = true
+		return loaded, nil
+	}
+	client, err := a.clientFor(ctx, at.Names, known && info.Attempt == 1)
+	if err != nil {
+		return LoadResult{}, vaultFailure(err)
+	}
 	if loaded.Grant, err = a.sealGrant(ctx, at.Names, loaded, held.Value, client); err != nil {
 		return LoadResult{}, keyringFailure(err)
+	}
+	if known && !spends {
+		return loaded, nil // nothing is lost where the vault then takes no access token
 	}
 	if err := a.Vault.RecordIntent(ctx, at.Names, in.Account, held, run, firstOfEach(loaded.MayHaveSpent)); err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
 	return loaded, nil
+}
+
+// clientFor reads the client's credentials, from this worker's memory where the run follows
+// a good one: a consent for another app comes with another client.
+func (a *Activities) clientFor(ctx context.Context, n vault.Names, recent bool) (token.Client, error) {
+	if recent {
+		return a.Vault.RecentCredentials(ctx, n)
+	}
+	return a.Vault.Credentials(ctx, n)
+}
+
+// isUrgent reports whether a loaded token may be spent, so that its run must not wait for
+// the pace: a replay window is open, or its successor is searched for first.
+func isUrgent(loaded LoadResult, now time.Time) bool {
+	return loaded.Behind || newTiming(loaded, 1, now, progress{}, now).window(now).IsOpen(now)
 }
 
 // ReadGrant is LoadSecrets for a run that spends nothing: it returns no grant and
@@ -81,7 +111,9 @@ func (a *Activities) ReadGrant(ctx context.Context, account token.Account) (Load
 	if err != nil {
 		return LoadResult{}, vaultFailure(err)
 	}
-	return loadResult(at, held, access, runOf(info)), nil
+	loaded := loadResult(at, held, access, runOf(info))
+	loaded.Attributes = a.Attributes
+	return loaded, nil
 }
 
 // loadResult is what a history may show of a grant, with the other runs on its intent
@@ -103,6 +135,7 @@ func loadResult(at vault.Location, held vault.RefreshToken, access vault.AccessT
 		RepeatPause:         at.Provider.RepeatPause,
 		Reuse:               at.Provider.Reuse,
 		NonRotating:         at.Provider.Rotation == provider.NoRotation,
+		AlivePeriod:         at.Provider.AlivePeriod(),
 	}
 	if loaded.NonRotating {
 		return loaded // a refresh spends nothing

@@ -18,9 +18,8 @@ type LoadInput struct {
 	// Known is the newest refresh token that Temporal knows of: the last result's, or
 	// one that this run has seen. A vault that shows an older one is not believed.
 	Known Known `json:"known,omitzero"`
-	// Searchable: the namespace has the search attributes, so that the account's runs
-	// under other workflow IDs are found too.
-	Searchable bool `json:"searchable,omitempty"`
+	// WorkflowIDs are those whose runs may know of a newer token, beside the asking run's.
+	WorkflowIDs []string `json:"workflowIds,omitempty"`
 	// Peek: where no replay window is open, leave out the intent record and the grant; the
 	// run then loads once more on a paced queue. It keeps a run that may have to hurry off
 	// that queue.
@@ -31,6 +30,8 @@ type LoadInput struct {
 type Known struct {
 	Generation  token.Generation  `json:"generation"`
 	Fingerprint token.Fingerprint `json:"fingerprint"`
+	// Version is where the last run has stored it; empty where another run may have.
+	Version string `json:"version,omitempty"`
 }
 
 // LoadResult is the grant that a run is about to use.
@@ -58,6 +59,8 @@ type LoadResult struct {
 	// VersionsRead is how many versions of the refresh token were listed; zero where
 	// the current one was enough.
 	VersionsRead int `json:"versionsRead,omitempty"`
+	// Attributes are the search attributes that the namespace has.
+	Attributes Attributes `json:"attributes,omitzero"`
 
 	CallActivity  string         `json:"callActivity"`          // calls this account's provider
 	ProviderTitle string         `json:"providerTitle"`         // as messages name it
@@ -65,9 +68,10 @@ type LoadResult struct {
 	RepeatPause   time.Duration  `json:"repeatPause,omitempty"` // the least between two refreshes with one token
 	Reuse         provider.Reuse `json:"reuse,omitempty"`       // what it does about a spent token
 	NonRotating   bool           `json:"unspent,omitempty"`     // a refresh spends nothing and may be repeated
+	AlivePeriod   time.Duration  `json:"alivePeriod,omitempty"` // how often a grant is refreshed that is only kept alive
 	// Waits: the load was a peek, nothing is urgent, and there is neither grant nor intent.
-	Waits bool `json:"waits,omitempty"`
-	Grant         token.Sealed   `json:"grant,omitempty"`       // empty in the result of ReadGrant
+	Waits bool         `json:"waits,omitempty"`
+	Grant token.Sealed `json:"grant,omitempty"` // empty in the result of ReadGrant
 }
 
 // reuseMayRevoke reports whether the provider may end the grant when it sees a spent

@@ -17,9 +17,9 @@ import (
 const leastForRequest = 3 * time.Second
 
 // present sends the refresh token to its provider, in one POST, and returns when. Where the
-// provider refuses the client it sends one more, with the client secret of an older version
-// of the vault's: while a secret is rotated, the provider and the vault change it at
-// different times. A refused client has spent nothing. Unless the second answer is about the
+// provider refuses the client it sends one more: with the vault's client secret where that has
+// changed since it was read, else with that of an older version. While a secret is
+// rotated, the provider and the vault change it at different times. A refused client has spent nothing. Unless the second answer is about the
 // token, the first one counts: a gateway's page says nothing of either.
 func (a *Activities) present(ctx context.Context, at vault.Location, c *calling, client token.Client, refresh token.Secret) (token.Pair, time.Time, error) {
 	sent := time.Now()
@@ -28,16 +28,13 @@ func (a *Activities) present(ctx context.Context, at vault.Location, c *calling,
 	if !refusesClient(refusal) {
 		return pair, sent, refusal
 	}
-	older, ok, err := a.Vault.PreviousCredentials(ctx, at.Names)
-	if err != nil {
-		a.Log.WarnContext(ctx, "cannot read the client secret before the current one", "account", at.Account.String(), "error", err)
-	}
+	other, isOlder := a.otherClient(ctx, at, client)
 	deadline, bounded := ctx.Deadline()
-	if !ok || older == client || older.ID != client.ID || bounded && time.Until(deadline) < leastForRequest {
+	if other == client || other.ID != client.ID || bounded && time.Until(deadline) < leastForRequest {
 		return token.Pair{}, sent, refusal
 	}
 	again := time.Now()
-	pair, err = a.Client.Refresh(ctx, at.Provider, older, refresh)
+	pair, err := a.Client.Refresh(ctx, at.Provider, other, refresh)
 	second, failed := errors.AsType[*provider.Failure](err)
 	count := func(k provider.Kind) { a.Metrics.Answered(ctx, at.Provider.Name, string(k)) } // the other one is the call's
 	switch {
@@ -53,10 +50,31 @@ func (a *Activities) present(ctx context.Context, at vault.Location, c *calling,
 		count(provider.InvalidClient)
 		return token.Pair{}, again, besideRefused(second, refusal)
 	}
+	if !isOlder {
+		return pair, again, err
+	}
 	secret := cmp.Or(at.Names.Credentials, at.Names.ClientSecret)
 	a.Log.WarnContext(ctx, "the provider takes the client secret before the current one only", "account", at.Account.String(), "secret", secret,
 		"fix", fmt.Sprintf("finish the rotation at %s, or store in %s what it has for the app; then disable the older versions", at.Provider.Title, secret))
 	return pair, again, err
+}
+
+// otherClient is the client with another secret than the refused one: the vault's, where that
+// has changed since it was read, else the one before. It is the refused client itself where
+// there is no other.
+func (a *Activities) otherClient(ctx context.Context, at vault.Location, refused token.Client) (other token.Client, isOlder bool) {
+	current, err := a.Vault.Credentials(ctx, at.Names)
+	if err == nil && current != refused {
+		return current, false
+	}
+	older, ok, err := a.Vault.PreviousCredentials(ctx, at.Names)
+	if err != nil {
+		a.Log.WarnContext(ctx, "cannot read the client secret before the current one", "account", at.Account.String(), "error", err)
+	}
+	if !ok {
+		return refused, false
+	}
+	return older, true
 }
 
 // stillRefused is the refusal of the client where the second answer, to the client secret
@@ -94,6 +112,10 @@ func (a *Activities) callFailed(ctx context.Context, p provider.Provider, c *cal
 	}
 	a.Metrics.Answered(ctx, c.loaded.Account.Provider, string(f.Kind))
 	a.Log.WarnContext(ctx, "provider refused", "account", c.loaded.Account.String(), "generation", c.loaded.Provenance.Generation, "kind", string(f.Kind), "error", f)
+
+	if at, err := vault.Locate(a.Providers, c.loaded.Account); err == nil && (f.MayBeDead || !f.Kind.Retryable()) {
+		a.Vault.ForgetCredentials(at.Names) // it may be the client that is meant
+	}
 
 	now := time.Now()
 	after := c.answered(f, request, now)

@@ -25,9 +25,6 @@ type RecoverInput struct {
 	// Dead: the token is known to be spent or dead. Without it the token may be alive, so
 	// that only what is provably newer takes its place.
 	Dead bool `json:"dead,omitempty"`
-	// Searchable: the namespace has the search attributes, so that runs of this account
-	// under other workflow IDs are found too.
-	Searchable bool `json:"searchable"`
 	// WorkflowIDs are those whose runs may have spent it; none means the ID of the
 	// run that asks.
 	WorkflowIDs []string `json:"workflowIds,omitempty"`
@@ -101,7 +98,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 		}
 		return RecoverResult{Account: lost.Account, Found: FoundInVault, Generation: held.Generation}, nil
 	}
-	search := search{histories: a.Temporal, self: run, lost: lost, read: map[string]bool{}}
+	search := search{histories: a.Temporal, self: run, lost: lost, query: a.queryFor(lost.Account, run.WorkflowID, lost.WorkflowIDs), read: map[string]bool{}}
 	if err := search.run(ctx); err != nil {
 		return RecoverResult{}, temporal.NewApplicationError(fmt.Sprintf("search the earlier runs of %s: %v", lost.Account, err), historyNotReady)
 	}

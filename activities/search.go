@@ -10,6 +10,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 
+	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
 
@@ -24,6 +25,7 @@ type search struct {
 	histories Histories
 	self      vault.Run
 	lost      RecoverInput
+	query     string // of the account's runs
 
 	read     map[string]bool // by run id: whether its history exists
 	searched int             // the histories that exist
@@ -52,7 +54,7 @@ func (s *search) run(ctx context.Context) error {
 	}
 	slices.Reverse(s.callers)
 	for page := []byte(nil); ; {
-		listed, next, err := listRuns(ctx, s.histories, queryFor(s.self.WorkflowID, s.lost), page)
+		listed, next, err := listRuns(ctx, s.histories, s.query, page)
 		if err != nil {
 			return err
 		}
@@ -150,11 +152,11 @@ func Descends(issued RefreshResult, lost LoadResult) bool {
 		later && !lost.ObtainedAt.IsZero() && issued.ObtainedAt.After(lost.ObtainedAt)
 }
 
-// queryFor is the visibility query for an account's runs: by its workflow IDs and,
-// where the namespace has them, by the search attributes. A Schedule gives every
-// run another workflow ID, so that the IDs alone would miss its runs.
-func queryFor(own string, lost RecoverInput) string {
-	ids := lost.WorkflowIDs
+// queryFor is the visibility query for an account's runs: by workflow IDs, the asking run's
+// where none is given, and, where the namespace has them, by the search attributes. A
+// Schedule gives every run another workflow ID, so that the IDs alone would miss its runs; a
+// run that was ended before it had set its attributes has spent nothing.
+func (a *Activities) queryFor(account token.Account, own string, ids []string) string {
 	if len(ids) == 0 {
 		ids = []string{own}
 	}
@@ -162,8 +164,8 @@ func queryFor(own string, lost RecoverInput) string {
 	for _, id := range ids {
 		runs = append(runs, "WorkflowId = "+quote(id))
 	}
-	if lost.Searchable {
-		runs = append(runs, fmt.Sprintf("(TokenAccount = %s AND TokenProvider = %s)", quote(lost.Account.Name), quote(lost.Account.Provider)))
+	if a.Attributes.Searchable {
+		runs = append(runs, fmt.Sprintf("(TokenAccount = %s AND TokenProvider = %s)", quote(account.Name), quote(account.Provider)))
 	}
 	return strings.Join(runs, " OR ")
 }

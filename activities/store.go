@@ -20,7 +20,7 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	issued = issued.Shown()
 	stored, err := a.store(ctx, issued)
 	if err != nil {
-		return StoreResult{}, storeError(err)
+		return StoreResult{}, a.laterStore(activity.GetInfo(ctx), issued, storeError(err))
 	}
 	if err := a.checkComplete(issued, stored); err != nil {
 		return StoreResult{}, err

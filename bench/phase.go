@@ -19,7 +19,8 @@ type phase struct {
 	load    load
 	seconds float64
 	// paced leaves Token Keeper's pace at its default, which keeps it below the vault's
-	// quota. The others are measured without: else the quota is what is measured.
+	// quota. The others are measured without: else the quota is what is measured, and the
+	// vault here has none.
 	paced bool
 }
 
@@ -34,7 +35,7 @@ func phases(o options) (all []phase) {
 		all = append(all, phase{name: saturated(workers), workers: workers, load: load{o.accounts, time.Second}, seconds: o.seconds})
 	}
 	if o.steadySeconds > 0 {
-		all = append(all, phase{name: steady, workers: 1, load: load{150, 10 * time.Second}, seconds: o.steadySeconds, paced: true})
+		all = append(all, phase{name: steady, workers: 1, load: load{150, 10 * time.Second}, seconds: o.steadySeconds})
 	}
 	return all
 }

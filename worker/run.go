@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/worker"
@@ -14,6 +15,7 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/pace"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/telemetry"
@@ -28,6 +30,7 @@ type setup struct {
 	config.Worker
 	providers provider.Table
 	secrets   vault.Secrets
+	pace      *pace.Limiter
 }
 
 // loadSetup reports every problem of the variables and of the providers file at
@@ -41,8 +44,10 @@ func loadSetup(environ map[string]string) (setup, error) {
 	if err := errors.Join(err, providersErr); err != nil {
 		return setup{}, err
 	}
+	limiter := pace.New(cfg.MaxSecretWritesPerSecond)
+	cfg.Vault.Throttled = limiter.Throttled
 	secrets, err := keyvault.New(cfg.Vault)
-	return setup{cfg, providers, secrets}, err
+	return setup{cfg, providers, secrets, limiter}, err
 }
 
 // run works until ctx ends and then stops in order: no new work, calls in flight
@@ -75,25 +80,40 @@ func run(ctx context.Context, s setup) error {
 	defer temporal.Close()
 
 	options := workerOptions(s.Worker)
-	fatal := make(chan error, 1) // the SDK reports the first one only
-	options.OnFatalError = func(err error) { fatal <- err }
+	fatal := make(chan error, 1) // of each worker the SDK reports the first one only
+	options.OnFatalError = func(err error) {
+		select {
+		case fatal <- err:
+		default: // another one of this process's has stopped already
+		}
+	}
 	worker.SetStickyWorkflowCacheSize(stickyRuns)
 	w := worker.New(temporal, s.TaskQueue, options)
-	flows := &workflows.Workflows{Attributes: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
+	attributes := ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)
+	flows := &workflows.Workflows{Attributes: attributes}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
 	acts := activities.New(activities.Dependencies{
-		Vault:     vault.New(s.secrets),
-		Keyring:   keyring,
-		Providers: s.providers,
-		Client:    provider.NewClient(nil),
-		Temporal:  temporal,
-		Metrics:   tel,
-		Log:       log,
-		Slots:     s.MaxConcurrentActivities,
+		Vault:      vault.New(s.secrets),
+		Keyring:    keyring,
+		Providers:  s.providers,
+		Client:     provider.NewClient(nil),
+		Temporal:   temporal,
+		Metrics:    tel,
+		Log:        log,
+		Pace:       s.pace,
+		Attributes: attributes,
+		Slots:      s.MaxConcurrentActivities,
 	})
 	acts.Register(w)
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
+	}
+	paced := &pacedQueues{temporal: temporal, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, options: options,
+		acts: acts, providers: s.providers, perSecond: s.MaxSecretWritesPerSecond, limiter: s.pace, log: log}
+	if err := paced.start(ctx); err != nil {
+		w.Stop()
+		acts.Drain()
+		return err
 	}
 	logProviders(log, s.ProvidersFile, s.providers)
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
@@ -115,7 +135,10 @@ func run(ctx context.Context, s setup) error {
 	stopKeyset()
 	health.setReady(false)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
+	var stopping sync.WaitGroup
+	stopping.Go(paced.stop) // its loads spend nothing, and end beside the calls
 	w.Stop()
+	stopping.Wait()
 	acts.Drain()
 	log.Info("stopped")
 	return err
@@ -148,9 +171,6 @@ func shutdown(ctx context.Context, tel *telemetry.Telemetry) {
 	tel.Shutdown(ctx)
 }
 
-// activitiesPerRefresh: load, call, store.
-const activitiesPerRefresh = 3
-
 // heartbeatThrottle is the least time between two heartbeats of an activity that
 // reach Temporal. The SDK's own is 0.8 of the heartbeat timeout: one lost heartbeat
 // would count as a dead worker. Activities record one each second; a throttle below
@@ -169,7 +189,6 @@ func workerOptions(cfg config.Worker) worker.Options {
 		MaxHeartbeatThrottleInterval:       heartbeatThrottle,
 		DefaultHeartbeatThrottleInterval:   heartbeatThrottle,
 		MaxConcurrentActivityExecutionSize: cfg.MaxConcurrentActivities,
-		TaskQueueActivitiesPerSecond:       cfg.MaxRefreshesPerSecond * activitiesPerRefresh,
 		WorkerStopTimeout:                  cfg.StopTimeout,
 	}
 	if cfg.Deployment.Name != "" {

@@ -11,7 +11,7 @@ import (
 	"tokenkeeper/activities"
 )
 
-// OverdueAfter is how long a run waits before it alerts. It goes on trying then.
+// OverdueAfter is how long a run is at work before it alerts. It goes on trying then.
 const OverdueAfter = 10 * time.Minute
 
 // The reasons of the alert that a run is overdue: what it waits for.
@@ -21,37 +21,75 @@ const (
 	StoreStuck = "StoreStuck" // the vault, with a pair sealed in the history
 )
 
+// settled is how long a run is at a step before a worker's signal makes it alert: where a
+// run was reset, the server repeats the signal to a run that has only just begun.
+const settled = time.Minute
+
 // step is what a run is at, as the alert says that it is overdue.
-type step struct{ reason, words string }
+type step struct {
+	reason, words string
+	since         time.Time // when the run came to wait for this
+}
+
+// isAt notes what the run waits for from now on.
+func (r *run) isAt(ctx workflow.Context, reason, words string) {
+	since := workflow.Now(ctx)
+	if r.at.reason == reason {
+		since = r.at.since
+	}
+	r.at = step{reason, words, since}
+}
 
 // alertWhenOverdue alerts that the run is overdue, once for each reason, until the
 // returned function stops it. That waits for an alert that has begun, so that r.overdue
-// is complete afterwards. The next step is waited for without a timer: a run that is
-// stuck for weeks adds no events.
+// is complete afterwards. A worker's signal says so at first, because a timer beside each
+// run would cost as much as an activity; for the steps after an alert the run keeps the time
+// itself. The next step is waited for without a timer: a run that is stuck for weeks adds
+// no events.
 func (r *run) alertWhenOverdue(ctx workflow.Context) (stop func()) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	timerCtx, stopTimer := workflow.WithCancel(ctx)
+	waitCtx, stopWaiting := workflow.WithCancel(ctx)
 	over, settle := workflow.NewFuture(ctx)
 	alerted := func() bool { return slices.Contains(r.overdue, r.at.reason) }
-	workflow.Go(timerCtx, func(ctx workflow.Context) {
+	workflow.Go(waitCtx, func(ctx workflow.Context) {
 		defer settle.SetValue(nil)
+		if !r.awaitOverdue(ctx) {
+			return // stopped
+		}
 		// The store is the last step, so its alert is the last one.
 		for !slices.Contains(r.overdue, StoreStuck) {
-			if workflow.NewTimer(ctx, OverdueAfter).Get(ctx, nil) != nil {
-				return // stopped
-			}
 			if !alerted() {
 				r.alertOverdue(ctx)
 			}
 			if workflow.Await(ctx, func() bool { return !alerted() }) != nil {
 				return // stopped
 			}
+			if workflow.NewTimer(ctx, OverdueAfter).Get(ctx, nil) != nil {
+				return // stopped
+			}
 		}
 	})
 	return func() {
-		stopTimer()
+		stopWaiting()
 		_ = over.Get(ctx, nil)
 	}
+}
+
+// awaitOverdue waits for a worker's signal, and then until the run is at its step for a
+// while. It is false where the wait was stopped.
+func (r *run) awaitOverdue(ctx workflow.Context) bool {
+	workflow.NewSelector(ctx).
+		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {}).
+		AddReceive(workflow.GetSignalChannel(ctx, Overdue), func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) }).
+		Select(ctx)
+	for ctx.Err() == nil {
+		left := settled - workflow.Now(ctx).Sub(r.at.since)
+		if left <= 0 {
+			return true
+		}
+		_ = workflow.NewTimer(ctx, left).Get(ctx, nil)
+	}
+	return false
 }
 
 // alertOverdue alerts what the run waits for. The alert's answer has the cause, which is
@@ -59,8 +97,8 @@ func (r *run) alertWhenOverdue(ctx workflow.Context) (stop func()) {
 func (r *run) alertOverdue(ctx workflow.Context) {
 	at := r.at
 	r.overdue = append(r.overdue, at.reason)
-	r.setHealth(ctx, HealthStuck)
-	r.setDetails(ctx, "%s For some %s now. Still trying.", at.words, OverdueAfter)
+	r.show(ctx, HealthStuck)
+	r.setDetails(ctx, "%s For some %s now. Still trying.", at.words, workflow.Now(ctx).Sub(at.since).Round(time.Minute))
 	said := fmt.Sprintf("%s Run %s goes on trying.", at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)
 	cause := r.alert(ctx, activities.AlertInput{Reason: at.reason, Message: said})
 	if cause != "" && cause != said && r.at == at {

@@ -30,7 +30,7 @@ func TestCancelledDuringLoadCallsNothing(t *testing.T) {
 	requireCanceled(t, err)
 	require.Equal(t, []string{"LoadSecrets"}, s.order())
 	require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
-	require.Equal(t, []string{"refreshing", "cancelled"}, s.health)
+	require.Equal(t, []string{"cancelled"}, s.health)
 	require.Empty(t, s.notices, "an operator did it")
 }
 
@@ -65,7 +65,7 @@ func TestCancelledDuringTheCallStoresThePairFirst(t *testing.T) {
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
 	require.Equal(t, 5, s.calls["CallFitbit"], "the call is brought to its end")
 	require.Contains(t, s.closing, "Generation 5 of fitbit/default is in the vault")
-	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+	require.Equal(t, []string{"healthy"}, s.health)
 	grace := s.step(t, "timer")
 	require.Equal(t, 2*time.Minute, grace.timer)
 	require.Equal(t, "Cancelled. Bringing the call to Fitbit to its end first, for up to 2m0s.", grace.details)
@@ -195,7 +195,7 @@ func TestCancelledDuringTheStoreIsStoredThenCanceled(t *testing.T) {
 	_, err := s.refresh()
 	requireCanceled(t, err)
 	require.Greater(t, s.calls["StoreSecrets"], 10)
-	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
+	require.Equal(t, []string{"stuck", "healthy"}, s.health)
 	require.Len(t, s.notices, 2, "a cancelled run still alerts that it is stuck, and that it is over")
 }
 

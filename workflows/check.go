@@ -27,8 +27,10 @@ func checkGrant(l activities.LoadResult, account token.Account) string {
 		return "names another provider's activity"
 	case l.RefreshTokenVersion == "":
 		return "names no version of the refresh token"
-	case l.ReplayWindow < 0 || l.RepeatPause < 0:
+	case l.ReplayWindow < 0 || l.RepeatPause < 0 || l.AlivePeriod < 0:
 		return "has a time below zero"
+	case l.AlivePeriod > provider.LongestAlive:
+		return fmt.Sprintf("leaves the grant for longer than %s", provider.LongestAlive)
 	case !areWords(l.UserID, l.RefreshTokenVersion, l.ProviderTitle, l.RunID),
 		slices.ContainsFunc(l.MayHaveSpent, func(i vault.Intent) bool { return !activities.IsWord(i.RunID) }):
 		return unprintable
@@ -42,14 +44,16 @@ func areWords(texts ...string) bool {
 	return !slices.ContainsFunc(texts, func(text string) bool { return !activities.IsWord(text) })
 }
 
-func checkLoaded(l activities.LoadResult, account token.Account) string {
+func checkLoaded(l activities.LoadResult, account token.Account, peek bool) string {
 	if problem := checkGrant(l, account); problem != "" {
 		return problem
 	}
 	switch {
 	case l.RunID == "":
 		return "names no run"
-	case len(l.Grant) == 0:
+	case l.Waits && !peek:
+		return "leaves out the grant"
+	case len(l.Grant) == 0 && !l.Waits:
 		return "has no sealed grant"
 	}
 	return ""

@@ -52,17 +52,21 @@ func TestCheckLoaded(t *testing.T) {
 		{"a title that a terminal would obey", func(l *activities.LoadResult) { l.ProviderTitle = "Fit\nbit" }, unprintable},
 		{"a version that a terminal would obey", func(l *activities.LoadResult) { l.RefreshTokenVersion = "v\r" }, unprintable},
 		{"a run on the record that a terminal would obey", func(l *activities.LoadResult) { l.MayHaveSpent = []vault.Intent{{RunID: "\a"}} }, unprintable},
+		{"a grant that is left for years", func(l *activities.LoadResult) { l.AlivePeriod = 25 * time.Hour }, "leaves the grant for longer than 24h0m0s"},
+		{"a period below zero", func(l *activities.LoadResult) { l.AlivePeriod = -1 }, "has a time below zero"},
 		{"no run", func(l *activities.LoadResult) { l.RunID = "" }, "names no run"},
 		{"nothing sealed", func(l *activities.LoadResult) { l.Grant = nil }, "has no sealed grant"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := rightGrant()
 			c.change(&l)
-			require.Equal(t, c.want, checkLoaded(l, account))
+			require.Equal(t, c.want, checkLoaded(l, account, false))
 		})
 	}
 	l := rightGrant()
-	l.Grant = nil
+	l.Grant, l.Waits = nil, true
+	require.Empty(t, checkLoaded(l, account, true), "a peek returns no grant")
+	require.Equal(t, "leaves out the grant", checkLoaded(l, account, false))
 	require.Empty(t, checkGrant(l, account), "ReadGrant returns no grant")
 }
 

@@ -52,7 +52,7 @@ func (r *run) pauseInDoubt(ctx workflow.Context, loaded activities.LoadResult, r
 	}
 	pause := w.Wait(window.Retry, asked, now)
 	words := fmt.Sprintf("%s answered %s to the refresh of %s, which may mean a dead grant.", loaded.ProviderTitle, answerOf(refusal), r.account)
-	r.at = step{CallStuck, words}
+	r.isAt(ctx, CallStuck, words)
 	r.setDetails(ctx, "%s Asking once more in %s.", words, pause.Round(time.Second))
 	timerCtx, stopTimer := workflow.WithCancel(ctx)
 	defer stopTimer()

@@ -32,7 +32,7 @@ func TestFinalFailuresEndTheRunAsWhatTheyAre(t *testing.T) {
 				_, err := s.refreshWith(workflows.Input{Account: "will"})
 				require.Equal(t, "what "+kind+" says", requireFailure(t, err, kind))
 				require.Equal(t, []activities.AlertInput{{Account: will, Reason: kind, Message: "what " + kind + " says"}}, s.notices)
-				require.Equal(t, []string{"refreshing", "failed"}, s.health)
+				require.Equal(t, []string{"failed"}, s.health)
 				require.Equal(t, "Failed: what "+kind+" says", s.closing)
 			})
 		}
@@ -91,7 +91,7 @@ func TestAProviderThatStaysAwayIsAlerted(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, s.notices, 2)
 	require.Equal(t, workflows.CallStuck, s.notices[0].Reason)
-	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
+	require.Equal(t, []string{"stuck", "healthy"}, s.health)
 }
 
 func TestAnIncidentIsAlertedOnce(t *testing.T) {

@@ -25,6 +25,8 @@ type patience struct {
 	// signalAfter is how long the activity goes on although a refresh-now signal asks for
 	// another start; zero: no signal ends the wait.
 	signalAfter time.Duration
+	// atOnce: a signal ends the wait at once, and so does a cancellation.
+	atOnce bool
 }
 
 // hold runs an activity that a cancelled run does not abandon at once: a refresh token
@@ -36,7 +38,10 @@ func (p patience) hold(ctx workflow.Context, activity, in, result any) (ending, 
 	defer cancelHeld()
 	future := workflow.ExecuteActivity(held, activity, in)
 	end := p.wait(ctx, held, future)
-	if end == cancelled {
+	switch {
+	case end == cancelled && p.atOnce:
+		end = gaveUp
+	case end == cancelled:
 		end = waitFor(held, future, p.onCancel(held))
 	}
 	if end != answered {
@@ -54,8 +59,14 @@ func (p patience) wait(ctx, held workflow.Context, future workflow.Future) (end 
 	selector := workflow.NewSelector(ctx).
 		AddFuture(future, func(workflow.Future) { end = answered }).
 		AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) { end = cancelled })
+	if p.atOnce {
+		selector.AddReceive(signals, func(c workflow.ReceiveChannel, _ bool) {
+			c.Receive(ctx, nil)
+			end = cutShort
+		})
+	}
 	if p.signalAfter > 0 {
-		discardSignals(ctx)
+		discardSignals(ctx, RefreshNow)
 		asked := false
 		selector.AddReceive(signals, func(c workflow.ReceiveChannel, _ bool) {
 			c.Receive(ctx, nil)
@@ -83,9 +94,11 @@ func waitFor(ctx workflow.Context, future workflow.Future, grace time.Duration) 
 	return end
 }
 
-// discardSignals takes the signals that this run is the answer to. One that was left
-// in the channel would make the server run the last task again.
-func discardSignals(ctx workflow.Context) {
-	for workflow.GetSignalChannel(ctx, RefreshNow).ReceiveAsync(nil) {
+// discardSignals takes the signals that this run is the answer to. The SDK warns of one
+// that is left in its channel.
+func discardSignals(ctx workflow.Context, names ...string) {
+	for _, name := range names {
+		for workflow.GetSignalChannel(ctx, name).ReceiveAsync(nil) {
+		}
 	}
 }

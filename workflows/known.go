@@ -22,6 +22,33 @@ func lastResult(ctx workflow.Context, account token.Account) (last Result) {
 	return last
 }
 
+// takeOver takes over what the last successful run of this workflow has left, and reports
+// its result. Only a run without one has to put what its worker knows of the namespace into
+// its history.
+func (r *run) takeOver(ctx workflow.Context, w *Workflows) Result {
+	last := lastResult(ctx, r.account)
+	r.known = activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint, Version: last.RefreshTokenVersion}
+	r.grantEnds, r.ends, r.user = last.GrantEnds, last.ConsentEnds(), token.UserMark(r.account.Provider, last.UserID)
+	r.attributes, r.nonRotating = last.Attributes, last.NonRotating
+	if last.Account == "" {
+		r.attributes = w.recordAttributes(ctx)
+	}
+	r.follows = last.follows(ctx)
+	return last
+}
+
+// follows reports whether this run comes after the result of a cron's run that went well,
+// with nothing between the two that may have spent a token, and nothing that hurries it. A
+// Schedule's run may follow one that was terminated, or be triggered by hand; a run that was
+// reset may have called before.
+func (r Result) follows(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return (r.Outcome == Refreshed || r.Outcome == Rested) &&
+		info.ContinuedExecutionRunID != "" && workflow.GetLastError(ctx) == nil &&
+		info.OriginalRunID == info.WorkflowExecution.RunID &&
+		workflow.GetSignalChannel(ctx, RefreshNow).Len() == 0 && ctx.Err() == nil
+}
+
 // learn notes a refresh token that was issued, so that no later load of this run
 // believes a vault that shows an older one.
 func (r *run) learn(known activities.Known) {

@@ -138,7 +138,7 @@ func TestAnAccessTokenThatIsTooLongFailsRunsAndLosesNoRefreshToken(t *testing.T)
 	issue("1", 30000)
 	s, _, err := r.run(workflows.Input{})
 	require.Equal(t, tooLong, requireFailure(t, err, activities.MalformedSecret))
-	require.Equal(t, []string{"refreshing", "failed"}, s.health)
+	require.Equal(t, []string{"failed"}, s.health)
 	account := token.Account{Provider: "fitbit", Name: "default"}
 	alert := activities.AlertInput{Account: account, Reason: activities.MalformedSecret, Message: tooLong}
 	require.Equal(t, []activities.AlertInput{alert}, r.alerts)

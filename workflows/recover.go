@@ -18,6 +18,7 @@ import (
 // because the operator waits for the answer.
 func (r *run) runRecovery(ctx workflow.Context, from []string) (Result, error) {
 	r.setSearchAttributes(ctx, TokenAccount.ValueSet(r.account.Name), TokenProvider.ValueSet(r.account.Provider))
+	defer discardSignals(ctx, RefreshNow, Overdue)
 	r.sources = append([]string{ID(r.account)}, from...)
 	result, err := r.recover(ctx)
 	switch {
@@ -85,7 +86,7 @@ func (r *run) searchEarlierRuns(ctx workflow.Context, loaded activities.LoadResu
 			return recovery, nil
 		}
 		words := fmt.Sprintf("Run %s is or was about to spend generation %d of %s.", next.runID, loaded.Provenance.Generation, r.account)
-		r.at = step{LoadStuck, words + " This run waits for that."}
+		r.isAt(ctx, LoadStuck, words+" This run waits for that.")
 		r.setDetails(ctx, "%s Waiting %s for its pair.", words, next.wait.Round(time.Second))
 		if err := workflow.NewTimer(ctx, next.wait).Get(ctx, nil); err != nil {
 			return activities.RecoverResult{}, err
@@ -142,7 +143,7 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	if len(r.sources) > 0 {
 		attempts = 10
 	}
-	r.at = step{LoadStuck, fmt.Sprintf("What became of generation %d of %s cannot be found out.", generation, r.account)}
+	r.isAt(ctx, LoadStuck, fmt.Sprintf("What became of generation %d of %s cannot be found out.", generation, r.account))
 	r.setDetails(ctx, "Generation %d of %s may be spent. Searching for its successor in the vault and in earlier runs.", generation, r.account)
 	p := patience{onCancel: func(held workflow.Context) time.Duration {
 		r.setDetails(held, "Cancelled. Bringing the search for what was issued for generation %d of %s to its end first, for up to %s.", generation, r.account, activities.MaxInFlight)
@@ -150,7 +151,7 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	}}
 	options := forVault(ctx, attempts, "look for what generation %d of %s was spent for", generation, r.account)
 	options = workflow.WithScheduleToCloseTimeout(workflow.WithHeartbeatTimeout(options, limits.HeartbeatTimeout), limits.ScheduleToCloseTimeout)
-	in := activities.RecoverInput{LoadResult: loaded, Dead: r.isDead(loaded), Searchable: r.attributes.Searchable, WorkflowIDs: r.sources}
+	in := activities.RecoverInput{LoadResult: loaded, Dead: r.isDead(loaded), WorkflowIDs: r.searched(ctx)}
 	end, err := p.hold(options, acts.RecoverGrant, in, &recovery)
 	if end == gaveUp && err != nil {
 		return activities.RecoverResult{}, ctx.Err()
@@ -167,6 +168,19 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	r.recovered = r.recovered || recovery.Found != ""
 	r.learnFrom(recovery)
 	return recovery, nil
+}
+
+// searched are the workflows whose runs a search reads: where an operator names none, this
+// one and the one that refreshes the account by its usual id. None means this one.
+func (r *run) searched(ctx workflow.Context) []string {
+	own, usual := workflow.GetInfo(ctx).WorkflowExecution.ID, ID(r.account)
+	switch {
+	case len(r.sources) > 0:
+		return r.sources
+	case own == usual:
+		return nil
+	}
+	return []string{own, usual}
 }
 
 // isDead reports whether the loaded token is known to be spent or dead: the provider has

@@ -47,7 +47,6 @@ func TestARecoveryReadsTheRunsOfTheCronAndOfTheGivenWorkflows(t *testing.T) {
 	lost := first[activities.RecoverInput](s, "RecoverGrant")
 	require.Equal(t, []string{"fitbit-token-refresh-will", "nightly-refresh"}, lost.WorkflowIDs)
 	require.Equal(t, "earlier-run", lost.MayHaveSpent[0].RunID)
-	require.True(t, lost.Searchable)
 }
 
 func TestARefreshReadsTheRunsOfItsOwnID(t *testing.T) {

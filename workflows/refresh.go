@@ -27,6 +27,9 @@ const (
 	// RefreshNow is the signal that asks for a refresh without waiting for the
 	// cron. Send it with signal-with-start: a plain signal waits for the cron.
 	RefreshNow = "refresh-now"
+	// Overdue is the signal with which a worker says that the run is at work for longer
+	// than OverdueAfter.
+	Overdue = "overdue"
 )
 
 // The failure types that a run ends with beside those of package activities.
@@ -53,22 +56,28 @@ var acts *activities.Activities
 // searches for what an earlier run has lost.
 func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
 	account, err := in.Check()
-	r := &run{account: account, attributes: w.recordAttributes(ctx)}
+	r := &run{account: account}
 	if err != nil {
+		r.attributes = w.recordAttributes(ctx)
 		return Result{}, r.refuse(ctx, in, err)
 	}
 	if in.Recover {
+		r.attributes = w.recordAttributes(ctx)
 		return r.runRecovery(ctx, in.From)
 	}
-	last := lastResult(ctx, account)
-	r.known = activities.Known{Generation: last.Generation, Fingerprint: last.Fingerprint}
-	r.grantEnds, r.ends, r.user = last.GrantEnds, last.ConsentEnds(), token.UserMark(account.Provider, last.UserID)
-	r.setHealth(ctx, HealthRefreshing, append(r.updateEnds(), TokenAccount.ValueSet(account.Name), TokenProvider.ValueSet(account.Provider))...)
+	last := r.takeOver(ctx, w)
+	r.showAccount(ctx)
+	if in.Keep == KeepAlive && r.follows && restsAt(last, workflow.Now(ctx)) {
+		return r.rest(ctx, last), nil
+	}
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
 	stop()
+	if err == nil {
+		result = r.complete(ctx, result)
+	}
 	r.finish(ctx, result, err)
-	discardSignals(ctx) // this run was the refresh that they asked for
+	discardSignals(ctx, RefreshNow, Overdue) // this run was the refresh that they asked for
 	if ctx.Err() != nil {
 		// Cancelled meanwhile. The pair is stored and a failure is alerted all the
 		// same; but only a run that ends as cancelled ends its cron.
@@ -81,6 +90,11 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 type run struct {
 	account     token.Account
 	attributes  Attributes       // what the namespace has, as the history has it
+	shown       shown            // the search attributes that the run has set
+	follows     bool             // it continues a cron whose last run was green, and nothing is urgent
+	loaded      bool             // it has begun to load the grant
+	nonRotating bool             // a refresh spends nothing
+	alivePeriod time.Duration    // how often a grant is refreshed that is only kept alive
 	known       activities.Known // the newest refresh token that Temporal knows of
 	called      time.Time        // when the last call began
 	unsettled   presentation     // the refresh token that this run has presented without an answer
@@ -88,9 +102,7 @@ type run struct {
 	sources     []string         // the workflow ids whose runs a recovery reads; none means the run's own
 	grantEnds   time.Time        // the hard end of the grant, as far as it is known
 	ends        time.Time        // when a new consent is needed, as far as that is known
-	endsShown   time.Time        // the value of TokenConsentEnds; zero where it is not set
 	user        string           // the mark of the account's user; empty while unknown
-	userShown   string           // the value of TokenUser; empty where it is not set
 	doubts      doubts           // the calls after which a refresh token is probably dead
 	unanswered  bool             // a call has ended before the provider answered
 	refusal     string           // the failure type of a call after which the token is dead, while its successor is not found

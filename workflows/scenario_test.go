@@ -58,7 +58,11 @@ func newScenario(t *testing.T) *scenario {
 		return activities.RecoverResult{Searched: 3}, nil
 	}
 	s.alert = func(int, activities.AlertInput) error { return nil }
-	load := func(n int, in activities.LoadInput) (activities.LoadResult, error) { return s.load(n, in.Account) }
+	load := func(n int, in activities.LoadInput) (activities.LoadResult, error) {
+		l, err := s.load(n, in.Account)
+		l.Attributes = s.has
+		return l, err
+	}
 	standIn(s, "LoadSecrets", &load)
 	standIn(s, "ReadGrant", &s.read)
 	standIn(s, "CallFitbit", &s.call)
@@ -90,6 +94,8 @@ func withoutActivities(t *testing.T) *scenario {
 		inputs:                  map[string][]any{},
 	}
 	s.SetTestTimeout(30 * time.Second)
+	// As a worker does with a run that is still at work then.
+	s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.Overdue, nil) }, workflows.OverdueAfter)
 	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
 	return s
 }
@@ -163,6 +169,7 @@ type recorder struct {
 	ends       []time.Time // the values of TokenConsentEnds; zero where it was unset
 	closing    string      // the details that the run ended with
 	unread     int         // signals that the run left in its channel
+	wasReset   bool        // the run is one that was reset
 	// instead, where set, answers an activity in place of the environment.
 	instead func(ctx workflow.Context, name string) workflow.Future
 }
@@ -205,13 +212,23 @@ func (in *inbound) Init(next sdkinterceptor.WorkflowOutboundInterceptor) error {
 func (in *inbound) ExecuteWorkflow(ctx workflow.Context, input *sdkinterceptor.ExecuteWorkflowInput) (any, error) {
 	result, err := in.Next.ExecuteWorkflow(ctx, input)
 	in.recorder.closing = workflow.GetCurrentDetails(ctx)
-	in.recorder.unread = workflow.GetSignalChannel(ctx, workflows.RefreshNow).Len()
+	in.recorder.unread = workflow.GetSignalChannel(ctx, workflows.RefreshNow).Len() + workflow.GetSignalChannel(ctx, workflows.Overdue).Len()
 	return result, err
 }
 
 type outbound struct {
 	sdkinterceptor.WorkflowOutboundInterceptorBase
 	recorder *recorder
+}
+
+// GetInfo adds what the environment leaves out: a run that was not reset.
+func (out *outbound) GetInfo(ctx workflow.Context) *workflow.Info {
+	info := *out.Next.GetInfo(ctx)
+	info.OriginalRunID = info.WorkflowExecution.RunID
+	if out.recorder.wasReset {
+		info.OriginalRunID = "run-before-the-reset"
+	}
+	return &info
 }
 
 func (out *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
@@ -239,7 +256,7 @@ func (out *outbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Fu
 	r := out.recorder
 	name := "timer"
 	if d == 10*time.Minute {
-		name = "overdue" // every run has one
+		name = "overdue" // a run has one that has alerted once
 	}
 	r.steps = append(r.steps, step{name: name, timer: d, details: workflow.GetCurrentDetails(ctx)})
 	return out.Next.NewTimer(ctx, d)

@@ -79,7 +79,7 @@ func TestAPairOfAnEarlierRunEndsTheRunRecovered(t *testing.T) {
 	require.Equal(t, token.Generation(5), result.Generation)
 	require.Equal(t, "refresh-version-new", result.RefreshTokenVersion)
 	require.Equal(t, "earlier-run", result.RecoveredFrom)
-	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+	require.Equal(t, []string{"healthy"}, s.health)
 }
 
 func TestWhereNothingIsFoundTheOwnerMustConsentAgain(t *testing.T) {
@@ -90,7 +90,7 @@ func TestWhereNothingIsFoundTheOwnerMustConsentAgain(t *testing.T) {
 	require.Equal(t, "Fitbit no longer takes generation 4 of fitbit/will (fingerprint 0000000000000005): it was revoked, replaced by another consent, spent by another client, or spent by a call whose answer was lost; "+
 		"the vault and 3 earlier runs hold nothing newer; have the account owner consent again", message)
 	require.Equal(t, []activities.AlertInput{{Account: will, Reason: workflows.ReauthorizationRequired, Message: message}}, s.notices)
-	require.Equal(t, []string{"refreshing", "needs-consent"}, s.health)
+	require.Equal(t, []string{"needs-consent"}, s.health)
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "RecoverGrant", "RecoverGrant", "Alert"}, s.order(), "what the vault holds is left as it is")
 	require.Equal(t, activities.MaxInFlight, s.step(t, "timer").timer, "a call that spent it a moment ago is waited for")
 }
@@ -250,17 +250,6 @@ func TestARunThatIsCancelledAfterARefusalSaysThatTheGrantIsDead(t *testing.T) {
 		requireCanceled(t, err)
 		require.Equal(t, "Cancelled before fitbit/default was refreshed. Nothing was lost.", s.closing)
 	})
-}
-
-func TestRecoverGrantIsGivenWhatMayBeSearched(t *testing.T) {
-	for _, searchable := range []bool{true, false} {
-		s := newScenario(t)
-		s.has.Searchable = searchable
-		s.failAt("call", forGood(activities.InvalidGrant))
-		_, err := s.refresh()
-		requireFailure(t, err, workflows.ReauthorizationRequired)
-		require.Equal(t, searchable, first[activities.RecoverInput](s, "RecoverGrant").Searchable)
-	}
 }
 
 func TestARecoveredPairThatIsHalfWornIsRefreshedWith(t *testing.T) {

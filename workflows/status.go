@@ -25,66 +25,100 @@ var (
 	TokenUser = temporal.NewSearchAttributeKeyKeyword("TokenUser")
 )
 
-// Health is a value of TokenHealth.
+// Health is a value of TokenHealth: an account's health as its last run left it, until the
+// run at work knows better.
 type Health string
 
 const (
-	HealthRefreshing   Health = "refreshing"    // a run is at work
-	HealthGood         Health = "healthy"       // the vault holds a fresh pair
+	HealthGood         Health = "healthy"       // the last run left a fresh pair in the vault
 	HealthStuck        Health = "stuck"         // a run is overdue, and tries on
 	HealthNeedsConsent Health = "needs-consent" // the account owner must consent again
 	HealthFailed       Health = "failed"        // the last run failed for another reason
 	HealthCancelled    Health = "cancelled"     // the last run was cancelled before it had refreshed
 )
 
-// Attributes says which search attributes the namespace has. Setting one that it does not
-// have would block the run; a namespace that an operator has to add them to may have the
-// first three only.
-type Attributes struct {
-	Searchable  bool `json:"searchable"`  // TokenAccount, TokenProvider and TokenHealth: an account's runs are found
-	ConsentEnds bool `json:"consentEnds"` // TokenConsentEnds
-	User        bool `json:"user"`        // TokenUser
-}
+// Attributes says which search attributes the namespace has.
+type Attributes = activities.Attributes
 
 // recordAttributes puts what this worker knows of the namespace into the history,
 // so that every worker replays the run alike.
 func (w *Workflows) recordAttributes(ctx workflow.Context) (known Attributes) {
-	recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return w.Attributes })
-	if recorded.Get(&known) == nil {
-		return known
-	}
-	// Earlier histories hold one bool, which is taken to say nothing of the later two.
-	var searchable bool
-	err := recorded.Get(&searchable)
-	return Attributes{Searchable: err == nil && searchable}
+	_ = workflow.SideEffect(ctx, func(workflow.Context) any { return w.Attributes }).Get(&known)
+	return known
 }
 
-// setHealth sets the health, and others in the same event.
-func (r *run) setHealth(ctx workflow.Context, health Health, others ...temporal.SearchAttributeUpdate) {
-	others = append(others, r.updateUser()...)
-	r.setSearchAttributes(ctx, append(others, TokenHealth.ValueSet(string(health)))...)
+// shown are the values of search attributes that a run has set; zero values where it has
+// set none.
+type shown struct {
+	health Health
+	user   string
+	ends   time.Time
 }
 
-// updateUser is the update of TokenUser that a newly known user needs, or none.
-func (r *run) updateUser() []temporal.SearchAttributeUpdate {
-	if r.user == r.userShown || !r.attributes.User {
-		return nil
-	}
-	r.userShown = r.user
-	return []temporal.SearchAttributeUpdate{TokenUser.ValueSet(r.user)}
+// showAccount sets what is known of the account when the run begins, its health as the last
+// run left it: nothing that changes from one good run to the next, so that this is the only
+// update of a run that goes well. A cron's next run inherits no attribute.
+func (r *run) showAccount(ctx workflow.Context) {
+	updates := []temporal.SearchAttributeUpdate{TokenAccount.ValueSet(r.account.Name), TokenProvider.ValueSet(r.account.Provider)}
+	r.setSearchAttributes(ctx, append(updates, r.changes(r.leftBehind(ctx))...)...)
 }
 
-// updateEnds is the update of TokenConsentEnds that a newly known end needs, or none. A
-// cron's next run inherits no attribute, so that each run begins with the last one's.
-func (r *run) updateEnds() []temporal.SearchAttributeUpdate {
-	if r.ends.Equal(r.endsShown) || !r.attributes.ConsentEnds {
-		return nil
+// leftBehind is the health that the run before this one left; empty where there was none.
+func (r *run) leftBehind(ctx workflow.Context) Health {
+	switch reason := failureType(workflow.GetLastError(ctx)); {
+	case reason != "":
+		return healthAfter(reason)
+	case r.known != activities.Known{}:
+		return HealthGood
 	}
-	r.endsShown = r.ends
-	if r.ends.IsZero() {
-		return []temporal.SearchAttributeUpdate{TokenConsentEnds.ValueUnset()}
+	return ""
+}
+
+func healthAfter(reason string) Health {
+	if reason == ReauthorizationRequired {
+		return HealthNeedsConsent
 	}
-	return []temporal.SearchAttributeUpdate{TokenConsentEnds.ValueSet(r.ends)}
+	return HealthFailed
+}
+
+// show sets the health, and what else has become known, in one event; none where nothing
+// has changed. An end of the consent that has only moved further away is left to the next
+// run, unless it costs nothing.
+func (r *run) show(ctx workflow.Context, health Health) {
+	soon := r.ends.IsZero() || r.shown.ends.IsZero() || r.ends.Before(r.shown.ends.Add(-endTolerance))
+	if health == r.shown.health && (r.user == r.shown.user || !r.attributes.User) && (!soon || !r.endsDiffer()) {
+		return
+	}
+	r.setSearchAttributes(ctx, r.changes(health)...)
+}
+
+// endTolerance is how far two answers of a provider that give the seconds that are left may
+// be apart about the same end.
+const endTolerance = time.Minute
+
+func (r *run) endsDiffer() bool {
+	return r.attributes.ConsentEnds && !r.ends.Equal(r.shown.ends)
+}
+
+// changes are the updates of what differs from what is shown.
+func (r *run) changes(health Health) (updates []temporal.SearchAttributeUpdate) {
+	if health != r.shown.health {
+		r.shown.health = health
+		updates = append(updates, TokenHealth.ValueSet(string(health)))
+	}
+	if r.user != r.shown.user && r.attributes.User {
+		r.shown.user = r.user
+		updates = append(updates, TokenUser.ValueSet(r.user))
+	}
+	if r.endsDiffer() {
+		r.shown.ends = r.ends
+		if r.ends.IsZero() {
+			updates = append(updates, TokenConsentEnds.ValueUnset())
+		} else {
+			updates = append(updates, TokenConsentEnds.ValueSet(r.ends))
+		}
+	}
+	return updates
 }
 
 func (r *run) setSearchAttributes(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
@@ -111,7 +145,7 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 		words := inWords(result, workflow.Now(ctx))
 		r.ends = result.ConsentEnds()
 		r.user = cmp.Or(token.UserMark(result.Provider, result.UserID), r.user)
-		r.setHealth(ctx, HealthGood, r.updateEnds()...)
+		r.show(ctx, HealthGood)
 		r.setDetails(ctx, "%s", words)
 		for _, reason := range append(r.overdue, before) {
 			if reason != "" {
@@ -121,16 +155,12 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 		return
 	}
 	if temporal.IsCanceledError(err) {
-		r.setHealth(ctx, HealthCancelled, r.updateEnds()...)
+		r.show(ctx, HealthCancelled)
 		r.setDetails(ctx, r.cancelledWords(), r.account)
 		return
 	}
 	reason := failureType(err)
-	health := HealthFailed
-	if reason == ReauthorizationRequired {
-		health = HealthNeedsConsent
-	}
-	r.setHealth(ctx, health, r.updateEnds()...)
+	r.show(ctx, healthAfter(reason))
 	r.setDetails(ctx, "Failed: %s", message(err))
 	if reason != before {
 		// What heals by itself is retried, so that every failure needs the operator.
@@ -186,6 +216,9 @@ func printable(text string, longest int) string {
 // inWords describes a result.
 func inWords(r Result, now time.Time) string {
 	switch r.Outcome {
+	case Rested:
+		return fmt.Sprintf("Generation %d of %s/%s is only kept alive, and due again from %s on. Nothing was refreshed.",
+			r.Generation, r.Provider, r.Account, r.RestsUntil.UTC().Format("2006-01-02 15:04 MST"))
 	case Untouched:
 		return fmt.Sprintf("The vault holds generation %d of %s/%s, which no run has been about to spend. There is nothing to recover.", r.Generation, r.Provider, r.Account)
 	case Unchanged:

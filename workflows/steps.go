@@ -28,32 +28,6 @@ func forVault(ctx workflow.Context, attempts int32, summary string, args ...any)
 	})
 }
 
-// load reads the grant. It is retried for ever: nothing is spent yet. A cancelled run
-// goes on with it for a moment, because only the grant shows whether an earlier call's
-// answer can still be had.
-func (r *run) load(ctx workflow.Context) (loaded activities.LoadResult, err error) {
-	r.setDetails(ctx, "Loading the secrets of %s from the vault.", r.account)
-	r.at = step{LoadStuck, fmt.Sprintf("The vault does not give the secrets of %s, or takes no writes; nothing is spent.", r.account)}
-	p := patience{onCancel: func(held workflow.Context) time.Duration {
-		r.setDetails(held, "Cancelled. Finding out first, for up to %s, whether a call may just have spent the token of %s.", activities.MaxInFlight, r.account)
-		return activities.MaxInFlight
-	}}
-	in := activities.LoadInput{Account: r.account, Known: r.known, Searchable: r.attributes.Searchable}
-	end, err := p.hold(forVault(ctx, forEver, "read the grant of %s, see that the vault takes writes", r.account), acts.LoadSecrets, in, &loaded)
-	if end == gaveUp && err != nil {
-		return activities.LoadResult{}, ctx.Err()
-	}
-	err = checked("LoadSecrets", r.account, err, func() string { return checkLoaded(loaded, r.account) })
-	if err != nil {
-		return activities.LoadResult{}, err
-	}
-	// The tag that it comes from has whole seconds.
-	if !loaded.GrantEnds.IsZero() && loaded.GrantEnds.Sub(r.grantEnds).Abs() >= time.Second { // another consent's
-		r.grantEnds, r.ends = loaded.GrantEnds, loaded.GrantEnds
-	}
-	return r.withOwn(ctx, loaded), nil
-}
-
 // call asks the provider for a new pair, which spends the refresh token. again: a signal
 // has cut the call short, and the run starts over.
 func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued activities.RefreshResult, again bool, err error) {
@@ -61,7 +35,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued a
 	w := openedBy(windowOf(loaded, began), began)
 	r.called = began
 	r.setDetails(ctx, "Asking %s for generation %d of %s.", loaded.ProviderTitle, p.Generation+1, r.account)
-	r.at = step{CallStuck, fmt.Sprintf("%s gives no usable answer to the refresh of %s.", loaded.ProviderTitle, r.account)}
+	r.isAt(ctx, CallStuck, fmt.Sprintf("%s gives no usable answer to the refresh of %s.", loaded.ProviderTitle, r.account))
 	end, err := r.patienceFor(loaded, w).hold(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: activities.CallTimeout,
 		HeartbeatTimeout:    heartbeat(loaded, w, began),
@@ -103,7 +77,7 @@ func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, issued a
 	issued = issued.Shown() // an older worker's words may be too long, and its pair is genuine
 	next := issued.Provenance.Generation
 	r.setDetails(ctx, "Generation %d of %s is issued and sealed in this run's history. Storing it.", next, r.account)
-	r.at = step{StoreStuck, fmt.Sprintf("Generation %d of %s is issued and sealed in the run's history, and the vault does not take it.", next, r.account)}
+	r.isAt(ctx, StoreStuck, fmt.Sprintf("Generation %d of %s is issued and sealed in the run's history, and the vault does not take it.", next, r.account))
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	ctx = forVault(ctx, forEver, "write generation %d of %s, the refresh token first", next, r.account)
 	var stored activities.StoreResult

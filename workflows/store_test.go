@@ -40,7 +40,7 @@ func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
 	require.True(t, over.Healed)
 	require.Contains(t, over.Message, "Generation 5 of fitbit/will is in the vault")
 
-	require.Equal(t, []string{"refreshing", "stuck", "healthy"}, s.health)
+	require.Equal(t, []string{"stuck", "healthy"}, s.health)
 	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it. For some 10m0s now. Still trying.",
 		s.step(t, "Alert").details)
 }
@@ -73,7 +73,7 @@ func TestAVaultThatIsBackInTenMinutesRaisesNoAlert(t *testing.T) {
 	_, err := s.refresh()
 	require.NoError(t, err)
 	require.Empty(t, s.notices)
-	require.Equal(t, []string{"refreshing", "healthy"}, s.health)
+	require.Equal(t, []string{"healthy"}, s.health)
 	require.Equal(t, 10*time.Minute, s.step(t, "overdue").timer)
 }
 

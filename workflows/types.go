@@ -40,9 +40,22 @@ type Input struct {
 	// of a refresh. Nothing is spent and no provider is called.
 	Recover bool     `json:"recover,omitempty"`
 	From    []string `json:"from,omitempty"` // further workflow ids whose runs a recovery reads
+	// Keep says how fresh the access token is kept; empty means [KeepFresh].
+	Keep Keep `json:"keep,omitempty"`
 
 	problem error
 }
+
+// Keep says how fresh an account's readers need its access token.
+type Keep string
+
+const (
+	// KeepFresh: each run refreshes.
+	KeepFresh Keep = "fresh"
+	// KeepAlive: a run of a cron refreshes only where the grant needs it, as often as
+	// [provider.Provider.AlivePeriod] says, or where a refresh-now signal asks for it.
+	KeepAlive Keep = "alive"
+)
 
 // UnmarshalJSON takes an object with known keys only, for a misspelt key would
 // otherwise refresh another account's tokens. It never fails: Check returns the
@@ -88,6 +101,11 @@ func (in Input) Check() (token.Account, error) {
 	if account, err = account.KeptUnder(in.SecretsOf); err != nil {
 		return token.Account{}, fmt.Errorf("workflow input: secretsOf: %w", err)
 	}
+	switch in.Keep {
+	case "", KeepFresh, KeepAlive:
+	default:
+		return token.Account{}, fmt.Errorf(`workflow input: keep is %q; give "fresh" for an access token that is always good, or "alive" for a grant that is only kept from lapsing`, printable(string(in.Keep), token.MaxName))
+	}
 	if len(in.From) > 0 && !in.Recover {
 		return token.Account{}, errors.New(`workflow input: "from" names workflows to recover a pair from and goes with "recover": true only; leave it out to refresh`)
 	}
@@ -112,6 +130,7 @@ const (
 	Refreshed  Outcome = "refreshed"  // the provider issued a pair and the vault has it
 	Recovered  Outcome = "recovered"  // the grant was spent; its successor was found, in the vault or in a history
 	Superseded Outcome = "superseded" // when the pair arrived, the vault held a newer one already
+	Rested     Outcome = "rested"     // the grant is only kept alive and needed no refresh yet
 	Untouched  Outcome = "untouched"  // of a recovery: nothing newer, and no run has been about to spend the grant
 	Unchanged  Outcome = "unchanged"  // of a recovery: nothing newer than a grant that a run was about to spend
 )
@@ -134,6 +153,14 @@ type Result struct {
 	GrantEnds           time.Time `json:"grantEnds,omitzero"`
 	RefreshTokenVersion string    `json:"refreshTokenVersion"`
 	AccessTokenVersion  string    `json:"accessTokenVersion,omitempty"`
+	// Summary is the result in words. A cron's runs after the first one show no summary of
+	// their own, and the current details are gone with the workers; a result stays.
+	Summary string `json:"summary,omitempty"`
+
+	// What the cron's next run knows from this one.
+	Attributes  activities.Attributes `json:"attributes,omitzero"`   // the search attributes of the namespace
+	NonRotating bool                  `json:"nonRotating,omitempty"` // a refresh spends nothing
+	RestsUntil  time.Time             `json:"restsUntil,omitzero"`   // when a grant that is only kept alive is due again
 
 	RecoveredFrom string   `json:"recoveredFrom,omitempty"` // the earlier run whose history held the pair, if one did
 	RunsRead      int      `json:"runsRead,omitempty"`      // the earlier runs whose histories a recovery read

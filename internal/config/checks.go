@@ -55,7 +55,7 @@ const (
 	minStopTimeout = 30 * time.Second
 	maxActivities  = 1000
 	// azureRate is 300 secret creations per 10 s and vault ("Azure Key Vault
-	// service limits"), for providers whose refresh writes one secret only.
+	// service limits").
 	azureRate = 30
 )
 
@@ -80,13 +80,13 @@ func (p *problems) limits(s workerSettings) {
 }
 
 func (p *problems) rateLimit(rate float64, vault string) float64 {
-	const variable = "TOKENKEEPER_MAX_REFRESHES_PER_SECOND"
+	const variable = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND"
 	switch {
 	case p.has(variable):
 	case !(rate > 0) || math.IsInf(rate, 0): // written so that NaN fails too
-		p.add(variable, "is %g; set it to a number above 0, such as 14", rate)
+		p.add(variable, "is %g; set it to a number above 0, such as 26", rate)
 	case rate > azureRate && isAzure(vault):
-		p.add(variable, "is %g, but Key Vault takes %d new secrets per second, and a refresh writes two; set it to 14, or spread the accounts over several vaults", rate, azureRate)
+		p.add(variable, "is %g, but Key Vault takes %d new secrets per second; set it to 26, or spread the accounts over several vaults", rate, azureRate)
 	}
 	return rate
 }

@@ -42,8 +42,8 @@ type Worker struct {
 	// StopTimeout is how long a stopping worker lets its activities finish.
 	StopTimeout             time.Duration
 	MaxConcurrentActivities int
-	// MaxRefreshesPerSecond is for the whole task queue, not for this worker.
-	MaxRefreshesPerSecond float64
+	// MaxSecretWritesPerSecond is for all workers of the task queue together.
+	MaxSecretWritesPerSecond float64
 }
 
 // LogFormat is the format of log lines.
@@ -102,7 +102,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 		StopTimeout:             own.StopTimeout,
 		MaxConcurrentActivities: own.MaxConcurrentActivities,
 	}
-	w.MaxRefreshesPerSecond = p.rateLimit(own.MaxRefreshesPerSecond, w.Vault.URL)
+	w.MaxSecretWritesPerSecond = p.rateLimit(own.MaxSecretWritesPerSecond, w.Vault.URL)
 	p.limits(own)
 	return w, p.err()
 }

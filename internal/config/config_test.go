@@ -62,32 +62,32 @@ func TestTheWorkerNeedsNothingButTheVaultsURL(t *testing.T) {
 	require.Empty(t, w.TracesEndpoint)
 	require.Equal(t, 40*time.Second, w.StopTimeout)
 	require.Equal(t, 200, w.MaxConcurrentActivities)
-	require.InDelta(t, 14, w.MaxRefreshesPerSecond, 0)
+	require.InDelta(t, 26, w.MaxSecretWritesPerSecond, 0)
 }
 
 func TestEverySettingOfTheWorkerArrives(t *testing.T) {
 	apart(t)
 	providers := write(t, "providers: {}\n")
 	w, err := config.LoadWorker(map[string]string{
-		"KEY_VAULT_URL":                         "https://localhost:8443/",
-		"TOKENKEEPER_AZURE_CREDENTIAL":          "emulator",
-		"TOKENKEEPER_ALLOW_EMULATOR":            "true",
-		"TOKENKEEPER_KEY_VAULT_CA_FILE":         "testdata/ca.pem",
-		"TOKENKEEPER_KEY_VAULT_API_VERSION":     "2025-07-01",
-		"AZURE_CLIENT_ID":                       "fake-client-id",
-		"TOKENKEEPER_PROVIDERS":                 providers,
-		"TOKENKEEPER_TASK_QUEUE":                " vault-2\n",
-		"TOKENKEEPER_HTTP_ADDRESS":              "off",
-		"TOKENKEEPER_LOG_FORMAT":                "json",
-		"TOKENKEEPER_LOG_LEVEL":                 "debug",
-		"TOKENKEEPER_STOP_TIMEOUT":              "1m",
-		"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES": "8",
-		"TOKENKEEPER_MAX_REFRESHES_PER_SECOND":  "0.5",
-		"OTEL_EXPORTER_OTLP_ENDPOINT":           "http://localhost:4318/",
-		"TEMPORAL_DEPLOYMENT_NAME":              "token-keeper",
-		"TEMPORAL_WORKER_BUILD_ID":              "b1",
-		"TEMPORAL_ADDRESS":                      "temporal.example:7233",
-		"TEMPORAL_NAMESPACE":                    "health",
+		"KEY_VAULT_URL":                            "https://localhost:8443/",
+		"TOKENKEEPER_AZURE_CREDENTIAL":             "emulator",
+		"TOKENKEEPER_ALLOW_EMULATOR":               "true",
+		"TOKENKEEPER_KEY_VAULT_CA_FILE":            "testdata/ca.pem",
+		"TOKENKEEPER_KEY_VAULT_API_VERSION":        "2025-07-01",
+		"AZURE_CLIENT_ID":                          "fake-client-id",
+		"TOKENKEEPER_PROVIDERS":                    providers,
+		"TOKENKEEPER_TASK_QUEUE":                   " vault-2\n",
+		"TOKENKEEPER_HTTP_ADDRESS":                 "off",
+		"TOKENKEEPER_LOG_FORMAT":                   "json",
+		"TOKENKEEPER_LOG_LEVEL":                    "debug",
+		"TOKENKEEPER_STOP_TIMEOUT":                 "1m",
+		"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES":    "8",
+		"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND": "0.5",
+		"OTEL_EXPORTER_OTLP_ENDPOINT":              "http://localhost:4318/",
+		"TEMPORAL_DEPLOYMENT_NAME":                 "token-keeper",
+		"TEMPORAL_WORKER_BUILD_ID":                 "b1",
+		"TEMPORAL_ADDRESS":                         "temporal.example:7233",
+		"TEMPORAL_NAMESPACE":                       "health",
 	})
 	require.NoError(t, err)
 	require.Equal(t, "https://localhost:8443", w.Vault.URL)
@@ -102,7 +102,7 @@ func TestEverySettingOfTheWorkerArrives(t *testing.T) {
 	require.Equal(t, slog.LevelDebug, w.LogLevel)
 	require.Equal(t, time.Minute, w.StopTimeout)
 	require.Equal(t, 8, w.MaxConcurrentActivities)
-	require.InDelta(t, 0.5, w.MaxRefreshesPerSecond, 0)
+	require.InDelta(t, 0.5, w.MaxSecretWritesPerSecond, 0)
 	require.Equal(t, "http://localhost:4318", w.TracesEndpoint)
 	require.Equal(t, config.Deployment{Name: "token-keeper", BuildID: "b1"}, w.Deployment)
 	require.Equal(t, "temporal.example:7233", w.Temporal.HostPort)
@@ -127,17 +127,17 @@ func TestAVariableSetToNothingCountsAsNotSet(t *testing.T) {
 func TestTenProblemsAreTenSentencesAtOnce(t *testing.T) {
 	apart(t)
 	_, err := config.LoadWorker(map[string]string{
-		"KEY_VAULT_URL":                         "http://my-vault.vault.azure.net",
-		"TOKENKEEPER_AZURE_CREDENTIAL":          "fake-client-secret-1",
-		"TOKENKEEPER_KEY_VAULT_CA_FILE":         filepath.Join(t.TempDir(), "absent.pem"),
-		"TOKENKEEPER_LOG_LEVEL":                 "loud",
-		"TOKENKEEPER_STOP_TIMEOUT":              "40",
-		"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES": "many",
-		"TOKENKEEPER_MAX_REFRESHES_PER_SECOND":  "-1",
-		"TEMPORAL_ADDRESS":                      "https://temporal.example",
-		"TEMPORAL_WORKER_BUILD_ID":              "b1",
-		"TOKENKEEPER_HEALTH_ADDRESS":            ":8085",
-		"TEMPORAL_API_KEY":                      "fake-api-key-1",
+		"KEY_VAULT_URL":                            "http://my-vault.vault.azure.net",
+		"TOKENKEEPER_AZURE_CREDENTIAL":             "fake-client-secret-1",
+		"TOKENKEEPER_KEY_VAULT_CA_FILE":            filepath.Join(t.TempDir(), "absent.pem"),
+		"TOKENKEEPER_LOG_LEVEL":                    "loud",
+		"TOKENKEEPER_STOP_TIMEOUT":                 "40",
+		"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES":    "many",
+		"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND": "-1",
+		"TEMPORAL_ADDRESS":                         "https://temporal.example",
+		"TEMPORAL_WORKER_BUILD_ID":                 "b1",
+		"TOKENKEEPER_HEALTH_ADDRESS":               ":8085",
+		"TEMPORAL_API_KEY":                         "fake-api-key-1",
 	})
 	found := problems(t, err)
 	require.Len(t, found, 10, err)
@@ -145,7 +145,7 @@ func TestTenProblemsAreTenSentencesAtOnce(t *testing.T) {
 		"TOKENKEEPER_HEALTH_ADDRESS", "TOKENKEEPER_LOG_LEVEL", "TOKENKEEPER_STOP_TIMEOUT",
 		"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES", "KEY_VAULT_URL", "TOKENKEEPER_AZURE_CREDENTIAL",
 		"TOKENKEEPER_KEY_VAULT_CA_FILE", "TEMPORAL_ADDRESS", "TEMPORAL_DEPLOYMENT_NAME",
-		"TOKENKEEPER_MAX_REFRESHES_PER_SECOND",
+		"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND",
 	} {
 		require.True(t, strings.HasPrefix(found[i], variable+" "), found[i])
 		require.NotContains(t, found[i], "\n")
@@ -186,11 +186,11 @@ func TestEachProblemOfTheWorkerIsNamedWithItsFix(t *testing.T) {
 		"no number":              {"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES", "many", `is "many"; write a number, such as 200`},
 		"no activities":          {"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES", "0", "from 1 to 1000"},
 		"too many activities":    {"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES", "100000", "from 1 to 1000"},
-		"no pace":                {"TOKENKEEPER_MAX_REFRESHES_PER_SECOND", "0", "a number above 0"},
-		"no pace at all":         {"TOKENKEEPER_MAX_REFRESHES_PER_SECOND", "NaN", "a number above 0"},
-		"pace without end":       {"TOKENKEEPER_MAX_REFRESHES_PER_SECOND", "Inf", "a number above 0"},
-		"pace that is no number": {"TOKENKEEPER_MAX_REFRESHES_PER_SECOND", "fast", "write a number, such as 14"},
-		"more than Azure takes":  {"TOKENKEEPER_MAX_REFRESHES_PER_SECOND", "100", "Key Vault takes 30 new secrets per second"},
+		"no pace":                {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "0", "a number above 0"},
+		"no pace at all":         {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "NaN", "a number above 0"},
+		"pace without end":       {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "Inf", "a number above 0"},
+		"pace that is no number": {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "fast", "write a number, such as 26"},
+		"more than Azure takes":  {"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND", "100", "Key Vault takes 30 new secrets per second"},
 		"collector, no scheme":   {"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", "write it as in http://localhost:4318"},
 		"collector, password":    {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://will:fake-password@host", "without user name"},
 		"build id is missing":    {"TEMPORAL_DEPLOYMENT_NAME", "token-keeper", "set both for a versioned worker, or neither"},
@@ -229,13 +229,13 @@ func TestWhatKubernetesAddsForAServiceIsNoProblem(t *testing.T) {
 func TestThePaceOfAnEmulatorIsFree(t *testing.T) {
 	apart(t)
 	w, err := config.LoadWorker(map[string]string{
-		"KEY_VAULT_URL":                        "https://localhost:8443",
-		"TOKENKEEPER_AZURE_CREDENTIAL":         "emulator",
-		"TOKENKEEPER_ALLOW_EMULATOR":           "true",
-		"TOKENKEEPER_MAX_REFRESHES_PER_SECOND": "500",
+		"KEY_VAULT_URL":                            "https://localhost:8443",
+		"TOKENKEEPER_AZURE_CREDENTIAL":             "emulator",
+		"TOKENKEEPER_ALLOW_EMULATOR":               "true",
+		"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND": "500",
 	})
 	require.NoError(t, err)
-	require.InDelta(t, 500, w.MaxRefreshesPerSecond, 0)
+	require.InDelta(t, 500, w.MaxSecretWritesPerSecond, 0)
 }
 
 func TestTheErrorIsAConfigError(t *testing.T) {

@@ -101,16 +101,16 @@ type vaultSettings struct {
 }
 
 type workerSettings struct {
-	DeploymentName          string        `env:"TEMPORAL_DEPLOYMENT_NAME" meaning:"Name of the worker deployment. Together with the build id it makes the worker a versioned one, which gets no work until its version is made current."`
-	BuildID                 string        `env:"TEMPORAL_WORKER_BUILD_ID" meaning:"Build id of this worker within the deployment. By default the revision that it was built from, where that is known."`
-	HTTPAddress             string        `env:"TOKENKEEPER_HTTP_ADDRESS" envDefault:":8085" meaning:"Where /healthz, /readyz and /metrics are served, or off. By default on all interfaces, as probes need it; none of the pages holds a secret."`
-	Pprof                   string        `env:"TOKENKEEPER_PPROF" meaning:"Where Go's profiles are served, as in localhost:6060: a loopback address only. Without it they are not."`
-	LogFormat               string        `env:"TOKENKEEPER_LOG_FORMAT" envDefault:"auto" meaning:"json, text, or auto: text on a terminal and json elsewhere."`
-	LogLevel                slog.Level    `env:"TOKENKEEPER_LOG_LEVEL" envDefault:"info" meaning:"debug, info, warn or error."`
-	TracesEndpoint          string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" meaning:"Base URL of an OTLP/HTTP collector. Without it there are no traces. The exporter's other OTEL_EXPORTER_OTLP_ variables count as well."`
-	StopTimeout             time.Duration `env:"TOKENKEEPER_STOP_TIMEOUT" envDefault:"40s" meaning:"How long a stopping worker lets calls in flight finish and be recorded; 30s or more. Give the container 20 s more than this before it is killed."`
-	MaxConcurrentActivities int           `env:"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES" envDefault:"200" meaning:"How many activities one worker runs at a time."`
-	MaxRefreshesPerSecond   float64       `env:"TOKENKEEPER_MAX_REFRESHES_PER_SECOND" envDefault:"14" meaning:"Pace of the whole task queue. A refresh writes two secrets, and Key Vault takes 300 new ones per 10 s: 15 is the ceiling."`
+	DeploymentName           string        `env:"TEMPORAL_DEPLOYMENT_NAME" meaning:"Name of the worker deployment. Together with the build id it makes the worker a versioned one, which gets no work until its version is made current."`
+	BuildID                  string        `env:"TEMPORAL_WORKER_BUILD_ID" meaning:"Build id of this worker within the deployment. By default the revision that it was built from, where that is known."`
+	HTTPAddress              string        `env:"TOKENKEEPER_HTTP_ADDRESS" envDefault:":8085" meaning:"Where /healthz, /readyz and /metrics are served, or off. By default on all interfaces, as probes need it; none of the pages holds a secret."`
+	Pprof                    string        `env:"TOKENKEEPER_PPROF" meaning:"Where Go's profiles are served, as in localhost:6060: a loopback address only. Without it they are not."`
+	LogFormat                string        `env:"TOKENKEEPER_LOG_FORMAT" envDefault:"auto" meaning:"json, text, or auto: text on a terminal and json elsewhere."`
+	LogLevel                 slog.Level    `env:"TOKENKEEPER_LOG_LEVEL" envDefault:"info" meaning:"debug, info, warn or error."`
+	TracesEndpoint           string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" meaning:"Base URL of an OTLP/HTTP collector. Without it there are no traces. The exporter's other OTEL_EXPORTER_OTLP_ variables count as well."`
+	StopTimeout              time.Duration `env:"TOKENKEEPER_STOP_TIMEOUT" envDefault:"40s" meaning:"How long a stopping worker lets calls in flight finish and be recorded; 30s or more. Give the container 20 s more than this before it is killed."`
+	MaxConcurrentActivities  int           `env:"TOKENKEEPER_MAX_CONCURRENT_ACTIVITIES" envDefault:"200" meaning:"How many activities one worker runs at a time."`
+	MaxSecretWritesPerSecond float64       `env:"TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND" envDefault:"26" meaning:"How many secret versions all workers of the task queue create per second. A refresh creates two, or one where the provider does not rotate. Key Vault takes 300 in 10 s; what is left is for refreshes that must not wait, and for consents."`
 }
 
 type starterSettings struct {

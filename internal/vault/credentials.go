@@ -16,6 +16,16 @@ import (
 // Credentials reads a provider's client id and secret: from one secret that holds the
 // base64 of both, or from two that hold them in the clear.
 func (v *Vault) Credentials(ctx context.Context, n Names) (token.Client, error) {
+	client, err := v.readCredentials(ctx, n)
+	if err != nil {
+		v.clients.forget(n.clientNames())
+		return token.Client{}, err
+	}
+	v.clients.remember(n.clientNames(), client, time.Now())
+	return client, nil
+}
+
+func (v *Vault) readCredentials(ctx context.Context, n Names) (token.Client, error) {
 	if !n.clientInClear() {
 		s, err := v.readClient(ctx, n.Credentials, "the base64 of client_id:client_secret")
 		if err != nil {

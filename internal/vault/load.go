@@ -15,6 +15,43 @@ import (
 // to be old, so that all versions are listed for a newer one. It returns no token of another
 // provider: after a move, the old provider's workflow must not spend it.
 func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (RefreshToken, AccessTokenInfo, error) {
+	return v.load(ctx, n, atLeast, func(RefreshToken) bool { return false })
+}
+
+// LoadKnown is Load after a run that has stored the given refresh token. The access token
+// is left out where the current version is that very one and no run has put its intent on
+// it since: a run that had spent it would have, and a late writer would have put another
+// version on top. known is true then, and the access token's tags are not read.
+// Where a refresh spends nothing, the token's own tags are enough.
+func (v *Vault) LoadKnown(ctx context.Context, n Names, last Last, spends bool) (t RefreshToken, access AccessTokenInfo, known bool, err error) {
+	t, access, err = v.load(ctx, n, last.Generation, func(current RefreshToken) bool {
+		known = last.describes(current, n, spends)
+		return known
+	})
+	return t, access, known, err
+}
+
+// Last is the refresh token that an account's last run has stored.
+type Last struct {
+	Generation  token.Generation
+	Fingerprint token.Fingerprint
+	Version     string
+}
+
+// describes reports whether the current version is still what the last run has stored, so
+// that nothing newer can be.
+func (l Last) describes(current RefreshToken, n Names, spends bool) bool {
+	switch {
+	case !current.tagged, current.proofOver != "", n.Provider != "" && current.Provider != n.Provider:
+		return false
+	case current.Fingerprint != l.Fingerprint, current.Generation != l.Generation:
+		return false
+	}
+	return !spends || current.Version == l.Version && len(current.Intents()) == 0
+}
+
+// load is Load; known reports whether the current version needs nothing to vouch for it.
+func (v *Vault) load(ctx context.Context, n Names, atLeast token.Generation, known func(RefreshToken) bool) (RefreshToken, AccessTokenInfo, error) {
 	if atLeast > latestGeneration(time.Now()) {
 		atLeast = 0 // there is no such generation, whatever says so
 	}
@@ -24,9 +61,13 @@ func (v *Vault) Load(ctx context.Context, n Names, atLeast token.Generation) (Re
 		if err != nil {
 			return RefreshToken{}, AccessTokenInfo{}, err
 		}
-		access, err := v.readAccess(ctx, n)
+		isKnown, access := known(current), AccessTokenInfo{}
+		if !isKnown {
+			access, err = v.readAccess(ctx, n)
+		}
 		settled, top := err == nil, current.Version
 		switch {
+		case isKnown:
 		case settled && needsScan(current, access, n, atLeast):
 			current, settled, err = v.scan(ctx, n, top, access)
 		case settled && !current.tagged:

@@ -27,10 +27,11 @@ import (
 type Vault struct {
 	secrets Secrets
 	proofs  *proofs
+	clients *clients
 }
 
 // New returns a vault over the given secrets.
-func New(secrets Secrets) *Vault { return &Vault{secrets, newProofs()} }
+func New(secrets Secrets) *Vault { return &Vault{secrets, newProofs(), newClients()} }
 
 // withFix adds to a failed read what the operator has to store where. A name that is
 // missing may be soft-deleted, which has another fix.

@@ -104,10 +104,15 @@ func (run *serving) answer(w http.ResponseWriter, r *http.Request, op Operation,
 	}
 	answer, failed := fault.reply(op)
 	if !failed {
-		answer = checked(r, handle, call{
-			name: name, version: r.PathValue("version"), query: r.URL.Query(), base: "https://" + r.Host, body: body,
-			behind: fault.behind(),
+		answer = run.limited(op, func() reply {
+			return checked(r, handle, call{
+				name: name, version: r.PathValue("version"), query: r.URL.Query(), base: "https://" + r.Host, body: body,
+				behind: fault.behind(),
+			})
 		})
+	}
+	if answer.status == http.StatusTooManyRequests {
+		s.counter.throttled()
 	}
 	if fault.Kind == BareConflict {
 		answer = answer.bare()
@@ -117,6 +122,17 @@ func (run *serving) answer(w http.ResponseWriter, r *http.Request, op Operation,
 		return
 	}
 	answer.write(w)
+}
+
+// limited counts a call against the vault's limit of those that create nothing. The
+// store counts the others once it knows that they would.
+func (run *serving) limited(op Operation, handle func() reply) reply {
+	if op != OpSet {
+		if err := run.server.store.takeOther(); err != nil {
+			return failure(err)
+		}
+	}
+	return handle()
 }
 
 func checked(r *http.Request, handle func(call) reply, c call) reply {

@@ -168,6 +168,23 @@ func TestCreationsAreLimited(t *testing.T) {
 	require.Equal(t, "10", got.header.Get("Retry-After"))
 	require.Len(t, server.Versions(name), 3)
 	require.Equal(t, 200, vault.call("GET", "/secrets/"+name, "").status, "reading is not creating")
+	require.Equal(t, 1, server.Counts().Throttled)
 	clock.advance(10 * time.Second)
 	require.Equal(t, 200, vault.set(name, value).status)
+}
+
+func TestOtherCallsHaveALimitOfTheirOwn(t *testing.T) {
+	clock := &clock{}
+	server, vault := start(t, keyvault.Options{CreationLimit: 1, CallLimit: 2, Now: clock.now})
+	require.Equal(t, 200, vault.set(name, value).status)
+	for range 2 {
+		require.Equal(t, 200, vault.call("GET", "/secrets/"+name, "").status)
+	}
+	got := vault.call("GET", "/secrets/"+name, "")
+	require.Equal(t, 429, got.status)
+	require.Equal(t, "10", got.header.Get("Retry-After"))
+	clock.advance(10 * time.Second)
+	require.Equal(t, 200, vault.set(name, value).status)
+	require.Equal(t, 200, vault.call("GET", "/secrets/"+name, "").status)
+	require.Equal(t, 1, server.Counts().Throttled)
 }

@@ -17,6 +17,8 @@ import (
 type Counts struct {
 	ByOperation map[Operation]int            `json:"by_operation"`
 	ByName      map[string]map[Operation]int `json:"by_name"`
+	// Throttled is how many of them were answered 429.
+	Throttled int `json:"throttled"`
 }
 
 // faultJSON is a Fault for the control endpoint, with durations such as "1.5s".
@@ -195,6 +197,12 @@ func (c *counter) add(op Operation, name string) {
 	c.counts.ByName[name][op]++
 }
 
+func (c *counter) throttled() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts.Throttled++
+}
+
 func (c *counter) snapshot() Counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -202,5 +210,5 @@ func (c *counter) snapshot() Counts {
 	for name, ops := range c.counts.ByName {
 		byName[name] = maps.Clone(ops)
 	}
-	return Counts{ByOperation: maps.Clone(c.counts.ByOperation), ByName: byName}
+	return Counts{ByOperation: maps.Clone(c.counts.ByOperation), ByName: byName, Throttled: c.counts.Throttled}
 }

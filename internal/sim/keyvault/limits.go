@@ -12,8 +12,15 @@ const (
 	maxValueBytes     = 25 * 1024
 	maxTags           = 15
 	maxTagCharacters  = 512
-	creationWindow    = 10 * time.Second
+	limitWindow       = 10 * time.Second
 	maxResultsPerPage = 25
+)
+
+// What the real vault takes in any ten seconds, for [Options] ("Azure Key Vault service
+// limits"). A subscription has five times as much in a region, over all of its vaults.
+const (
+	Creations  = 300
+	OtherCalls = 4000
 )
 
 var validName = regexp.MustCompile(`^[0-9a-zA-Z-]{1,127}$`)
@@ -40,21 +47,21 @@ func checkVersion(v Version) *apiError {
 	return nil
 }
 
-// creationLimit counts creations in a sliding window. Its zero value is no limit.
-type creationLimit struct {
+// limit counts calls in a sliding window. Its zero value is no limit.
+type limit struct {
 	most   int
 	recent []time.Time
 }
 
-func (l *creationLimit) take(now time.Time) *apiError {
+func (l *limit) take(now time.Time) *apiError {
 	if l.most == 0 {
 		return nil
 	}
-	for len(l.recent) > 0 && now.Sub(l.recent[0]) >= creationWindow {
+	for len(l.recent) > 0 && now.Sub(l.recent[0]) >= limitWindow {
 		l.recent = l.recent[1:]
 	}
 	if len(l.recent) >= l.most {
-		return errThrottled(creationWindow - now.Sub(l.recent[0]))
+		return errThrottled(limitWindow - now.Sub(l.recent[0]))
 	}
 	l.recent = append(l.recent, now)
 	return nil

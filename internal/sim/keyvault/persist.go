@@ -25,7 +25,8 @@ func openStore(o Options) (*store, error) {
 		now:           o.Now,
 		deletionDelay: o.DeletionDelay,
 		recoveryDelay: o.RecoveryDelay,
-		creations:     creationLimit{most: o.CreationLimit},
+		creations:     limit{most: o.CreationLimit},
+		others:        limit{most: o.CallLimit},
 		path:          o.DataFile,
 		objects:       map[string]*object{},
 	}

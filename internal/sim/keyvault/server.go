@@ -41,9 +41,9 @@ type Options struct {
 	// everything in memory. It holds secrets in the clear.
 	DataFile string
 	// CreationLimit is how many versions may be created in any ten seconds
-	// before the vault answers 429; 0 means no limit. The real vault's is 300
-	// ("Azure Key Vault service limits").
-	CreationLimit int
+	// before the vault answers 429, and CallLimit how many other calls; 0 means no
+	// limit. The real vault's are [Creations] and [OtherCalls].
+	CreationLimit, CallLimit int
 	// DeletionDelay is how long a secret is being deleted: hidden from readers, not
 	// among the deleted yet, and neither writable nor recoverable. The real
 	// vault takes up to half a minute; 0 means no time.
@@ -51,7 +51,7 @@ type Options struct {
 	// RecoveryDelay is how long a recovered secret stays unreadable; it stays
 	// unwritable for as long again, as with the real vault. 0 means 300 ms.
 	RecoveryDelay time.Duration
-	// Now is the vault's clock: these two delays and the creation limit go by it,
+	// Now is the vault's clock: these two delays and the limits go by it,
 	// faults' delays do not. Default time.Now.
 	Now func() time.Time
 }

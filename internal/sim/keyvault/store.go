@@ -40,7 +40,8 @@ type store struct {
 	now           func() time.Time
 	deletionDelay time.Duration
 	recoveryDelay time.Duration
-	creations     creationLimit
+	creations     limit
+	others        limit // all other calls
 	path          string
 	identity      identity
 
@@ -72,6 +73,13 @@ func (s *store) set(name string, v Version) (Version, *apiError) {
 	o.Versions = append(o.Versions, v)
 	s.objects[strings.ToLower(name)] = o
 	return v, s.save()
+}
+
+// takeOther counts a call that creates no version.
+func (s *store) takeOther() *apiError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.others.take(s.now())
 }
 
 // get reads one version, or the current one when id is empty. A stale read of the

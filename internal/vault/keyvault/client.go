@@ -34,6 +34,9 @@ type Options struct {
 	ClientID   string         // names the identity; see NewCredential
 	RootCAs    *x509.CertPool // verify the vault's certificate; nil means the system's
 	APIVersion string         // of the secrets API; empty means the library's default
+	// Throttled is told of each 429 and the wait that it asks for, also of those after
+	// which a call is repeated. It may be nil.
+	Throttled func(wait time.Duration)
 }
 
 // Client reads and writes the secrets of one vault. It is safe for concurrent use.
@@ -71,6 +74,8 @@ func NewWithCredential(o Options, credential azcore.TokenCredential) (*Client, e
 			APIVersion: o.APIVersion,
 			Retry:      retries(),
 			Transport:  newTransport(u.Hostname(), o.RootCAs),
+			// Of each try, below the library's own repetitions.
+			PerRetryPolicies: []policy.Policy{throttled(o.Throttled)},
 		},
 		DisableChallengeResourceVerification: o.Credential == CredentialEmulator,
 	}

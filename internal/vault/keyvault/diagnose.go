@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -88,9 +87,7 @@ func diagnoseResponse(f failure, response *azcore.ResponseError) failure {
 	}
 	f.readOnly = strings.Contains(body.Error.Message, "read-only")
 	f.byPolicy = strings.Contains(body.Error.Message, "disallowed by policy")
-	if seconds, err := strconv.Atoi(response.RawResponse.Header.Get("Retry-After")); err == nil {
-		f.retryAfter = time.Duration(seconds) * time.Second
-	}
+	f.retryAfter = retryAfter(response.RawResponse)
 	return f
 }
 

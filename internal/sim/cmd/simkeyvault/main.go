@@ -31,10 +31,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.DataFile, "data", "", "keep the content in this `file`, in the clear; without it, in memory")
 	flags.DurationVar(&o.DeletionDelay, "deletion-delay", 0, "how long a secret is being deleted; the real vault takes up to half a minute")
 	flags.DurationVar(&o.RecoveryDelay, "recovery-delay", keyvault.DefaultRecoveryDelay, "how long a recovered secret stays unreadable, and unwritable for as long again")
+	quota := flags.Bool("quota", false, "answer 429 beyond the real vault's limits: 300 new versions and 4,000 other calls in ten seconds")
 	certFile := flags.String("cert-file", "", "write the certificate that clients must trust to this `file`")
 	urlFile := flags.String("url-file", "", "write the URL to this `file` once the server listens")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *quota {
+		o.CreationLimit, o.CallLimit = keyvault.Creations, keyvault.OtherCalls
 	}
 	server, err := keyvault.Start(o)
 	if err != nil {

@@ -1,0 +1,81 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/internal/pace"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/vault"
+)
+
+const (
+	pacedSuffix       = "-paced"
+	pacedSingleSuffix = "-paced-single"
+)
+
+// PacedQueue is the task queue that loads go over which may wait: Temporal hands them out
+// no faster than the vault takes what follows. A provider that does not rotate writes one
+// secret for each refresh, not two, and has a queue of its own.
+func PacedQueue(taskQueue string, nonRotating bool) string {
+	if nonRotating {
+		return taskQueue + pacedSingleSuffix
+	}
+	return taskQueue + pacedSuffix
+}
+
+// isPaced reports whether a task came over a paced queue.
+func isPaced(taskQueue string) bool {
+	return strings.HasSuffix(taskQueue, pacedSuffix) || strings.HasSuffix(taskQueue, pacedSingleSuffix)
+}
+
+// writes is how many secret versions a refresh creates.
+func writes(nonRotating bool) int {
+	if nonRotating {
+		return 1
+	}
+	return 2
+}
+
+// RegisterPaced registers what goes over a paced queue.
+func (a *Activities) RegisterPaced(r Registry) {
+	r.RegisterActivityWithOptions(a.LoadSecrets, activity.RegisterOptions{Name: "LoadSecrets"})
+}
+
+// waitForPace lets a load begin that may wait. It holds one of the few activities of a
+// paced queue meanwhile, so that the others stay with Temporal.
+func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vault.Location, in LoadInput) error {
+	if in.Peek || !isPaced(info.TaskQueue) {
+		return nil
+	}
+	err := a.Pace.Wait(ctx, activity.GetWorkerStopChannel(ctx), writes(at.Provider.Rotation == provider.NoRotation))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pace.ErrStopping):
+		return retryIn(temporal.NewApplicationError(fmt.Sprintf("load the grant of %s: %v; another worker takes it", at.Account, err), vaultNotReady), time.Second)
+	}
+	return err
+}
+
+// longestStorePause is the longest pause before another try of a store by itself; many
+// that wait for one vault wait for their turns beyond it.
+const longestStorePause = time.Minute
+
+// laterStore says when a store that the vault has refused is tried again: after twice as
+// long each time, and not all at once where many have waited for the vault. Their pairs are
+// in their histories.
+func (a *Activities) laterStore(info activity.Info, issued RefreshResult, err error) error {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok || failure.NonRetryable() || failure.Type() != vaultNotReady {
+		return err
+	}
+	after := min(time.Second<<min(info.Attempt-1, 6), longestStorePause)
+	return retryIn(err, a.Pace.Turn(writes(!issued.Rotated), spread(after)))
+}

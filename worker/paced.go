@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/pace"
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/workflows"
+)
+
+const (
+	// pacedLoads bounds the loads of one paced queue that a worker runs at a time. Those
+	// that wait for a vault stay with Temporal beyond that.
+	pacedLoads = 20
+	// recountEvery is how often the accounts are counted. All workers count at the same
+	// time, so that their pollers name the same rates to the server.
+	recountEvery = 10 * time.Minute
+)
+
+// pacedQueues take the loads that may wait. The rate of a task queue is kept by Temporal's
+// server for all of its pollers together, whatever the number of workers. It would also
+// switch eager activities off, so that these queues have loads alone, and workers of their
+// own within this process.
+type pacedQueues struct {
+	temporal  client.Client
+	namespace string
+	taskQueue string
+	options   worker.Options // of this process's main worker
+	acts      *activities.Activities
+	providers provider.Table
+	perSecond float64 // new versions that all workers together create
+	limiter   *pace.Limiter
+	log       *slog.Logger
+
+	rates   rates
+	demand  demand
+	running [2]worker.Worker // rotating, single
+	done    sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// start polls both queues, and adapts their rates until stop is called.
+func (q *pacedQueues) start(ctx context.Context) error {
+	ctx, q.cancel = context.WithCancel(ctx)
+	if err := q.adapt(ctx); err != nil {
+		q.stop()
+		return err
+	}
+	q.done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(untilRecount(time.Now())):
+				if err := q.adapt(ctx); err != nil && ctx.Err() == nil {
+					q.log.WarnContext(ctx, "cannot change the pace of the loads", "error", err)
+				}
+			}
+		}
+	})
+	return nil
+}
+
+// untilRecount is the time until all workers count.
+func untilRecount(now time.Time) time.Duration {
+	return now.Truncate(recountEvery).Add(recountEvery).Sub(now)
+}
+
+// stop ends the polls and waits for the loads that are at work.
+func (q *pacedQueues) stop() {
+	q.cancel()
+	q.done.Wait()
+	var stopping sync.WaitGroup
+	for _, w := range q.running {
+		if w != nil {
+			stopping.Go(w.Stop)
+		}
+	}
+	stopping.Wait()
+}
+
+// adapt counts accounts and workers and has the queues handed out accordingly. Where they
+// cannot be counted, the last counts hold.
+func (q *pacedQueues) adapt(ctx context.Context) error {
+	counting, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if d, err := q.count(counting); err == nil {
+		q.demand = d
+	} else if ctx.Err() == nil {
+		q.log.WarnContext(ctx, "cannot count the accounts that the pace is shared out to; the share before holds", "error", err)
+	}
+	q.limiter.SetShare(q.perSecond / float64(max(1, q.workers(counting))))
+	now := splitPace(q.perSecond, q.demand)
+	if !now.differs(q.rates) {
+		return nil
+	}
+	q.rates = now
+	q.log.InfoContext(ctx, "pace of the loads that may wait", "perSecond", now.rotating, "perSecondNotRotating", now.single)
+	for i, rate := range [2]float64{now.rotating, now.single} {
+		if err := q.restart(i, rate); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restart polls a queue at another rate. The server goes by the last poll that it gets, so
+// that the old pollers end first.
+func (q *pacedQueues) restart(i int, rate float64) error {
+	if old := q.running[i]; old != nil {
+		q.running[i] = nil
+		old.Stop()
+	}
+	options := q.options
+	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityExecutionSize = pacedLoads
+	options.TaskQueueActivitiesPerSecond = rate
+	w := worker.New(q.temporal, activities.PacedQueue(q.taskQueue, i == 1), options)
+	q.acts.RegisterPaced(w)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start polling %s: %w", activities.PacedQueue(q.taskQueue, i == 1), err)
+	}
+	q.running[i] = w
+	return nil
+}
+
+// refreshes are providers that are refreshed alike.
+type refreshes struct {
+	single bool
+	every  time.Duration
+}
+
+// count returns what the accounts of this task queue need.
+func (q *pacedQueues) count(ctx context.Context) (d demand, err error) {
+	alike := map[refreshes][]string{}
+	for _, p := range q.providers.Providers() {
+		r := refreshes{p.Rotation == provider.NoRotation, p.Period()}
+		alike[r] = append(alike[r], "'"+p.Name+"'")
+	}
+	for r, names := range alike {
+		counted, err := q.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: q.namespace, Query: accountsQuery(q.taskQueue, names),
+		})
+		if err != nil {
+			return demand{}, err
+		}
+		perSecond := float64(counted.GetCount()) / r.every.Seconds()
+		if r.single {
+			d.single += perSecond
+		} else {
+			d.rotating += 2 * perSecond
+		}
+	}
+	return d, nil
+}
+
+func accountsQuery(taskQueue string, providers []string) string {
+	return fmt.Sprintf("WorkflowType = '%s' AND TaskQueue = '%s' AND ExecutionStatus = 'Running' AND %s IN (%s)",
+		workflows.Type, taskQueue, workflows.TokenProvider.GetName(), strings.Join(providers, ", "))
+}
+
+// workers counts the workers of this task queue; 0 where that is unknown.
+func (q *pacedQueues) workers(ctx context.Context) int {
+	described, err := q.temporal.DescribeTaskQueue(ctx, q.taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+	if err != nil {
+		return 0
+	}
+	identities := map[string]bool{}
+	for _, p := range described.GetPollers() {
+		if time.Since(p.GetLastAccessTime().AsTime()) < pollsEvery {
+			identities[p.GetIdentity()] = true
+		}
+	}
+	return len(identities)
+}
