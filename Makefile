@@ -152,6 +152,17 @@ MINUTES ?= 30
 soak: temporal ## Refresh for long while everything around misbehaves; nothing may grow, race or get lost: MINUTES ACCOUNTS SEED
 	@go run ./chaos/soak -minutes '$(MINUTES)' -accounts '$(ACCOUNTS)' -seed '$(SEED)'
 
+ROUNDS   ?= 3
+SECONDS  ?= 20
+SVG      ?=
+PROFILES ?=
+
+.PHONY: bench
+bench: temporal ## Measure Token Keeper beside the floor and the baseline: CLUSTER=1 ROUNDS SECONDS JSON SVG PROFILES
+	@$(if $(filter 1,$(CLUSTER)),go run ./internal/testenv/cmd/install cluster .bin)
+	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' go run ./bench -cluster='$(if $(filter 1,$(CLUSTER)),true,false)' \
+		-rounds '$(ROUNDS)' -seconds '$(SECONDS)' -json '$(JSON)' -svg '$(SVG)' -profiles '$(PROFILES)'
+
 .PHONY: model
 model: ## Visit every state of the protocol's model, with and without each protection
 	@go run ./chaos/model

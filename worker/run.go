@@ -71,6 +71,7 @@ func run(ctx context.Context, s setup) error {
 	log.Info("starting", "version", config.Version(), "identity", s.Temporal.Identity)
 	health := serveHealth(s.HTTPAddress, tel.Handler(), tel.Ready, log)
 	defer health.close()
+	defer servePprof(s.PprofAddress, log)()
 
 	keyring := seal.New(vault.NewKeysets(s.secrets))
 	if err := openKeyring(ctx, keyring, log); err != nil {

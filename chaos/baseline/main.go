@@ -1,7 +1,7 @@
 // Command baseline refreshes tokens the plain way: load two secrets, call the
 // provider, set the refresh token and then the access token, at every full period.
-// The fault campaign measures Token Keeper against it. It is the usual way to
-// write it, without mistakes and without Temporal.
+// The fault campaign and the benchmark measure Token Keeper against it. It is the
+// usual way to write it, without mistakes and without Temporal.
 //
 // The environment configures it: KEY_VAULT_URL and TOKENKEEPER_KEY_VAULT_CA_FILE
 // as for the worker, BASELINE_TOKEN_URL, BASELINE_ACCOUNTS (names between
@@ -103,11 +103,12 @@ func newRefresher() (*refresher, error) {
 }
 
 func (r *refresher) refreshAndLog(ctx context.Context, account string) {
+	began := time.Now()
 	if err := r.refresh(ctx, account); err != nil {
 		slog.Error("not refreshed", "account", account, "error", err)
 		return
 	}
-	slog.Info("refreshed", "account", account)
+	slog.Info("refreshed", "account", account, "took", time.Since(began))
 }
 
 func (r *refresher) refresh(ctx context.Context, account string) error {

@@ -117,6 +117,21 @@ func (p *problems) listenAddress(variable, value string) string {
 	return value
 }
 
+// loopbackAddress is an optional address that only this machine reaches.
+func (p *problems) loopbackAddress(variable, value string) string {
+	if value == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(value)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if ip := net.ParseIP(host); err != nil || host != "localhost" && !ip.IsLoopback() {
+		p.add(variable, "is %s; write a port of this machine's loopback, such as localhost:6060, or remove it", redact(value))
+	}
+	return value
+}
+
 // webURL checks an optional address, which may be plain http. The value is not
 // shown, because it may hold a password.
 func (p *problems) webURL(variable, value, example string) string {

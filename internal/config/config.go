@@ -33,8 +33,10 @@ type Worker struct {
 	ProvidersFile string
 	// HTTPAddress is where health and metrics are served; empty for nowhere.
 	HTTPAddress string
-	LogFormat   LogFormat
-	LogLevel    slog.Level
+	// PprofAddress is a loopback address where Go's profiles are served; empty for nowhere.
+	PprofAddress string
+	LogFormat    LogFormat
+	LogLevel     slog.Level
 	// Traces and ExportMetrics say whether OpenTelemetry's variables have them sent.
 	Traces, ExportMetrics bool
 	// StopTimeout is how long a stopping worker lets its activities finish.
@@ -93,6 +95,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 		Deployment:              p.deployment(own),
 		ProvidersFile:           p.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
 		HTTPAddress:             p.listenAddress("TOKENKEEPER_HTTP_ADDRESS", own.HTTPAddress),
+		PprofAddress:            p.loopbackAddress("TOKENKEEPER_PPROF", own.Pprof),
 		LogFormat:               LogFormat(p.oneOf("TOKENKEEPER_LOG_FORMAT", own.LogFormat, string(LogAuto), string(LogJSON), string(LogText))),
 		LogLevel:                own.LogLevel,
 		StopTimeout:             own.StopTimeout,

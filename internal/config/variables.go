@@ -108,6 +108,7 @@ type workerSettings struct {
 	DeploymentName           string        `env:"TEMPORAL_DEPLOYMENT_NAME" meaning:"Name of the worker deployment. Together with the build id it makes the worker a versioned one, which gets no work until its version is made current."`
 	BuildID                  string        `env:"TEMPORAL_WORKER_BUILD_ID" meaning:"Build id of this worker within the deployment. By default the revision that it was built from, where that is known."`
 	HTTPAddress              string        `env:"TOKENKEEPER_HTTP_ADDRESS" envDefault:":8085" meaning:"Where /healthz, /readyz and /metrics are served, or off. By default on all interfaces, as probes need it; none of the pages holds a secret."`
+	Pprof                    string        `env:"TOKENKEEPER_PPROF" meaning:"Where Go's profiles are served, as in localhost:6060: a loopback address only. Without it they are not."`
 	LogFormat                string        `env:"TOKENKEEPER_LOG_FORMAT" envDefault:"auto" meaning:"json, text, or auto: text on a terminal and json elsewhere."`
 	LogLevel                 slog.Level    `env:"TOKENKEEPER_LOG_LEVEL" envDefault:"info" meaning:"debug, info, warn or error."`
 	StopTimeout              time.Duration `env:"TOKENKEEPER_STOP_TIMEOUT" envDefault:"40s" meaning:"How long a stopping worker lets calls in flight finish and be recorded; 30s or more. Give the container 20 s more than this before it is killed."`

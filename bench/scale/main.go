@@ -1,0 +1,120 @@
+// Command scale keeps many accounts alive for some minutes on this machine and says what
+// became of them: refreshes per second, tokens lost, answers 429, the lag of the account
+// that is furthest behind, and the worker's memory over time.
+//
+//	go run ./bench/scale -cluster -accounts 10000 -minutes 10
+//	go run ./bench/scale -cluster -outage provider -away 10m
+//	go run ./bench/scale -cluster -burst
+//
+// The vault has the real one's limits. The crons are those that an operator would have,
+// with a short period: each account has a minute of its own, and all of a minute are due
+// at once. In the middle the vault (or the provider) is away. With -burst all accounts
+// are due at the same moment.
+//
+// It ends by itself; interrupted, it reports what it has seen until then. The exit code is 1
+// where it could not go on and 3 where a token was lost, the vault answered 429, memory
+// grew, or an account was not refreshed in time.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"tokenkeeper/bench/lab"
+)
+
+// options say what to run.
+type options struct {
+	lab      lab.Options
+	accounts int
+	length   time.Duration
+	outage   string // vault, provider or none
+	away     time.Duration
+	burst    bool
+	workers  int
+	pace     float64 // 0 is the worker's own
+	every    time.Duration
+}
+
+func main() { os.Exit(start(os.Args[1:])) }
+
+func start(args []string) int {
+	o := options{every: 5 * time.Second}
+	o.lab.Progress = os.Stderr
+	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
+	flags.BoolVar(&o.lab.Cluster, "cluster", false, "a Temporal server on PostgreSQL, from the folder that "+lab.EnvServers+" names (default .bin)")
+	flags.IntVar(&o.accounts, "accounts", 10_000, "accounts to keep alive")
+	minutes := flags.Float64("minutes", 10, "how long, after all have been started")
+	flags.StringVar(&o.outage, "outage", "vault", "what is away in the middle: vault, provider or none")
+	flags.DurationVar(&o.away, "away", 2*time.Minute, "for how long")
+	flags.BoolVar(&o.burst, "burst", false, "all accounts are due at the same moment, once, and nothing is away")
+	flags.IntVar(&o.workers, "workers", 1, "worker processes")
+	flags.Float64Var(&o.pace, "pace", 0, "the worker's pace; 0 leaves its default")
+	file := flags.String("json", "", "file for the whole result, written anew with each sample")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	o.length = time.Duration(*minutes * float64(time.Minute))
+	if o.burst {
+		o.outage = none
+	}
+	if problem := o.problem(); problem != "" || flags.NArg() > 0 {
+		_, _ = fmt.Fprintln(os.Stderr, "scale: it takes flags only;", problem)
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r, err := run(ctx, o, func(r *report) error { return r.write(*file) })
+	fmt.Print(r.table())
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "scale:", err)
+		return 1
+	}
+	if len(r.Problems) > 0 {
+		return 3
+	}
+	return 0
+}
+
+const (
+	ofVault    = "vault"
+	ofProvider = "provider"
+	none       = "none"
+)
+
+func (o options) problem() string {
+	switch {
+	case o.accounts < 1 || o.accounts > 100_000:
+		return "-accounts is from 1 to 100000"
+	case o.length < time.Minute || o.length > 4*time.Hour:
+		return "-minutes is from 1 to 240"
+	case o.workers < 1 || o.workers > 8:
+		return "-workers is from 1 to 8"
+	case o.outage != ofVault && o.outage != ofProvider && o.outage != none:
+		return "-outage is vault, provider or none"
+	case o.outage != none && 2*o.away > o.length+o.away:
+		return "-away is at most as long as -minutes"
+	}
+	return ""
+}
+
+// write replaces the file, so that an end at any time leaves a whole one.
+func (r *report) write(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
