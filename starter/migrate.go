@@ -80,7 +80,10 @@ func (a *vaultApp) migrate(ctx context.Context, from, to target, options consent
 		return err
 	}
 	if _, err = a.hurryRuns(to); err == nil {
-		err = a.withTemporal(func(ctx context.Context, o *temporalApp) error { return o.start(ctx, to, "") })
+		err = a.withTemporal(func(ctx context.Context, o *temporalApp) error {
+			_, err := o.start(ctx, to, "")
+			return err
+		})
 	}
 	if err != nil {
 		a.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", again)

@@ -36,6 +36,8 @@ type Input struct {
 	// SecretsOf keeps the secrets under the names that the account has at another
 	// provider, so that apps go on reading the AccessToken of a moved account.
 	SecretsOf string `json:"secretsOf,omitempty"`
+	// Keep says how fresh the account's readers need its access token; empty is KeepFresh.
+	Keep Keep `json:"keep,omitempty"`
 	// Recover asks for what an earlier run was issued and has not stored, instead
 	// of a refresh. Nothing is spent and no provider is called.
 	Recover bool     `json:"recover,omitempty"`
@@ -43,6 +45,14 @@ type Input struct {
 
 	problem error
 }
+
+// Keep says how often a cron refreshes an account.
+type Keep string
+
+const (
+	KeepFresh Keep = "fresh" // before the access token ends
+	KeepAlive Keep = "alive" // before an idle end of the grant, and when asked
+)
 
 // UnmarshalJSON takes an object with known keys only, for a misspelt key would
 // otherwise refresh another account's tokens. It never fails: Check returns the
