@@ -17,8 +17,9 @@ import (
 type failureDocument struct {
 	Kind    failureKind `json:"kind"`
 	Message string      `json:"message"`
-	// Fix is the part of the message that says what to do: errors end with it, after
-	// their last semicolon. It is absent where a message has several lines.
+	// Fix is the part of the message that says what to do: errors state the cause before
+	// their first semicolon, and after it one fix or several. It is absent where a message
+	// has several lines.
 	Fix      string `json:"fix,omitempty"`
 	ExitCode int    `json:"exitCode"`
 }
@@ -59,11 +60,11 @@ func describeFailure(err error) *failureDocument {
 }
 
 func fixOf(message string) string {
-	at := strings.LastIndex(message, "; ")
-	if at < 0 || strings.Contains(message, "\n") {
+	if strings.Contains(message, "\n") {
 		return ""
 	}
-	return message[at+2:]
+	_, fix, _ := strings.Cut(message, "; ")
+	return fix
 }
 
 // narration is the document of a command that has none of its own: what it said. It also

@@ -32,6 +32,10 @@ type many struct {
 	done   string // such as "started"
 	dryRun bool
 	asJSON bool
+	// attention is an outcome that the operator has to act on; advice says how, with %s for
+	// how many accounts.
+	attention, advice string
+
 	atOnce int // how many accounts; 0 for maxConcurrent
 }
 
@@ -164,6 +168,8 @@ func (m many) conclude(ctx context.Context, c collected) error {
 		err = m.at.describeError(err)
 	case len(c.failures) > 0:
 		err = fmt.Errorf("%s of %s accounts were not %s:\n%w", grouped(len(c.failures)), grouped(c.Total), m.done, joinSome(c.failures))
+	case c.Outcomes[m.attention] > 0:
+		err = needsAttention{fmt.Sprintf(m.advice, grouped(c.Outcomes[m.attention]))}
 	}
 	if m.asJSON {
 		slices.SortFunc(c.Accounts, func(a, b manyResult) int {

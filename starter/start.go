@@ -96,6 +96,19 @@ func refuseSingle(cmd *cobra.Command) error {
 	return nil
 }
 
+// refuseBeside refuses flags that mean one account beside a file of many.
+func refuseBeside(cmd *cobra.Command, flags ...string) error {
+	for _, flag := range flags {
+		if cmd.Flags().Changed(flag) {
+			return usageError{fmt.Errorf("--%s and --accounts do not go together; leave one of them out", flag)}
+		}
+	}
+	return nil
+}
+
+// errDryRunOfOne: what a dry run of one account would show, its own question shows.
+var errDryRunOfOne = usageError{errors.New("--dry-run goes with --accounts; one account is asked about before anything is done")}
+
 // startAnswer is what start prints with --output json.
 type startAnswer struct {
 	Account    string    `json:"account"`
