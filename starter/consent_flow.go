@@ -63,6 +63,28 @@ func (f *consentFlow) run(ctx context.Context) error {
 	return err
 }
 
+// storeGiven stores a consent whose tokens came by other means.
+func (f *consentFlow) storeGiven(ctx context.Context, pair token.Pair) error {
+	if err := f.preflight(ctx); err != nil {
+		return err
+	}
+	if err := f.refusePending(ctx, f.target, "migrate", f.existing.RefreshToken); err != nil {
+		return err
+	}
+	f.pending.Pair = pair
+	if err := f.checkUser(); err != nil {
+		return err
+	}
+	f.savePending(ctx)
+	if err := f.storePending(ctx); err != nil {
+		return err
+	}
+	if f.superseded {
+		return fmt.Errorf("this token of %s was in the vault before, and something newer is there; nothing was changed", f.target)
+	}
+	return nil
+}
+
 func (f *consentFlow) preflight(ctx context.Context) (err error) {
 	f.existing, err = f.Preflight(ctx, f.target.Location)
 	f.pending.Over = f.existing.RefreshToken.Consent

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"hash/fnv"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
 )
 
 // sixHourly suits access tokens that live for eight hours, as Fitbit's do.
@@ -77,6 +79,78 @@ func cutZone(spec string) (zone, rest string, ok bool) {
 	return zone, strings.TrimSpace(rest), ok
 }
 
+// period is how often the account is refreshed where the operator states no cron.
+func (t target) period() time.Duration {
+	if t.input.Keep == workflows.KeepAlive {
+		return t.Provider.AlivePeriod()
+	}
+	return t.Provider.Period()
+}
+
+// ownCron is the expression for one account where the operator states none. One that is
+// kept alive only has no reader that waits for its time, so that it gets its own.
+func ownCron(t target) string {
+	if t.input.Keep == workflows.KeepAlive {
+		return staggered(t, "")
+	}
+	return cronOf(t.period())
+}
+
+// staggered is the expression for one account of many; see [stagger]. Where it is not
+// stated and comes once a day, all of the day is used.
+func staggered(t target, stated string) string {
+	if stated != "" {
+		return stagger(stated, t.Account)
+	}
+	period := t.period()
+	return cronAt(period, place(t.Account, period))
+}
+
+// place is the account's own time within a period, by its name: in whole minutes.
+func place(a token.Account, period time.Duration) time.Duration {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(a.Provider + "/" + a.Name))
+	minutes := max(1, int(min(period, 24*time.Hour)/time.Minute))
+	return time.Duration(hash.Sum32()%uint32(minutes)) * time.Minute
+}
+
+// cronAt is [cronOf] at a time within the period.
+func cronAt(period, at time.Duration) string {
+	minute, hour := int(at.Minutes())%60, int(at.Hours())
+	switch {
+	case period <= time.Minute:
+		return cronOf(period)
+	case period < time.Hour:
+		return fmt.Sprintf("%d-59/%d * * * *", minute, int(period.Minutes()))
+	case period == time.Hour:
+		return fmt.Sprintf("%d * * * *", minute)
+	case period >= 24*time.Hour:
+		return fmt.Sprintf("%d %d * * *", minute, hour)
+	}
+	return fmt.Sprintf("%d %d-23/%d * * *", minute, hour, int(period.Hours()))
+}
+
+// sameCadence reports whether two expressions differ by the time within their period alone.
+func sameCadence(a, b string) bool {
+	return a == b || withoutPhase(a) != "" && withoutPhase(a) == withoutPhase(b)
+}
+
+// withoutPhase is an expression as cronOf writes it; empty for one that it does not.
+func withoutPhase(spec string) string {
+	fields := strings.Fields(spec)
+	if len(fields) != 5 || strings.HasPrefix(spec, "CRON_TZ=") || strings.HasPrefix(spec, "TZ=") {
+		return ""
+	}
+	minute, hour := anyNumber.ReplaceAllString(fields[0], "0"), anyNumber.ReplaceAllString(fields[1], "0")
+	minute, hour = firstOf.ReplaceAllString(minute, "*/$1"), firstOf.ReplaceAllString(hour, "*/$1")
+	return strings.Join(append([]string{minute, hour}, fields[2:]...), " ")
+}
+
+var (
+	anyNumber = regexp.MustCompile(`^\d+$`)
+	firstOf   = regexp.MustCompile(`^\d+-(?:59|23)/(\d+)$`)
+)
+
 // stagger moves an expression to a minute that the account's name determines, so
 // that many accounts do not refresh at once and a second start changes nothing. It
 // uses the whole period where the hours are */N with N a divisor of 24, or the
@@ -93,12 +167,10 @@ func stagger(spec string, a token.Account) string {
 	if _, err := strconv.ParseUint(fields[0], 10, 8); err != nil && minutes == 0 {
 		return spec
 	}
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(a.String()))
 	if minutes > 0 {
-		fields[0] = fmt.Sprintf("%d-59/%d", hash.Sum32()%uint32(minutes), minutes)
+		fields[0] = fmt.Sprintf("%d-59/%d", int(place(a, time.Duration(minutes)*time.Minute).Minutes()), minutes)
 	} else {
-		offset := int(hash.Sum32() % uint32(60*max(hours, 1))) // in minutes
+		offset := int(place(a, time.Duration(max(hours, 1))*time.Hour).Minutes())
 		fields[0] = strconv.Itoa(offset % 60)
 		if hours > 1 {
 			fields[1] = fmt.Sprintf("%d-23/%d", offset/60, hours)

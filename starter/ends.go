@@ -152,7 +152,8 @@ func (a *accountEnds) readAttributes(run *workflowpb.WorkflowExecutionInfo, prov
 	decode(attributes[workflows.TokenHealth.GetName()], &health)
 	decode(attributes[workflows.TokenConsentEnds.GetName()], &end)
 	account, err := token.NewAccount(issuer, name)
-	if err != nil || name == "" || issuer == "" || run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+	// A run without health has those of its start alone.
+	if err != nil || name == "" || issuer == "" || health == "" || run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
 		return false
 	}
 	p, _ := providers.Lookup(issuer) // one that is not in the table has no end of its own

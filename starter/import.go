@@ -17,6 +17,7 @@ type importOptions struct {
 	file, client string
 	replace      bool
 	sameUser     bool
+	bulk         bulkOptions
 }
 
 func newImport(environ map[string]string) *cobra.Command {
@@ -34,15 +35,34 @@ replaces that, or wants --replace. A running refresh does not overwrite the impo
 token. A JSON answer that names a user who is behind another account is asked about
 as well, or wants --same-user. Nothing else may go on using it: at most providers it works once. Of a JSON
 answer, the access token is taken as well if it has an expires_at; of one with
-expires_in alone, the next refresh writes another.`,
+expires_in alone, the next refresh writes another.
+
+--accounts imports many. It can be interrupted and repeated: a token that is in the
+vault, or that what is there came from, is left alone. A row that fails leaves the
+others alone. It writes five accounts a second, to leave the fleet its part of the
+vault's quota. ` + rowsFile,
 		Example: `  starter import --account will < refresh-token.txt
-  starter import --account will --file tokens.json --replace`,
+  starter import --account will --file tokens.json --replace
+  starter import --accounts tokens.csv --dry-run`,
 	}
 	cmd.Flags().StringVar(&options.file, "file", "-", "read the token from this `file`; - means stdin")
 	cmd.Flags().StringVar(&options.client, "client", "", "store client_id:client_secret from this `file` as well; - means stdin")
 	cmd.Flags().BoolVar(&options.sameUser, sameUserFlag[2:], false, sameUserUsage)
 	cmd.Flags().BoolVar(&options.replace, "replace", false, "replace a usable refresh token without asking")
+	cmd.Flags().StringVar(&options.bulk.file, "accounts", "", "import the tokens of the many accounts in this `file`; - means stdin")
+	cmd.Flags().BoolVar(&options.bulk.dryRun, "dry-run", false, "with --accounts: show what would be done, and touch nothing")
+	output := outputFlag(cmd, "text")
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
+		if options.bulk.file != "" {
+			options.bulk.asJSON = *output == "json"
+			if err := refuseBeside(cmd, "account", "secrets-of", "file", "client"); err != nil {
+				return err
+			}
+			return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error { return a.importMany(ctx, cmd, s, t, options) })
+		}
+		if options.bulk.dryRun {
+			return errDryRunOfOne
+		}
 		if options.file == options.client {
 			return usageError{errors.New("--file and --client are the same; stdin and a file can be read for one of them only")}
 		}

@@ -16,39 +16,78 @@ import (
 
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, environ map[string]string, stdout, stderr io.Writer) int {
+	out := &answerWriter{w: stdout}
+	told := &narration{}
 	root := newRoot(environ)
 	root.SetArgs(args)
-	root.SetOut(terminalWriter{stdout})
+	root.SetOut(terminalWriter{out})
 	root.SetErr(terminalWriter{stderr})
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(context.WithValue(ctx, narrationKey{}, told))
 	if err != nil {
 		printLine(root.ErrOrStderr(), "starter: %v", err)
+	}
+	if asksForJSON(cmd, args) && !out.written {
+		p := newPrinter(root)
+		if failure := p.json(told.document(cmd, err)); failure != nil && err == nil {
+			err = failure
+		}
 	}
 	return exitCode(err)
 }
 
-// newRoot returns the whole command line. Without a subcommand it is "starter start".
+// newRoot returns the whole command line.
 func newRoot(environ map[string]string) *cobra.Command {
-	root := newStart(environ)
-	root.Use = "starter"
-	root.Short = "Keep rotating refresh tokens alive"
-	root.Long = `Starts, refreshes and watches the workflows that keep refresh tokens alive.
-Without a command it does what "starter start" does.
+	root := &cobra.Command{
+		Use:   "starter",
+		Short: "Keep rotating refresh tokens alive",
+		Long: `Starts, refreshes and watches the workflows that keep refresh tokens alive.
 
 ` + exitCodes + `
 
+With --output json every command writes one JSON document to stdout, and everything
+else to stderr. A command that fails before it has an answer writes
+{"error": {"kind", "message", "fix", "exitCode"}}.
+
 These variables configure it:
 
-` + config.StarterHelp()
-	root.AddCommand(newStart(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newForecast(environ), newSchedule(environ),
+` + config.StarterHelp(),
+		Example: `  starter start --account will
+  starter status
+  starter start --help`,
+		Version: version(),
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("starter {{.Version}}\n")
+	root.AddCommand(newStart(environ), newStop(environ), newMove(environ), newRefresh(environ), newRecover(environ), newStatus(environ), newForecast(environ), newSchedule(environ),
 		newAuthorize(environ), newImport(environ), newRevoke(environ), newMigrate(environ), newProbe(environ), newKeys(environ), newDoctor(environ))
-	root.PersistentPreRunE = checkFlags
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkFlags(cmd, args); err != nil {
+			return err
+		}
+		if told := narrationOf(cmd.Context()); told != nil {
+			told.on = asksForJSON(cmd, nil)
+		}
+		return nil
+	}
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.CompletionOptions.HiddenDefaultCmd = true
+	addOutputFlag(root)
 	return root
+}
+
+// addOutputFlag gives --output to each command that has no answer of its own to print: then
+// it is a [narration].
+func addOutputFlag(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		addOutputFlag(sub)
+	}
+	if cmd.HasSubCommands() || cmd.Flags().Lookup("output") != nil {
+		return
+	}
+	outputFlag(cmd, "text")
 }
 
 // noArgs refuses an argument that is neither a command nor a flag.

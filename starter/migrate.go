@@ -8,10 +8,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/token"
 )
 
 func newMigrate(environ map[string]string) *cobra.Command {
 	var options consentOptions
+	var bulk bulkOptions
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Move an account from a retired provider to its successor",
@@ -22,22 +24,41 @@ account has, and a new cron is started. Readers of the access token go on readin
 the same secret.
 
 It may be interrupted at any step and repeated: it does what is left. Its flags
-for the consent are those of authorize.`,
+for the consent are those of authorize.
+
+--accounts moves many whose users have consented at the successor by other means,
+such as a page of your own: its rows have the old provider, or that of --provider, and the
+tokens that the successor issued. An account that has moved is left alone. ` + rowsFile,
 		Example: `  starter migrate
-  starter migrate --account will --no-browser`,
+  starter migrate --account will --no-browser
+  starter migrate --accounts tokens.csv --yes`,
 	}
 	options.add(cmd)
+	cmd.Flags().StringVar(&bulk.file, "accounts", "", "move the many accounts in this `file` of tokens; - means stdin")
+	cmd.Flags().BoolVar(&bulk.yes, "yes", false, "with --accounts: do not ask")
+	cmd.Flags().BoolVar(&bulk.dryRun, "dry-run", false, "with --accounts: show what would be done, and touch nothing")
+	output := outputFlag(cmd, "text")
 	cmd.Flags().BoolVar(&options.sameUser, sameUserFlag[2:], false, sameUserUsage)
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, from target) error {
 		if err := options.check(); err != nil {
 			return err
+		}
+		if bulk.file != "" {
+			bulk.asJSON = *output == "json"
+			if err := refuseBeside(cmd, "account", "secrets-of", "client", "no-browser", "scopes", "redirect-url"); err != nil {
+				return err
+			}
+			return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error { return a.migrateMany(ctx, cmd, s, from, options, bulk) })
+		}
+		if bulk.dryRun {
+			return errDryRunOfOne
 		}
 		to, err := successorOf(s, from)
 		if err != nil {
 			return usageError{err}
 		}
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
-			return a.migrate(ctx, from, to, options)
+			return a.migrate(ctx, from, to, options, token.Pair{})
 		})
 	})
 }
@@ -53,8 +74,9 @@ func successorOf(s settings, from target) (target, error) {
 }
 
 // migrate does the steps that are left: end the old workflow, store a consent at
-// the new provider, start the new cron.
-func (a *vaultApp) migrate(ctx context.Context, from, to target, options consentOptions) error {
+// the new provider, start the new cron. The consent is the one that issued pair; where
+// that is empty, the user is asked for one.
+func (a *vaultApp) migrate(ctx context.Context, from, to target, options consentOptions, pair token.Pair) error {
 	// Temporal must answer before a consent is asked for.
 	if _, _, err := a.isRefreshed(from); err != nil {
 		return err
@@ -74,13 +96,20 @@ func (a *vaultApp) migrate(ctx context.Context, from, to target, options consent
 		}
 		flow := consentFlow{vaultApp: a, target: to, options: options, resumeCommand: again,
 			beforeStore: func() error { return a.endRefreshes(from) }}
-		err = flow.run(ctx)
+		if pair.RefreshToken.Empty() {
+			err = flow.run(ctx)
+		} else {
+			err = flow.storeGiven(ctx, pair)
+		}
 	}
 	if err != nil {
 		return err
 	}
 	if _, err = a.hurryRuns(to); err == nil {
-		err = a.withTemporal(func(ctx context.Context, o *temporalApp) error { return o.start(ctx, to, "") })
+		err = a.withTemporal(func(ctx context.Context, o *temporalApp) error {
+			_, err := o.start(ctx, to, "")
+			return err
+		})
 	}
 	if err != nil {
 		a.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", again)

@@ -25,6 +25,7 @@ import (
 // with a consent page each.
 type outside struct {
 	vault     *keyvault.Server
+	second    *keyvault.Server // nil until the script asks for it
 	providers map[string]*authserver.Server
 }
 
@@ -83,9 +84,31 @@ func (o *outside) close() {
 	if o.vault != nil {
 		o.vault.Close()
 	}
+	if o.second != nil {
+		o.second.Close()
+	}
 	for _, p := range o.providers {
 		p.Close()
 	}
+}
+
+// secondVault starts another vault, whose URL is then SECOND_VAULT. "second-vault put SECRET
+// VALUE" and "second-vault live PROVIDER SECRET" are put and live there.
+func secondVault(ts *testscript.TestScript, not bool, args []string) {
+	o := outsideOf(ts)
+	if len(args) == 0 {
+		var err error
+		o.second, err = keyvault.Start(keyvault.Options{})
+		ts.Check(err)
+		bundle := append(o.vault.CertificatePEM(), o.second.CertificatePEM()...)
+		ts.Check(os.WriteFile(ts.Getenv("TOKENKEEPER_KEY_VAULT_CA_FILE"), bundle, 0o600))
+		ts.Setenv("SECOND_VAULT", o.second.URL())
+		return
+	}
+	first := o.vault
+	o.vault = o.second
+	defer func() { o.vault = first }()
+	map[string]func(*testscript.TestScript, bool, []string){"put": putCommand, "live": live}[args[0]](ts, not, args[1:])
 }
 
 type outsideKey struct{}
@@ -306,4 +329,21 @@ func typing(t *testing.T) (io.Reader, func(string)) {
 			t.Error(err)
 		}
 	}
+}
+
+// listedCommand writes a file of tokens, with a new grant for each account:
+// "listed csv|json FILE PROVIDER ACCOUNT...".
+func listedCommand(ts *testscript.TestScript, _ bool, args []string) {
+	o := outsideOf(ts)
+	text := map[string]string{"csv": "account,refresh_token,user_id\n"}[args[0]]
+	for i, account := range args[3:] {
+		user := fmt.Sprintf("FAKE%02d", 40+i)
+		refresh, _ := o.providers[args[2]].CreateGrant(user)
+		if args[0] == "csv" {
+			text += fmt.Sprintf("%s,%s,%s\n", account, refresh, user)
+		} else {
+			text += fmt.Sprintf(`{"account":%q,"provider":%q,"refresh_token":%q,"scopes":["activity"]}`+"\n", account, args[2], refresh)
+		}
+	}
+	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), args[1]), []byte(text), 0o600))
 }

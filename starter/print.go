@@ -24,7 +24,11 @@ type printer struct {
 }
 
 func newPrinter(cmd *cobra.Command) printer {
-	return printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()}
+	p := printer{out: cmd.OutOrStdout(), notes: cmd.OutOrStdout(), warnings: cmd.ErrOrStderr()}
+	if told := narrationOf(cmd.Context()); told != nil && told.on {
+		p.notes = io.MultiWriter(told, p.warnings)
+	}
+	return p
 }
 
 // jsonOutput keeps everything but the answer off stdout.

@@ -14,6 +14,7 @@ import (
 )
 
 func newRevoke(environ map[string]string) *cobra.Command {
+	var options bulkOptions
 	cmd := &cobra.Command{
 		Use:   "revoke",
 		Short: "End an account: its workflow, its grant, its tokens",
@@ -22,12 +23,25 @@ waited for; the provider is told that the grant is over; the two current tokens
 in the vault are disabled. Nothing is deleted: versions and histories stay.
 
 It asks first. It can be repeated, and does what is left. Where the provider has no
-endpoint to revoke at, it says what the user does there, and exits with 3.`,
-		Example: `  starter revoke --account will`,
+endpoint to revoke at, it says what the user does there, and exits with 3.
+
+--accounts ends many. One that fails leaves the others alone, and one that has no
+token any more and is not kept alive is left alone. ` + accountsFile,
+		Example: `  starter revoke --account will
+  starter revoke --accounts leavers.txt --dry-run`,
 	}
-	yes := cmd.Flags().Bool("yes", false, "do not ask")
+	cmd.Flags().BoolVar(&options.yes, "yes", false, "do not ask")
+	cmd.Flags().StringVar(&options.file, "accounts", "", "end the accounts in this `FILE`")
+	cmd.Flags().BoolVar(&options.dryRun, "dry-run", false, "with --accounts: show what would be done, and touch nothing")
+	output := outputFlag(cmd, "text")
 	return accountCommand(cmd, environ, config.LoadStarterWithVault, func(s settings, t target) error {
+		if options.asJSON = *output == "json"; options.dryRun && options.file == "" {
+			return errDryRunOfOne
+		}
 		return s.withVault(cmd, func(ctx context.Context, a *vaultApp) error {
+			if options.file != "" {
+				return a.revokeMany(ctx, cmd, s, t, options)
+			}
 			if t.Provider.Status.Successor != "" {
 				// Where Temporal is away, what was asked for is ended, as far as that goes without.
 				_ = a.withTemporal(func(ctx context.Context, o *temporalApp) (err error) {
@@ -35,7 +49,7 @@ endpoint to revoke at, it says what the user does there, and exits with 3.`,
 					return err
 				})
 			}
-			if !*yes {
+			if !options.yes {
 				a.say("This ends %s: its workflow, its grant at %s, and its tokens in the vault. Only a new consent brings it back.", t, t.Provider.Title)
 				if err := a.confirm(ctx, t, "revoke "+t.String(), "--yes"); err != nil {
 					return err

@@ -24,29 +24,68 @@ type timing struct {
 
 func newSchedule(environ map[string]string) *cobra.Command {
 	var times timing
+	var file string
+	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "schedule",
 		Short: "Keep an account alive by a Temporal Schedule instead of the cron",
 		Long: `Creates a Temporal Schedule that refreshes an account's tokens: what Temporal
 recommends over crons. It can be paused, triggered and changed, and it never
-starts a refresh while one is at work. An account has either a cron or a Schedule.`,
+starts a refresh while one is at work. An account has either a cron or a Schedule: the
+Schedule takes the place of a cron that runs, at the times of that, and starter
+start does the opposite.
+
+It can be interrupted and repeated, also for the many accounts of --accounts.`,
 		Example: `  starter schedule --account will --every 4h
+  starter schedule --accounts accounts.txt --dry-run
   temporal schedule trigger --schedule-id fitbit-token-refresh-will-schedule`,
 	}
 	cmd.Flags().DurationVar(&times.every, "every", 0, "time from one refresh to the next (default well before the access token ends: 6h for Fitbit)")
 	cmd.Flags().DurationVar(&times.jitter, "jitter", 0, "refresh at a random time up to this much later (default a tenth of --every, at most 10m)")
 	cmd.Flags().BoolVar(&times.paused, "paused", false, "create it paused")
+	cmd.Flags().StringVar(&file, "accounts", "", "create the Schedules of the accounts in this `FILE`")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be done, and touch nothing")
+	output := outputFlag(cmd, "text")
 	return accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
-		if !cmd.Flags().Changed("every") {
-			times.every = t.Provider.Period()
+		timesOf := func(t target) timing {
+			own := times
+			if !cmd.Flags().Changed("every") {
+				own.every = t.period()
+			}
+			if !cmd.Flags().Changed("jitter") {
+				own.jitter = min(10*time.Minute, own.every/10)
+			}
+			return own
 		}
-		if !cmd.Flags().Changed("jitter") {
-			times.jitter = min(10*time.Minute, times.every/10)
-		}
-		if err := times.check(); err != nil {
+		if err := timesOf(t).check(); err != nil {
 			return usageError{err}
 		}
-		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error { return app.schedule(ctx, t, times) })
+		var all []listed
+		if file != "" {
+			err := refuseSingle(cmd)
+			if err == nil {
+				all, err = readListed(file, s.providers, inherited{provider: t.Account.Provider})
+			}
+			if err != nil {
+				return usageError{err}
+			}
+		}
+		return s.withTemporal(cmd, func(ctx context.Context, app *temporalApp) error {
+			if *output == "json" {
+				app.jsonOutput()
+			}
+			if file != "" {
+				return app.scheduleMany(ctx, all, s.providers, timesOf, dryRun, *output == "json")
+			}
+			if dryRun {
+				return app.drySchedule(ctx, t, *output == "json")
+			}
+			answer, err := app.schedule(ctx, t, timesOf(t))
+			if err == nil && *output == "json" {
+				err = app.json(answer)
+			}
+			return err
+		})
 	})
 }
 
@@ -60,54 +99,67 @@ func (times timing) check() error {
 	return nil
 }
 
+// scheduleAnswer is what schedule prints with --output json.
+type scheduleAnswer struct {
+	Account    string    `json:"account"`
+	Provider   string    `json:"provider"`
+	Outcome    string    `json:"outcome"`
+	ScheduleID string    `json:"scheduleId"`
+	Every      string    `json:"every"`
+	Jitter     string    `json:"jitter"`
+	NextRun    time.Time `json:"nextRun,omitzero"`
+	WebUI      string    `json:"webUI,omitempty"`
+}
+
 // schedule creates an account's Schedule and describes it. One that exists already
 // with the same times is left alone.
-func (app *temporalApp) schedule(ctx context.Context, t target, times timing) error {
+func (app *temporalApp) schedule(ctx context.Context, t target, times timing) (scheduleAnswer, error) {
+	outcome, err := app.toSchedule(ctx, t, times, 0)
+	if err != nil {
+		return scheduleAnswer{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := app.refuseCron(ctx, t); err != nil {
-		return err
-	}
-	exists, err := app.createSchedule(ctx, t, times)
-	if err != nil {
-		return err
-	}
 	described, err := app.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
 	if err != nil {
-		return err
+		return scheduleAnswer{}, err
 	}
-	if exists {
-		if !times.same(described.Schedule.Spec) {
-			return fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
-				t.scheduleID(), probe.Brief(times.every), probe.Brief(times.jitter), cliDeleteSchedule(t))
-		}
+	switch outcome {
+	case outcomeExists:
 		app.say("The Schedule of %s exists already: %s, created %s.", t, t.scheduleID(), when(described.Info.CreatedAt, time.Now()))
-	} else {
+	case outcomeFromCron:
+		app.say("The Schedule of %s has taken the place of its cron: %s on task queue %s.", t, t.scheduleID(), app.taskQueue)
+	default:
 		app.say("Created the Schedule of %s: %s on task queue %s.", t, t.scheduleID(), app.taskQueue)
 	}
 	app.field("Every", fmt.Sprintf("%s, up to %s later", probe.Brief(times.every), probe.Brief(times.jitter)))
 	app.field("Next run", nextScheduled(described, time.Now()))
 	app.field("Web UI", app.link("schedules", t.scheduleID()))
-	if !exists {
-		app.field("Same as", app.cliSchedule(t, times))
+	if outcome != outcomeExists {
+		app.field("Same as", app.cliSchedule(t, times, offsetOf(described.Schedule.Spec)))
 	}
 	app.warnOfIdleQueue(ctx)
-	return nil
+	answer := scheduleAnswer{t.Account.Name, t.Account.Provider, outcome, t.scheduleID(), probe.Brief(times.every), probe.Brief(times.jitter), time.Time{}, app.link("schedules", t.scheduleID())}
+	if next := described.Info.NextActionTimes; len(next) > 0 && !times.paused {
+		answer.NextRun = next[0]
+	}
+	return answer, nil
 }
 
-// createSchedule creates an account's Schedule unless it exists already.
-func (app *temporalApp) createSchedule(ctx context.Context, t target, times timing) (exists bool, err error) {
-	options := app.options(t)
+// createSchedule creates an account's Schedule unless it exists already. Its runs come at
+// offset within each period.
+func (app *temporalApp) createSchedule(ctx context.Context, t target, times timing, offset time.Duration) (exists bool, err error) {
+	options := app.options(ctx, t)
 	_, err = app.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:      t.scheduleID(),
-		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: times.every}}, Jitter: times.jitter},
+		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: times.every, Offset: offset}}, Jitter: times.jitter},
 		Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
 		// After an outage one refresh makes up for all that were missed.
 		CatchupWindow: times.every,
 		Paused:        times.paused,
 		Action: &client.ScheduleWorkflowAction{
 			ID: options.ID, TaskQueue: options.TaskQueue, StaticSummary: options.StaticSummary,
-			Workflow: workflows.Type, Args: []any{t.input},
+			Workflow: workflows.Type, Args: []any{t.input}, TypedSearchAttributes: options.TypedSearchAttributes,
 		},
 	})
 	if errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
@@ -130,34 +182,14 @@ func nextScheduled(d *client.ScheduleDescription, now time.Time) string {
 	return when(d.Info.NextActionTimes[0], now)
 }
 
-// refuseCron returns an error where the account's cron runs.
-func (app *temporalApp) refuseCron(ctx context.Context, t target) error {
-	runID, err := app.running(ctx, t.id)
-	if err != nil || runID == "" {
-		return err
-	}
-	running, err := app.describe(ctx, t.id, runID)
-	if err != nil || running.Cron == "" {
-		return err
-	}
-	return fmt.Errorf("the cron of %s runs (%s), and an account has either a cron or a Schedule; end the cron with: %s, and try again",
-		t, running.Cron, cliCancel(t.id))
-}
-
-// refuseSchedule returns a conflictError where the account has a Schedule.
-func (app *temporalApp) refuseSchedule(ctx context.Context, t target) error {
-	schedule, err := app.describeSchedule(ctx, t.scheduleID())
-	if err != nil || schedule == nil {
-		return err
-	}
-	return conflictError{fmt.Errorf("%s is kept by the Schedule %s, and an account has either a cron or a Schedule; delete that with: %s, and start again",
-		t, t.scheduleID(), cliDeleteSchedule(t))}
-}
-
 // cliSchedule is the command of the Temporal CLI that creates the same Schedule.
-func (app *temporalApp) cliSchedule(t target, times timing) string {
+func (app *temporalApp) cliSchedule(t target, times timing, offset time.Duration) string {
+	interval := probe.Brief(times.every)
+	if offset > 0 {
+		interval += "/" + offset.String()
+	}
 	words := []string{"temporal", "schedule", "create", "--schedule-id", t.scheduleID(),
-		"--interval", probe.Brief(times.every), "--jitter", probe.Brief(times.jitter), "--overlap-policy", "Skip", "--catchup-window", probe.Brief(times.every),
+		"--interval", interval, "--jitter", probe.Brief(times.jitter), "--overlap-policy", "Skip", "--catchup-window", probe.Brief(times.every),
 		"--type", workflows.Type, "--task-queue", app.taskQueue, "--workflow-id", t.id, "--input", t.inputJSON()}
 	if times.paused {
 		words = append(words, "--paused")

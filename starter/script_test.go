@@ -92,6 +92,8 @@ func TestScripts(t *testing.T) {
 			"held":           held,
 			"grant":          grantCommand,
 			"put":            putCommand,
+			"second-vault":   secondVault,
+			"listed":         listedCommand,
 			"sealed":         sealed,
 			"no-secret":      noSecretIn,
 			"inert":          inertIn,

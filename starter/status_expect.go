@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -20,12 +21,24 @@ type expectation struct {
 	targets []target
 }
 
-func readExpected(file string, s settings, inherited string) (*expectation, error) {
-	targets, err := readAccounts(file, s.providers, inherited)
+func readExpected(file string, s settings, provider string) (*expectation, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("--expect: %w", err)
 	}
-	return &expectation{file, targets}, nil
+	all, err := parseListed(file, string(text), s.providers, inherited{provider: provider})
+	if err != nil {
+		return nil, fmt.Errorf("--expect: %w", err)
+	}
+	e := &expectation{file: file}
+	for _, l := range all {
+		t, err := l.target(s.providers)
+		if err != nil {
+			return nil, fmt.Errorf("--expect: %w", err)
+		}
+		e.targets = append(e.targets, t)
+	}
+	return e, nil
 }
 
 // comparison is what --expect prints as JSON.
@@ -53,17 +66,17 @@ type movedAccount struct {
 	MovedTo  string `json:"movedTo"`
 }
 
-// kept is what keeps accounts alive, by the ids that starter gives.
-type kept struct {
+// keptAlive is what keeps accounts alive, by the ids that starter gives.
+type keptAlive struct {
 	crons     map[string]*workflowpb.WorkflowExecutionInfo
 	schedules map[string]bool
 }
 
-func (k kept) has(t target) bool {
+func (k keptAlive) has(t target) bool {
 	return k.crons[t.id] != nil || k.schedules[t.scheduleID()]
 }
 
-func (k kept) drop(t target) {
+func (k keptAlive) drop(t target) {
 	delete(k.crons, t.id)
 	delete(k.schedules, t.scheduleID())
 }
@@ -110,7 +123,7 @@ func (app *temporalApp) compare(ctx context.Context, o statusOptions) error {
 }
 
 // movedTo finds the account at the successor that keeps an expected one's secrets.
-func (app *temporalApp) movedTo(ctx context.Context, s settings, t target, all kept) (to target, hasMoved bool, err error) {
+func (app *temporalApp) movedTo(ctx context.Context, s settings, t target, all keptAlive) (to target, hasMoved bool, err error) {
 	to, err = successorOf(s, t)
 	if err != nil || !all.has(to) {
 		return to, false, nil
@@ -124,8 +137,8 @@ func (app *temporalApp) movedTo(ctx context.Context, s settings, t target, all k
 }
 
 // listEverything lists what keeps accounts alive, and reads nothing of it.
-func (app *temporalApp) listEverything(ctx context.Context, provider string) (kept, error) {
-	all := kept{crons: map[string]*workflowpb.WorkflowExecutionInfo{}, schedules: map[string]bool{}}
+func (app *temporalApp) listEverything(ctx context.Context, provider string) (keptAlive, error) {
+	all := keptAlive{crons: map[string]*workflowpb.WorkflowExecutionInfo{}, schedules: map[string]bool{}}
 	running, err := app.listRunning(ctx, selection{})
 	if err != nil {
 		return all, err
@@ -144,7 +157,7 @@ func (app *temporalApp) listEverything(ctx context.Context, provider string) (ke
 }
 
 // unexpected reads what is left over.
-func (app *temporalApp) unexpected(ctx context.Context, left kept, provider string) ([]row, error) {
+func (app *temporalApp) unexpected(ctx context.Context, left keptAlive, provider string) ([]row, error) {
 	var crons []*workflowpb.WorkflowExecutionInfo
 	for _, info := range left.crons {
 		crons = append(crons, info)

@@ -12,6 +12,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"google.golang.org/grpc/codes"
+
+	"tokenkeeper/internal/provider"
 )
 
 const (
@@ -29,8 +31,14 @@ type temporalApp struct {
 	address   string
 	namespace string
 	taskQueue string
+	providers provider.Table
 	printer
+
+	// attributes are those that the namespace has, once they were asked for.
+	attributes func(context.Context) startAttributes
 }
+
+func (app *temporalApp) server() server { return server{app.address, app.namespace} }
 
 // withTemporal connects, acts, and describes Temporal's errors with their fixes.
 func (s settings) withTemporal(cmd *cobra.Command, do func(context.Context, *temporalApp) error) error {
@@ -43,9 +51,9 @@ func (s settings) withTemporal(cmd *cobra.Command, do func(context.Context, *tem
 	defer c.Close()
 	p := newPrinter(cmd)
 	p.webUI, p.namespace = s.WebUI, options.Namespace
-	return at.describeError(do(cmd.Context(), &temporalApp{
-		temporal: c, address: options.HostPort, namespace: options.Namespace, taskQueue: s.TaskQueue, printer: p,
-	}))
+	app := &temporalApp{temporal: c, address: options.HostPort, namespace: options.Namespace, taskQueue: s.TaskQueue, providers: s.providers, printer: p}
+	app.attributes = app.askOnceForAttributes()
+	return at.describeError(do(cmd.Context(), app))
 }
 
 // dialTemporal connects without a word in any log.
@@ -64,8 +72,11 @@ func dialTemporal(ctx context.Context, options client.Options) (client.Client, e
 
 // options are those of every workflow that keeps an account alive. They set no
 // timeouts: a run that holds a pair keeps it until the vault has it.
-func (app *temporalApp) options(t target) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{ID: t.id, TaskQueue: app.taskQueue, StaticSummary: "Keeps the " + t.tokens() + " alive"}
+func (app *temporalApp) options(ctx context.Context, t target) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID: t.id, TaskQueue: app.taskQueue, StaticSummary: "Keeps the " + t.tokens() + " alive",
+		TypedSearchAttributes: app.attributes(ctx).of(t),
+	}
 }
 
 // warnOfIdleQueue warns where no worker polls the task queue. Temporal remembers a

@@ -38,12 +38,12 @@ type Input struct {
 	// SecretsOf keeps the secrets under the names that the account has at another
 	// provider, so that apps go on reading the AccessToken of a moved account.
 	SecretsOf string `json:"secretsOf,omitempty"`
+	// Keep says how fresh the account's readers need its access token; empty is KeepFresh.
+	Keep Keep `json:"keep,omitempty"`
 	// Recover asks for what an earlier run was issued and has not stored, instead
 	// of a refresh. Nothing is spent and no provider is called.
 	Recover bool     `json:"recover,omitempty"`
 	From    []string `json:"from,omitempty"` // further workflow ids whose runs a recovery reads
-	// Keep says how fresh the access token is kept; empty means [KeepFresh].
-	Keep Keep `json:"keep,omitempty"`
 
 	problem error
 }

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/workflows"
+)
+
+// How a workflow is ended so that no pair is lost. Cancelling is always safe: a run that
+// holds a pair stores it first. But a cron that waits for its time begins a run to end it,
+// which takes a worker and a read of the vault for each account of a fleet. A run that has
+// not begun holds nothing and can be terminated. Between the look and the termination an
+// operator may wake it (refresh-now); so its history is read again afterwards, and a run
+// that had begun after all gets a recovery, which finds what it was issued in its history
+// or in the vault.
+
+// keeper is what may keep an account alive: a workflow, a Schedule, or either.
+type keeper struct {
+	account, provider      string
+	workflowID, scheduleID string
+	ending                 []endingRun
+}
+
+// endingRun was at work when it was asked to end.
+type endingRun struct{ workflowID, runID string }
+
+// kept is what a keeper is at present. run has no RunID where none runs.
+type kept struct {
+	run      workflows.State
+	schedule *client.ScheduleDescription
+}
+
+func keepersOf(all []keeper) iter.Seq[keeper] { return slices.Values(all) }
+
+func keepersIn(all []listed, providers provider.Table) iter.Seq[keeper] {
+	return func(yield func(keeper) bool) {
+		for _, l := range all {
+			t, err := l.target(providers)
+			if err != nil { // was checked when the file was read
+				continue
+			}
+			if !yield(keeper{account: t.Account.Name, provider: t.Account.Provider, workflowID: t.id, scheduleID: t.scheduleID()}) {
+				return
+			}
+		}
+	}
+}
+
+func jobsFor(all iter.Seq[keeper], do func(context.Context, keeper) (string, string, error)) iter.Seq[job] {
+	return func(yield func(job) bool) {
+		for k := range all {
+			if !yield(job{k.account, k.provider, func(ctx context.Context) (string, string, error) { return do(ctx, k) }}) {
+				return
+			}
+		}
+	}
+}
+
+// listKeepers lists what keeps accounts alive on this task queue, of one provider or of all.
+func (app *temporalApp) listKeepers(ctx context.Context, only string) (all []keeper, err error) {
+	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND TaskQueue = '%s'", workflows.Type, strings.ReplaceAll(app.taskQueue, "'", "''"))
+	prefix := ""
+	if only != "" {
+		prefix = only + "-token-refresh"
+		query += " AND WorkflowId STARTS_WITH '" + prefix + "'"
+	}
+	for page := []byte(nil); ; {
+		list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: largestPage, NextPageToken: page})
+		if err != nil {
+			return nil, err
+		}
+		for _, run := range list.GetExecutions() {
+			id := run.GetExecution().GetWorkflowId()
+			if key := keyOf(run); key != id || strings.HasSuffix(id, "--recover") {
+				continue // a Schedule's run, or a recovery, which ends by itself
+			}
+			all = append(all, keeper{account: id, workflowID: id})
+		}
+		if page = list.GetNextPageToken(); len(page) == 0 {
+			break
+		}
+	}
+	schedules, err := app.temporal.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: largestPage})
+	if err != nil {
+		return nil, err
+	}
+	for schedules.HasNext() {
+		entry, err := schedules.Next()
+		if err != nil {
+			return nil, err
+		}
+		if entry.WorkflowType.Name == workflows.Type && strings.HasPrefix(entry.ID, prefix) {
+			all = append(all, keeper{account: entry.ID, scheduleID: entry.ID})
+		}
+	}
+	return all, nil
+}
+
+// findKept looks and touches nothing.
+func (app *temporalApp) findKept(ctx context.Context, k keeper) (found kept, err error) {
+	if k.scheduleID != "" {
+		if found.schedule, err = app.describeSchedule(ctx, k.scheduleID); err != nil {
+			return found, err
+		}
+	}
+	if k.workflowID != "" {
+		found.run, err = app.present(ctx, k.workflowID)
+	}
+	return found, err
+}
+
+// present is the state of a workflow's present run; without a RunID where none runs.
+func (app *temporalApp) present(ctx context.Context, workflowID string) (workflows.State, error) {
+	runID, err := app.running(ctx, workflowID)
+	if err != nil || runID == "" {
+		return workflows.State{}, err
+	}
+	s, err := app.describe(ctx, workflowID, runID)
+	if gone(err) {
+		return workflows.State{}, nil
+	}
+	s.RunID = runID
+	return s, err
+}
+
+// askToEnd ends what waits for its time, and asks what is at work to end. ending are the
+// runs that are left to wait for.
+func (app *temporalApp) askToEnd(ctx context.Context, k keeper) (did string, ending []endingRun, err error) {
+	did = outcomeNotKept
+	if k.scheduleID != "" {
+		schedule, err := app.describeSchedule(ctx, k.scheduleID)
+		if err != nil {
+			return "", nil, err
+		}
+		if schedule != nil {
+			if action, ok := schedule.Schedule.Action.(*client.ScheduleWorkflowAction); ok && k.workflowID == "" && action.TaskQueue != app.taskQueue {
+				return outcomeOtherQueue, nil, nil // it was found by a listing
+			}
+			did = outcomeStopped
+			if err := app.temporal.ScheduleClient().GetHandle(ctx, k.scheduleID).Delete(ctx); err != nil && !gone(err) {
+				return "", nil, err
+			}
+			for _, run := range schedule.Info.RunningWorkflows {
+				_, runID, err := app.endWorkflow(ctx, run.WorkflowID, "starter stop")
+				if err != nil {
+					return "", nil, err
+				}
+				if runID != "" {
+					ending = append(ending, endingRun{run.WorkflowID, runID})
+				}
+			}
+		}
+	}
+	if k.workflowID == "" {
+		return did, ending, nil
+	}
+	ran, runID, err := app.endWorkflow(ctx, k.workflowID, "starter stop")
+	if ran {
+		did = outcomeStopped
+	}
+	if runID != "" {
+		ending = append(ending, endingRun{k.workflowID, runID})
+	}
+	return did, ending, err
+}
+
+// endRounds bounds how often a workflow is looked at again, because a run of it began or
+// ended meanwhile.
+const endRounds = 10
+
+// endWorkflow ends a workflow whose run waits for its time, and cancels one whose run is at
+// work: then runID is that run, to be waited for.
+func (app *temporalApp) endWorkflow(ctx context.Context, workflowID, reason string) (ran bool, runID string, err error) {
+	for range endRounds {
+		s, err := app.present(ctx, workflowID)
+		if err != nil || s.RunID == "" {
+			return ran, "", err
+		}
+		ran = true
+		if waits(s, time.Now()) {
+			err = app.terminateWaiting(ctx, s, reason)
+		} else if err = app.requestCancel(ctx, workflowID, reason); err == nil {
+			return true, s.RunID, nil
+		}
+		if !gone(err) {
+			return true, "", err
+		}
+	}
+	return ran, "", fmt.Errorf("workflow %s begins and ends runs all the time; see that no other program starts it, and try again", workflowID)
+}
+
+// terminateWaiting terminates a run that waits for its time. One that has begun meanwhile
+// is recovered. The error is NotFound where that run is not the present one any more.
+func (app *temporalApp) terminateWaiting(ctx context.Context, s workflows.State, reason string) error {
+	if err := app.temporal.TerminateWorkflow(ctx, s.WorkflowID, s.RunID, reason); err != nil {
+		return err
+	}
+	return app.recoverIfBegun(ctx, s.WorkflowID, s.RunID)
+}
+
+// recoverIfBegun brings home what a run was issued that was terminated as one that had
+// not begun, where it had.
+func (app *temporalApp) recoverIfBegun(ctx context.Context, workflowID, runID string) error {
+	s, err := app.describe(ctx, workflowID, runID)
+	if err != nil || s.Working.IsZero() {
+		return err
+	}
+	account, err := s.Input.Check()
+	if err != nil {
+		return nil // it refreshed nothing
+	}
+	t, err := newTarget(app.providers, account.Provider, account.Name, account.SecretsOf)
+	if err != nil {
+		return err
+	}
+	app.say("A run of %s began while it was ended. Looking for what it was issued.", t)
+	var from []string
+	if workflowID != t.id {
+		from = []string{workflowID}
+	}
+	recovery, err := app.startRecovery(ctx, t, from)
+	if err == nil {
+		var ended workflows.RunResult
+		ended, err = app.await(ctx, workflows.RecoveryID(account), recovery)
+		if err == nil && ended.Failure != nil {
+			err = errors.New(ended.Failure.Message)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("a run of %s began while it was ended, and what it was issued was not looked for (%w); look with: %s", t, err, t.command("recover"))
+	}
+	return nil
+}
+
+// requestCancel asks a workflow to end. The reason stands in its history.
+func (app *temporalApp) requestCancel(ctx context.Context, workflowID, reason string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := app.temporal.WorkflowService().RequestCancelWorkflowExecution(ctx, &workflowservice.RequestCancelWorkflowExecutionRequest{
+		Namespace: app.namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflowID}, Reason: reason, Identity: "starter",
+	})
+	return err
+}
+
+// awaitEnds waits for the runs that were at work.
+func (app *temporalApp) awaitEnds(ctx context.Context, k keeper) error {
+	for _, run := range k.ending {
+		if err := app.awaitEnd(ctx, run.workflowID, run.runID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitEnd waits until a cancelled workflow has ended. Where its run ended before the
+// cancellation came, its cron has gone on, and is ended again.
+func (app *temporalApp) awaitEnd(ctx context.Context, workflowID, runID string) error {
+	for runID != "" {
+		if _, err := app.await(ctx, workflowID, runID); err != nil {
+			return err
+		}
+		next, err := app.running(ctx, workflowID)
+		switch {
+		case err != nil:
+			return err
+		case next == runID:
+			return fmt.Errorf("workflow %s still runs; end it with: %s", workflowID, shell("temporal", "workflow", "terminate", "--workflow-id", workflowID))
+		}
+		if _, runID, err = app.endWorkflow(ctx, workflowID, "starter stop"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/workflows"
+)
+
+// appIn is a temporalApp in a namespace of its own, with the stand-in worker.
+func appIn(t *testing.T, namespace string, out *quietWriter) *temporalApp {
+	t.Helper()
+	server := shared.Temporal(t)
+	require.NoError(t, createNamespace(t.Context(), server, namespace))
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Namespace: namespace, Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	w := newStandIn(c)
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	app := &temporalApp{temporal: c, address: server.Address(), namespace: namespace, taskQueue: "token-refresh", providers: provider.Builtin(),
+		printer: printer{out: out, notes: out, warnings: out}}
+	app.attributes = app.askOnceForAttributes()
+	return app
+}
+
+type quietWriter struct{ text string }
+
+func (w *quietWriter) Write(p []byte) (int, error) { w.text += string(p); return len(p), nil }
+
+// Between the look at a cron that waits and its termination, a refresh-now may begin its
+// run. What that run was issued is then looked for.
+func TestStopLooksForWhatARunWasIssuedThatBeganMeanwhile(t *testing.T) {
+	var out quietWriter
+	app := appIn(t, "stop-race", &out)
+	target, err := newTarget(app.providers, "fitbit", "stubborn", "")
+	require.NoError(t, err)
+	_, err = app.startCron(t.Context(), target, "0 0 1 1 *", false)
+	require.NoError(t, err)
+	seen, err := app.present(t.Context(), target.id)
+	require.NoError(t, err)
+	require.True(t, waits(seen, seen.Created))
+
+	// An operator wakes it after the look.
+	_, err = app.requestRefresh(t.Context(), target)
+	require.NoError(t, err)
+	require.NoError(t, app.terminateWaiting(t.Context(), seen, "test"))
+	require.Contains(t, out.text, "A run of fitbit/stubborn began while it was ended. Looking for what it was issued.")
+	recovery, err := app.runResult(t.Context(), workflows.RecoveryID(target.Account), "", true)
+	require.NoError(t, err)
+	require.Equal(t, workflows.Recovered, recovery.Result.Outcome)
+}
+
+// A run that has not begun ends without one, and leaves nothing to look for.
+func TestStopEndsAWaitingRunWithoutBeginningIt(t *testing.T) {
+	var out quietWriter
+	app := appIn(t, "stop-waiting", &out)
+	target, err := newTarget(app.providers, "fitbit", "will", "")
+	require.NoError(t, err)
+	_, err = app.startCron(t.Context(), target, "0 0 1 1 *", false)
+	require.NoError(t, err)
+	seen, err := app.present(t.Context(), target.id)
+	require.NoError(t, err)
+	ran, runID, err := app.endWorkflow(t.Context(), target.id, "test")
+	require.NoError(t, err)
+	require.True(t, ran)
+	require.Empty(t, runID, "there is nothing to wait for")
+	ended, err := app.runResult(t.Context(), target.id, seen.RunID, true)
+	require.NoError(t, err)
+	require.Equal(t, workflows.Terminated, ended.Failure.Type)
+	described, err := app.temporal.DescribeWorkflowExecution(t.Context(), workflows.RecoveryID(target.Account), "")
+	require.True(t, gone(err), "%v", described)
+	require.NotContains(t, out.text, "Looking for")
+}
