@@ -67,7 +67,7 @@ type Health workflows.Health
 
 const (
 	healthy      = Health(workflows.HealthGood)
-	refreshing   = Health(workflows.HealthRefreshing)
+	refreshing   Health = "refreshing" // a run is at work
 	stuck        = Health(workflows.HealthStuck)
 	needsConsent = Health(workflows.HealthNeedsConsent)
 	failed       = Health(workflows.HealthFailed)

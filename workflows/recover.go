@@ -23,7 +23,8 @@ func (r *run) runRecovery(ctx workflow.Context, from []string) (Result, error) {
 	result, err := r.recover(ctx)
 	switch {
 	case err == nil:
-		r.setDetails(ctx, "%s", inWords(result, workflow.Now(ctx)))
+		result.Summary = inWords(result, workflow.Now(ctx))
+		r.setDetails(ctx, "%s", result.Summary)
 	case temporal.IsCanceledError(err):
 		r.setDetails(ctx, "Cancelled before it was found out whether %s has lost a pair. Nothing was changed.", r.account)
 	default:
