@@ -66,11 +66,11 @@ type row struct {
 type Health workflows.Health
 
 const (
-	healthy      = Health(workflows.HealthGood)
+	healthy             = Health(workflows.HealthGood)
 	refreshing   Health = "refreshing" // a run is at work
-	stuck        = Health(workflows.HealthStuck)
-	needsConsent = Health(workflows.HealthNeedsConsent)
-	failed       = Health(workflows.HealthFailed)
+	stuck               = Health(workflows.HealthStuck)
+	needsConsent        = Health(workflows.HealthNeedsConsent)
+	failed              = Health(workflows.HealthFailed)
 
 	waiting Health = "waiting" // for its very first run
 	paused  Health = "paused"  // its Schedule is

@@ -18,7 +18,6 @@ import (
 // because the operator waits for the answer.
 func (r *run) runRecovery(ctx workflow.Context, from []string) (Result, error) {
 	r.setSearchAttributes(ctx, TokenAccount.ValueSet(r.account.Name), TokenProvider.ValueSet(r.account.Provider))
-	defer discardSignals(ctx, RefreshNow, Overdue)
 	r.sources = append([]string{ID(r.account)}, from...)
 	result, err := r.recover(ctx)
 	switch {
@@ -30,6 +29,7 @@ func (r *run) runRecovery(ctx workflow.Context, from []string) (Result, error) {
 	default:
 		r.setDetails(ctx, "Failed: %s", message(err))
 	}
+	discardSignals(ctx, RefreshNow, Overdue) // it leaves alerts to the next refresh
 	return result, err
 }
 
