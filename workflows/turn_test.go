@@ -101,6 +101,19 @@ func TestWhatIsUrgentNeverWaitsForItsTurn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []turn{{mainQueue, true}}, s.turns())
 	})
+	t.Run("a run that was reset after its peek, and may have called since", func(t *testing.T) {
+		s := newScenario(t)
+		s.wasReset = true
+		s.load = func(_ int, a token.Account) (activities.LoadResult, error) {
+			l := loaded(a, 4)
+			l.RunID = "run-before-the-reset"
+			return l, nil
+		}
+		s.peeks(false)
+		_, err := s.refresh()
+		require.NoError(t, err)
+		require.Equal(t, []turn{{mainQueue, true}, {mainQueue, false}}, s.turns())
+	})
 	t.Run("a further load of the same run", func(t *testing.T) {
 		s := newScenario(t)
 		s.after(green())
