@@ -44,6 +44,12 @@ var goodPaths = []recording{
 		p.ends(second, workflows.Refreshed)
 		second.drop()
 	}},
+	{"rested", authserver.Options{}, func(p path) {
+		p.work()
+		second := p.start(workflows.Input{Account: p.name, Keep: workflows.KeepAlive}, everyFewSeconds).next()
+		p.ends(second, workflows.Rested)
+		second.drop()
+	}},
 	{"refreshed-by-signal", authserver.Options{}, func(p path) {
 		p.work()
 		waiting := p.refresh(onNewYearsDay)

@@ -31,7 +31,7 @@ func TestF01WorkerKilledWhileItLoadsLeavesTheTokenUnspent(t *testing.T) {
 
 	run.ends(workflows.Refreshed, grant.Rotated)
 	require.Equal(t, 1, a.calls())
-	require.Equal(t, []int{2}, run.attempts("LoadSecrets"))
+	require.Equal(t, []int{1, 2}, run.attempts("LoadSecrets"), "the peek, and then the load")
 }
 
 func TestF01WorkerKilledWithTheRequestOnItsWayLeavesTheTokenUnspent(t *testing.T) {

@@ -23,7 +23,7 @@ const (
 
 // settled is how long a run is at a step before a worker's signal makes it alert: where a
 // run was reset, the server repeats the signal to a run that has only just begun.
-const settled = time.Minute
+const settled = 10 * time.Second
 
 // step is what a run is at, as the alert says that it is overdue.
 type step struct {
@@ -98,7 +98,7 @@ func (r *run) alertOverdue(ctx workflow.Context) {
 	at := r.at
 	r.overdue = append(r.overdue, at.reason)
 	r.show(ctx, HealthStuck)
-	r.setDetails(ctx, "%s For some %s now. Still trying.", at.words, workflow.Now(ctx).Sub(at.since).Truncate(time.Minute))
+	r.setDetails(ctx, "%s For some %s now. Still trying.", at.words, workflow.Now(ctx).Sub(at.since).Truncate(time.Second))
 	said := fmt.Sprintf("%s Run %s goes on trying.", at.words, workflow.GetInfo(ctx).WorkflowExecution.RunID)
 	cause := r.alert(ctx, activities.AlertInput{Reason: at.reason, Message: said})
 	if cause != "" && cause != said && r.at == at {

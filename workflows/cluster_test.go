@@ -69,10 +69,20 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	w := worker.New(c.client, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
 	acts.Register(w)
 	w.RegisterWorkflowWithOptions((&workflows.Workflows{Attributes: attributes}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
-	require.NoError(t, w.Start())
 	t.Cleanup(acts.Drain)
-	t.Cleanup(w.Stop)
+	start(t, w)
+	for _, nonRotating := range []bool{false, true} {
+		paced := worker.New(c.client, activities.PacedQueue(unique, nonRotating), worker.Options{DisableWorkflowWorker: true})
+		acts.Register(paced)
+		start(t, paced)
+	}
 	return c
+}
+
+func start(t *testing.T, w worker.Worker) {
+	t.Helper()
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
 }
 
 func (c *cluster) activities(has workflows.Attributes) *activities.Activities {

@@ -40,15 +40,25 @@ func (r *run) load(ctx workflow.Context) (activities.LoadResult, error) {
 // turn: it may be one of thousands. A cancellation ends the wait, and the load goes on over
 // the main queue for a moment.
 //
-// A run that was reset replays what it did as it follows a green one with what it would do
-// now. Both give the same commands, whatever happens between them.
+// A run that was reset may have called since its first load, so that it takes no turn that an
+// earlier peek has left to it. It replays what was done before the reset with what it would do
+// now: both give the same commands, whatever happens between them.
 func (r *run) loadInTurn(ctx workflow.Context) (activities.LoadResult, error) {
-	loaded, end, err := r.loadOnce(ctx, !r.follows, r.nonRotating)
+	info := workflow.GetInfo(ctx)
+	mainQueue := info.TaskQueueName
+	queue := mainQueue
+	if r.follows {
+		queue = activities.PacedQueue(mainQueue, r.nonRotating)
+	}
+	loaded, end, err := r.loadOver(ctx, queue, !r.follows)
 	if end == answered && err == nil && loaded.Waits {
 		if ctx.Err() != nil {
 			return loaded, nil
 		}
-		loaded, end, err = r.loadOnce(ctx, false, loaded.NonRotating)
+		if queue = activities.PacedQueue(mainQueue, loaded.NonRotating); loaded.RunID != info.WorkflowExecution.RunID {
+			queue = mainQueue
+		}
+		loaded, end, err = r.loadOver(ctx, queue, false)
 	}
 	if end != answered && (err != nil || loaded.Waits) {
 		return r.loadNow(ctx, true)
@@ -56,13 +66,13 @@ func (r *run) loadInTurn(ctx workflow.Context) (activities.LoadResult, error) {
 	return loaded, err
 }
 
-// loadOnce peeks on the main queue, or loads over the paced one.
-func (r *run) loadOnce(ctx workflow.Context, peek, nonRotating bool) (loaded activities.LoadResult, end ending, err error) {
+// loadOver loads over a task queue. A cancellation ends it at once.
+func (r *run) loadOver(ctx workflow.Context, queue string, peek bool) (loaded activities.LoadResult, end ending, err error) {
 	options := workflow.GetActivityOptions(r.forLoad(ctx))
+	options.TaskQueue = queue
 	if !peek {
 		r.setDetails(ctx, "Waiting for a turn at the vault to load the secrets of %s.", r.account)
 		r.isAt(ctx, LoadStuck, fmt.Sprintf("The load of %s waits for its turn or for the vault; nothing is spent. More accounts may be due than the pace allows.", r.account))
-		options.TaskQueue = activities.PacedQueue(workflow.GetInfo(ctx).TaskQueueName, nonRotating)
 	}
 	end, err = patience{}.hold(workflow.WithActivityOptions(ctx, options), acts.LoadSecrets, r.loadInput(ctx, peek), &loaded)
 	return loaded, end, checked("LoadSecrets", r.account, err, func() string { return checkLoaded(loaded, r.account, peek) })

@@ -27,7 +27,7 @@ var steps = []string{
 	"alerts LoadStuck", "alerts CallStuck", "alerts StoreStuck", "heals LoadStuck", "heals CallStuck", "heals StoreStuck",
 	"alerts ReauthorizationRequired", "heals ReauthorizationRequired",
 	"waits", "stops waiting", "signalled", "reset", "retried",
-	"follows a success", "follows a failure", "pinned to a version", "without search attributes",
+	"waits for its turn", "takes its turn at once", "cancelled in its turn", "follows a success", "follows a failure", "pinned to a version", "without search attributes",
 }
 
 const otherRuns = "what a search says of another run; whether the run waits for it is recorded"
@@ -43,6 +43,7 @@ var unrecorded = map[string]string{
 	string(activities.Searching): otherRuns,
 	string(activities.Calling):   otherRuns,
 	string(activities.Called):    otherRuns,
+	string(workflows.KeepFresh):  "means the same as none",
 	workflows.Unexplained:        "Temporal itself gives an activity up; ends a run at the step where VaultNotReady does",
 }
 
@@ -114,6 +115,7 @@ func shows(t *testing.T, h *historypb.History) map[string]bool {
 type sight struct {
 	seen  map[string]bool
 	names map[int64]string // of activities, by the event that scheduled them
+	paced int64            // the event that scheduled a load over a paced queue; zero for none
 	last  string           // the last activity that was scheduled, alerts left aside
 }
 
@@ -126,6 +128,9 @@ func (s *sight) add(words ...string) {
 func (s *sight) started(e *historypb.HistoryEvent) {
 	if start := e.GetWorkflowExecutionStartedEventAttributes(); start != nil {
 		s.add(start.GetWorkflowType().GetName())
+		var in workflows.Input
+		_ = converter.GetDefaultDataConverter().FromPayloads(start.GetInput(), &in)
+		s.add(string(in.Keep))
 		if start.GetLastCompletionResult() != nil {
 			s.add("follows a success")
 		}
@@ -154,6 +159,10 @@ func (s *sight) activity(e *historypb.HistoryEvent) {
 	if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
 		name := a.GetActivityType().GetName()
 		s.names[e.GetEventId()] = name
+		if strings.HasSuffix(a.GetTaskQueue().GetName(), "-paced") {
+			s.add(map[bool]string{true: "waits for its turn", false: "takes its turn at once"}[s.last == "LoadSecrets"])
+			s.paced = e.GetEventId()
+		}
 		if name != "Alert" {
 			s.last = name
 			return
@@ -165,6 +174,9 @@ func (s *sight) activity(e *historypb.HistoryEvent) {
 			verb = "heals "
 		}
 		s.add(verb+in.Reason, in.Reason)
+	}
+	if c := e.GetActivityTaskCancelRequestedEventAttributes(); c != nil && c.GetScheduledEventId() == s.paced {
+		s.add("cancelled in its turn")
 	}
 	if e.GetActivityTaskStartedEventAttributes().GetAttempt() > 1 {
 		s.add("retried")
@@ -180,7 +192,7 @@ func (s *sight) activity(e *historypb.HistoryEvent) {
 }
 
 // timer sees what a run waits for itself, not the timer of the alert that it
-// is overdue, which is its first.
+// is overdue at a further step.
 func (s *sight) timer(e *historypb.HistoryEvent) {
 	overdue := workflows.OverdueAfter
 	if e.GetTimerStartedEventAttributes().GetStartToFireTimeout().AsDuration() != 0 {

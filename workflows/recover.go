@@ -18,17 +18,18 @@ import (
 // because the operator waits for the answer.
 func (r *run) runRecovery(ctx workflow.Context, from []string) (Result, error) {
 	r.setSearchAttributes(ctx, TokenAccount.ValueSet(r.account.Name), TokenProvider.ValueSet(r.account.Provider))
-	defer discardSignals(ctx, RefreshNow, Overdue)
 	r.sources = append([]string{ID(r.account)}, from...)
 	result, err := r.recover(ctx)
 	switch {
 	case err == nil:
-		r.setDetails(ctx, "%s", inWords(result, workflow.Now(ctx)))
+		result.Summary = inWords(result, workflow.Now(ctx))
+		r.setDetails(ctx, "%s", result.Summary)
 	case temporal.IsCanceledError(err):
 		r.setDetails(ctx, "Cancelled before it was found out whether %s has lost a pair. Nothing was changed.", r.account)
 	default:
 		r.setDetails(ctx, "Failed: %s", message(err))
 	}
+	discardSignals(ctx, RefreshNow, Overdue) // it leaves alerts to the next refresh
 	return result, err
 }
 

@@ -33,6 +33,7 @@ type scenario struct {
 	has workflows.Attributes // the namespace
 
 	load    func(n int, a token.Account) (activities.LoadResult, error)
+	loadAs  func(n int, in activities.LoadInput) (activities.LoadResult, error)
 	read    func(n int, a token.Account) (activities.LoadResult, error)
 	call    func(n int, in activities.LoadResult) (activities.RefreshResult, error)
 	store   func(n int, c activities.RefreshResult) (activities.StoreResult, error)
@@ -51,6 +52,7 @@ type scenario struct {
 func newScenario(t *testing.T) *scenario {
 	s := withoutActivities(t)
 	s.load = func(_ int, a token.Account) (activities.LoadResult, error) { return loaded(a, 4), nil }
+	s.loadAs = func(n int, in activities.LoadInput) (activities.LoadResult, error) { return s.load(n, in.Account) }
 	s.read = readOnly
 	s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) { return issuedFor(in), nil }
 	s.store = func(int, activities.RefreshResult) (activities.StoreResult, error) { return stored(), nil }
@@ -59,7 +61,7 @@ func newScenario(t *testing.T) *scenario {
 	}
 	s.alert = func(int, activities.AlertInput) error { return nil }
 	load := func(n int, in activities.LoadInput) (activities.LoadResult, error) {
-		l, err := s.load(n, in.Account)
+		l, err := s.loadAs(n, in)
 		l.Attributes = s.has
 		return l, err
 	}

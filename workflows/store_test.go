@@ -41,7 +41,7 @@ func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
 	require.Contains(t, over.Message, "Generation 5 of fitbit/will is in the vault")
 
 	require.Equal(t, []string{"stuck", "healthy"}, s.health)
-	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it. For some 10m0s now. Still trying.",
+	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it. For some 10m20s now. Still trying.",
 		s.step(t, "Alert").details)
 }
 

@@ -24,6 +24,7 @@ const (
 	maxInFlight      = 30 * time.Second // activities.MaxInFlight
 	firstRetry       = time.Second
 	retryAfter       = 3 * time.Minute // the provider's gateway
+	turn             = 3 * time.Minute // a load's place in the paced queue
 )
 
 // inTicks rounds a span up.
@@ -122,6 +123,15 @@ func startToClose(p Phase) time.Duration {
 		return recoverTimeout
 	}
 	return vaultTimeout
+}
+
+// awaitTurn mirrors workflows.loadInTurn: the first load of a run waits for its turn at the
+// vault, unless a peek shows that the window is open. Outside the window a wait changes
+// nothing, and takes no time here.
+func (v move) awaitTurn(n *State) {
+	if v.Setting == Clocked && n.Window && !v.has(peek) {
+		n.Runs[v.who].Attempt.Wait = inTicks(turn)
+	}
 }
 
 // unavailable is a provider's gateway that keeps the answer back and asks for a

@@ -31,6 +31,7 @@ const (
 	secondLook
 	oneWaits
 	inDoubt
+	peek
 
 	// All is the protocol as the product has it.
 	All Protections = 1<<iota - 1
@@ -115,6 +116,8 @@ func Catalogue() []Protection {
 			"An attempt whose worker is silent is given up within seconds, whatever it is at.", ""},
 		{presentedAtOnce, byTheClock(Brief, 1), "Presented at once", "workflows/window.go",
 			"Inside the replay window a run waits for no other run before it presents the token.", ""},
+		{peek, byTheClock(Brief, 1), "Peek before the turn", "workflows/load.go",
+			"Only a run that follows a green one waits for its turn at the vault unseen; any other looks first whether the replay window is open, and then waits for no turn.", ""},
 		{boundedWaits, byTheClock(Brief, 1), "Bounded waits", "internal/window/window.go",
 			"Inside the replay window a pause is at most half of what is left, also one that the provider asks for.", ""},
 		{grace, byTheClock(Brief, 1), "Grace", "workflows/hold.go",

@@ -14,6 +14,7 @@ func (v move) start() {
 	begin := func(n *State) {
 		v.enter(n, load)
 		v.read(n)
+		v.awaitTurn(n)
 	}
 	if v.who == 0 || v.s.Runs[0].Phase != idle && !v.Alone {
 		v.withID(func(id func(*State)) {

@@ -38,7 +38,7 @@ import (
 //     from it as they were, in whole seconds;
 //   - sealed pairs and grants, which a workflow only passes on, are the word
 //     "sealed";
-//   - the given task queue is token-refresh;
+//   - the given task queue is token-refresh, also in the names of its paced queues;
 //   - identities, hosts, ports, sizes and stack traces are gone.
 func Scrub(h *historypb.History, taskQueue string) ([]byte, error) {
 	if len(h.GetEvents()) == 0 {
@@ -164,8 +164,8 @@ var (
 
 // text scrubs a string, wherever it stands.
 func (s *scrubber) text(text string) string {
-	if text == s.taskQueue {
-		return "token-refresh"
+	if rest, its := strings.CutPrefix(text, s.taskQueue); its && (rest == "" || strings.HasPrefix(rest, "-paced")) {
+		return "token-refresh" + rest
 	}
 	text = uuid.ReplaceAllStringFunc(text, func(id string) string {
 		return s.name("run", id, "00000000-0000-4000-8000-%012d")
