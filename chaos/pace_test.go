@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -73,12 +74,15 @@ func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
 	require.Greater(t, rate, perSecond/2)
 	require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
 
+	if os.Getenv(testenv.EnvTemporal) != "cluster" {
+		return // the development server hands out none
+	}
 	eager := 0
 	for _, r := range runs {
 		eager += r.eagerCalls()
 	}
 	t.Logf("%d of %d calls were eager", eager, fleetSize)
-	require.Positive(t, eager, "a queue with a rate has none")
+	require.Greater(t, eager, fleetSize/2, "a queue with a rate has none")
 }
 
 // eagerCalls counts the calls that began as they were scheduled: the server hands them out
@@ -93,7 +97,6 @@ func (r run) eagerCalls() (n int) {
 			scheduled[event.GetEventId()] = event.GetEventTime().AsTime()
 		}
 		if at, ok := scheduled[event.GetActivityTaskStartedEventAttributes().GetScheduledEventId()]; ok {
-			println("XX", event.GetEventTime().AsTime().Sub(at).String())
 			if event.GetEventTime().AsTime().Sub(at) < time.Millisecond {
 				n++
 			}
