@@ -1,6 +1,8 @@
 package tokenkeeper_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,4 +93,32 @@ func TestEveryRunbookIsOfARule(t *testing.T) {
 	for _, heading := range runbookHeading.FindAllStringSubmatch(string(page), -1) {
 		require.Contains(t, alerts, heading[1])
 	}
+}
+
+// Grafana sets its own variables in the queries before Prometheus gets them.
+func TestPrometheusTakesEveryQueryOfTheDashboard(t *testing.T) {
+	text, err := os.ReadFile("deploy/grafana/tokenkeeper.json")
+	require.NoError(t, err)
+	var dashboard struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	require.NoError(t, json.Unmarshal(text, &dashboard))
+	type record struct {
+		Record string `yaml:"record"`
+		Expr   string `yaml:"expr"`
+	}
+	var records []record
+	variables := strings.NewReplacer("$__rate_interval", "5m", "$job", ".*")
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			records = append(records, record{fmt.Sprintf("query:%d", len(records)), variables.Replace(target.Expr)})
+		}
+	}
+	require.NotEmpty(t, records)
+	rules, err := yaml.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": records}}})
+	require.NoError(t, err)
+	require.NotContains(t, string(rules), "$", "a variable that is not set here")
+	file := filepath.Join(t.TempDir(), "queries.yml")
+	require.NoError(t, os.WriteFile(file, rules, 0o600))
+	promtool(t, "check", "rules", file)
 }
