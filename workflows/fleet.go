@@ -56,9 +56,8 @@ func ReadFleet(ctx context.Context, v Visibility, taskQueue string, now time.Tim
 	return f, nil
 }
 
-// warningPrefix begins the reason of an incident whose accounts are refreshed meanwhile: a
-// consent that ends soon. Incidents of the fleet itself count no accounts.
-const warningPrefix = "ConsentEnds"
+// consentEndsSoon is the reason of an incident whose accounts are refreshed meanwhile.
+const consentEndsSoon = "ConsentEnds"
 
 // judge counts the accounts by health. The sum never exceeds Accounts: an account that
 // two incidents name counts as the worse one.
@@ -71,11 +70,11 @@ func (f *Fleet) judge() {
 	affected := map[Health]int{}
 	for _, i := range f.Incidents {
 		switch {
+		case i.Provider == "", i.Reason == consentEndsSoon: // the fleet's own; refreshed meanwhile
 		case i.Reason == ReauthorizationRequired:
 			affected[HealthNeedsConsent] += i.Accounts
 		case i.Reason == LoadStuck, i.Reason == CallStuck, i.Reason == StoreStuck:
 			affected[HealthStuck] += i.Accounts
-		case strings.HasPrefix(i.Reason, warningPrefix):
 		default:
 			affected[HealthFailed] += i.Accounts
 		}

@@ -134,14 +134,14 @@ func TestAFleetsHealthIsWhatTemporalKnowsWithoutAnyWorker(t *testing.T) {
 	f.incident("fitbit", workflows.ReauthorizationRequired, 2)
 	f.incident("oura", "InvalidClient", 1)
 	f.incident("oura", workflows.CallStuck, 1)
-	f.incident("oura", "ConsentEndsSoon", 3)
-	f.incident("", "KeysetChanged", 0)
+	f.incident("oura", "ConsentEnds", 3)
+	f.incident("", "KeysetChanged", 1)
 	incidents := []incident.State{
 		{Provider: "fitbit", Reason: workflows.ReauthorizationRequired, Accounts: 2},
 		{Provider: "oura", Reason: "InvalidClient", Accounts: 1},
 		{Provider: "oura", Reason: workflows.CallStuck, Accounts: 1},
-		{Provider: "oura", Reason: "ConsentEndsSoon", Accounts: 3},
-		{Reason: "KeysetChanged"},
+		{Provider: "oura", Reason: "ConsentEnds", Accounts: 3},
+		{Reason: "KeysetChanged", Accounts: 1},
 	}
 	f.reads(time.Now(), workflows.Fleet{Accounts: 8, Health: health(4, 1, 2, 1), Incidents: incidents})
 

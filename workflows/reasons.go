@@ -13,7 +13,7 @@ func AlertReasons() []string {
 		activities.InvalidInput, activities.MissingSecret, activities.MalformedSecret, activities.ForeignSecret,
 		activities.VaultRefused, activities.KeysetUnusable, activities.InvalidClient, activities.ProviderRetired,
 		activities.GenerationConflict, activities.GrantInDoubt, activities.GrantOutdated, activities.UnexpectedResult,
-		provider.RequestRejected.FailureType(),
+		provider.RequestRejected.FailureType(), consentEndsSoon,
 	}
 }
 

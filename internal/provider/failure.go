@@ -44,12 +44,9 @@ const (
 	ProviderRetired Kind = "retired"
 )
 
-// Answered is the answer of a refresh that succeeded, beside the kinds.
-const Answered = "ok"
-
-// Answers are what a provider's answer to a refresh can be counted as.
+// Answers are what a provider's answer to a refresh is counted as: "ok", or a kind.
 func Answers() []string {
-	all := []string{Answered}
+	all := []string{"ok"}
 	for _, k := range []Kind{Unreachable, Unavailable, RateLimited, Malformed, Unexpected, InvalidGrant, InvalidClient, RequestRejected, ProviderRetired} {
 		all = append(all, string(k))
 	}
