@@ -67,6 +67,9 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	stop := r.alertWhenOverdue(ctx)
 	result, err := r.refresh(ctx)
 	stop()
+	if err == nil {
+		result.ConsentTold = r.alertConsentEnds(ctx, last, result)
+	}
 	r.finish(ctx, result, err)
 	discardSignals(ctx) // this run was the refresh that they asked for
 	if ctx.Err() != nil {

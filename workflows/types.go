@@ -130,10 +130,12 @@ type Result struct {
 	AccessTokenExpiry time.Time         `json:"accessTokenExpiry,omitzero"`
 	// RefreshTokenEnds is when the refresh token ends unless it is refreshed before, and
 	// GrantEnds when the grant ends whatever is refreshed; zero when unknown.
-	RefreshTokenEnds    time.Time `json:"refreshTokenEnds,omitzero"`
-	GrantEnds           time.Time `json:"grantEnds,omitzero"`
-	RefreshTokenVersion string    `json:"refreshTokenVersion"`
-	AccessTokenVersion  string    `json:"accessTokenVersion,omitempty"`
+	RefreshTokenEnds time.Time `json:"refreshTokenEnds,omitzero"`
+	GrantEnds        time.Time `json:"grantEnds,omitzero"`
+	// ConsentTold is how many days before GrantEnds its end was alerted last; 0 for not yet.
+	ConsentTold         int    `json:"consentTold,omitempty"`
+	RefreshTokenVersion string `json:"refreshTokenVersion"`
+	AccessTokenVersion  string `json:"accessTokenVersion,omitempty"`
 
 	RecoveredFrom string   `json:"recoveredFrom,omitempty"` // the earlier run whose history held the pair, if one did
 	RunsRead      int      `json:"runsRead,omitempty"`      // the earlier runs whose histories a recovery read
