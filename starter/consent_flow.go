@@ -256,6 +256,7 @@ func (f *consentFlow) storePending(ctx context.Context) (err error) {
 	}
 	if !f.superseded {
 		f.reportStored()
+		f.audit(ctx, auditConsent, f.target.String(), "fingerprint "+string(f.pending.RefreshToken.Fingerprint()))
 	}
 	if f.saved {
 		return f.PendingStore.Delete(f.target.Account)

@@ -104,6 +104,7 @@ func (a keysApp) promote(ctx context.Context, answer keysRotate) (keysRotate, er
 		return answer, err
 	}
 	answer.Promoted = true
+	a.audit(ctx, auditRotate, seal.SecretName, fmt.Sprintf("key %d seals in place of key %d", answer.Key, answer.Previous))
 	a.say("Key %d seals from now on; workers follow within a minute. Key %d stays to open what it has sealed.", answer.Key, answer.Previous)
 	a.say("See what was sealed with which key: starter keys status. Once nothing needs it: starter keys retire %d", answer.Previous)
 	return answer, nil

@@ -115,6 +115,7 @@ func (a *vaultApp) migrate(ctx context.Context, from, to target, options consent
 		a.say("The tokens have moved, and nothing refreshes them yet. Go on with: %s", again)
 		return err
 	}
+	a.audit(ctx, auditMigrate, from.String(), "to "+to.String())
 	a.say("%s has moved to %s. %s keeps its name, and is now for %[2]s's API.", from, to.Provider.Title, to.Names.AccessToken)
 	return nil
 }

@@ -264,11 +264,11 @@ func putCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// sealed wants the one file that is kept under the state folder to hold no secret,
+// sealed wants the one consent that is kept under the state folder to hold no secret,
 // and to be readable by its owner only; "! sealed" wants none to be there.
 func sealed(ts *testscript.TestScript, none bool, _ []string) {
 	var found []string
-	root := filepath.Join(ts.Getenv("WORK"), "state")
+	root := filepath.Join(ts.Getenv("WORK"), "state", "token-keeper", "consents")
 	_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			found = append(found, path)

@@ -92,6 +92,7 @@ func (a *vaultApp) revoke(ctx context.Context, t target) error {
 	} else {
 		a.say("Its tokens in the vault were disabled or absent before.")
 	}
+	a.audit(ctx, auditRevoke, t.String(), "")
 	switch {
 	case len(left) > 0:
 		return fmt.Errorf("left to do: %s; run it again", strings.Join(left, ", "))

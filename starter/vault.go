@@ -16,6 +16,7 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
+	"tokenkeeper/internal/webhook"
 )
 
 // vaultApp carries out the commands that read or write secrets, at one vault and
@@ -24,6 +25,7 @@ type vaultApp struct {
 	consent.Service
 	oauth    *provider.Client
 	prompter *prompter
+	auditor  auditor
 	printer
 	// withTemporal is that of the settings.
 	withTemporal func(do func(context.Context, *temporalApp) error) error
@@ -39,6 +41,10 @@ func (s settings) withVault(cmd *cobra.Command, do func(context.Context, *vaultA
 	if err != nil {
 		return err
 	}
+	receivers, err := webhook.Load(s.WebhooksFile)
+	if err != nil {
+		return err
+	}
 	keysets := vault.NewKeysets(secrets)
 	keyring := seal.New(keysets)
 	id := sha256.Sum256([]byte(s.Vault.URL)) // a URL is no folder's name on every system
@@ -47,6 +53,7 @@ func (s settings) withVault(cmd *cobra.Command, do func(context.Context, *vaultA
 		Service:  consent.Service{Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring, PendingStore: pending},
 		oauth:    provider.NewClient(nil),
 		prompter: newPrompter(cmd),
+		auditor:  auditor{file: filepath.Join(state, "audit.jsonl"), sender: webhook.New(receivers, s.TaskQueue), vault: s.Vault.URL},
 		printer:  newPrinter(cmd),
 
 		withTemporal: func(do func(context.Context, *temporalApp) error) error { return s.withTemporal(cmd, do) },

@@ -109,7 +109,7 @@ func TestAnAlertInsideTheWindowIsNotWaitedFor(t *testing.T) {
 	require.Equal(t, activities.UnexpectedResult, s.notices[0].Reason)
 	require.False(t, s.notices[0].Healed)
 	require.True(t, s.notices[len(s.notices)-1].Healed, "it is over when the run is green, and that is said last")
-	require.Equal(t, 6, s.calls["Alert"])
+	require.Less(t, s.Now().Sub(began), 4*time.Minute, "and given up in the end")
 }
 
 // An operator cancels a run that has just followed one whose call was cut off.

@@ -74,6 +74,7 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	result, err := r.refresh(ctx)
 	stop()
 	if err == nil {
+		result.ConsentTold = r.alertConsentEnds(ctx, last, result)
 		result = r.complete(ctx, result)
 	}
 	r.finish(ctx, result, err)

@@ -100,7 +100,7 @@ func TestEveryStepIsTriedAsOftenAsItMay(t *testing.T) {
 		{step: "CallFitbit", attempt: 20 * time.Second, heartbeat: 5 * time.Second, first: time.Second, factor: 1.5, longest: 15 * time.Second, attempts: forEver},
 		{step: "StoreSecrets", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
 		{step: "RecoverGrant", attempt: 30 * time.Minute, heartbeat: 5 * time.Second, first: time.Second, factor: 2, longest: time.Minute, attempts: forEver},
-		{step: "Alert", attempt: 10 * time.Second, whole: time.Minute, first: time.Second, attempts: 5},
+		{step: "Alert", attempt: 10 * time.Second, whole: 3 * time.Minute, first: time.Second, factor: 2, longest: 15 * time.Second, attempts: forEver},
 	} {
 		t.Run(want.step, func(t *testing.T) {
 			got := s.step(t, want.step).options

@@ -151,10 +151,12 @@ type Result struct {
 	AccessTokenExpiry time.Time         `json:"accessTokenExpiry,omitzero"`
 	// RefreshTokenEnds is when the refresh token ends unless it is refreshed before, and
 	// GrantEnds when the grant ends whatever is refreshed; zero when unknown.
-	RefreshTokenEnds    time.Time `json:"refreshTokenEnds,omitzero"`
-	GrantEnds           time.Time `json:"grantEnds,omitzero"`
-	RefreshTokenVersion string    `json:"refreshTokenVersion"`
-	AccessTokenVersion  string    `json:"accessTokenVersion,omitempty"`
+	RefreshTokenEnds time.Time `json:"refreshTokenEnds,omitzero"`
+	GrantEnds        time.Time `json:"grantEnds,omitzero"`
+	// ConsentTold is how many days before GrantEnds its end was alerted last; 0 for not yet.
+	ConsentTold         int    `json:"consentTold,omitempty"`
+	RefreshTokenVersion string `json:"refreshTokenVersion"`
+	AccessTokenVersion  string `json:"accessTokenVersion,omitempty"`
 	// Summary is the result in words. A cron's runs after the first one show no summary of
 	// their own, and the current details are gone with the workers; a result stays.
 	Summary string `json:"summary,omitempty"`
