@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"internal/window":    {},
 	"internal/incident":  {},
 	"internal/pace":      {},
-	"internal/webhook":   {"internal/incident"},
+	"internal/webhook":   {"internal/token", "internal/incident"},
 	"internal/provider":  {"internal/token"},
 	"internal/seal":      {"internal/token"},
 	"internal/vault":     {"internal/token", "internal/seal", "internal/provider"},

@@ -5,8 +5,8 @@
 // [Activities.LoadSecrets], [Activities.Call] and [Activities.StoreSecrets] are
 // the three steps of a refresh. [Activities.RecoverGrant] goes through the recovery
 // ladder: after a provider has called a grant invalid, or, after
-// [Activities.ReadGrant], because an operator asks. [Activities.Alert] logs and
-// counts an incident.
+// [Activities.ReadGrant], because an operator asks. [Activities.Alert] logs,
+// counts and reports an incident, and [Activities.NotifyReceiver] sends its events.
 package activities
 
 import (
@@ -34,6 +34,9 @@ type Dependencies struct {
 	Client    *provider.Client
 	Temporal  Temporal
 	Metrics   Metrics
+	// Incidents takes what is alerted; nil: it is logged and counted only.
+	Incidents Incidents
+	Webhooks  Webhooks
 	Log       *slog.Logger
 	// Pace is what the vault lets this worker write; nil is no limit.
 	Pace *pace.Limiter
@@ -91,6 +94,8 @@ func (a *Activities) Register(r Registry) {
 	register("ReadGrant", a.ReadGrant)
 	register("RecoverGrant", a.RecoverGrant)
 	register("Alert", a.Alert)
+	register("NotifyReceiver", a.NotifyReceiver)
+	register("CheckIncident", a.CheckIncident)
 }
 
 // Drain waits until Temporal or the vault has every issued pair. Call it after the

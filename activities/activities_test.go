@@ -22,8 +22,8 @@ func TestEveryProviderIsCalledByAnActivityOfItsOwn(t *testing.T) {
 		"    rotation: single-use\n    replay_window: 0s\n    access_token_lifetime: 1h\n"})
 	var registered names
 	s.Register(&registered)
-	require.Subset(t, registered, []string{"LoadSecrets", "CallFitbit", "CallGoogleHealth", "CallWithings", "CallExampleHealth", "StoreSecrets", "ReadGrant", "RecoverGrant", "Alert"})
-	require.Len(t, registered, len(s.Providers.Providers())+5)
+	require.Subset(t, registered, []string{"LoadSecrets", "CallFitbit", "CallGoogleHealth", "CallWithings", "CallExampleHealth", "StoreSecrets", "ReadGrant", "RecoverGrant", "Alert", "NotifyReceiver", "CheckIncident"})
+	require.Len(t, registered, len(s.Providers.Providers())+7)
 }
 
 func TestActivitiesLogToTheDefaultWithoutAnother(t *testing.T) {

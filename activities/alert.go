@@ -8,9 +8,12 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 // AlertInput is the beginning or the end of an account's incident. It holds no
@@ -22,6 +25,8 @@ type AlertInput struct {
 	Message string `json:"message"`
 	// Healed: the incident that Reason names is over.
 	Healed bool `json:"healed,omitempty"`
+	// Urgency makes an incident that is known news again where it grows.
+	Urgency int `json:"urgency,omitempty"`
 }
 
 // AlertResult is what was logged: the input's message with the cause that Temporal
@@ -30,37 +35,45 @@ type AlertResult struct {
 	Message string `json:"message"`
 }
 
-// Alert logs an incident as an error and counts it; its end is logged only. It adds to
-// the message what Temporal knows of the cause.
+// Alert logs an incident as an error, counts it, and reports it to the workflow that tells
+// receivers; the end of one is logged and reported. It adds to the message what Temporal
+// knows of the cause. It is retried until the report is taken: a lost one would leave the
+// incident open for ever, or without an account.
 func (a *Activities) Alert(ctx context.Context, in AlertInput) (AlertResult, error) {
-	message := in.Message
+	run := runOf(activity.GetInfo(ctx))
+	report := incident.Report{Account: in.Account.Provider + "/" + in.Account.Name, Healed: in.Healed, Message: in.Message,
+		At: time.Now().UTC(), Run: run.RunID, Workflow: run.WorkflowID, Urgency: in.Urgency}
 	if !in.Healed {
-		message = withCause(message, a.cause(ctx))
+		described := a.describe(ctx, run)
+		report.Message = withCause(in.Message, causeOf(run.WorkflowID, described.GetPendingActivities()))
+		report.Schedule = incident.ScheduleOf(described.GetWorkflowExecutionInfo())
 	}
-	attributes := []any{"account", in.Account.String(), "reason", in.Reason, "message", message}
-	if in.Healed {
+	attributes := []any{"account", in.Account.String(), "reason", in.Reason, "message", report.Message}
+	if first := activity.GetInfo(ctx).Attempt <= 1; first && in.Healed {
 		a.Log.InfoContext(ctx, "healed", attributes...)
-		return AlertResult{message}, nil
+	} else if first {
+		a.Metrics.Alerted(ctx, in.Account, in.Reason)
+		a.Log.ErrorContext(ctx, "needs a person", attributes...)
 	}
-	a.Metrics.Alerted(ctx, in.Account, in.Reason)
-	a.Log.ErrorContext(ctx, "needs a person", attributes...)
-	return AlertResult{message}, nil
+	if a.Incidents == nil {
+		return AlertResult{report.Message}, nil
+	}
+	return AlertResult{report.Message}, a.Incidents.Report(ctx, in.Account.Provider, in.Reason, report)
 }
 
 // describeTimeout bounds the question for the cause, which must not hold up an alert.
 const describeTimeout = 3 * time.Second
 
-// cause is why the run that alerts stands still; empty where Temporal does not say.
-func (a *Activities) cause(ctx context.Context) string {
+// describe is the run that alerts, with what it waits for; nil where Temporal does not say.
+func (a *Activities) describe(ctx context.Context, run vault.Run) *workflowservice.DescribeWorkflowExecutionResponse {
 	ctx, cancel := context.WithTimeout(ctx, describeTimeout)
 	defer cancel()
-	run := runOf(activity.GetInfo(ctx))
 	described, err := a.Temporal.DescribeWorkflowExecution(ctx, run.WorkflowID, run.RunID)
 	if err != nil {
 		a.Log.WarnContext(ctx, "cannot ask Temporal for the cause of an alert", "error", err)
-		return ""
+		return nil
 	}
-	return causeOf(run.WorkflowID, described.GetPendingActivities())
+	return described
 }
 
 // causeOf says why pending activities are not done, in whole sentences.

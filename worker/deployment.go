@@ -35,6 +35,7 @@ type deploymentMonitor struct {
 	deployment config.Deployment
 	namespace  string
 	taskQueue  string
+	incident   *fleetIncident
 	log        *slog.Logger
 
 	reported   versionStatus
@@ -121,20 +122,29 @@ func temporalCommand(namespace, args string) string {
 // on the version that it began on; without a worker of that version it waits and
 // cannot alert, so the workers of the current version do.
 func (m *deploymentMonitor) reportOrphanedRuns(ctx context.Context, info client.WorkerDeploymentInfo) {
+	seen, orphaned := true, map[string]time.Time{}
 	for _, v := range drainingVersions(info) {
 		runs, err := m.orphanedRuns(ctx, v)
 		reportedAt := m.orphaned[v.BuildID]
 		switch {
 		case err != nil:
 			m.log.Debug("cannot see whether runs wait for a version without workers", "version", v.BuildID, "error", err)
+			seen = false
+			orphaned[v.BuildID] = reportedAt
 		case runs == 0:
-			delete(m.orphaned, v.BuildID)
 		case reportedAt.IsZero() || time.Since(reportedAt) >= remindEvery:
-			m.orphaned[v.BuildID] = time.Now()
-			m.log.Error("runs wait for a version that has no worker any more, and may hold pairs; start a worker of it, or have this version go on with them: "+
-				m.command("workflow update-options --query \""+runsQuery(v)+"\" --versioning-override-behavior auto_upgrade"),
-				"version", v.BuildID, "runs", runs)
+			orphaned[v.BuildID] = time.Now()
+			message := "runs wait for a version that has no worker any more, and may hold pairs; start a worker of it, or have this version go on with them: " +
+				m.command("workflow update-options --query \""+runsQuery(v)+"\" --versioning-override-behavior auto_upgrade")
+			m.log.Error(message, "version", v.BuildID, "runs", runs)
+			m.incident.raise(ctx, message)
+		default:
+			orphaned[v.BuildID] = reportedAt
 		}
+	}
+	m.orphaned = orphaned
+	if seen && len(orphaned) == 0 {
+		m.incident.heal(ctx, "no version without workers has runs")
 	}
 }
 

@@ -48,7 +48,8 @@ type keysetMonitor struct {
 	metrics interface {
 		KeysetChanged(ctx context.Context, cause string, n int)
 	}
-	log *slog.Logger
+	incident *fleetIncident
+	log      *slog.Logger
 
 	open       keysetIncident
 	reportedAt time.Time
@@ -83,14 +84,17 @@ func (m *keysetMonitor) check(ctx context.Context) {
 	found, message, known := findKeysetIncident(report, err)
 	switch {
 	case !known || ctx.Err() != nil:
-	case found == keysetIncident{} && m.open != found:
-		m.open = found
-		m.log.InfoContext(ctx, "the keyset can be believed again")
+	case found == keysetIncident{}:
+		if m.open != found {
+			m.open = found
+			m.log.InfoContext(ctx, "the keyset can be believed again")
+		}
+		m.incident.heal(ctx, "the keyset can be believed")
 	case found != m.open:
 		m.open = found
 		m.metrics.KeysetChanged(ctx, string(found.cause), 1)
 		m.report(ctx, message)
-	case found != keysetIncident{} && time.Since(m.reportedAt) >= remindEvery:
+	case time.Since(m.reportedAt) >= remindEvery:
 		m.report(ctx, message)
 	}
 }
@@ -98,6 +102,7 @@ func (m *keysetMonitor) check(ctx context.Context) {
 func (m *keysetMonitor) report(ctx context.Context, message string) {
 	m.reportedAt = time.Now()
 	m.log.ErrorContext(ctx, "the keyset needs a person: "+message, "cause", string(m.open.cause), "secret", seal.SecretName, "version", m.open.version)
+	m.incident.raise(ctx, "the keyset "+seal.SecretName+": "+message)
 }
 
 // findKeysetIncident decides what a reading of the keyset shows. It is not known where

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/vault"
 )
@@ -144,8 +145,8 @@ func rest(d time.Duration) {
 
 func TestOneIncidentOfTheKeysetIsOneCountAndIsRemindedOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &reading{counts: map[string]int{}}
-		m := &keysetMonitor{keyring: r, metrics: r, log: slog.New(slog.NewTextHandler(r, nil))}
+		r, told := &reading{counts: map[string]int{}}, &reported{}
+		m := &keysetMonitor{keyring: r, metrics: r, incident: newFleetIncident(told, incident.KeysetChanged, nil), log: slog.New(slog.NewTextHandler(r, nil))}
 		stop := m.start(t.Context())
 		defer stop()
 		synctest.Wait()
@@ -161,11 +162,13 @@ func TestOneIncidentOfTheKeysetIsOneCountAndIsRemindedOf(t *testing.T) {
 		rest(seal.CacheLife)
 		require.Equal(t, 2, strings.Count(r.said(), "level=ERROR"))
 		require.Equal(t, 1, r.counted(keysetElsewhere))
+		require.Equal(t, []string{"KeysetChanged healed", "KeysetChanged raised", "KeysetChanged raised"}, told.take())
 		require.NotContains(t, r.said(), "believed again")
 
 		r.becomes(seal.Report{}, nil)
 		rest(seal.CacheLife)
 		require.Contains(t, r.said(), "the keyset can be believed again")
+		require.Equal(t, []string{"KeysetChanged healed"}, told.take())
 	})
 }
 
@@ -175,7 +178,7 @@ func TestAnIdleWorkerReadsTheKeysetInLessThanItsCacheLives(t *testing.T) {
 	require.Less(t, keysetEvery+keysetJitter, seal.CacheLife)
 	synctest.Test(t, func(t *testing.T) {
 		r := &reading{counts: map[string]int{}}
-		stop := (&keysetMonitor{keyring: r, metrics: r, log: slog.New(slog.DiscardHandler)}).start(t.Context())
+		stop := (&keysetMonitor{keyring: r, metrics: r, incident: newFleetIncident(&reported{}, incident.KeysetChanged, nil), log: slog.New(slog.DiscardHandler)}).start(t.Context())
 		defer stop()
 		rest(100 * seal.CacheLife)
 		r.mu.Lock()

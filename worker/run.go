@@ -14,11 +14,13 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/telemetry"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
+	"tokenkeeper/internal/webhook"
 	"tokenkeeper/workflows"
 )
 
@@ -27,10 +29,11 @@ import (
 type setup struct {
 	config.Worker
 	providers provider.Table
+	receivers []webhook.Receiver
 	secrets   vault.Secrets
 }
 
-// loadSetup reports every problem of the variables and of the providers file at
+// loadSetup reports every problem of the variables and of the files that they name at
 // once; then those that Azure's library finds in its own variables.
 func loadSetup(environ map[string]string) (setup, error) {
 	cfg, err := config.LoadWorker(environ)
@@ -38,11 +41,12 @@ func loadSetup(environ map[string]string) (setup, error) {
 	if providersErr == nil {
 		providersErr = vault.CheckTable(providers)
 	}
-	if err := errors.Join(err, providersErr); err != nil {
+	receivers, receiversErr := webhook.Load(cfg.WebhooksFile)
+	if err := errors.Join(err, providersErr, receiversErr); err != nil {
 		return setup{}, err
 	}
 	secrets, err := keyvault.New(cfg.Vault)
-	return setup{cfg, providers, secrets}, err
+	return setup{cfg, providers, receivers, secrets}, err
 }
 
 // run works until ctx ends and then stops in order: no new work, calls in flight
@@ -80,6 +84,10 @@ func run(ctx context.Context, s setup) error {
 	w := worker.New(temporal, s.TaskQueue, options)
 	flows := &workflows.Workflows{Attributes: ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)}
 	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
+	// An incident lasts longer than a version.
+	w.RegisterWorkflowWithOptions(flows.TokenIncident, workflow.RegisterOptions{Name: incident.Type, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	sender := webhook.New(s.receivers, s.TaskQueue)
+	incidents := &incident.Reporter{Temporal: temporal, TaskQueue: s.TaskQueue, Receivers: sender.Names()}
 	acts := activities.New(activities.Dependencies{
 		Vault:     vault.New(s.secrets),
 		Keyring:   keyring,
@@ -87,6 +95,8 @@ func run(ctx context.Context, s setup) error {
 		Client:    provider.NewClient(nil),
 		Temporal:  temporal,
 		Metrics:   tel,
+		Incidents: incidents,
+		Webhooks:  sender,
 		Log:       log,
 		Slots:     s.MaxConcurrentActivities,
 	})
@@ -95,12 +105,13 @@ func run(ctx context.Context, s setup) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	logProviders(log, s.ProvidersFile, s.providers)
+	logReceivers(log, sender.Names())
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
-	monitor := &deploymentMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, log: log}
+	monitor := &deploymentMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, incident: newFleetIncident(incidents, incident.RunsLeftBehind, log), log: log}
 	stopMonitor := monitor.start(ctx)
-	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, log: log}
+	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, incident: newFleetIncident(incidents, incident.RunsStandStill, log), log: log}
 	stopStalls := stalls.start(ctx)
-	keyset := &keysetMonitor{keyring: keyring, metrics: tel, log: log}
+	keyset := &keysetMonitor{keyring: keyring, metrics: tel, incident: newFleetIncident(incidents, incident.KeysetChanged, log), log: log}
 	stopKeyset := keyset.start(ctx)
 	health.setReady(true)
 
@@ -137,6 +148,15 @@ func logProviders(log *slog.Logger, file string, table provider.Table) {
 		}
 	}
 	log.Info("providers of the file; every worker of the queue needs the same", "file", file, "added", added, "changed", changed)
+}
+
+// logReceivers says who gets alerts, by name: a URL may be a secret.
+func logReceivers(log *slog.Logger, names []string) {
+	if len(names) == 0 {
+		log.Info("alerts are log lines and metrics only; TOKENKEEPER_WEBHOOKS names a file of receivers")
+		return
+	}
+	log.Info("alerts are sent", "receivers", names)
 }
 
 // shutdown sends the last telemetry within a bound, so that a collector that is

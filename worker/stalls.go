@@ -46,15 +46,16 @@ type stallMonitor struct {
 	metrics    interface {
 		Stalled(ctx context.Context, cause string, runs int)
 	}
-	log *slog.Logger
+	incident *fleetIncident
+	log      *slog.Logger
 
-	incidents map[stall]incident
-	page      []byte // of the runs, which the next check lists; nil for the first
-	blind     bool   // the last check failed
+	open  map[stall]stalledRuns
+	page  []byte // of the runs, which the next check lists; nil for the first
+	blind bool   // the last check failed
 }
 
-// incident is a cause that was reported and is not over.
-type incident struct {
+// stalledRuns are those of a cause that was reported and is not over.
+type stalledRuns struct {
 	example    *commonpb.WorkflowExecution
 	runs       int
 	said       string // by worker or server, for workflow tasks that fail
@@ -72,7 +73,7 @@ type sample struct {
 // change, and checks the runs until stop is called or ctx ends.
 func (m *stallMonitor) start(ctx context.Context) (stop func()) {
 	ctx, stop = context.WithCancel(ctx)
-	m.incidents = map[stall]incident{}
+	m.open = map[stall]stalledRuns{}
 	m.measure(ctx)
 	go func() {
 		for {
@@ -109,8 +110,8 @@ func (m *stallMonitor) check(ctx context.Context) {
 }
 
 // survey examines the runs that were found last and a sample of the others.
-func (m *stallMonitor) survey(ctx context.Context) (found map[stall]incident, examined sample, err error) {
-	found = map[stall]incident{}
+func (m *stallMonitor) survey(ctx context.Context) (found map[stall]stalledRuns, examined sample, err error) {
+	found = map[stall]stalledRuns{}
 	examined, err = m.candidates(ctx)
 	if err != nil || len(examined.runs) == 0 {
 		return found, examined, err
@@ -127,7 +128,7 @@ func (m *stallMonitor) survey(ctx context.Context) (found map[stall]incident, ex
 		if s.cause != "" {
 			i, seen := found[s]
 			if !seen {
-				i = incident{example: run, said: said}
+				i = stalledRuns{example: run, said: said}
 			}
 			i.runs++
 			found[s] = i
@@ -159,7 +160,7 @@ func (m *stallMonitor) candidates(ctx context.Context) (examined sample, err err
 			examined.runs = append(examined.runs, run)
 		}
 	}
-	for _, i := range m.incidents {
+	for _, i := range m.open {
 		add(i.example)
 	}
 	for _, i := range rand.Perm(len(listed.GetExecutions())) {
@@ -218,17 +219,19 @@ func (m *stallMonitor) lastFailure(ctx context.Context, run *commonpb.WorkflowEx
 
 // report logs incidents that are new, those that go on now and then, and those
 // that are over: a cause that is not found may be that of runs which were not examined.
-func (m *stallMonitor) report(ctx context.Context, found map[stall]incident, examined sample) {
+func (m *stallMonitor) report(ctx context.Context, found map[stall]stalledRuns, examined sample) {
 	for s, i := range found {
-		if i.reportedAt = m.incidents[s].reportedAt; time.Since(i.reportedAt) >= remindEvery {
+		if i.reportedAt = m.open[s].reportedAt; time.Since(i.reportedAt) >= remindEvery {
 			i.reportedAt = time.Now()
-			m.log.ErrorContext(ctx, s.message(m.command, m.deployment, i.example.GetWorkflowId()), append([]any{
+			message := s.message(m.command, m.deployment, i.example.GetWorkflowId())
+			m.log.ErrorContext(ctx, message, append([]any{
 				"cause", string(s.cause), "workflowId", i.example.GetWorkflowId(), "runId", i.example.GetRunId(),
 				"runs", i.runs, "examined", len(examined.runs)}, m.details(ctx, i)...)...)
+			m.incident.raise(ctx, message)
 		}
 		found[s] = i
 	}
-	for s, i := range m.incidents {
+	for s, i := range m.open {
 		if _, goesOn := found[s]; goesOn {
 			continue
 		}
@@ -238,11 +241,14 @@ func (m *stallMonitor) report(ctx context.Context, found map[stall]incident, exa
 			m.log.InfoContext(ctx, "no run stands still any more for this cause", "cause", string(s.cause), "workflowId", i.example.GetWorkflowId())
 		}
 	}
-	m.incidents = found
+	m.open = found
+	if len(found) == 0 && examined.all {
+		m.incident.heal(ctx, "no run stands still")
+	}
 }
 
 // details are read once for a report.
-func (m *stallMonitor) details(ctx context.Context, i incident) (attributes []any) {
+func (m *stallMonitor) details(ctx context.Context, i stalledRuns) (attributes []any) {
 	if i.said != "" {
 		attributes = append(attributes, "error", i.said)
 	}
@@ -257,7 +263,7 @@ func (m *stallMonitor) command(args string) string { return temporalCommand(m.na
 // measure sets the metric of every cause.
 func (m *stallMonitor) measure(ctx context.Context) {
 	runs := map[stallCause]int{}
-	for s, i := range m.incidents {
+	for s, i := range m.open {
 		runs[s.cause] += i.runs
 	}
 	for _, cause := range stallCauses {

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc"
 
 	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/incident"
 )
 
 // uncounted is a client that cannot count.
@@ -43,16 +44,17 @@ func TestAnIncidentIsLoggedOnceRemindedAndEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		shown := gauge{}
-		m := &stallMonitor{temporal: uncounted{}, namespace: "default", metrics: shown, log: slog.New(slog.NewTextHandler(&out, nil)), incidents: map[stall]incident{}}
+		told := &reported{}
+		m := &stallMonitor{temporal: uncounted{}, namespace: "default", metrics: shown, log: slog.New(slog.NewTextHandler(&out, nil)), open: map[stall]stalledRuns{}, incident: newFleetIncident(told, incident.RunsStandStill, nil)}
 		lines := func() (errorLines, healed int) {
 			errorLines, healed = strings.Count(out.String(), "level=ERROR"), strings.Count(out.String(), "no run stands still any more")
 			out.Reset()
 			return errorLines, healed
 		}
 		seen := func(stalls ...stall) {
-			found := map[stall]incident{}
+			found := map[stall]stalledRuns{}
 			for _, s := range stalls {
-				found[s] = incident{example: &commonpb.WorkflowExecution{WorkflowId: "refresh-1"}, runs: 2}
+				found[s] = stalledRuns{example: &commonpb.WorkflowExecution{WorkflowId: "refresh-1"}, runs: 2}
 			}
 			m.report(t.Context(), found, sample{all: true})
 			m.measure(t.Context())
@@ -69,6 +71,7 @@ func TestAnIncidentIsLoggedOnceRemindedAndEnded(t *testing.T) {
 
 		seen()
 		requireLines(0, 0, "nothing stands still")
+		require.Equal(t, []string{"RunsStandStill healed"}, told.take())
 		require.Equal(t, gauge{"search_attribute": 0, "non_determinism": 0, "workflow_task_failed": 0, "workflow_task_timed_out": 0, "no_worker": 0, "backlog": 0}, shown)
 		seen(attribute)
 		requireLines(1, 0, "the first check that finds it")
@@ -84,6 +87,9 @@ func TestAnIncidentIsLoggedOnceRemindedAndEnded(t *testing.T) {
 		require.Equal(t, 0, shown["search_attribute"])
 		seen(gone("v2"), attribute)
 		requireLines(1, 0, "one is back")
+		require.NotContains(t, told.take(), "RunsStandStill healed", "one cause goes on")
+		seen()
+		require.Equal(t, []string{"RunsStandStill healed"}, told.take())
 	})
 }
 
@@ -91,13 +97,13 @@ func TestAnIncidentIsOverWhereAllRunsWereExaminedOrItWasNotFoundSeveralTimes(t *
 	var out bytes.Buffer
 	shown := gauge{}
 	attribute := stall{cause: badSearchAttribute}
-	m := &stallMonitor{temporal: uncounted{}, namespace: "default", metrics: shown, log: slog.New(slog.NewTextHandler(&out, nil)), incidents: map[stall]incident{}}
+	m := &stallMonitor{temporal: uncounted{}, namespace: "default", metrics: shown, log: slog.New(slog.NewTextHandler(&out, nil)), open: map[stall]stalledRuns{}, incident: &fleetIncident{incidents: &reported{}}}
 	over := func() bool { return strings.Contains(out.String(), "no run stands still any more") }
 	check := func(all, found bool) {
 		out.Reset()
-		stalls := map[stall]incident{}
+		stalls := map[stall]stalledRuns{}
 		if found {
-			stalls[attribute] = incident{example: &commonpb.WorkflowExecution{WorkflowId: "refresh-1"}, runs: 2}
+			stalls[attribute] = stalledRuns{example: &commonpb.WorkflowExecution{WorkflowId: "refresh-1"}, runs: 2}
 		}
 		m.report(t.Context(), stalls, sample{all: all})
 		m.measure(t.Context())
@@ -193,9 +199,9 @@ func TestTheRunsOfAllPagesHaveATurn(t *testing.T) {
 		{"more than are examined", [][]string{many}, "", []sample{{}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := &stallMonitor{temporal: &pages{runs: c.runs}, incidents: map[stall]incident{}}
+			m := &stallMonitor{temporal: &pages{runs: c.runs}, open: map[stall]stalledRuns{}}
 			if c.example != "" {
-				m.incidents[stall{cause: backlog}] = incident{example: &commonpb.WorkflowExecution{RunId: c.example}}
+				m.open[stall{cause: backlog}] = stalledRuns{example: &commonpb.WorkflowExecution{RunId: c.example}}
 			}
 			for i, want := range c.want {
 				got, err := m.candidates(t.Context())
@@ -252,13 +258,13 @@ func TestTheFailureOfAWorkflowTaskIsFoundBehindOtherEvents(t *testing.T) {
 func TestACheckThatFailsIsLoggedOnceAndChangesNothing(t *testing.T) {
 	var out bytes.Buffer
 	shown := gauge{}
-	open := map[stall]incident{{cause: noWorker}: {example: &commonpb.WorkflowExecution{WorkflowId: "refresh-1"}, runs: 1}}
-	m := &stallMonitor{temporal: uncounted{}, namespace: "default", metrics: shown, log: slog.New(slog.NewTextHandler(&out, nil)), incidents: open}
+	open := map[stall]stalledRuns{{cause: noWorker}: {example: &commonpb.WorkflowExecution{WorkflowId: "refresh-1"}, runs: 1}}
+	m := &stallMonitor{temporal: uncounted{}, namespace: "default", metrics: shown, log: slog.New(slog.NewTextHandler(&out, nil)), open: open, incident: &fleetIncident{incidents: &reported{}}}
 	m.check(t.Context())
 	m.check(t.Context())
 	require.Equal(t, 1, strings.Count(out.String(), "cannot see whether runs stand still"))
 	require.NotContains(t, out.String(), "any more")
-	require.Len(t, m.incidents, 1)
+	require.Len(t, m.open, 1)
 }
 
 func TestHeartbeatsAreSentAsTheyAreRecorded(t *testing.T) {

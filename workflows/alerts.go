@@ -90,15 +90,20 @@ func (r *run) settleAlerts(ctx workflow.Context) {
 	}
 }
 
+// alertFor bounds how long a run waits for an alert to be reported: without the report the
+// incident would stay open, or not begin.
+const alertFor = 3 * time.Minute
+
 // alert raises an alert, and never fails the run. It returns what was alerted, with the
 // cause; empty where that is not known.
 func (r *run) alert(ctx workflow.Context, in activities.AlertInput) string {
 	in.Account = r.account
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // of a cancelled run as well
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    10 * time.Second,
-		ScheduleToCloseTimeout: time.Minute,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 5},
+		StartToCloseTimeout: 10 * time.Second,
+		// It needs Temporal alone, which has just given it to a worker.
+		ScheduleToCloseTimeout: alertFor,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 15 * time.Second},
 		Summary:                "alert: " + in.Reason,
 	})
 	var alerted activities.AlertResult

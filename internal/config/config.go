@@ -31,6 +31,8 @@ type Worker struct {
 	Deployment Deployment
 	// ProvidersFile is a readable file of further providers; empty for none.
 	ProvidersFile string
+	// WebhooksFile is a readable file of the receivers of alerts; empty for none.
+	WebhooksFile string
 	// HTTPAddress is where health and metrics are served; empty for nowhere.
 	HTTPAddress string
 	LogFormat   LogFormat
@@ -66,6 +68,7 @@ type Starter struct {
 	Temporal      client.Options
 	TaskQueue     string
 	ProvidersFile string // as in Worker
+	WebhooksFile  string // as in Worker
 	// Vault is zero unless loaded by LoadStarterWithVault.
 	Vault keyvault.Options
 	// WebUI is the base URL of Temporal's Web UI, without a slash at its end;
@@ -92,6 +95,7 @@ func LoadWorker(environ map[string]string) (Worker, error) {
 		TaskQueue:               shared.TaskQueue,
 		Deployment:              p.deployment(own),
 		ProvidersFile:           p.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
+		WebhooksFile:            p.readable("TOKENKEEPER_WEBHOOKS", shared.Webhooks),
 		HTTPAddress:             p.listenAddress("TOKENKEEPER_HTTP_ADDRESS", own.HTTPAddress),
 		LogFormat:               LogFormat(p.oneOf("TOKENKEEPER_LOG_FORMAT", own.LogFormat, string(LogAuto), string(LogJSON), string(LogText))),
 		LogLevel:                own.LogLevel,
@@ -126,6 +130,7 @@ func loadStarter(environ map[string]string, withVault bool) (Starter, error) {
 		Temporal:      p.temporal(environ),
 		TaskQueue:     shared.TaskQueue,
 		ProvidersFile: p.readable("TOKENKEEPER_PROVIDERS", shared.Providers),
+		WebhooksFile:  p.readable("TOKENKEEPER_WEBHOOKS", shared.Webhooks),
 		WebUI:         p.webURL("TOKENKEEPER_WEB_UI", own.WebUI, "http://localhost:8233"),
 	}
 	if s.WebUI == "" {

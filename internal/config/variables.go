@@ -86,6 +86,7 @@ func describe(settings any) []Variable {
 
 type sharedSettings struct {
 	TaskQueue string `env:"TOKENKEEPER_TASK_QUEUE" envDefault:"token-refresh" meaning:"Temporal task queue. One vault has one task queue; a fleet spreads its accounts over several vaults."`
+	Webhooks  string `env:"TOKENKEEPER_WEBHOOKS" meaning:"YAML file of the receivers of alerts, each with its URL and signing secret; see alerts.md. Without it alerts are log lines and metrics."`
 	Providers string `env:"TOKENKEEPER_PROVIDERS" meaning:"YAML file of further providers, and of other URLs for the built-in ones."`
 }
 

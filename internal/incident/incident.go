@@ -2,6 +2,9 @@
 // provider, however many accounts have it, from the first account's alert until the last
 // one is well again. Temporal holds each open one as a workflow (see [Type]), so that it
 // is known after every worker's restart.
+//
+// A [Report] says that one account has an incident, or has it no longer; [Reporter] brings
+// it to the incident's workflow. A [Tally] keeps count and decides when an [Event] is due.
 package incident
 
 import (
@@ -18,6 +21,20 @@ const (
 	Memo = "incident"
 )
 
+// The reasons that are not an account's, but the fleet's. Workers watch for them.
+const (
+	KeysetChanged  = "KeysetChanged"  // the keyset in the vault is not to be believed, or not there
+	RunsStandStill = "RunsStandStill" // workflow code cannot run
+	RunsLeftBehind = "RunsLeftBehind" // runs of a version that has no worker any more
+)
+
+const (
+	// ConsentEnds is the reason of an account whose consent ends within days.
+	ConsentEnds = "ConsentEnds"
+	// needsConsent is the failure type of a run whose account needs a consent.
+	needsConsent = "ReauthorizationRequired"
+)
+
 // Report says that one account has an incident, or has it no longer.
 type Report struct {
 	// Account is "fitbit/will"; empty for an incident of the fleet itself, such as a
@@ -27,6 +44,13 @@ type Report struct {
 	Message string    `json:"message"` // cause and fix, without secrets
 	At      time.Time `json:"at"`
 	Run     string    `json:"run,omitempty"` // the run that reports
+	// Workflow is the id of the workflow that reports, and Schedule that of the Schedule
+	// which has started it, if one has. As long as one of them goes on, the account can heal.
+	Workflow string `json:"workflow,omitempty"`
+	Schedule string `json:"schedule,omitempty"`
+	// Urgency makes a report of an account that is known news again where it grows, as
+	// the end of a consent comes nearer.
+	Urgency int `json:"urgency,omitempty"`
 }
 
 // State is an open incident as its workflow's memo has it.
@@ -36,6 +60,20 @@ type State struct {
 	Accounts int       `json:"accounts"`           // that have it now
 	Since    time.Time `json:"since"`
 	Message  string    `json:"message"` // of the first report
+}
+
+// Input is what the workflow starts with, and what it carries on where its history has
+// become long.
+type Input struct {
+	Provider string `json:"provider,omitempty"`
+	Reason   string `json:"reason"`
+	// Receivers are the names of those who get this incident's events. Their addresses
+	// and secrets are the workers' configuration, and never in a history.
+	Receivers []string           `json:"receivers,omitempty"`
+	Tally     Tally              `json:"tally"`
+	Unsent    map[string][]Event `json:"unsent,omitempty"` // by receiver, in their order
+	Checked   string             `json:"checked,omitempty"`
+	Closed    bool               `json:"closed,omitempty"` // an operator has cancelled it
 }
 
 // ID is the workflow id of an incident. A task queue, which is one vault, has its own.
