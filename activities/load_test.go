@@ -98,7 +98,7 @@ func TestWhatAnOperatorMustMendEndsLoadForGood(t *testing.T) {
 		kind    string
 		mention []string
 	}{
-		{"no refresh token", func(s *system) { s.missing("RefreshToken") }, activities.MissingSecret, []string{"RefreshToken", "az keyvault secret set --vault-name VAULT --name RefreshToken"}},
+		{"no refresh token", func(s *system) { s.missing("RefreshToken") }, activities.MissingSecret, []string{"RefreshToken", "store the refresh token from the provider's consent in it: starter authorize, or with one at hand: starter import"}},
 		{"refresh token deleted", func(s *system) { s.vault.Delete("RefreshToken") }, activities.MissingSecret, []string{"az keyvault secret recover --vault-name VAULT --name RefreshToken"}},
 		{"refresh token disabled", func(s *system) { s.vault.Disable("RefreshToken") }, activities.MissingSecret, []string{"RefreshToken", "disabled"}},
 		{"refresh token of two words", func(s *system) { s.vault.Put("RefreshToken", canary+"one "+canary+"two") }, activities.MalformedSecret, []string{"RefreshToken", "several words"}},
@@ -247,5 +247,5 @@ func TestAGrantThatCannotBeReadSaysWhy(t *testing.T) {
 	s := newSystem(t)
 	s.missing("RefreshToken")
 	_, err := s.readGrant()
-	require.Contains(t, requireFailure(t, err, activities.MissingSecret, true), "az keyvault secret set --vault-name VAULT --name RefreshToken")
+	require.Contains(t, requireFailure(t, err, activities.MissingSecret, true), "in it: starter authorize, or with one at hand: starter import")
 }

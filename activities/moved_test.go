@@ -42,7 +42,7 @@ func TestACronThatWasLeftBehindByAMoveSpendsNothingAndOverwritesNothing(t *testi
 
 	_, err = s.load(attempt{run: "run-2"})
 	message := requireFailure(t, err, activities.ForeignSecret, true)
-	require.Contains(t, message, "end the workflow that refreshes it at fitbit")
+	require.Contains(t, message, "end what refreshes it at fitbit: starter stop")
 
 	// A further attempt of the run that had loaded before presents nothing either.
 	err = s.call(attempt{number: 2, asked: time.Hour}, before)

@@ -95,6 +95,7 @@ var parts = []struct {
 	{"vault", (*doctor).checkVault},
 	{"keyset", (*doctor).checkKeyset},
 	{"provider", (*doctor).checkProviders},
+	{"webhook", (*doctor).checkWebhooks},
 	{"local", (*doctor).checkLocal},
 }
 
@@ -118,6 +119,7 @@ needs, and prints for each check what it found and what mends it:
   vault          reach, identity or network, reading, writing, numbers of versions, clock
   keyset         that seals what Temporal keeps
   provider       reach and clock of the token endpoints in use; no credential is sent
+  webhook        each receiver of alerts takes a test event
   local          the folder for consents that are not in the vault yet
 
 It spends and changes no token. To see that the vault takes new versions it writes one of

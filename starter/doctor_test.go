@@ -15,6 +15,8 @@ import (
 	"maps"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -217,6 +219,34 @@ func TestDoctorNamesEachMistakeInTheWayToTemporal(t *testing.T) {
 	require.Equal(t, 3, code) // without workers
 	require.Equal(t, finding{"temporal", "reach", fine, found.Checks[1].Detail, ""}, found.Checks[1])
 	require.Equal(t, fine, found.Checks[0].Verdict, "the client's certificate is well")
+}
+
+func TestDoctorSendsATestEvent(t *testing.T) {
+	took := make(chan string, 1)
+	good := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { took <- r.Header.Get("webhook-id") }))
+	t.Cleanup(good.Close)
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	t.Cleanup(refusing.Close)
+	dir := t.TempDir()
+	receivers := filepath.Join(dir, "webhooks.yaml")
+	const secret = "whsec_Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5"
+	environ := map[string]string{"TOKENKEEPER_WEBHOOKS": receivers}
+	write := func(urls ...string) {
+		text := "receivers:\n"
+		for i, url := range urls {
+			text += fmt.Sprintf("  ops%d:\n    url: %s\n    secret: %s\n", i, url, secret)
+		}
+		require.NoError(t, os.WriteFile(receivers, []byte(text), 0o600))
+	}
+	write(good.URL)
+	code, found := doctorSays(t, environ, "--only", "webhook")
+	require.Equal(t, 0, code, "%+v", found)
+	require.Contains(t, <-took, "doctor-")
+	write(refusing.URL, good.URL)
+	sick{part: "webhook", check: "ops0", detail: "answers 401", fix: "see that its secret is the one that the receiver checks"}.look(t, environ)
+	<-took
+	require.NoError(t, os.WriteFile(receivers, []byte("receivers: {}"), 0o600))
+	sick{part: "webhook", check: "receivers", detail: "has no receiver", fix: "write"}.look(t, environ)
 }
 
 func TestDoctorNamesEachMistakeAtTheVault(t *testing.T) {

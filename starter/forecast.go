@@ -212,7 +212,7 @@ func (app *temporalApp) printForecast(f forecast, asJSON bool, only selection) e
 	case f.Accounts == 0 && only.target != nil:
 		app.say("Nothing keeps %s alive; start its cron with: %s", only.target, only.target.command("start"))
 	case f.Accounts == 0:
-		app.say("No account is kept alive here. Start a cron with: starter start")
+		app.say("No account is kept alive here. Start a cron with: %s", command("start"))
 	default:
 		if err := app.forecastTable(f); err != nil {
 			return err

@@ -24,7 +24,7 @@ the runs carry through Temporal's histories; the others open what was sealed bef
 Keys are named by their numbers, which are no secret. No command shows a key.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{errors.New("which? See starter keys --help")}
+			return usageError{errors.New("which? See " + command("keys", "--help"))}
 		},
 	}
 	cmd.AddCommand(newKeysInit(environ), newKeysStatus(environ), newKeysRotate(environ), newKeysRetire(environ), newKeysVerify(environ))
@@ -129,7 +129,7 @@ func troubleOf(r seal.Report) error {
 	switch {
 	case r.Elsewhere != nil:
 		return needsAttention{fmt.Sprintf("version %s of %s has key %d as its primary one, which no version that is trusted holds; nothing is sealed with it and runs wait; "+
-			"find out who wrote it, then put the trusted keys back on top with: starter keys rotate", r.Elsewhere.ID, seal.SecretName, r.Elsewhere.Primary)}
+			"find out who wrote it, then put the trusted keys back on top with: %s", r.Elsewhere.ID, seal.SecretName, r.Elsewhere.Primary, command("keys", "rotate"))}
 	case r.Malformed:
 		return needsAttention{fmt.Sprintf("version %s, the current one of %s, is no keyset, and an older version is used; find out who wrote it, then disable it with: %s",
 			r.Versions[0].ID, seal.SecretName, disableVersion(r.Versions[0].ID))}
@@ -177,7 +177,7 @@ func (a keysApp) awaitCaches(ctx context.Context, since time.Time) error {
 func parseKey(text string) (seal.KeyID, error) {
 	id, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		return 0, usageError{fmt.Errorf("%q is no key's number; starter keys status shows them", text)}
+		return 0, usageError{fmt.Errorf("%q is no key's number; %s shows them", text, command("keys", "status"))}
 	}
 	return seal.KeyID(id), nil
 }

@@ -40,7 +40,7 @@ Runs of another namespace or task queue that use the same vault are not seen.`,
   starter keys retire 1234567890 --destroy`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{errors.New("which key? Give one number; starter keys status shows them")}
+				return usageError{errors.New("which key? Give one number; " + command("keys", "status") + " shows them")}
 			}
 			return nil
 		},
@@ -71,7 +71,7 @@ func (a keysApp) retire(ctx context.Context, id seal.KeyID, o retireOptions) (ke
 	}
 	i := slices.IndexFunc(before.Keys, func(k seal.KeyReport) bool { return k.ID == id })
 	if i < 0 {
-		return keysRetire{}, fmt.Errorf("no readable version of %s holds key %d; starter keys status shows the keys", seal.SecretName, id)
+		return keysRetire{}, fmt.Errorf("no readable version of %s holds key %d; %s shows the keys", seal.SecretName, id, command("keys", "status"))
 	}
 	key := before.Keys[i]
 	answer := keysRetire{Key: id, Status: key.Status}
@@ -81,9 +81,9 @@ func (a keysApp) retire(ctx context.Context, id seal.KeyID, o retireOptions) (ke
 	case o.undo:
 		return a.restoreKey(ctx, answer)
 	case !o.destroy && key.Status == seal.KeyUntrusted:
-		return answer, fmt.Errorf("key %d comes from elsewhere and opens nothing; disable the versions that hold it with: starter keys retire %d --destroy", id, id)
+		return answer, fmt.Errorf("key %d comes from elsewhere and opens nothing; disable the versions that hold it with: %s", id, command("keys", "retire", fmt.Sprint(id), "--destroy"))
 	case o.destroy && key.Status == seal.KeyEnabled:
-		return answer, fmt.Errorf("key %d is not disabled; first: starter keys retire %d, and see for some time that nothing misses it", id, id)
+		return answer, fmt.Errorf("key %d is not disabled; first: %s, and see for some time that nothing misses it", id, command("keys", "retire", fmt.Sprint(id)))
 	}
 	// A worker may seal with the key until it has read that another one does.
 	for _, other := range before.Keys {
@@ -103,8 +103,8 @@ func (a keysApp) retire(ctx context.Context, id seal.KeyID, o retireOptions) (ke
 		return answer, err
 	}
 	answer.Status = seal.KeyDisabled
-	a.say("Key %d is disabled: it opens nothing any more, in workers within %s. Take that back with: starter keys retire %d --undo", id, span(seal.RotationPause), id)
-	a.say("Consents that were kept on other machines were not looked for. Once nothing misses the key: starter keys retire %d --destroy", id)
+	a.say("Key %d is disabled: it opens nothing any more, in workers within %s. Take that back with: %s", id, span(seal.RotationPause), command("keys", "retire", fmt.Sprint(id), "--undo"))
+	a.say("Consents that were kept on other machines were not looked for. Once nothing misses the key: %s", command("keys", "retire", fmt.Sprint(id), "--destroy"))
 	return answer, nil
 }
 
@@ -141,7 +141,7 @@ func (a keysApp) checkUses(answer *keysRetire, noRuns bool) error {
 	}
 	switch needed := len(answer.Needed) - unclear; {
 	case needed > 0:
-		return needsAttention{fmt.Sprintf("key %d is needed by %d envelopes; nothing was changed; let the runs end, find what ended runs have not stored with: starter recover, and try again", id, needed)}
+		return needsAttention{fmt.Sprintf("key %d is needed by %d envelopes; nothing was changed; let the runs end, find what ended runs have not stored with: %s, and try again", id, needed, command("recover"))}
 	case unclear > 0:
 		return needsAttention{fmt.Sprintf("it is not known whether key %d is needed by %d envelopes, because the vault cannot be read for their accounts; nothing was changed; mend what is said above, and try again", id, unclear)}
 	case searched.Runs == 0 && !noRuns:

@@ -64,7 +64,7 @@ func (a keysApp) rotate(ctx context.Context, dryRun bool) (keysRotate, error) {
 		a.say("Added key %d. It opens, and does not seal yet.", answer.Key)
 	}
 	if err := a.awaitCaches(ctx, since); err != nil {
-		a.say("Interrupted. Key %d stays added and does not seal; go on with: starter keys rotate", answer.Key)
+		a.say("Interrupted. Key %d stays added and does not seal; go on with: %s", answer.Key, command("keys", "rotate"))
 		return answer, err
 	}
 	return a.promote(ctx, answer)
@@ -99,13 +99,13 @@ func (a keysApp) promote(ctx context.Context, answer keysRotate) (keysRotate, er
 	err = a.Keyring.Promote(ctx, answer.Key)
 	switch {
 	case errors.Is(err, seal.ErrUnknownKey):
-		return answer, fmt.Errorf("%w; it was retired meanwhile; start over with: starter keys rotate", err)
+		return answer, fmt.Errorf("%w; it was retired meanwhile; start over with: %s", err, command("keys", "rotate"))
 	case err != nil:
 		return answer, err
 	}
 	answer.Promoted = true
 	a.audit(ctx, auditRotate, seal.SecretName, fmt.Sprintf("key %d seals in place of key %d", answer.Key, answer.Previous))
 	a.say("Key %d seals from now on; workers follow within a minute. Key %d stays to open what it has sealed.", answer.Key, answer.Previous)
-	a.say("See what was sealed with which key: starter keys status. Once nothing needs it: starter keys retire %d", answer.Previous)
+	a.say("See what was sealed with which key: %s. Once nothing needs it: %s", command("keys", "status"), command("keys", "retire", fmt.Sprint(answer.Previous)))
 	return answer, nil
 }

@@ -56,7 +56,7 @@ func (a keysApp) status(ctx context.Context) (answer keysStatus, err error) {
 		a.say("%s", searched)
 	}
 	if found {
-		a.say("A rotation has added key %d (%s) and has not ended; go on with: starter keys rotate", pending, when(since, now))
+		a.say("A rotation has added key %d (%s) and has not ended; go on with: %s", pending, when(since, now), command("keys", "rotate"))
 	}
 	if usesErr != nil {
 		return answer, fmt.Errorf("what was sealed with which key is not known: %w", usesErr)

@@ -98,8 +98,8 @@ func CheckUser(l vault.Location, before, now string) error {
 	if before == "" || now == "" || before == now {
 		return nil
 	}
-	return fmt.Errorf("%w: the vault's tokens of %s are user %s's, this consent is user %s's; nothing was stored; sign in at %s as the former, or first run starter revoke",
-		ErrOtherUser, l.Account, before, now, l.Provider.Title)
+	return fmt.Errorf("%w: the vault's tokens of %s are user %s's, this consent is user %s's; nothing was stored; sign in at %s as the former, or first run: %s",
+		ErrOtherUser, l.Account, before, now, l.Provider.Title, l.Names.Command("revoke"))
 }
 
 // MissingScopes are the scopes that were requested and not granted. An answer that

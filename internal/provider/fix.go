@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -58,8 +59,10 @@ func unexpectedHint(p Provider, a Answer, said reason) string {
 }
 
 func consentHint(p Provider) string {
-	return fmt.Sprintf("have the account owner consent again at %s (starter authorize)", p.Title)
+	return fmt.Sprintf("have the account owner consent again at %s (%s)", p.Title, consentCommand(p))
 }
+
+func consentCommand(p Provider) string { return cmp.Or(p.ConsentCommand, "starter authorize") }
 
 // withTokenURLs puts before a fix that the provider has further token endpoints, of which
 // the client may need one: an app of another portal is refused by all but its own.
@@ -158,7 +161,7 @@ func malformedHint(p Provider, problem string) string {
 	if problem != noRefreshToken || scope == "" {
 		return ""
 	}
-	s := fmt.Sprintf("%s issues refresh tokens for the scope %s alone; if it goes on, have the account owner consent again with it (starter authorize)", p.Title, scope)
+	s := fmt.Sprintf("%s issues refresh tokens for the scope %s alone; if it goes on, have the account owner consent again with it (%s)", p.Title, scope, consentCommand(p))
 	if p.RefreshParams["scope"] != "" {
 		s += fmt.Sprintf(", and see that refresh_params of %s asks for it", p.Name)
 	}

@@ -35,6 +35,10 @@ type Provider struct {
 	// SecretNames replace the names of the secrets of the default account; see [SecretNames].
 	SecretNames SecretNames
 
+	// ConsentCommand asks an account's owner for a consent; see vault.Locate. Empty where the
+	// provider is no single account's.
+	ConsentCommand string
+
 	AuthStyle  AuthStyle
 	Revocation Revocation
 	Rotation   Rotation

@@ -130,7 +130,7 @@ func (n Names) clientInClear() bool { return n.Credentials == "" }
 func (v *Vault) readClient(ctx context.Context, name, content string) (Secret, error) {
 	s, err := v.secrets.Get(ctx, name, "")
 	if err != nil {
-		return Secret{}, v.withFix(ctx, err, name, content)
+		return Secret{}, v.withFix(ctx, err, name, content, "az keyvault secret set --vault-name VAULT --name "+name+" --file FILE")
 	}
 	return s, nil
 }

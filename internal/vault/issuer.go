@@ -50,7 +50,7 @@ func (n Names) checkIssuer(t RefreshToken) error {
 	case OfOther:
 		return &Error{Op: "read", Name: n.RefreshToken, Kind: ErrOtherProvider,
 			Detail: fmt.Sprintf("generation %d there is of %s, and this is for %s", t.Generation, t.Provider, n.Provider),
-			Fix:    fmt.Sprintf("if the account has moved to %s, end the workflow that refreshes it at %s; if not, store its refresh token of %[2]s there again", t.Provider, n.Provider)}
+			Fix:    fmt.Sprintf("if the account has moved to %s, end what refreshes it at %s: %s; if not, store its refresh token of %[2]s there again: %[4]s", t.Provider, n.Provider, n.Command("stop"), n.Command("authorize"))}
 	case OfUnknownHere:
 		return &Error{Op: "read", Name: n.RefreshToken, Kind: errUnknownIssuer,
 			Detail: fmt.Sprintf("version %s has no tag that says whose it is, and %s has tokens under this name as well", t.Version, cmp.Or(strings.Join(v.Others, ", "), n.SharedWith)),

@@ -220,7 +220,8 @@ func (t RefreshToken) isOld() bool { return !t.readAt.IsZero() && time.Since(t.r
 func (v *Vault) readRefresh(ctx context.Context, n Names) (RefreshToken, error) {
 	t, err := v.read(ctx, n.RefreshToken, "")
 	if err != nil {
-		return RefreshToken{}, v.withFix(ctx, err, n.RefreshToken, "the refresh token from the provider's consent")
+		return RefreshToken{}, v.withFix(ctx, err, n.RefreshToken, "the refresh token from the provider's consent",
+			n.Command("authorize")+", or with one at hand: "+n.Command("import"))
 	}
 	return t, nil
 }

@@ -70,7 +70,7 @@ func TestATokenThatCannotBeReadIsExplained(t *testing.T) {
 		want  string
 	}{
 		{"missing", func(*fixture) {}, vault.ErrNotFound,
-			"vault: get will-RefreshToken: not found (in memory); store the refresh token from the provider's consent in it: az keyvault secret set --vault-name VAULT --name will-RefreshToken --file FILE"},
+			"vault: get will-RefreshToken: not found (in memory); store the refresh token from the provider's consent in it: starter authorize, or with one at hand: starter import"},
 		{"soft-deleted", func(r *fixture) { r.upTo(old, 1); r.secrets.Delete(names.RefreshToken) }, vault.ErrDeleted,
 			"vault: get will-RefreshToken: soft-deleted (in memory); bring it back with: az keyvault secret recover --vault-name VAULT --name will-RefreshToken"},
 		{"disabled", func(r *fixture) { r.upTo(old, 1); r.secrets.Disable(names.RefreshToken) }, vault.ErrDisabled,

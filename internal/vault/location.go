@@ -34,6 +34,23 @@ type Names struct {
 	// SharedWith is the other provider that the names come from; empty where they are
 	// Provider's own.
 	SharedWith string
+	// Account is the account's name, for the commands in messages.
+	Account string
+}
+
+// Command is the command line of a subcommand of starter's for the account.
+func (n Names) Command(subcommand string) string {
+	words := "starter " + subcommand
+	if n.Account != "" && n.Account != token.DefaultAccount {
+		words += " --account " + n.Account
+	}
+	if n.Provider != "" && n.Provider != token.DefaultProvider {
+		words += " --provider " + n.Provider
+	}
+	if n.SharedWith != "" {
+		words += " --secrets-of " + n.SharedWith
+	}
+	return words
 }
 
 // Locate returns an account's location. It refuses an account whose provider or
@@ -73,7 +90,9 @@ func Locate(table provider.Table, a token.Account) (Location, error) {
 		ClientSecret: client.ClientSecret,
 		Provider:     p.Name,
 		SharedWith:   a.SecretsOf,
+		Account:      a.Name,
 	}
+	p.ConsentCommand = n.Command("authorize")
 	if err := checkNames(table, a, n); err != nil {
 		return Location{}, err
 	}

@@ -29,7 +29,7 @@ func TestNamesAreTheArticles(t *testing.T) {
 		t.Run(tc.provider+"/"+tc.account, func(t *testing.T) {
 			got, err := namesOf(tc.provider, tc.account)
 			require.NoError(t, err)
-			require.Equal(t, vault.Names{RefreshToken: tc.refresh, AccessToken: tc.access, Credentials: tc.credentials, Provider: tc.provider}, got)
+			require.Equal(t, vault.Names{RefreshToken: tc.refresh, AccessToken: tc.access, Credentials: tc.credentials, Provider: tc.provider, Account: tc.account}, got)
 		})
 	}
 }

@@ -41,7 +41,7 @@ func TestATokenOfAnotherProviderIsNeverHandedOut(t *testing.T) {
 	require.ErrorIs(t, err, vault.ErrOtherProvider)
 	require.False(t, vault.Retryable(err))
 	require.EqualError(t, err, "vault: read will-RefreshToken: another provider's token (generation 4 there is of google-health, and this is for fitbit); "+
-		"if the account has moved to google-health, end the workflow that refreshes it at fitbit; if not, store its refresh token of fitbit there again")
+		"if the account has moved to google-health, end what refreshes it at fitbit: starter stop; if not, store its refresh token of fitbit there again: starter authorize")
 
 	current, _, err := r.vault.Load(t.Context(), moved, 0)
 	require.NoError(t, err)

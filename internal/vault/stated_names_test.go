@@ -45,7 +45,7 @@ func TestThoseWhoComeFromTheArticlesAuthorsLaterProjectRenameNothing(t *testing.
 	require.NoError(t, err)
 	require.Equal(t, vault.Names{
 		RefreshToken: "WithingsRefreshToken", AccessToken: "WithingsAccessToken",
-		ClientID: "WithingsClientId", ClientSecret: "WithingsClientSecret", Provider: "withings",
+		ClientID: "WithingsClientId", ClientSecret: "WithingsClientSecret", Provider: "withings", Account: "default",
 	}, l.Names)
 
 	r := open(t)
@@ -91,6 +91,7 @@ accounts:
 	} {
 		l, err := vault.Locate(table, accountOf(account))
 		require.NoError(t, err, account)
+		want.Account = l.Account.Name
 		require.Equal(t, want, l.Names, account)
 	}
 	ann, err := vault.Locate(table, accountOf("withings/ann"))

@@ -35,7 +35,7 @@ func New(secrets Secrets) *Vault { return &Vault{secrets, newProofs(), newClient
 
 // withFix adds to a failed read what the operator has to store where. A name that is
 // missing may be soft-deleted, which has another fix.
-func (v *Vault) withFix(ctx context.Context, err error, name, content string) error {
+func (v *Vault) withFix(ctx context.Context, err error, name, content, commands string) error {
 	var e *Error
 	if !errors.As(err, &e) || !absent(err) {
 		return err
@@ -44,7 +44,7 @@ func (v *Vault) withFix(ctx context.Context, err error, name, content string) er
 	if deleted, deletedErr := v.secrets.IsDeleted(ctx, name); deletedErr == nil && deleted {
 		fixed.Kind, fixed.Fix = ErrDeleted, recoverFix(name)
 	} else {
-		fixed.Fix = fmt.Sprintf("store %s in it: az keyvault secret set --vault-name VAULT --name %s --file FILE", content, name)
+		fixed.Fix = fmt.Sprintf("store %s in it: %s", content, commands)
 	}
 	return &fixed
 }
