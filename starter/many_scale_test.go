@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -8,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,4 +126,12 @@ func TestManyAccountsAreStartedMovedAndStoppedThoughTheStarterIsKilled(t *testin
 	require.GreaterOrEqual(t, answer.Outcomes[outcomeNotKept], f.n/3)
 	require.Equal(t, f.n, answer.Outcomes[outcomeNotKept]+answer.Outcomes[outcomeStopped])
 	awaitCount(t, c, running, 0)
+}
+
+// maxRSS is the most memory that an ended process has had, in KiB; 0 where that is unknown.
+func maxRSS(cmd *exec.Cmd) int64 {
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		return int64(usage.Maxrss)
+	}
+	return 0
 }
