@@ -8,7 +8,9 @@ import (
 	"github.com/robfig/cron/v3"
 	"github.com/stretchr/testify/require"
 
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/workflows"
 )
 
 func TestParseCronNamesWhatIsWrong(t *testing.T) {
@@ -119,6 +121,48 @@ func TestCronOfAPeriodKeepsIt(t *testing.T) {
 			next := nextByCron(cronOf(period), at)
 			require.Equal(t, period, next.Sub(at))
 			at = next
+		}
+	}
+}
+
+func TestACronOfTheSamePeriodAtAnotherTimeIsTheSameCadence(t *testing.T) {
+	for _, same := range [][2]string{
+		{"0 */6 * * *", "17 2-23/6 * * *"}, {"*/30 * * * *", "7-59/30 * * * *"}, {"0 0 * * *", "12 13 * * *"}, {"0 * * * *", "5 * * * *"}, {"@every 6h", "@every 6h"},
+	} {
+		require.True(t, sameCadence(same[0], same[1]), "%v", same)
+	}
+	for _, other := range [][2]string{
+		{"0 */6 * * *", "17 2-23/4 * * *"}, {"0 */6 * * *", "0 0 * * *"}, {"0 0 * * *", "0 0 * * 1"}, {"@every 6h", "@every 4h"},
+		{"0 */6 * * *", "0 6-23/6 1 * *"}, {"0 0 * * *", "CRON_TZ=Asia/Tokyo 0 0 * * *"}, {"", "x"},
+	} {
+		require.False(t, sameCadence(other[0], other[1]), "%v", other)
+	}
+}
+
+func TestWhatIsKeptAliveIsSpreadOverItsWholePeriod(t *testing.T) {
+	hours := map[string]int{}
+	for i := range 1500 {
+		target, err := newTarget(provider.Builtin(), "fitbit", fmt.Sprintf("user-%d", i), "")
+		require.NoError(t, err)
+		target.input.Keep = workflows.KeepAlive
+		spec := staggered(target, "")
+		require.Equal(t, spec, ownCron(target), "the same for one account and for many")
+		at := nextByCron(spec, time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC))
+		require.Equal(t, target.Provider.AlivePeriod(), nextByCron(spec, at).Sub(at), spec)
+		hours[at.Format("15")]++
+	}
+	require.Len(t, hours, 24)
+	for hour, n := range hours {
+		require.Less(t, n, 110, "too many at %s", hour)
+	}
+}
+
+func TestAPhaseSurvivesTheWayFromACronToAScheduleAndBack(t *testing.T) {
+	for _, period := range []time.Duration{20 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour} {
+		for _, account := range []string{"ann", "bo", "cy"} {
+			spec := cronAt(period, place(token.Account{Provider: "fitbit", Name: account}, period))
+			next := nextByCron(spec, time.Date(2026, 11, 20, 5, 6, 7, 0, time.UTC))
+			require.Equal(t, spec, cronAt(period, phaseOf(next, period)))
 		}
 	}
 }

@@ -1,0 +1,137 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"tokenkeeper/internal/testenv"
+)
+
+// manyAccounts is how many accounts a test makes; see envAccounts.
+func manyAccounts(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(envAccounts)
+	if text == "" {
+		return someAccounts
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// fleetOf is many accounts at one server, and the starter as a process of its own.
+type fleetOf struct {
+	t       *testing.T
+	n       int
+	client  client.Client
+	environ []string
+	file    string
+}
+
+// command is this test's own program as starter; see [testscript.Main].
+func (f fleetOf) command(args ...string) *exec.Cmd {
+	program, err := os.Executable()
+	require.NoError(f.t, err)
+	return &exec.Cmd{Path: program, Args: append([]string{"starter"}, args...), Env: f.environ}
+}
+
+// killedThenRepeated kills a command when a listing shows that it is in the middle, runs it
+// again, and returns what that did and how long both took.
+func (f fleetOf) killedThenRepeated(query string, args ...string) (manyAnswer, time.Duration) {
+	f.t.Helper()
+	args = append(args, "--accounts", f.file, "--output", "json")
+	began := time.Now()
+	killed := f.command(args...)
+	var said bytes.Buffer
+	killed.Stderr = &said
+	require.NoError(f.t, killed.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- killed.Wait() }()
+	for f.count(query) < f.n/3 {
+		select {
+		case err := <-ended:
+			require.FailNow(f.t, "it ended before it was killed", "%v: %s", err, &said)
+		case <-f.t.Context().Done():
+			return manyAnswer{}, 0
+		default:
+		}
+	}
+	_ = killed.Process.Kill() // of few accounts it may have done the last just now
+	<-ended
+	repeated := f.command(args...)
+	var out, notes bytes.Buffer
+	repeated.Stdout, repeated.Stderr = &out, &notes
+	require.NoError(f.t, repeated.Run(), "%s", &notes)
+	took := time.Since(began)
+	var answer manyAnswer
+	require.NoError(f.t, json.Unmarshal(out.Bytes(), &answer))
+	require.Equal(f.t, f.n, answer.Total)
+	require.Zero(f.t, answer.NotTried)
+	f.t.Logf("%s: %d accounts in %s, %.0f a second; killed in between; then %v; largest memory %d MB", args[0], f.n, took.Round(time.Millisecond),
+		float64(f.n)/took.Seconds(), answer.Outcomes, maxRSS(repeated)>>10)
+	return answer, took
+}
+
+func (f fleetOf) count(query string) int {
+	count, err := f.client.CountWorkflow(f.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: query})
+	if err != nil {
+		return 0
+	}
+	return int(count.GetCount())
+}
+
+// Many accounts are started, moved and stopped, by a starter that is killed in the middle of
+// each and then repeated: what was done is left alone, and the rest is done. With
+// envAccounts=100000 it is the measurement that docs/fleet.md has.
+func TestManyAccountsAreStartedMovedAndStoppedThoughTheStarterIsKilled(t *testing.T) {
+	server := testenv.OwnTemporal(t)
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	f := fleetOf{t: t, n: manyAccounts(t), client: c, file: filepath.Join(t.TempDir(), "accounts.txt"),
+		environ: []string{"HOME=" + t.TempDir(), "TEMPORAL_ADDRESS=" + server.Address()}}
+	var text bytes.Buffer
+	for i := range f.n {
+		fmt.Fprintf(&text, "user-%d %s %s\n", i, []string{"fitbit", "google-health"}[i%2], []string{"fresh", "alive"}[i/2%2])
+	}
+	require.NoError(t, os.WriteFile(f.file, text.Bytes(), 0o600))
+
+	const running = "ExecutionStatus = 'Running'"
+	answer, _ := f.killedThenRepeated(running, "start")
+	require.GreaterOrEqual(t, answer.Outcomes["already running"], f.n/3)
+	require.Equal(t, f.n, answer.Outcomes["already running"]+answer.Outcomes["started"])
+	awaitCount(t, c, running, f.n)
+	awaitCount(t, c, running+" AND TokenProvider = 'google-health'", f.n/2)
+
+	answer, _ = f.killedThenRepeated(running+" AND TaskQueue = 'shard-2'", "move", "--to-task-queue", "shard-2", "--same-vault", "--yes")
+	require.GreaterOrEqual(t, answer.Outcomes[outcomeThere], f.n/3)
+	require.Equal(t, f.n, answer.Outcomes[outcomeThere]+answer.Outcomes[outcomeMoved])
+	awaitCount(t, c, running+" AND TaskQueue = 'shard-2'", f.n)
+
+	answer, _ = f.killedThenRepeated("ExecutionStatus = 'Terminated' AND TaskQueue = 'shard-2'", "stop", "--yes")
+	require.GreaterOrEqual(t, answer.Outcomes[outcomeNotKept], f.n/3)
+	require.Equal(t, f.n, answer.Outcomes[outcomeNotKept]+answer.Outcomes[outcomeStopped])
+	awaitCount(t, c, running, 0)
+}
+
+// maxRSS is the most memory that an ended process has had, in KiB; 0 where that is unknown.
+func maxRSS(cmd *exec.Cmd) int64 {
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		return int64(usage.Maxrss)
+	}
+	return 0
+}
