@@ -179,7 +179,7 @@ check-manifests: ## Check the compose files and the Kubernetes manifests against
 	go test -C deploy/check ./...
 
 .PHONY: test-compose
-test-compose: temporal ## Run the compose files on a Docker engine: refreshes, kills, stops, starts, down and up
+test-compose: temporal ## Run docker-compose.yml on a Docker engine: refreshes, kills, stops, starts, down and up
 	@scripts/test-compose
 
 .PHONY: docker

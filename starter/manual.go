@@ -93,7 +93,10 @@ var variable = regexp.MustCompile(`(?m)^([A-Z][A-Z0-9_]+\*?)( \(.*\))?\n    (.+)
 // reads them, and calls the program by its installed name in the examples.
 func forMarkdown(cmd *cobra.Command) {
 	cmd.DisableAutoGenTag = true
-	cmd.Long = variable.ReplaceAllString(cmd.Long, "`$1`$2\n:   $3\n\n")
+	cmd.Long = variable.ReplaceAllStringFunc(cmd.Long, func(text string) string {
+		part := variable.FindStringSubmatch(text)
+		return "`" + part[1] + "`" + part[2] + "\n:   " + strings.NewReplacer("_", `\_`, "*", `\*`).Replace(part[3]) + "\n\n"
+	})
 	cmd.Example = strings.ReplaceAll(cmd.Example, "  starter ", "  "+installedStarter+" ")
 	for _, c := range cmd.Commands() {
 		forMarkdown(c)
