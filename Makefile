@@ -163,6 +163,16 @@ bench: temporal ## Measure Token Keeper beside the floor and the baseline: CLUST
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' go run ./bench -cluster='$(if $(filter 1,$(CLUSTER)),true,false)' \
 		-rounds '$(ROUNDS)' -seconds '$(SECONDS)' -json '$(JSON)' -svg '$(SVG)' -profiles '$(PROFILES)'
 
+OUTAGE   ?= vault
+AWAY     ?= 2m
+
+.PHONY: scale
+scale: temporal ## Keep many accounts alive with the vault (or provider) away in the middle: CLUSTER=1 ACCOUNTS MINUTES OUTAGE AWAY BURST=1 JSON
+	@$(if $(filter 1,$(CLUSTER)),go run ./internal/testenv/cmd/install cluster .bin)
+	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' go run ./bench/scale -cluster='$(if $(filter 1,$(CLUSTER)),true,false)' \
+		-burst='$(if $(filter 1,$(BURST)),true,false)' $(if $(filter command environment,$(origin ACCOUNTS)),-accounts '$(ACCOUNTS)') \
+		$(if $(filter command environment,$(origin MINUTES)),-minutes '$(MINUTES)') -outage '$(OUTAGE)' -away '$(AWAY)' -json '$(JSON)'
+
 .PHONY: model
 model: ## Visit every state of the protocol's model, with and without each protection
 	@go run ./chaos/model

@@ -32,6 +32,7 @@ func run() error {
 		return err
 	}
 	options.Logger = log.NewStructuredLogger(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
+	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{} // as Token Keeper's worker has it
 	c, err := client.Dial(options)
 	if err != nil {
 		return err

@@ -53,17 +53,15 @@ func (p plan) expression(i int) string {
 	return fmt.Sprintf("%d-59/%d * * * *", p.offset(i), int(p.period.Minutes()))
 }
 
-// due is when the account was due last; zero where it has not been since all were started.
-func (p plan) due(i int, now time.Time) time.Time {
-	due := now.UTC().Truncate(time.Hour).Add(time.Duration(p.offset(i)) * time.Minute)
-	for !due.After(now.Add(-p.period)) {
+// dueAfter is the first moment after another one, and after the start, at which the
+// account is due.
+func (p plan) dueAfter(i int, t time.Time) time.Time {
+	if t.Before(p.started) {
+		t = p.started
+	}
+	due := t.UTC().Truncate(time.Hour).Add(time.Duration(p.offset(i))*time.Minute - time.Hour)
+	for !due.After(t) {
 		due = due.Add(p.period)
-	}
-	if due.After(now) {
-		due = due.Add(-p.period)
-	}
-	if due.Before(p.started) {
-		return time.Time{}
 	}
 	return due
 }

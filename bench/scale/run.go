@@ -139,7 +139,7 @@ func (s *scale) watch(ctx context.Context) error {
 		}
 		s.say("%6.0f s %-7s %7d refreshed, %5d behind, latest %5.0f s, %5.1f requests/s, %d times 429, %.1f MB",
 			x.Seconds, x.State, x.Refreshed, x.Behind, x.LagSeconds, x.RequestsPerSecond, x.Throttled, x.MemoryMB)
-		if now.After(end) && x.Behind == 0 && (!s.o.burst || x.Refreshed >= s.o.accounts) {
+		if now.After(end) && x.Behind == 0 && x.Accounts == s.o.accounts {
 			s.report.SettledSeconds = lab.Round(now.Sub(end).Seconds(), 0)
 			return nil
 		}
@@ -187,11 +187,9 @@ func (s *scale) sample(ctx context.Context, state string, since time.Duration) (
 		if !last.IsZero() {
 			x.Accounts++
 		}
-		if due := s.plan.due(i, now); !due.IsZero() && last.Before(due) {
-			if lag := now.Sub(due); lag > aMoment {
-				x.Behind++
-				x.LagSeconds = max(x.LagSeconds, lab.Round(lag.Seconds(), 1))
-			}
+		if lag := now.Sub(s.plan.dueAfter(i, last)); lag > aMoment {
+			x.Behind++
+			x.LagSeconds = max(x.LagSeconds, lab.Round(lag.Seconds(), 1))
 		}
 	}
 	stats := s.lab.Provider.Stats().Total

@@ -178,6 +178,8 @@ func TestEachProblemOfTheWorkerIsNamedWithItsFix(t *testing.T) {
 		"CA text, not a path":    {"TOKENKEEPER_KEY_VAULT_CA_FILE", "-----BEGIN CERTIFICATE-----\nfake", "a text of 32 characters"},
 		"no API version":         {"TOKENKEEPER_KEY_VAULT_API_VERSION", "latest", "such as 7.6 or 2025-07-01"},
 		"no such providers":      {"TOKENKEEPER_PROVIDERS", "absent.yaml", `names "absent.yaml", which cannot be read`},
+		"profiles for others":    {"TOKENKEEPER_PPROF", ":6060", "write a port of this machine's loopback, such as localhost:6060"},
+		"profiles elsewhere":     {"TOKENKEEPER_PPROF", "10.0.0.1:6060", "loopback"},
 		"address without port":   {"TOKENKEEPER_HTTP_ADDRESS", "localhost", "write host:port, such as 127.0.0.1:8085"},
 		"port that is none":      {"TOKENKEEPER_HTTP_ADDRESS", ":http", "write host:port"},
 		"no such log format":     {"TOKENKEEPER_LOG_FORMAT", "xml", "set it to auto, json or text"},
