@@ -55,6 +55,9 @@ type Metrics interface {
 	Escrowed(ctx context.Context, provider string)
 	// Stored records that an account's tokens are in the vault.
 	Stored(ctx context.Context, account token.Account, outcome string, issued token.Issue)
+	// Breaker records whether this worker's calls to a provider wait because it is away for
+	// many accounts.
+	Breaker(ctx context.Context, provider string, open bool)
 	// Alerted counts alerts by reason.
 	Alerted(ctx context.Context, account token.Account, reason string)
 }
@@ -64,6 +67,7 @@ type Activities struct {
 	Dependencies
 	inFlight sync.WaitGroup // pairs that neither Temporal nor the vault has taken yet
 	shares   *shares
+	breakers *breakers
 }
 
 // New makes activities over the given edges.
@@ -71,7 +75,7 @@ func New(d Dependencies) *Activities {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	return &Activities{Dependencies: d, shares: newShares(d.Slots)}
+	return &Activities{Dependencies: d, shares: newShares(d.Slots), breakers: newBreakers()}
 }
 
 // Registry is where activities are registered: a worker, or a test environment.

@@ -51,6 +51,11 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	}
 	ctx, stop := beat(ctx, c.details)
 	defer stop()
+	admission, err := a.admit(ctx, at.Provider, c)
+	if err != nil {
+		return RefreshResult{}, err
+	}
+	defer func() { admission.end(ctx, errNothingSent, time.Now()) }()
 	leave, err := a.enter(ctx, at.Provider, c)
 	if err != nil {
 		return RefreshResult{}, err
@@ -75,6 +80,7 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	requestCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	pair, now, err := a.present(requestCtx, at, c, client, refresh)
+	admission.end(ctx, err, time.Now())
 	leave() // what is left to do is not the provider's
 	if err != nil {
 		return RefreshResult{}, a.callFailed(ctx, at.Provider, c, now, err)
@@ -90,13 +96,18 @@ func wasSilent(info activity.Info, now time.Time) bool {
 	return info.HeartbeatTimeout > 0 && now.Sub(info.StartedTime) > max(info.HeartbeatTimeout, prepareTimeout)
 }
 
+// longWait is how long a call waits for its provider before it looks into the vault again.
+const longWait = time.Minute
+
 // calling is one attempt of a call.
 type calling struct {
 	timing
 	began time.Time
 	again bool // an earlier attempt may have sent a request
 	first bool // it is known that none before it has
-	told  progress
+	// waited: so long has gone by since the grant was loaded that another run may have spent it.
+	waited bool
+	told   progress
 	// reported is what the heartbeats say.
 	reported atomic.Pointer[progress]
 }
@@ -118,6 +129,7 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 	told := c.told.Unsent && c.told.Attempt == info.Attempt-1
 	c.again = !alone && !told
 	c.first = told || alone && now.Sub(info.ScheduledTime) <= CallTimeout // else it may be a reset one
+	c.waited = info.Attempt > 1 && now.Sub(info.ScheduledTime) > longWait
 	c.told.Unsent = false
 	c.report(c.told)
 	return c
@@ -146,16 +158,13 @@ func (c *calling) unsent(ctx context.Context, err error) error {
 	return c.leaveWord(ctx, told, retryIn(err, c.retryDelay(0, time.Now())))
 }
 
-// withoutSlot is unsent for an attempt that got no slot. Its pause is its own: the provider
-// has not been asked. Where no heartbeats are expected it leaves its word all the same.
-func (c *calling) withoutSlot(ctx context.Context, err error) error {
-	pause := slotPause
-	if now := time.Now(); c.window(now).IsOpen(now) {
-		pause = min(pause, c.retryDelay(0, now))
-	}
+// withoutRequest is unsent for an attempt that was not let through. Its pause is its own: the
+// provider has not been asked. Where no heartbeats are expected it leaves its word all the
+// same.
+func (c *calling) withoutRequest(ctx context.Context, err error, pause time.Duration) error {
 	told := c.told
 	told.Unsent = c.first
-	err = c.leaveWord(ctx, told, retryIn(err, spread(pause)))
+	err = c.leaveWord(ctx, told, retryIn(err, pause))
 	if activity.GetInfo(ctx).HeartbeatTimeout == 0 && c.first {
 		recordWord(ctx, c.details)
 	}
@@ -186,8 +195,8 @@ func (c *calling) provingFirst(failure *temporal.ApplicationError) error {
 }
 
 // prepare opens the grant, and looks into the vault once more where the token may have
-// been spent since it was loaded: before a further attempt, and where other runs are on
-// the intent record. It is short, so that the request is over before Temporal starts the
+// been spent since it was loaded: before a further attempt that may not be the first
+// request, after a long wait, and where other runs are on the intent record. It is short, so that the request is over before Temporal starts the
 // next attempt.
 func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithDeadline(ctx, c.began.Add(prepareTimeout))
@@ -195,7 +204,7 @@ func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling)
 	refresh, client, err := a.openGrant(ctx, names, c.loaded)
 	switch {
 	case err != nil:
-	case c.again:
+	case c.again, c.waited:
 		err = a.checkEscrow(ctx, names, c)
 	case len(c.loaded.MayHaveSpent) > 0:
 		err = a.checkOvertaken(ctx, names, c)

@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -238,6 +239,7 @@ type measured struct {
 	escrowed int
 	stored   []string
 	alerted  []string
+	breakers []string
 }
 
 func (m *measured) Answered(_ context.Context, _, kind string) { m.add(&m.answered, kind) }
@@ -257,6 +259,10 @@ func (m *measured) Escrowed(context.Context, string) {
 
 func (m *measured) Stored(_ context.Context, _ token.Account, outcome string, _ token.Issue) {
 	m.add(&m.stored, outcome)
+}
+
+func (m *measured) Breaker(_ context.Context, provider string, open bool) {
+	m.add(&m.breakers, fmt.Sprintf("%s %t", provider, open))
 }
 
 func (m *measured) Alerted(_ context.Context, _ token.Account, reason string) {

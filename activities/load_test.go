@@ -31,6 +31,7 @@ func TestLoadSealsAGrantThatWasPutThereByHand(t *testing.T) {
 		ProviderTitle:       "Fitbit",
 		ReplayWindow:        2 * time.Minute,
 		VersionsRead:        1,
+		AlivePeriod:         24 * time.Hour,
 	}, loaded)
 }
 

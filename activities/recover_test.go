@@ -185,27 +185,29 @@ func TestTheQueryAsksForWhatTheNamespaceCanSearch(t *testing.T) {
 	const own = `WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh')`
 	will := token.Account{Provider: "fitbit", Name: "will"}
 	for _, c := range []struct {
-		name string
-		lost activities.RecoverInput
-		want []string
+		name       string
+		lost       activities.RecoverInput
+		searchable bool
+		want       []string
 	}{
-		{"nothing but the workflow ID", activities.RecoverInput{}, []string{own}},
-		{"other workflow IDs", activities.RecoverInput{WorkflowIDs: []string{"fitbit-token-refresh-will", "nightly"}},
+		{"nothing but the workflow ID", activities.RecoverInput{}, false, []string{own}},
+		{"other workflow IDs", activities.RecoverInput{WorkflowIDs: []string{"fitbit-token-refresh-will", "nightly"}}, false,
 			[]string{`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh-will' OR WorkflowId = 'nightly')`}},
-		{"the runs of the intent record", activities.RecoverInput{LoadResult: activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: "run-8"}, {RunID: "run-9"}}}},
+		{"the runs of the intent record", activities.RecoverInput{LoadResult: activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: "run-8"}, {RunID: "run-9"}}}}, false,
 			[]string{`WorkflowType = 'RefreshTokens' AND (RunId = 'run-9')`, `WorkflowType = 'RefreshTokens' AND (RunId = 'run-8')`, own}},
-		{"the account", activities.RecoverInput{Searchable: true},
+		{"the account", activities.RecoverInput{}, true,
 			[]string{`WorkflowType = 'RefreshTokens' AND (WorkflowId = 'fitbit-token-refresh' OR (TokenAccount = 'will' AND TokenProvider = 'fitbit'))`}},
-		{"a text that would end the literal", activities.RecoverInput{LoadResult: activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: `a' OR '\`}}}},
+		{"a text that would end the literal", activities.RecoverInput{LoadResult: activities.LoadResult{MayHaveSpent: []vault.Intent{{RunID: `a' OR '\`}}}}, false,
 			[]string{`WorkflowType = 'RefreshTokens' AND (RunId = 'a'' OR ''\\')`, own}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSystem(t)
+			s.Attributes.Searchable = c.searchable
 			s.vault.Put("will-RefreshToken", canary+"will")
 			loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: will})
 			require.NoError(t, err)
 			loaded.MayHaveSpent = c.lost.MayHaveSpent
-			_, err = s.recover(activities.RecoverInput{LoadResult: loaded, Searchable: c.lost.Searchable, WorkflowIDs: c.lost.WorkflowIDs})
+			_, err = s.recover(activities.RecoverInput{LoadResult: loaded, WorkflowIDs: c.lost.WorkflowIDs})
 			require.NoError(t, err)
 			require.Equal(t, c.want, s.temporal.queries)
 		})

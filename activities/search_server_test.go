@@ -49,7 +49,7 @@ func TestOfManyAccountsOnlyTheRunsOfOneAreRead(t *testing.T) {
 		return err == nil && count.GetCount() == accounts*runsOfEach+2
 	})
 
-	lost := activities.RecoverInput{LoadResult: loaded, Searchable: true, WorkflowIDs: []string{c.TaskQueue(), c.TaskQueue() + "-elsewhere"}}
+	lost := activities.RecoverInput{LoadResult: loaded, WorkflowIDs: []string{c.TaskQueue(), c.TaskQueue() + "-elsewhere"}}
 	var recovery activities.RecoverResult
 	require.NoError(t, c.start("-recover", &lost).Get(t.Context(), &recovery))
 	require.Equal(t, 3, recovery.Searched)

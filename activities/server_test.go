@@ -59,7 +59,7 @@ func newCluster(t *testing.T) *cluster {
 	require.NoError(t, err)
 	acts := activities.New(activities.Dependencies{
 		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
-		Temporal: c, Metrics: &measured{}, Log: slog.New(slog.DiscardHandler),
+		Temporal: c, Metrics: &measured{}, Attributes: activities.Attributes{Searchable: true}, Log: slog.New(slog.DiscardHandler),
 	})
 	w := worker.New(c, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout, MaxHeartbeatThrottleInterval: time.Second})
 	acts.Register(w)
@@ -152,7 +152,6 @@ func TestARunTerminatedDuringTheCallLeavesThePairInTheVault(t *testing.T) {
 func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 	for _, c := range []struct {
 		name, id, other string
-		searchable      bool
 		intent          bool
 	}{
 		{name: "by the workflow ID", id: "same", other: "same"},
@@ -160,7 +159,6 @@ func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 		{name: "by the intent record where no query can say the workflow ID", id: `it's \`, other: `it's \`, intent: true},
 		{name: "by the intent record", id: "scheduled-1", other: "scheduled-2", intent: true},
 		{name: "not at all", id: "mine", other: "yours"},
-		{name: "with a query for the search attributes", id: "same-too", other: "same-too", searchable: true},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
 			s := newCluster(t)
@@ -170,7 +168,7 @@ func TestAPairOfATerminatedRunIsFoundInItsHistory(t *testing.T) {
 			s.terminate(run)
 			s.listed(run)
 
-			lost := activities.RecoverInput{LoadResult: loaded, Searchable: c.searchable}
+			lost := activities.RecoverInput{LoadResult: loaded}
 			if c.intent {
 				lost.MayHaveSpent = []vault.Intent{{RunID: run.GetRunID()}}
 			}

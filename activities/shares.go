@@ -108,8 +108,12 @@ func (a *Activities) enter(ctx context.Context, p provider.Provider, c *calling)
 	if ok {
 		return leave, nil
 	}
+	pause := slotPause
+	if now = time.Now(); c.window(now).IsOpen(now) {
+		pause = min(pause, c.retryDelay(0, now))
+	}
 	failure := temporal.NewApplicationError(fmt.Sprintf("%s has its share of this worker's calls, %d at a time; nothing was sent", p.Title, a.shares.each), shareInUse)
-	return nil, c.withoutSlot(ctx, failure)
+	return nil, c.withoutRequest(ctx, failure, spread(pause))
 }
 
 // spread makes the pauses of many attempts that have found no slot differ: half of a pause

@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -128,6 +129,7 @@ type attempt struct {
 	ctx      context.Context // the test's unless set
 	told     any             // the last attempt's heartbeat; none unless set
 	unheard  bool            // no heartbeats are expected
+	queue    string          // the task queue; the test environment's unless set
 }
 
 // perform has an activity done as a worker would, and keeps every failure for
@@ -240,6 +242,7 @@ func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 	if o.at.run != "" {
 		info.WorkflowExecution.RunID = o.at.run
 	}
+	info.TaskQueue = cmp.Or(o.at.queue, info.TaskQueue)
 	info.ScheduledTime = time.Now().Add(-o.at.asked)
 	info.Deadline = time.Now().Add(activities.CallTimeout)
 	if info.HeartbeatTimeout = 5 * time.Second; o.at.unheard {

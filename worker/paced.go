@@ -23,9 +23,10 @@ const (
 	// pacedLoads bounds the loads of one paced queue that a worker runs at a time. Those
 	// that wait for a vault stay with Temporal beyond that.
 	pacedLoads = 20
-	// recountEvery is how often the accounts are counted. All workers count at the same
-	// time, so that their pollers name the same rates to the server.
-	recountEvery = 10 * time.Minute
+	// recountEvery is how often accounts and workers are counted, so that the start of many
+	// accounts has its pace soon. All workers count at the same time, so that their pollers
+	// name the same rates to the server.
+	recountEvery = time.Minute
 )
 
 // pacedQueues take the loads that may wait. The rate of a task queue is kept by Temporal's
@@ -43,11 +44,12 @@ type pacedQueues struct {
 	limiter   *pace.Limiter
 	log       *slog.Logger
 
-	rates   rates
-	demand  demand
-	running [2]worker.Worker // rotating, single
-	done    sync.WaitGroup
-	cancel  context.CancelFunc
+	rates     rates
+	demand    demand
+	uncounted bool             // the last count failed, which is logged once
+	running   [2]worker.Worker // rotating, single
+	done      sync.WaitGroup
+	cancel    context.CancelFunc
 }
 
 // start polls both queues, and adapts their rates until stop is called.
@@ -95,9 +97,11 @@ func (q *pacedQueues) stop() {
 func (q *pacedQueues) adapt(ctx context.Context) error {
 	counting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if d, err := q.count(counting); err == nil {
-		q.demand = d
-	} else if ctx.Err() == nil {
+	switch d, err := q.count(counting); {
+	case err == nil:
+		q.demand, q.uncounted = d, false
+	case ctx.Err() == nil && !q.uncounted:
+		q.uncounted = true
 		q.log.WarnContext(ctx, "cannot count the accounts that the pace is shared out to; the share before holds", "error", err)
 	}
 	q.limiter.SetShare(q.perSecond / float64(max(1, q.workers(counting))))

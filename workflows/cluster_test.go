@@ -106,6 +106,7 @@ type unmeasured struct{}
 func (unmeasured) Answered(context.Context, string, string)                   {}
 func (unmeasured) Durable(context.Context, string, time.Duration)             {}
 func (unmeasured) Escrowed(context.Context, string)                           {}
+func (unmeasured) Breaker(context.Context, string, bool)                      {}
 func (unmeasured) Stored(context.Context, token.Account, string, token.Issue) {}
 func (unmeasured) Alerted(context.Context, token.Account, string)             {}
 

@@ -29,6 +29,7 @@ type Metrics struct {
 	alerts    metric.Int64Counter
 	stalled   metric.Int64Gauge
 	keyset    metric.Int64Counter
+	breakers  metric.Int64Gauge
 	firstCopy metric.Float64Histogram
 	accounts  *accounts
 }
@@ -42,7 +43,7 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		return meter.Int64Counter("tokenkeeper."+name, metric.WithDescription(description))
 	}
 	m := &Metrics{accounts: &accounts{ends: map[token.Account]ends{}}}
-	var errs [9]error
+	var errs [10]error
 	m.refreshes, errs[0] = counter("refreshes", "Refreshes whose pair is in the vault, by outcome.")
 	m.answers, errs[1] = counter("provider.answers", "Answers of providers to refreshes, by kind.")
 	m.escrows, errs[2] = counter("escrows", "Pairs that went into the vault because Temporal did not acknowledge them.")
@@ -59,6 +60,8 @@ func newMetrics(meter metric.Meter) (*Metrics, error) {
 		metric.WithDescription(fmt.Sprintf("When the account owner must have consented again, as a Unix time, as far as the answer that this worker stored last and the provider's entry say. Several workers may know an account: take the highest. Absent on a worker that knows more than %d accounts.", maxAccounts)),
 		metric.WithUnit("s"), metric.WithFloat64Callback(m.accounts.observeConsents))
 	m.keyset, errs[8] = counter("keyset_changed", "Keysets in the vault that are not to be believed, or not there, by cause. Every worker sees the same.")
+	m.breakers, errs[9] = meter.Int64Gauge("tokenkeeper.provider.breaker_open",
+		metric.WithDescription("1 while this worker's calls to a provider wait because it is away for many accounts, 0 once it answers again; absent before the first time."))
 	return m, errors.Join(errs[:]...)
 }
 
@@ -78,6 +81,15 @@ func (m *Metrics) Answered(ctx context.Context, provider, kind string) {
 // copy existed, and where: "history" or "vault".
 func (m *Metrics) Durable(ctx context.Context, where string, after time.Duration) {
 	m.firstCopy.Record(ctx, float64(after)/float64(time.Millisecond), labels("where", where))
+}
+
+// Breaker records whether calls to a provider wait because it is away for many accounts.
+func (m *Metrics) Breaker(ctx context.Context, provider string, open bool) {
+	var value int64
+	if open {
+		value = 1
+	}
+	m.breakers.Record(ctx, value, labels("provider", provider))
 }
 
 // Escrowed counts a pair that went into the vault because Temporal did not

@@ -1,0 +1,176 @@
+package activities
+
+import "time"
+
+// breaker keeps most of a worker's calls from a provider that is away for everyone. It is a
+// pure state machine: the time is given. Urgent calls, whose token may be spent, always go;
+// their answers count.
+//
+// It opens after failures of several accounts in a row. Open, it lets one probe through at a
+// time. The first answer begins a ramp: as many calls at a time as have been answered, so
+// that a provider that has come back is not met by all that wait.
+type breaker struct {
+	state  breakerState
+	failed map[string]bool // accounts whose calls have failed since the last answer; true: rate limited
+	cause  string          // of the last failure, in words
+
+	opened  time.Time // also before an interrupted ramp
+	until   time.Time // the next probe, and the provider's own Retry-After
+	probing bool
+	probes  int // that have failed
+
+	limit, calling, answered int // of a ramp
+	ramped                   time.Time
+}
+
+type breakerState int
+
+const (
+	closed breakerState = iota
+	open
+	ramping
+)
+
+const (
+	// opensAfter accounts in a row have failed; fewer where the provider itself says that
+	// there are too many calls, and while it comes back.
+	opensAfter        = 5
+	opensAfterLimited = 3
+	opensAfterRamping = 2
+
+	firstProbe = 5 * time.Second
+	lastProbe  = time.Minute
+	// A refused call comes back after as long as the provider has been away, within these
+	// bounds: each attempt costs Temporal an action, and what waits is to be fresh again
+	// soon after the provider's return.
+	shortestAway = 10 * time.Second
+	longestAway  = 10 * time.Minute
+	// A ramp ends with so many calls at a time, or after a while without so many.
+	rampEnd  = 32
+	rampTime = 10 * time.Minute
+)
+
+// pass is how a call was let through.
+type pass int
+
+const (
+	free  pass = iota // urgent, or closed
+	probe             // the one that finds out
+	slow              // one of a ramp's
+)
+
+// outcome is what a call says of its provider.
+type outcome int
+
+const (
+	unknown  outcome = iota // nothing was sent, or the answer says nothing
+	answered                // the provider does its work
+	away                    // no answer, or one of a provider that is out of order
+	limited                 // too many calls
+)
+
+// admit lets a call through that is not urgent, or says when it is to come again, at the
+// earliest.
+func (b *breaker) admit(now time.Time) (p pass, again time.Duration, ok bool) {
+	switch {
+	case b.state == ramping && now.Sub(b.ramped) > rampTime:
+		b.state = closed
+	case b.state == ramping && b.calling >= b.limit:
+		return 0, shortestAway, false
+	case b.state == ramping:
+		b.calling++
+		return slow, 0, true
+	case b.state == open && (b.probing || now.Before(b.until)):
+		return 0, b.pause(now), false
+	case b.state == open:
+		b.probing = true
+		return probe, 0, true
+	}
+	return free, 0, true
+}
+
+// pause is how long a refused call waits, before it is spread.
+func (b *breaker) pause(now time.Time) time.Duration {
+	return max(0, b.until.Sub(now)) + min(max(now.Sub(b.opened), shortestAway), longestAway)
+}
+
+// end takes in how a call has ended that was let through; wait is the provider's
+// Retry-After. It reports whether the breaker has opened or closed by it.
+func (b *breaker) end(p pass, account string, o outcome, wait time.Duration, now time.Time) (changed bool) {
+	switch p {
+	case probe:
+		if b.probing = false; o == unknown && b.state == open {
+			b.nextProbe(now) // of another account
+		}
+	case slow:
+		b.calling = max(0, b.calling-1)
+	}
+	switch o {
+	case answered:
+		return b.succeed(now)
+	case away, limited:
+		return b.fail(p, account, o == limited, wait, now)
+	}
+	return false
+}
+
+func (b *breaker) succeed(now time.Time) (changed bool) {
+	clear(b.failed)
+	b.until = time.Time{}
+	switch b.state {
+	case open:
+		b.state, b.limit, b.calling, b.answered, b.ramped = ramping, 1, 0, 0, now
+		b.probes, b.probing = 0, false
+		return true
+	case ramping:
+		if b.answered++; b.answered >= b.limit {
+			b.limit, b.answered = 2*b.limit, 0
+		}
+		if b.limit >= rampEnd {
+			b.state = closed
+		}
+	}
+	return false
+}
+
+func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duration, now time.Time) (changed bool) {
+	if b.failed == nil {
+		b.failed = map[string]bool{}
+	}
+	if b.state != open {
+		b.failed[account] = isLimited || b.failed[account]
+	}
+	if end := now.Add(wait); end.After(b.until) {
+		b.until = end
+	}
+	switch {
+	case b.state == open && p == probe:
+		b.probes++
+		b.nextProbe(now)
+	case b.state == closed && b.opens() || b.state == ramping && len(b.failed) >= opensAfterRamping:
+		if b.state == closed {
+			b.opened = now
+		}
+		b.state, b.probing, b.probes = open, false, 0
+		b.nextProbe(now)
+		return true
+	}
+	return false
+}
+
+// nextProbe is not before the provider's Retry-After.
+func (b *breaker) nextProbe(now time.Time) {
+	if next := now.Add(spread(min(firstProbe<<min(b.probes, 8), lastProbe))); next.After(b.until) {
+		b.until = next
+	}
+}
+
+func (b *breaker) opens() bool {
+	rateLimited := 0
+	for _, isLimited := range b.failed {
+		if isLimited {
+			rateLimited++
+		}
+	}
+	return len(b.failed) >= opensAfter || rateLimited >= opensAfterLimited
+}

@@ -1,0 +1,189 @@
+package activities
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/provider"
+)
+
+// told is what a breaker has seen: each letter is a call of an account of its own that fails
+// (f), is rate limited (l), is answered (a) or says nothing (u). A capital one is of the
+// account before.
+func told(b *breaker, calls string, wait time.Duration, now time.Time) (changes int) {
+	last := ""
+	for i, letter := range calls {
+		account := fmt.Sprint(now.UnixNano(), i)
+		o := map[rune]outcome{'f': away, 'F': away, 'l': limited, 'L': limited, 'a': answered, 'u': unknown}[letter]
+		if letter < 'a' {
+			account = last
+		}
+		if last = account; b.end(free, account, o, wait, now) {
+			changes++
+		}
+	}
+	return changes
+}
+
+func TestABreakerOpensForManyAccountsInARow(t *testing.T) {
+	for name, c := range map[string]struct {
+		calls string
+		want  breakerState
+	}{
+		"nothing yet":                       {"", closed},
+		"a few":                             {"ffff", closed},
+		"five":                              {"fffff", open},
+		"one account's own trouble":         {"fFFFFFFFFF", closed},
+		"one answer between":                {"ffffaffff", closed},
+		"what says nothing changes nothing": {"ffuffuf", open},
+		"too many calls, says the provider": {"lll", open},
+		"too many calls of one user":        {"lLLLLL", closed},
+		"both":                              {"ffll", closed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &breaker{}
+			changes := told(b, c.calls, 0, noon)
+			require.Equal(t, c.want, b.state)
+			require.Equal(t, c.want == open, changes == 1, "told once")
+		})
+	}
+}
+
+func TestAnOpenBreakerLetsOneProbeThroughAtATime(t *testing.T) {
+	b := &breaker{}
+	told(b, "fffff", 0, noon)
+	_, again, ok := b.admit(noon)
+	require.False(t, ok)
+	require.GreaterOrEqual(t, again, shortestAway)
+
+	now := noon
+	for n := range 12 {
+		for end := now.Add(2 * lastProbe); ; now = now.Add(100 * time.Millisecond) {
+			if p, _, ok := b.admit(now); ok {
+				require.Equal(t, probe, p)
+				break
+			}
+			require.True(t, now.Before(end), "probe %d comes", n)
+		}
+		_, _, ok := b.admit(now)
+		require.False(t, ok, "one at a time")
+		b.end(probe, "prober", away, 0, now)
+		_, _, ok = b.admit(now)
+		require.False(t, ok, "and not at once after it")
+	}
+	require.Greater(t, now.Sub(noon), 5*time.Minute, "ever rarer")
+	_, again, _ = b.admit(now)
+	require.Greater(t, again, 5*time.Minute, "and the others wait the longer")
+	_, again, _ = b.admit(noon.Add(24 * time.Hour).Add(-time.Second))
+	require.LessOrEqual(t, again, longestAway+lastProbe)
+}
+
+func TestAProbeThatSendsNothingMakesRoomForAnother(t *testing.T) {
+	b := &breaker{}
+	told(b, "fffff", 0, noon)
+	later := noon.Add(time.Minute)
+	p, _, ok := b.admit(later)
+	require.True(t, ok)
+	b.end(p, "prober", unknown, 0, later)
+	_, _, ok = b.admit(later)
+	require.False(t, ok)
+	_, _, ok = b.admit(later.Add(firstProbe))
+	require.True(t, ok)
+}
+
+func TestARetryAfterCountsForTheWholeProvider(t *testing.T) {
+	b := &breaker{}
+	told(b, "lll", 20*time.Minute, noon)
+	_, again, ok := b.admit(noon.Add(19 * time.Minute))
+	require.False(t, ok)
+	require.Greater(t, again, time.Minute)
+	_, again, _ = b.admit(noon)
+	require.Greater(t, again, 20*time.Minute)
+	_, _, ok = b.admit(noon.Add(20 * time.Minute))
+	require.True(t, ok)
+
+	b = &breaker{}
+	told(b, "la", time.Hour, noon) // one user's limit, and others are answered
+	told(b, "fffff", 0, noon)
+	_, _, ok = b.admit(noon.Add(time.Minute))
+	require.True(t, ok)
+}
+
+func TestAfterTheFirstAnswerTheCallsComeBackByAndBy(t *testing.T) {
+	b := &breaker{}
+	told(b, "fffff", 0, noon)
+	later := noon.Add(time.Minute)
+	p, _, ok := b.admit(later)
+	require.True(t, ok)
+	require.True(t, b.end(p, "prober", answered, 0, later), "it is told that the provider is back")
+	for _, most := range []int{1, 2, 4, 8, 16} {
+		var passes []pass
+		for len(passes) <= most {
+			p, again, ok := b.admit(later)
+			if !ok {
+				require.Equal(t, shortestAway, again)
+				break
+			}
+			passes = append(passes, p)
+		}
+		require.Len(t, passes, most)
+		for _, p := range passes {
+			require.False(t, b.end(p, "any", answered, 0, later))
+		}
+	}
+	require.Equal(t, closed, b.state)
+	for range 1000 {
+		_, _, ok := b.admit(later)
+		require.True(t, ok)
+	}
+}
+
+func TestAProviderThatFailsAgainWhileItComesBackIsLeftAlone(t *testing.T) {
+	b := &breaker{}
+	told(b, "fffff", 0, noon)
+	later := noon.Add(time.Hour)
+	told(b, "a", 0, later) // an urgent call found out
+	require.Equal(t, ramping, b.state)
+	require.Equal(t, 1, told(b, "ff", 0, later))
+	require.Equal(t, open, b.state)
+	_, again, _ := b.admit(later)
+	require.GreaterOrEqual(t, again, longestAway, "it has been away for an hour")
+}
+
+func TestAFewAccountsDoNotRampForEver(t *testing.T) {
+	b := &breaker{}
+	told(b, "fffffa", 0, noon)
+	b.admit(noon)
+	_, _, ok := b.admit(noon)
+	require.False(t, ok)
+	_, _, ok = b.admit(noon.Add(rampTime + time.Second))
+	require.True(t, ok)
+	require.Equal(t, closed, b.state)
+}
+
+func TestWhatAnAnswerSaysOfItsProvider(t *testing.T) {
+	failure := func(k provider.Kind) error { return &provider.Failure{Kind: k, Status: 503, RetryAfter: time.Minute} }
+	for _, c := range []struct {
+		err  error
+		want outcome
+	}{
+		{nil, answered},
+		{failure(provider.Unreachable), away},
+		{failure(provider.Unavailable), away},
+		{failure(provider.RateLimited), limited},
+		{failure(provider.InvalidGrant), answered},
+		{failure(provider.InvalidClient), answered},
+		{failure(provider.Unexpected), unknown},
+		{failure(provider.Malformed), unknown},
+		{errNothingSent, unknown},
+		{errors.New("the connection"), away},
+	} {
+		got, wait, _ := outcomeOf(c.err)
+		require.Equal(t, c.want, got, c.err)
+		require.Equal(t, got == limited || got == away && wait > 0, wait == time.Minute)
+	}
+}

@@ -1,0 +1,73 @@
+package activities_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+
+	"tokenkeeper/activities"
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/token"
+)
+
+// loadedFor is the grant of one more account.
+func (s *system) loadedFor(name string) activities.LoadResult {
+	s.t.Helper()
+	refresh, _ := s.provider.CreateGrant("USER-" + name)
+	s.vault.Put(name+"-RefreshToken", refresh)
+	loaded, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", activities.LoadInput{Account: token.Account{Provider: "fitbit", Name: name}})
+	require.NoError(s.t, err)
+	return loaded
+}
+
+// away is a system whose provider answers 503 for everyone, and has done so to five accounts.
+func away(t *testing.T) (s *system, waiting activities.LoadResult) {
+	t.Helper()
+	s = newSystem(t)
+	waiting = s.mustLoad()
+	require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.Status, Status: 503, Times: authserver.EveryTime}))
+	for n := range 5 {
+		requireFailure(t, s.call(attempt{}, s.loadedFor(fmt.Sprint("a", n))), "ProviderNotReady", false)
+	}
+	require.Equal(t, []string{"fitbit true"}, s.metrics.breakers)
+	return s, waiting
+}
+
+func (s *system) requests() int { return s.provider.Stats().Total.Calls[authserver.Token] }
+
+func TestAProviderThatIsAwayForManyIsNotAskedByTheOthers(t *testing.T) {
+	s, waiting := away(t)
+	err := s.call(attempt{}, waiting)
+	require.Equal(t, "Fitbit is away for every account (503 Service Unavailable), so that few ask it until it answers; nothing was sent", requireFailure(t, err, "ProviderAway", false))
+	require.Equal(t, 5, s.requests())
+	require.GreaterOrEqual(t, delayOf(t, err), 5*time.Second)
+	words := s.heard.list()
+	word := words[len(words)-1]
+	require.Equal(t, true, word["unsent"])
+	require.Contains(t, s.said.String(), `msg="a provider is away for every account; few calls ask it until it answers" provider=fitbit cause="503 Service Unavailable"`)
+
+	s.provider.ClearFaults()
+	urgent := attempt{number: 2, told: told(1, time.Minute)}
+	require.ErrorIs(t, s.call(urgent, s.loadedFor("urgent")), activity.ErrResultPending, "its answer waits at the provider")
+	require.Equal(t, []string{"fitbit true", "fitbit false"}, s.metrics.breakers)
+	require.ErrorIs(t, s.call(attempt{number: 2, told: word}, waiting), activity.ErrResultPending, "one at a time comes back")
+	require.Contains(t, s.said.String(), "the provider answers again")
+}
+
+// Another workflow of the account may have refreshed it, and Fitbit ends nothing, but others
+// do, for a token that comes again.
+func TestACallThatHasWaitedForMinutesLooksIntoTheVaultFirst(t *testing.T) {
+	for asked, want := range map[time.Duration]string{time.Second: activities.InvalidGrant, 10 * time.Minute: activities.GrantAdvanced} {
+		s := newSystemWith(t, setup{entries: revoking})
+		loaded := s.mustLoad()
+		s.refreshKnowing(activities.Known{}, "run-other")
+		require.NoError(t, s.provider.Inject(authserver.Fault{Endpoint: authserver.Token, Answer: authserver.Dead}))
+		before := s.requests()
+		err := s.call(attempt{number: 2, asked: asked, told: map[string]any{"attempt": 1, "unsent": true}}, loaded)
+		requireFailure(t, err, want, true)
+		require.Equal(t, want == activities.InvalidGrant, s.requests() > before)
+	}
+}

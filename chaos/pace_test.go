@@ -1,0 +1,136 @@
+package main_test
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv"
+	"tokenkeeper/workflows"
+)
+
+// fleet is many accounts with a fresh consent each. Their tokens are put there past the
+// vault's quota.
+func (s *system) fleet(n int) []account {
+	s.t.Helper()
+	accounts := make([]account, n)
+	for i := range accounts {
+		name := unique("row")
+		accounts[i] = account{s, s.fitbit(), name, testenv.UserOf(name)}
+		require.NoError(s.t, s.Vault.Seed(accounts[i].secret("RefreshToken"), keyvault.Version{Value: accounts[i].at.consents(accounts[i].user), Enabled: true}))
+	}
+	return accounts
+}
+
+// due starts a run of each account, as the starter does: with its provider to be counted by.
+func due(accounts []account) (runs []run) {
+	for _, a := range accounts {
+		runs = append(runs, a.refresh(func(o *client.StartWorkflowOptions) {
+			o.TypedSearchAttributes = temporal.NewSearchAttributes(workflows.TokenProvider.ValueSet(a.at.name), workflows.TokenAccount.ValueSet(a.name))
+		}))
+	}
+	return runs
+}
+
+// green waits for the runs and demands that each has refreshed and left the live token.
+func green(t *testing.T, runs []run) {
+	t.Helper()
+	for _, r := range runs {
+		require.Equal(t, workflows.Refreshed, r.result().Outcome)
+		r.holdsLive()
+	}
+}
+
+// A seventh of Key Vault's quota, and of the pace for it by default: slower than a busy
+// machine, which is not what is to be seen.
+const (
+	quota     = keyvault.Creations / 7
+	pace      = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=3.7"
+	perSecond = 3.7 / 2 * .95
+	fleetSize = 50
+)
+
+func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
+	s := newSystem(t, testenv.Options{Vault: keyvault.Options{CreationLimit: quota}})
+	s.work().Kill() // the namespace has the search attributes now
+	runs := due(s.fleet(fleetSize))
+	for range 2 {
+		s.work(pace)
+	}
+	began := time.Now()
+	green(t, runs)
+	rate := fleetSize / time.Since(began).Seconds()
+	t.Logf("%.2f per second, of %.2f that the pace allows", rate, perSecond)
+	require.Zero(t, s.Vault.Counts().Throttled)
+	require.Greater(t, rate, perSecond/2)
+	require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
+
+	if os.Getenv(testenv.EnvTemporal) != "cluster" {
+		return // the development server hands out none
+	}
+	eager := 0
+	for _, r := range runs {
+		eager += r.eagerCalls()
+	}
+	t.Logf("%d of %d calls were eager", eager, fleetSize)
+	require.Greater(t, eager, fleetSize/2, "a queue with a rate has none")
+}
+
+// eagerCalls counts the calls that began as they were scheduled: the server hands them out
+// with its answer to the workflow task, and takes no step for them.
+func (r run) eagerCalls() (n int) {
+	scheduled := map[int64]time.Time{}
+	events := r.temporal.GetWorkflowHistory(r.t.Context(), r.id, r.runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		require.NoError(r.t, err)
+		if a := event.GetActivityTaskScheduledEventAttributes(); a.GetActivityType().GetName() == "CallFitbit" {
+			scheduled[event.GetEventId()] = event.GetEventTime().AsTime()
+		}
+		if at, ok := scheduled[event.GetActivityTaskStartedEventAttributes().GetScheduledEventId()]; ok {
+			if event.GetEventTime().AsTime().Sub(at) < time.Millisecond {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// The stranger takes half of the quota whatever happens.
+func TestAStrangerWhoEatsTheVaultsQuotaIsMadeRoomFor(t *testing.T) {
+	s := newSystem(t, testenv.Options{Vault: keyvault.Options{CreationLimit: quota}})
+	s.work().Kill()
+	runs := due(s.fleet(fleetSize))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() {
+		for tick := time.NewTicker(10 * time.Second / (quota / 2)); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+				_, _ = s.Vault.Put("Stranger", "fake-stranger")
+			}
+		}
+	}()
+	workers := []*testenv.Worker{s.work(pace), s.work(pace)}
+	began := time.Now()
+	green(t, runs)
+	took := time.Since(began)
+	refused := s.Vault.Counts().Throttled
+	t.Logf("%d accounts in %s, %d refusals of the vault", fleetSize, took.Round(time.Second), refused)
+	require.Positive(t, refused)
+	require.Less(t, refused, 2*fleetSize, "what is refused is not asked again at once")
+	require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token], "a pair that is issued is kept, and no token presented twice")
+	require.False(t, slices.ContainsFunc(workers, func(w *testenv.Worker) bool { return w.ExitCode() > 0 }))
+}
