@@ -99,7 +99,7 @@ func TestARecoveryThatFindsNothingIsNoFailure(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, workflows.Result{
 				Account: "will", Provider: "fitbit", Outcome: c.outcome, Generation: 4, Fingerprint: fingerprint(4),
-				UserID: "USER-1", RefreshTokenVersion: "refresh-version-" + string(fingerprint(4)), RunsRead: 3, RunsGone: c.gone,
+				UserID: "USER-1", RefreshTokenVersion: "refresh-version-" + string(fingerprint(4)), RunsRead: 3, RunsGone: c.gone, Summary: c.says,
 			}, result)
 			require.Equal(t, c.says, s.closing)
 			require.Empty(t, s.notices, "the operator has the result")
