@@ -71,7 +71,7 @@ func (f fleetOf) killedThenRepeated(query string, args ...string) (manyAnswer, t
 		}
 	}
 	_ = killed.Process.Kill() // of few accounts it may have done the last just now
-	<-ended
+	_ = <-ended
 	repeated := f.command(args...)
 	var out, notes bytes.Buffer
 	repeated.Stdout, repeated.Stderr = &out, &notes
