@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -196,11 +197,7 @@ func (t *Tally) State(provider, reason string) State {
 // Named are up to most accounts that are kept by name, in order, from the one after a
 // name, which wraps around.
 func (t *Tally) Named(after string, most int) []string {
-	names := make([]string, 0, len(t.Accounts))
-	for name := range t.Accounts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(t.Accounts)) //workflowcheck:ignore — the names are sorted
 	at, found := slices.BinarySearch(names, after)
 	if found {
 		at++
