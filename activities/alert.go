@@ -47,6 +47,7 @@ func (a *Activities) Alert(ctx context.Context, in AlertInput) (AlertResult, err
 		described := a.describe(ctx, run)
 		report.Message = withCause(in.Message, causeOf(run.WorkflowID, described.GetPendingActivities()))
 		report.Schedule = incident.ScheduleOf(described.GetWorkflowExecutionInfo())
+		report.Chain = described.GetWorkflowExecutionInfo().GetFirstRunId()
 	}
 	attributes := []any{"account", in.Account.String(), "reason", in.Reason, "message", report.Message}
 	if first := activity.GetInfo(ctx).Attempt <= 1; first && in.Healed {

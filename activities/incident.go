@@ -20,8 +20,9 @@ const ReceiverGone = "ReceiverGone"
 type Incidents interface {
 	// Report may be repeated.
 	Report(ctx context.Context, provider, reason string, report incident.Report) error
-	// Alive reports whether a workflow or the Schedule that started it goes on.
-	Alive(ctx context.Context, workflowID, schedule string) (bool, error)
+	// Alive reports whether the workflow that has reported, or the Schedule that started it,
+	// goes on.
+	Alive(ctx context.Context, holder incident.Holder) (bool, error)
 }
 
 // Webhooks sends an event to a receiver once; [webhook.Sender] implements it.
@@ -70,14 +71,14 @@ type CheckResult struct {
 	Stopped []string `json:"stopped,omitempty"`
 }
 
-// CheckIncident finds the accounts of an incident that were stopped or moved, and so will
-// never be told to be well. One that cannot be asked about counts as refreshed.
+// CheckIncident finds the accounts of an incident that were stopped, moved or started anew,
+// and so will never be told to be well. One that cannot be asked about counts as refreshed.
 func (a *Activities) CheckIncident(ctx context.Context, in CheckInput) (found CheckResult, _ error) {
 	for account, holder := range in.Accounts {
 		if ctx.Err() != nil {
 			return CheckResult{}, ctx.Err()
 		}
-		alive, err := a.Incidents.Alive(ctx, holder.Workflow, holder.Schedule)
+		alive, err := a.Incidents.Alive(ctx, holder)
 		if err != nil {
 			a.Log.WarnContext(ctx, "cannot see whether an account of an incident is still refreshed", "account", account, "error", err)
 			continue

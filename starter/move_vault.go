@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tokenkeeper/internal/consent"
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
@@ -83,6 +84,11 @@ func (m mover) copyTokens(ctx context.Context, t target) error {
 	there, err := v.to.Current(ctx, t.Location)
 	if err != nil || there.Fingerprint == current.Fingerprint {
 		return err
+	}
+	if intents := current.Intents(); len(intents) > 0 && t.Provider.Rotation == provider.SingleUse {
+		// The other vault's runs would neither know of it nor open what it was issued.
+		return conflictError{fmt.Errorf("run %s may have spent generation %d of %s, and stored nothing that was issued for it; refresh it first, and move it then: %s",
+			intents[len(intents)-1].RunID, current.Generation, t, t.command("refresh"))}
 	}
 	pair, err := v.from.Vault.Tokens(ctx, t.Names)
 	if err != nil {

@@ -98,11 +98,11 @@ func TestAnIncidentIsAlertedOnce(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		before error
-		alerts int
+		alerts []string
 	}{
-		{"the run before was green", nil, 1},
-		{"the run before failed alike", forGood(activities.InvalidClient), 0},
-		{"the run before failed otherwise", forGood(workflows.ReauthorizationRequired), 1},
+		{"the run before was green", nil, []string{activities.InvalidClient}},
+		{"the run before failed alike", forGood(activities.InvalidClient), nil},
+		{"the run before failed otherwise", forGood(workflows.ReauthorizationRequired), []string{activities.InvalidClient, "end of " + workflows.ReauthorizationRequired}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
@@ -112,9 +112,46 @@ func TestAnIncidentIsAlertedOnce(t *testing.T) {
 			s.failAt("call", forGood(activities.InvalidClient))
 			_, err := s.refreshWith(workflows.Input{Account: "will"})
 			requireFailure(t, err, activities.InvalidClient)
-			require.Len(t, s.notices, c.alerts)
+			require.Equal(t, c.alerts, s.alerted())
 		})
 	}
+}
+
+// alerted are the reasons that a run has alerted, and those whose end it has.
+func (s *scenario) alerted() (reasons []string) {
+	for _, notice := range s.notices {
+		if notice.Healed {
+			notice.Reason = "end of " + notice.Reason
+		}
+		reasons = append(reasons, notice.Reason)
+	}
+	return reasons
+}
+
+// No later run knows that this one was overdue.
+func TestARunThatWasOverdueAndFailsIsNotStuckAnyMore(t *testing.T) {
+	s := newScenario(t)
+	began := s.Now()
+	s.call = func(int, activities.LoadResult) (activities.RefreshResult, error) {
+		if s.Now().Sub(began) < time.Hour {
+			return activities.RefreshResult{}, forNow("ProviderNotReady")
+		}
+		return activities.RefreshResult{}, forGood(activities.InvalidClient)
+	}
+	_, err := s.refresh()
+	requireFailure(t, err, activities.InvalidClient)
+	require.Equal(t, []string{workflows.CallStuck, activities.InvalidClient, "end of " + workflows.CallStuck}, s.alerted())
+}
+
+func TestARunThatWasOverdueAndIsCancelledIsNotStuckAnyMore(t *testing.T) {
+	s := newScenario(t)
+	s.call = func(int, activities.LoadResult) (activities.RefreshResult, error) {
+		return activities.RefreshResult{}, forNow("ProviderNotReady")
+	}
+	s.RegisterDelayedCallback(s.CancelWorkflow, time.Hour)
+	_, err := s.refresh()
+	require.Error(t, err)
+	require.Equal(t, []string{workflows.CallStuck, "end of " + workflows.CallStuck}, s.alerted())
 }
 
 func TestAGreenRunAfterAFailedOneSaysHealed(t *testing.T) {

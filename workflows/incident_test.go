@@ -245,3 +245,36 @@ func TestAThousandAccountsOfAProviderAreOneIncident(t *testing.T) {
 		require.NotContains(t, e.String(), "whsec_")
 	}
 }
+
+// An operator terminates a run and starts the account again, or moves it: its new runs know
+// of no incident that they could end.
+func TestAnAccountThatWasStartedAnewIsNotHeldByItsOldRuns(t *testing.T) {
+	t.Parallel()
+	server := shared.Temporal(t)
+	queue := fmt.Sprintf("anew-%d", time.Now().UnixNano())
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	reporter := &incident.Reporter{Temporal: c, TaskQueue: queue}
+	acts := activities.New(activities.Dependencies{Incidents: reporter, Log: slog.New(slog.DiscardHandler)})
+	start := func() incident.Holder {
+		run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: queue, TaskQueue: queue, CronSchedule: "0 0 1 1 *"}, workflows.Type, workflows.Input{})
+		require.NoError(t, err)
+		described, err := c.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+		require.NoError(t, err)
+		require.Equal(t, run.GetRunID(), described.GetWorkflowExecutionInfo().GetFirstRunId())
+		return incident.Holder{Workflow: run.GetID(), Chain: described.GetWorkflowExecutionInfo().GetFirstRunId()}
+	}
+	stopped := func(h incident.Holder) []string {
+		checked, err := acts.CheckIncident(t.Context(), activities.CheckInput{Accounts: map[string]incident.Holder{"fitbit/will": h}})
+		require.NoError(t, err)
+		return checked.Stopped
+	}
+	before := start()
+	require.Empty(t, stopped(before))
+	require.NoError(t, c.TerminateWorkflow(t.Context(), queue, "", "by hand"))
+	now := start()
+	t.Cleanup(func() { _ = c.TerminateWorkflow(context.WithoutCancel(t.Context()), queue, "", "the test is over") })
+	require.Equal(t, []string{"fitbit/will"}, stopped(before))
+	require.Empty(t, stopped(now))
+}

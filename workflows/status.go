@@ -157,6 +157,7 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	if temporal.IsCanceledError(err) {
 		r.show(ctx, HealthCancelled)
 		r.setDetails(ctx, r.cancelledWords(), r.account)
+		r.endOthers(ctx, r.overdue, "", "The run was cancelled.")
 		return
 	}
 	reason := failureType(err)
@@ -165,6 +166,20 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	if reason != before {
 		// What heals by itself is retried, so that every failure needs the operator.
 		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
+	}
+	if r.loaded { // else it is of no account
+		r.endOthers(ctx, append(r.overdue, before), reason, fmt.Sprintf("The account fails as %s now.", reason))
+	}
+}
+
+// endOthers ends the incidents that an account has no longer, though it is not well: those
+// that this run or the one before it has alerted, but the present one. A later green run
+// knows of the failure before it alone, so that they would stay open.
+func (r *run) endOthers(ctx workflow.Context, alerted []string, present, words string) {
+	for _, reason := range alerted {
+		if reason != "" && reason != present {
+			r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: words})
+		}
 	}
 }
 

@@ -48,6 +48,9 @@ type Report struct {
 	// which has started it, if one has. As long as one of them goes on, the account can heal.
 	Workflow string `json:"workflow,omitempty"`
 	Schedule string `json:"schedule,omitempty"`
+	// Chain is the first run of the workflow's chain of runs. Another chain under the same id,
+	// as after a termination or a move, knows nothing of the incident and cannot end it.
+	Chain string `json:"chain,omitempty"`
 	// Urgency makes a report of an account that is known news again where it grows, as
 	// the end of a consent comes nearer.
 	Urgency int `json:"urgency,omitempty"`

@@ -61,20 +61,22 @@ func ScheduleOf(run *workflowpb.WorkflowExecutionInfo) (id string) {
 	return id
 }
 
-// Alive reports whether an account is still refreshed: its workflow runs or waits for its
-// cron, or its Schedule, which may be empty, exists.
-func (r *Reporter) Alive(ctx context.Context, workflowID, schedule string) (bool, error) {
+// Alive reports whether an account is still refreshed by what has reported it: its workflow
+// runs or waits for its cron, in the same chain of runs, or its Schedule exists.
+func (r *Reporter) Alive(ctx context.Context, holder Holder) (bool, error) {
 	var none *serviceerror.NotFound
-	if schedule != "" {
-		_, err := r.Temporal.ScheduleClient().GetHandle(ctx, schedule).Describe(ctx)
+	if holder.Schedule != "" {
+		_, err := r.Temporal.ScheduleClient().GetHandle(ctx, holder.Schedule).Describe(ctx)
 		if errors.As(err, &none) {
 			return false, nil
 		}
 		return err == nil, err
 	}
-	described, err := r.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	described, err := r.Temporal.DescribeWorkflowExecution(ctx, holder.Workflow, "")
 	if errors.As(err, &none) {
 		return false, nil
 	}
-	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, err
+	run := described.GetWorkflowExecutionInfo()
+	replaced := holder.Chain != "" && run.GetFirstRunId() != "" && run.GetFirstRunId() != holder.Chain
+	return run.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING && !replaced, err
 }

@@ -56,6 +56,7 @@ type Tally struct {
 type Holder struct {
 	Workflow string    `json:"w,omitempty"`
 	Schedule string    `json:"s,omitempty"`
+	Chain    string    `json:"c,omitempty"`
 	Urgency  int       `json:"u,omitempty"`
 	Event    int       `json:"e,omitempty"` // how many events had been told when it was reported
 	At       time.Time `json:"t,omitzero"`  // of the last report, of the fleet's own
@@ -75,10 +76,11 @@ func (t *Tally) Add(r Report, now time.Time) {
 	}
 	held, known := t.Accounts[r.Account]
 	if known && r.Urgency <= held.Urgency {
+		held.Workflow, held.Schedule, held.Chain = r.Workflow, r.Schedule, r.Chain // which can end it
 		if r.Account == "" {
 			held.At = now
-			t.Accounts[r.Account] = held
 		}
+		t.Accounts[r.Account] = held
 		return
 	}
 	if t.Count() == 0 && t.Told == 0 {
@@ -92,7 +94,7 @@ func (t *Tally) Add(r Report, now time.Time) {
 		if t.Accounts == nil {
 			t.Accounts = map[string]Holder{}
 		}
-		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Urgency: r.Urgency, Event: t.Events}
+		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Chain: r.Chain, Urgency: r.Urgency, Event: t.Events}
 		if r.Account == "" {
 			h.At = now
 		}
