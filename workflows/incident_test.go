@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -57,7 +58,7 @@ func newIncidentRun() *incidentRun {
 		return nil
 	})
 	r.OnActivity(acts.CheckIncident, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckInput) (activities.CheckResult, error) {
-		return activities.CheckResult{Stopped: r.stop}, nil
+		return activities.CheckResult{Over: r.stop}, nil
 	})
 	return r
 }
@@ -67,9 +68,13 @@ func (r *incidentRun) reportAfter(after time.Duration, report incident.Report) {
 }
 
 func (r *incidentRun) run(receivers ...string) error {
+	return r.runWith(incident.Input{Provider: "fitbit", Reason: "CallStuck", Receivers: receivers})
+}
+
+func (r *incidentRun) runWith(in incident.Input) error {
 	w := &workflows.Workflows{}
 	r.RegisterWorkflowWithOptions(w.TokenIncident, workflow.RegisterOptions{Name: incident.Type})
-	r.ExecuteWorkflow(incident.Type, incident.Input{Provider: "fitbit", Reason: "CallStuck", Receivers: receivers})
+	r.ExecuteWorkflow(incident.Type, in)
 	return r.GetWorkflowError()
 }
 
@@ -148,6 +153,40 @@ func TestAnOperatorWhoCancelsAnIncidentEndsIt(t *testing.T) {
 	r.RegisterDelayedCallback(r.CancelWorkflow, time.Hour)
 	require.NoError(t, r.run("ops"))
 	require.Equal(t, []string{"raised 1", "healed 1"}, r.kinds("ops"))
+}
+
+// A run with a long history hands over to another one: what was told stays told, under
+// ids that go on, and what was not taken yet is sent by the next run.
+func TestALongIncidentGoesOnInAnotherRun(t *testing.T) {
+	before := newIncidentRun()
+	before.answer = func(receiver string, _ incident.Event) error {
+		if receiver == "chat" {
+			return temporal.NewApplicationError("answers 500", "ReceiverFailed")
+		}
+		return nil
+	}
+	before.reportAfter(0, incident.Report{Account: "fitbit/will", Message: "it hangs", Workflow: "fitbit-token-refresh-will", Run: "run-1"})
+	before.reportAfter(time.Second, incident.Report{Account: "fitbit/anna", Message: "it hangs"})
+	before.RegisterDelayedCallback(func() { before.SetContinueAsNewSuggested(true) }, 5*time.Minute)
+	before.reportAfter(5*time.Minute, incident.Report{Account: "fitbit/anna", Healed: true})
+	err := before.run("ops", "chat")
+	var goesOn *workflow.ContinueAsNewError
+	require.ErrorAs(t, err, &goesOn)
+	require.Equal(t, incident.Type, goesOn.WorkflowType.Name)
+	require.Equal(t, []string{"raised 2"}, before.kinds("ops"))
+	require.Empty(t, before.kinds("chat"))
+	var carried incident.Input
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(goesOn.Input, &carried))
+	require.Equal(t, "run-1", carried.Tally.Accounts["fitbit/will"].Run)
+	require.Len(t, carried.Tally.Accounts, 1)
+
+	after := newIncidentRun()
+	after.reportAfter(time.Minute, incident.Report{Account: "fitbit/will", Healed: true})
+	require.NoError(t, after.runWith(carried))
+	require.Equal(t, []string{"healed 2"}, after.kinds("ops"))
+	require.Equal(t, []string{"raised 2", "healed 2"}, after.kinds("chat"))
+	require.Equal(t, before.sent["ops"][0].ID, after.sent["chat"][0].ID, "receivers see that it is the same")
+	require.NotEqual(t, before.sent["ops"][0].ID, after.sent["ops"][0].ID)
 }
 
 func TestAnIncidentWithoutReceiversIsCountedAllTheSame(t *testing.T) {
