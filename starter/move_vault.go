@@ -109,11 +109,11 @@ func (m mover) copyTokens(ctx context.Context, t target) error {
 	}
 	storing, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	superseded, err := v.to.Store(storing, t.Location, consent.PendingConsent{Pair: pair}, ignoreRetry)
+	stored, err := v.to.Store(storing, t.Location, consent.PendingConsent{Pair: pair}, ignoreRetry)
 	switch {
 	case err != nil:
 		return fmt.Errorf("copy the tokens of %s to %s: %w", t, v.toURL, err)
-	case superseded:
+	case stored.Superseded:
 		return conflictError{fmt.Errorf("%s has held this token of %s before and holds something newer; see which of the two vaults is right, and disable the other's %s", v.toURL, t, t.Names.RefreshToken)}
 	}
 	return nil

@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -11,6 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/token"
 )
 
@@ -147,9 +149,12 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 		r.user = cmp.Or(token.UserMark(result.Provider, result.UserID), r.user)
 		r.show(ctx, HealthGood)
 		r.setDetails(ctx, "%s", words)
-		for _, reason := range append(r.overdue, before) {
-			if reason != "" {
-				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: words})
+		r.heal(ctx, words, append(r.overdue, before)...)
+		for _, reason := range r.openIncidents {
+			known := slices.Contains(r.overdue, reason) || reason == before
+			soon := reason == incident.ConsentEnds && result.ConsentTold > 0
+			if !known && !soon {
+				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Perhaps: true, Message: words})
 			}
 		}
 		return
@@ -157,27 +162,26 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	if temporal.IsCanceledError(err) {
 		r.show(ctx, HealthCancelled)
 		r.setDetails(ctx, r.cancelledWords(), r.account)
-		r.endOthers(ctx, r.overdue, "", "The run was cancelled.")
 		return
 	}
 	reason := failureType(err)
 	r.show(ctx, healthAfter(reason))
+	over, words := slices.Clone(r.overdue), "It is over as such: the run has ended as "+reason+"."
+	if before != reason {
+		over = append(over, before)
+	}
 	r.setDetails(ctx, "Failed: %s", message(err))
 	if reason != before {
 		// What heals by itself is retried, so that every failure needs the operator.
 		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
 	}
-	if r.loaded { // else it is of no account
-		r.endOthers(ctx, append(r.overdue, before), reason, fmt.Sprintf("The account fails as %s now.", reason))
-	}
+	r.heal(ctx, words, slices.DeleteFunc(over, func(o string) bool { return o == reason })...)
 }
 
-// endOthers ends the incidents that an account has no longer, though it is not well: those
-// that this run or the one before it has alerted, but the present one. A later green run
-// knows of the failure before it alone, so that they would stay open.
-func (r *run) endOthers(ctx workflow.Context, alerted []string, present, words string) {
-	for _, reason := range alerted {
-		if reason != "" && reason != present {
+// heal reports the ends of the incidents that this run knows the account to have.
+func (r *run) heal(ctx workflow.Context, words string, reasons ...string) {
+	for _, reason := range reasons {
+		if reason != "" {
 			r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: words})
 		}
 	}

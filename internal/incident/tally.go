@@ -56,7 +56,7 @@ type Tally struct {
 type Holder struct {
 	Workflow string    `json:"w,omitempty"`
 	Schedule string    `json:"s,omitempty"`
-	Chain    string    `json:"c,omitempty"`
+	Run      string    `json:"r,omitempty"` // that has reported it last
 	Urgency  int       `json:"u,omitempty"`
 	Event    int       `json:"e,omitempty"` // how many events had been told when it was reported
 	At       time.Time `json:"t,omitzero"`  // of the last report, of the fleet's own
@@ -71,12 +71,16 @@ func (t *Tally) Add(r Report, now time.Time) {
 		r.Message = strings.ToValidUTF8(r.Message[:maxMessage], "") + "…"
 	}
 	if r.Healed {
-		t.Remove(r.Account, now)
+		for _, account := range append([]string{r.Account}, r.Others...) {
+			if _, known := t.Accounts[account]; known || !r.Perhaps {
+				t.Remove(account, now)
+			}
+		}
 		return
 	}
 	held, known := t.Accounts[r.Account]
 	if known && r.Urgency <= held.Urgency {
-		held.Workflow, held.Schedule, held.Chain = r.Workflow, r.Schedule, r.Chain // which can end it
+		held.Workflow, held.Schedule, held.Run = r.Workflow, r.Schedule, r.Run
 		if r.Account == "" {
 			held.At = now
 		}
@@ -94,7 +98,7 @@ func (t *Tally) Add(r Report, now time.Time) {
 		if t.Accounts == nil {
 			t.Accounts = map[string]Holder{}
 		}
-		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Chain: r.Chain, Urgency: r.Urgency, Event: t.Events}
+		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Run: r.Run, Urgency: r.Urgency, Event: t.Events}
 		if r.Account == "" {
 			h.At = now
 		}

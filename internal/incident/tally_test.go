@@ -182,13 +182,3 @@ func TestAccountsAreLookedAtInTurn(t *testing.T) {
 	require.Equal(t, []string{"d", "a", "b"}, tally.Named("c", 3))
 	require.Equal(t, []string{"a", "b", "c", "d"}, tally.Named("e", 9))
 }
-
-// An account that was started anew fails as before: now its new runs can end the incident.
-func TestTheLastReportersChainHoldsAnAccount(t *testing.T) {
-	tally := &incident.Tally{}
-	for _, chain := range []string{"first", "second"} {
-		tally.Add(incident.Report{Account: "fitbit/will", Workflow: "fitbit-token-refresh-will", Chain: chain}, begin)
-	}
-	require.Equal(t, 1, tally.Count())
-	require.Equal(t, "second", tally.Accounts["fitbit/will"].Chain)
-}
