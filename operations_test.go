@@ -2,6 +2,7 @@ package tokenkeeper_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"maps"
@@ -58,18 +59,24 @@ func TestTheDrillsOfThePageForOperatorsBringEveryAccountBack(t *testing.T) {
 	d.run("The provider is away")
 	require.Equal(t, 2, d.generation())
 
+	// The provider does not take the new secret yet.
+	early := base64.StdEncoding.EncodeToString([]byte(d.Provider.Client().ID + ":not-in-force-yet"))
+	require.NoError(t, os.WriteFile(filepath.Join(d.dir, "credentials.txt"), []byte(early), 0o600))
+	d.run("A new client secret")
+	require.Equal(t, 3, d.generation())
+
 	d.purge(seal.SecretName)
 	d.steps("The keyset is lost", d.restartWorker)
-	require.Equal(t, 3, d.generation())
+	require.Equal(t, 4, d.generation())
 
 	d.steps("The vault is lost", func() {
 		for range 2 {
 			d.shell("go run ./starter refresh --provider xero --account will")
 		}
-		require.Equal(t, 5, d.generation())
+		require.Equal(t, 6, d.generation())
 		d.purge(d.SecretName("will", "RefreshToken"))
 	})
-	require.Equal(t, 5, d.generation(), "found in the histories, and stored")
+	require.Equal(t, 6, d.generation(), "found in the histories, and stored")
 
 	d.Temporal.Kill()
 	databases, err := filepath.Glob(d.Temporal.Database() + "*")
@@ -80,7 +87,7 @@ func TestTheDrillsOfThePageForOperatorsBringEveryAccountBack(t *testing.T) {
 	}
 	require.NoError(t, d.Temporal.Restart(t.Context()))
 	d.steps("Temporal is lost", d.restartWorker)
-	require.Equal(t, 6, d.generation())
+	require.Equal(t, 7, d.generation())
 
 	for _, event := range d.Provider.Events("USER-WILL") {
 		require.Equal(t, grant.Rotated, event.Outcome, "a token that was spent before was presented")
@@ -213,6 +220,14 @@ func (d *drills) azure(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(string(line), "keyvault secret backup ") && len(d.Vault.Versions(flag("--name"))) > 0:
 		d.backups[flag("--file")] = d.Vault.Backup(flag("--name"))
 	case strings.HasPrefix(string(line), "keyvault secret restore ") && found && d.Vault.Restore(backup) == nil:
+	case strings.HasPrefix(string(line), "keyvault secret set "):
+		value, err := os.ReadFile(filepath.Join(d.dir, flag("--file")))
+		if err == nil {
+			_, err = d.Vault.Put(flag("--name"), string(value))
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
 	default:
 		http.Error(w, "no such command, secret or file: az "+string(line)+strings.Join(slices.Sorted(maps.Keys(d.backups)), " "), http.StatusBadRequest)
 	}

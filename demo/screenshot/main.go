@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -14,7 +15,9 @@ import (
 
 	"tokenkeeper/demo/browser"
 	"tokenkeeper/demo/system"
+	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv"
 	"tokenkeeper/internal/testenv/temporal"
 	"tokenkeeper/workflows"
 )
@@ -94,17 +97,34 @@ func (c camera) healthy(ctx context.Context) (err error) {
 	return c.picture(ctx, "run-healthy.png", run.ID+"/user-metadata", words, "Completed", "is in the vault (refreshed).")
 }
 
-// stuck has the vault refuse a pair, and says that the run is overdue as a worker does
-// after ten minutes.
+// stuck has the vault refuse a pair that the provider has issued, and says that the run is
+// overdue as a worker does after ten minutes.
 func (c camera) stuck(ctx context.Context) error {
-	c.Vault.Inject(keyvault.Fault{Kind: keyvault.ReadOnly, Operation: keyvault.OpWrites, Name: "RefreshToken"})
+	if err := c.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}); err != nil {
+		return err
+	}
 	id, err := c.RefreshNow(ctx)
 	if err != nil {
 		return err
 	}
-	overdue := system.Command{"workflow", "signal", "--workflow-id", workflows.ID(system.Account), "--name", workflows.Overdue, "--address", c.Temporal.Address()}
-	if _, err := c.Exec(ctx, overdue); err != nil {
+	if err := system.Wait(ctx, func() bool { return c.Provider.Held(testenv.UserOf(system.Account.Name)) > 0 }); err != nil {
 		return err
+	}
+	c.Vault.Inject(keyvault.Fault{Kind: keyvault.ReadOnly, Operation: keyvault.OpWrites})
+	c.Provider.Release("")
+	if err := c.AwaitBackoff(ctx, id, "StoreSecrets"); err != nil {
+		return err
+	}
+	workflow := []string{"--workflow-id", workflows.ID(system.Account), "--address", c.Temporal.Address()}
+	if _, err := c.Exec(ctx, append(system.Command{"workflow", "signal", "--name", workflows.Overdue}, workflow...)); err != nil {
+		return err
+	}
+	told := system.Wait(ctx, func() bool {
+		metadata, err := c.Exec(ctx, append(system.Command{"workflow", "metadata"}, workflow...))
+		return err == nil && bytes.Contains(metadata, []byte("goes on trying"))
+	})
+	if told != nil {
+		return told
 	}
 	if err := c.picture(ctx, "run-stuck.png", id+"/user-metadata", words, "Running", "goes on trying"); err != nil {
 		return err
