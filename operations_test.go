@@ -74,7 +74,7 @@ func TestTheDrillsOfThePageForOperatorsBringEveryAccountBack(t *testing.T) {
 			d.shell("go run ./starter refresh --provider xero --account will")
 		}
 		require.Equal(t, 6, d.generation())
-		d.purge(d.SecretName("will", "RefreshToken"))
+		d.purge("XeroCredentials", d.SecretName("will", "RefreshToken"), d.SecretName("will", "AccessToken"), seal.SecretName)
 	})
 	require.Equal(t, 6, d.generation(), "found in the histories, and stored")
 
@@ -233,14 +233,16 @@ func (d *drills) azure(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// purge leaves nothing of a secret.
-func (d *drills) purge(name string) {
+// purge leaves nothing of secrets.
+func (d *drills) purge(names ...string) {
 	d.t.Helper()
-	require.NotEmpty(d.t, d.Vault.Versions(name))
+	for _, name := range names {
+		require.NotEmpty(d.t, d.Vault.Versions(name), name)
+	}
 	empty, err := keyvault.Start(keyvault.Options{})
 	require.NoError(d.t, err)
 	defer empty.Close()
-	require.NoError(d.t, d.Vault.Restore(empty.Backup(name)))
+	require.NoError(d.t, d.Vault.Restore(empty.Backup(names...)))
 }
 
 // generation is that of the refresh token in the vault.
