@@ -23,8 +23,8 @@ demo-once: temporal ## Refresh twice without a terminal; ends with a line of JSO
 	@go run ./demo --once
 
 .PHONY: screenshot
-screenshot: temporal ## Take the README's picture of a run again; needs Chromium
-	@go run ./demo/screenshot docs/images/run.png
+screenshot: temporal ## Take the pictures of runs in README and operations.md again; needs Chromium
+	@go run ./demo/screenshot docs/images
 
 .PHONY: test
 test: temporal ## Run every test, and check the coverage of what handles tokens

@@ -72,6 +72,55 @@ func TestRelativeLinksResolve(t *testing.T) {
 	}
 }
 
+// TestAnchorsAreHeadings holds links to a part of a page to that page's headings.
+func TestAnchorsAreHeadings(t *testing.T) {
+	headings := map[string][]string{}
+	found := 0
+	for _, file := range trackedFiles(t) {
+		if filepath.Ext(file) != ".md" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if os.IsNotExist(err) {
+			continue // deleted and not yet committed
+		}
+		require.NoError(t, err)
+		for _, link := range inlineLink.FindAllStringSubmatch(listing.ReplaceAllString(string(text), ""), -1) {
+			target, anchor, cut := strings.Cut(link[1], "#")
+			page := filepath.Join(filepath.Dir(file), target)
+			if target == "" {
+				page = file
+			}
+			if !cut || scheme.MatchString(target) || filepath.Ext(page) != ".md" {
+				continue
+			}
+			if headings[page] == nil {
+				headings[page] = anchorsOf(t, page)
+			}
+			found++
+			assert.Contains(t, headings[page], anchor, "%s links to a heading of %s", file, page)
+		}
+	}
+	require.Greater(t, found, 30)
+}
+
+var (
+	heading   = regexp.MustCompile("(?m)^#+ (.+)$")
+	noAnchor  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	longBlock = regexp.MustCompile("(?ms)^ *```.*?^ *```[^\n]*$")
+)
+
+// anchorsOf are the anchors that GitHub gives a page's headings.
+func anchorsOf(t *testing.T, page string) (anchors []string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	for _, h := range heading.FindAllStringSubmatch(longBlock.ReplaceAllString(string(text), ""), -1) {
+		anchors = append(anchors, strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+	}
+	return anchors
+}
+
 func TestRelativeLinksAreFound(t *testing.T) {
 	text := strings.Join([]string{
 		"See [the failures](docs/reliability.md#f1), ![a run](docs/run.png \"A run\") and [here](#below).",

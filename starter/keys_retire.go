@@ -175,6 +175,6 @@ func (a keysApp) destroyKey(ctx context.Context, answer keysRetire, before seal.
 	}
 	answer.Status = ""
 	a.say("Key %d is in no readable version any more. Disabled: %d versions, which Key Vault keeps: none can be deleted by itself.", id, len(answer.Disabled))
-	a.say("Who may enable them can read the key. Only purging the whole secret ends that; docs/operations.md has the steps and what they cost.")
+	a.say("Who may enable them can read the key. Only purging the whole secret ends that; docs/keyset.md has the steps and what they cost.")
 	return answer, nil
 }

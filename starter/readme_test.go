@@ -17,6 +17,27 @@ var (
 	temporalLine = regexp.MustCompile(`(?m)^temporal workflow start .*$`)
 )
 
+// Each command of the operator's pages parses as it is written, flags and arguments.
+func TestTheOperatorsPagesCommandsAreStartersOwn(t *testing.T) {
+	found := 0
+	for _, name := range []string{"operations", "keyset", "recover", "rollout", "fleet", "security", "deploy", "google-health", "providers", "try-by-hand"} {
+		page, err := os.ReadFile("../docs/" + name + ".md")
+		require.NoError(t, err)
+		for _, line := range starterLine.FindAllStringSubmatch(string(page), -1) {
+			args := strings.Fields(strings.TrimSuffix(strings.NewReplacer(" KEY", " 1234567890", "'", "", `"`, "").Replace(line[1]), "\\"))
+			root := newRoot(nil)
+			root.SetOut(io.Discard)
+			cmd, rest, err := root.Find(args)
+			require.NoError(t, err, "%s: %s", name, line[0])
+			require.NoError(t, cmd.ParseFlags(rest), "%s: %s", name, line[0])
+			require.NoError(t, cmd.ValidateArgs(cmd.Flags().Args()), "%s: %s", name, line[0])
+			require.True(t, cmd.Runnable() && cmd != root || len(args) == 0, "%s: %s does nothing", name, line[0])
+			found++
+		}
+	}
+	require.Greater(t, found, 40)
+}
+
 // The README's first steps are for a provider that lives, and each of their commands is one
 // that starter takes as it is written.
 func TestTheReadmesCommandsAreStartersOwn(t *testing.T) {

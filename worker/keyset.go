@@ -115,10 +115,10 @@ func findKeysetIncident(r seal.Report, err error) (found keysetIncident, message
 		return keysetIncident{}, "", false
 	case r.Elsewhere != nil && r.Bridge != "":
 		return keysetIncident{keysetElsewhere, r.Elsewhere.ID}, fmt.Sprintf("version %s has key %d as its primary one, and version %s, which may show that this is yours, is disabled; nothing is spent; "+
-			"enable version %s again, or disable version %s if it is a stranger's; see docs/operations.md, The keyset", r.Elsewhere.ID, r.Elsewhere.Primary, r.Bridge, r.Bridge, r.Elsewhere.ID), true
+			"enable version %s again, or disable version %s if it is a stranger's; see docs/keyset.md", r.Elsewhere.ID, r.Elsewhere.Primary, r.Bridge, r.Bridge, r.Elsewhere.ID), true
 	case r.Elsewhere != nil:
 		return keysetIncident{keysetElsewhere, r.Elsewhere.ID}, fmt.Sprintf("version %s has key %d as its primary one, which no version that is trusted holds; "+
-			"nothing is spent, and pairs already issued are sealed with key %d; find out who wrote it, then: starter keys rotate; see docs/operations.md, The keyset", r.Elsewhere.ID, r.Elsewhere.Primary, r.Primary), true
+			"nothing is spent, and pairs already issued are sealed with key %d; find out who wrote it, then: starter keys rotate; see docs/keyset.md", r.Elsewhere.ID, r.Elsewhere.Primary, r.Primary), true
 	case r.Malformed:
 		return keysetIncident{keysetMalformed, r.Versions[0].ID}, fmt.Sprintf("version %s is no keyset, and key %d of an older version seals; "+
 			"find out who wrote it, and disable that version", r.Versions[0].ID, r.Primary), true
