@@ -68,3 +68,29 @@ func TestAConsentThatEndsSoonIsAlertedOnceForEachThreshold(t *testing.T) {
 		})
 	}
 }
+
+func TestAnEndThatCouldNotBeReportedIsAlertedByTheNextRun(t *testing.T) {
+	ends := time.Now().Add(20 * time.Hour).UTC().Truncate(time.Second)
+	run := func(last workflows.Result, away bool) (workflows.Result, []activities.AlertInput) {
+		s := newScenario(t)
+		s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+			issued := issuedFor(in)
+			issued.GrantEnds = ends
+			return issued, nil
+		}
+		if away {
+			s.alert = func(int, activities.AlertInput) error { return forNow("nothing listens") }
+		}
+		s.SetLastCompletionResult(last)
+		result, err := s.refresh()
+		require.NoError(t, err)
+		return result, s.notices
+	}
+	last := workflows.Result{Account: token.DefaultAccount, Provider: token.DefaultProvider, GrantEnds: ends, ConsentTold: 7}
+	last, notices := run(last, true)
+	require.NotEmpty(t, notices)
+	last, notices = run(last, false)
+	require.Len(t, notices, 1, "the last day is the last warning")
+	require.Equal(t, 3, notices[0].Urgency)
+	require.Equal(t, 1, last.ConsentTold)
+}
