@@ -165,6 +165,12 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 		if err := m.copyTokens(ctx, t); err != nil {
 			return "", "", err
 		}
+		// Copying takes its time, in which the run may have begun.
+		if now, _, err := m.locate(ctx, t); err != nil {
+			return "", "", err
+		} else if now.RunID != s.RunID || !waits(now, time.Now()) {
+			continue
+		}
 		if err := m.replaceCron(ctx, t, s); err != nil {
 			return "", "", err
 		}
