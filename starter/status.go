@@ -143,7 +143,7 @@ func (app *temporalApp) readStatus(ctx context.Context, o statusOptions) (answer
 	answer.only = o
 	large := false
 	if o.only.target == nil && !o.all && !o.summary {
-		if large, err = app.isLarge(ctx); err != nil {
+		if large, err = app.isLarge(ctx, wholeFleet); err != nil {
 			return answer, err
 		}
 	}

@@ -86,14 +86,14 @@ func incidentLine(i incident.State) string {
 	return what + ": " + i.Message
 }
 
-// isLarge reports whether the fleet is larger than wholeFleet.
-func (app *temporalApp) isLarge(ctx context.Context) (bool, error) {
+// isLarge reports whether there are more accounts than are looked at each.
+func (app *temporalApp) isLarge(ctx context.Context, most int) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	running, err := app.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: runningRefreshes})
-	if err != nil || running.GetCount() > wholeFleet {
+	if err != nil || running.GetCount() > int64(most) {
 		return err == nil, err
 	}
 	schedules, err := app.temporal.WorkflowService().CountSchedules(ctx, &workflowservice.CountSchedulesRequest{Namespace: app.namespace})
-	return err == nil && running.GetCount()+schedules.GetCount() > wholeFleet, nil // an older server does not count Schedules
+	return err == nil && running.GetCount()+schedules.GetCount() > int64(most), nil // an older server does not count Schedules
 }

@@ -234,6 +234,7 @@ func openKeyring(ctx context.Context, keyring *seal.Keyring, log *slog.Logger) e
 		created, err := keyring.Create(ctx)
 		if created {
 			log.Info("created the keyset for sealing", "secret", seal.SecretName)
+			log.Info("audit", "audit", "keyset-created", "subject", seal.SecretName) // as starter's audit has its changes
 		}
 		return !vault.Retryable(err) || errors.Is(err, seal.ErrCorrupt), err
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
 
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/testenv/replay"
 	"tokenkeeper/workflows"
 )
@@ -53,6 +54,31 @@ func TestRecordedRunsReplay(t *testing.T) {
 	}
 }
 
+// incidents are the recordings of TokenIncident, which no version of the workers pins: one
+// that lasts goes on over new code.
+const incidents = "testdata/incidents"
+
+func TestRecordedIncidentsReplay(t *testing.T) {
+	for name, h := range readIncidents(t) {
+		t.Run(name, func(t *testing.T) {
+			if err := replay.Replay(h, incident.Type, (&workflows.Workflows{}).TokenIncident); err != nil {
+				t.Fatalf("%v%s", err, howToGoOn)
+			}
+		})
+	}
+}
+
+func readIncidents(t *testing.T) map[string]*historypb.History {
+	t.Helper()
+	all := map[string]*historypb.History{}
+	for _, set := range sets(t) {
+		for name, h := range readFiles(t, filepath.Join(incidents, set)) {
+			all[set+"/"+name] = h
+		}
+	}
+	return all
+}
+
 // sets are the names of the sets, the newest last.
 func sets(t *testing.T) []string {
 	t.Helper()
@@ -78,7 +104,12 @@ func sets(t *testing.T) []string {
 // readSet gives the histories of a set by the names of their paths.
 func readSet(t *testing.T, set string) map[string]*historypb.History {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(recordings, set, "*.json"))
+	return readFiles(t, filepath.Join(recordings, set))
+}
+
+func readFiles(t *testing.T, folder string) map[string]*historypb.History {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	all := map[string]*historypb.History{}

@@ -93,7 +93,7 @@ type sharedSettings struct {
 // vaultSettings are for the worker, and for the starter's commands that touch
 // secrets.
 type vaultSettings struct {
-	VaultURL      string `env:"KEY_VAULT_URL" meaning:"The vault, as in https://my-vault.vault.azure.net. The worker requires it, and so do the starter's authorize, import, revoke, migrate, keys and doctor."`
+	VaultURL      string `env:"KEY_VAULT_URL" meaning:"The vault, as in https://my-vault.vault.azure.net. The worker requires it, and so do the starter's authorize, import, revoke, migrate, move with --to-vault, keys and doctor."`
 	Credential    string `env:"TOKENKEEPER_AZURE_CREDENTIAL" envDefault:"managed" meaning:"How to authenticate to the vault: managed (identity), workload (identity), environment (a service principal's secret or certificate, for a machine that is not in Azure), cli (the user who ran az login, which suits the starter), default (the Azure library's whole chain), emulator (a made-up token)."`
 	ClientID      string `env:"AZURE_CLIENT_ID" meaning:"Client id of a user-assigned managed identity, of a workload identity, or of a service principal."`
 	TenantID      string `env:"AZURE_TENANT_ID" meaning:"The service principal's tenant, for the credential environment."`

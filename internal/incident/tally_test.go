@@ -182,3 +182,27 @@ func TestAccountsAreLookedAtInTurn(t *testing.T) {
 	require.Equal(t, []string{"d", "a", "b"}, tally.Named("c", 3))
 	require.Equal(t, []string{"a", "b", "c", "d"}, tally.Named("e", 9))
 }
+
+// The end of what an account may never have had takes away no account that is only counted.
+func TestAnEndThatIsOnlyPossibleTakesAwayWhatIsKnownByName(t *testing.T) {
+	var tally incident.Tally
+	const named = 5000
+	for n := range named + 2 {
+		tally.Add(incident.Report{Account: fmt.Sprintf("fitbit/a%d", n)}, begin)
+	}
+	require.Equal(t, 2, tally.More)
+	tally.Add(incident.Report{Account: "fitbit/never", Others: []string{"fitbit/a1", "fitbit/a2", "fitbit/neither"}, Healed: true, Perhaps: true}, begin)
+	require.Equal(t, named, tally.Count(), "two of them had it")
+	require.Equal(t, 2, tally.More)
+	tally.Add(incident.Report{Account: fmt.Sprintf("fitbit/a%d", named+1), Healed: true}, begin)
+	require.Equal(t, 1, tally.More, "a run that has reported it knows")
+}
+
+// A report that comes again names the run that is at work now.
+func TestAHolderIsTheRunThatHasReportedLast(t *testing.T) {
+	var tally incident.Tally
+	tally.Add(incident.Report{Account: "fitbit/will", Workflow: "w", Run: "1"}, begin)
+	tally.Add(incident.Report{Account: "fitbit/will", Workflow: "w", Run: "2"}, begin)
+	require.Equal(t, "2", tally.Accounts["fitbit/will"].Run)
+	require.Equal(t, 1, tally.Untold)
+}
