@@ -238,17 +238,28 @@ func (r *trace) concatenation(e *ast.BinaryExpr) {
 	}
 }
 
-// part is what one part of a text may be; * where nothing is known. It is traced
+// mostParts bounds what a part of a text may be: a command line has flags in any
+// combination, which are no name.
+const mostParts = 40
+
+// deepest bounds the texts within texts: a name is put together from few, and a message
+// from many.
+const deepest = 3
+
+// part is what one part of a text may be; * where nothing is known, or too much. It is traced
 // anew, so that the order of the code does not matter.
 func (r *trace) part(whole, e ast.Expr) []string {
-	if r.within[whole] {
+	switch {
+	case r.within[whole]:
 		return nil
+	case len(r.within) == deepest:
+		return []string{"*"}
 	}
 	r.within[whole] = true
 	defer delete(r.within, whole)
 	side := &trace{r.source, map[visit]bool{}, r.within, map[string]bool{}}
 	side.expr(e, 0, false)
-	if len(side.found) == 0 {
+	if len(side.found) == 0 || len(side.found) > mostParts {
 		return []string{"*"}
 	}
 	return slices.Sorted(maps.Keys(side.found))

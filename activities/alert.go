@@ -27,6 +27,8 @@ type AlertInput struct {
 	Healed bool `json:"healed,omitempty"`
 	// Urgency makes an incident that is known news again where it grows.
 	Urgency int `json:"urgency,omitempty"`
+	// Perhaps: the account may not have had the incident that is over.
+	Perhaps bool `json:"perhaps,omitempty"`
 }
 
 // AlertResult is what was logged: the input's message with the cause that Temporal
@@ -42,14 +44,15 @@ type AlertResult struct {
 func (a *Activities) Alert(ctx context.Context, in AlertInput) (AlertResult, error) {
 	run := runOf(activity.GetInfo(ctx))
 	report := incident.Report{Account: in.Account.Provider + "/" + in.Account.Name, Healed: in.Healed, Message: in.Message,
-		At: time.Now().UTC(), Run: run.RunID, Workflow: run.WorkflowID, Urgency: in.Urgency}
+		At: time.Now().UTC(), Run: run.RunID, Workflow: run.WorkflowID, Urgency: in.Urgency, Perhaps: in.Perhaps}
 	if !in.Healed {
 		described := a.describe(ctx, run)
 		report.Message = withCause(in.Message, causeOf(run.WorkflowID, described.GetPendingActivities()))
 		report.Schedule = incident.ScheduleOf(described.GetWorkflowExecutionInfo())
 	}
 	attributes := []any{"account", in.Account.String(), "reason", in.Reason, "message", report.Message}
-	if first := activity.GetInfo(ctx).Attempt <= 1; first && in.Healed {
+	if first := activity.GetInfo(ctx).Attempt <= 1; in.Perhaps {
+	} else if first && in.Healed {
 		a.Log.InfoContext(ctx, "healed", attributes...)
 	} else if first {
 		a.Metrics.Alerted(ctx, in.Account, in.Reason)

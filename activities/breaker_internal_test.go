@@ -165,6 +165,21 @@ func TestAFewAccountsDoNotRampForEver(t *testing.T) {
 	require.Equal(t, closed, b.state)
 }
 
+// Its accounts would be told one a minute, and the others that it is away.
+func TestAProviderThatComesBackToRefuseEachRequestIsNotAway(t *testing.T) {
+	b := &breaker{}
+	for n := range opensAfter {
+		b.end(free, fmt.Sprint("account", n), away, 0, noon)
+	}
+	require.Equal(t, open, b.state)
+	later := noon.Add(time.Hour)
+	p, _, ok := b.admit(later)
+	require.True(t, ok)
+	retired, _, _ := outcomeOf(&provider.Failure{Kind: provider.ProviderRetired})
+	require.True(t, b.end(p, "prober", retired, 0, later))
+	require.Equal(t, ramping, b.state)
+}
+
 func TestWhatAnAnswerSaysOfItsProvider(t *testing.T) {
 	failure := func(k provider.Kind) error { return &provider.Failure{Kind: k, Status: 503, RetryAfter: time.Minute} }
 	for _, c := range []struct {
@@ -177,6 +192,8 @@ func TestWhatAnAnswerSaysOfItsProvider(t *testing.T) {
 		{failure(provider.RateLimited), limited},
 		{failure(provider.InvalidGrant), answered},
 		{failure(provider.InvalidClient), answered},
+		{failure(provider.RequestRejected), answered},
+		{failure(provider.ProviderRetired), answered},
 		{failure(provider.Unexpected), unknown},
 		{failure(provider.Malformed), unknown},
 		{errNothingSent, unknown},

@@ -105,8 +105,8 @@ func outcomeOf(err error) (o outcome, wait time.Duration, cause string) {
 		return away, f.RetryAfter, answerInWords(f)
 	case provider.RateLimited:
 		return limited, f.RetryAfter, answerInWords(f)
-	case provider.InvalidGrant, provider.InvalidClient:
-		return answered, 0, ""
+	case provider.InvalidGrant, provider.InvalidClient, provider.RequestRejected, provider.ProviderRetired:
+		return answered, 0, "" // and each account is to fail as what it is
 	}
 	return unknown, 0, ""
 }

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -20,8 +21,11 @@ const ReceiverGone = "ReceiverGone"
 type Incidents interface {
 	// Report may be repeated.
 	Report(ctx context.Context, provider, reason string, report incident.Report) error
-	// Alive reports whether a workflow or the Schedule that started it goes on.
-	Alive(ctx context.Context, workflowID, schedule string) (bool, error)
+	// Open are the reasons of the provider's open incidents.
+	Open(ctx context.Context, provider string) (reasons []string, err error)
+	// Over reports whether an account has its incident no longer, although nothing has
+	// reported that.
+	Over(ctx context.Context, reason string, h incident.Holder) (bool, error)
 }
 
 // Webhooks sends an event to a receiver once; [webhook.Sender] implements it.
@@ -62,29 +66,51 @@ const receiverFailed = "ReceiverFailed"
 
 // CheckInput is some of the accounts of an incident.
 type CheckInput struct {
+	Reason   string                     `json:"reason"`
 	Accounts map[string]incident.Holder `json:"accounts"`
 }
 
-// CheckResult is those of them that nothing refreshes any more.
+// CheckResult is those of them that have the incident no longer.
 type CheckResult struct {
-	Stopped []string `json:"stopped,omitempty"`
+	Over []string `json:"over,omitempty"`
 }
 
-// CheckIncident finds the accounts of an incident that were stopped or moved, and so will
-// never be told to be well. One that cannot be asked about counts as refreshed.
+// CheckIncident finds the accounts of an incident whose end was never reported: they were
+// stopped or moved, or the run that reported was terminated. One that cannot be asked about
+// still has it.
 func (a *Activities) CheckIncident(ctx context.Context, in CheckInput) (found CheckResult, _ error) {
 	for account, holder := range in.Accounts {
 		if ctx.Err() != nil {
 			return CheckResult{}, ctx.Err()
 		}
-		alive, err := a.Incidents.Alive(ctx, holder.Workflow, holder.Schedule)
+		over, err := a.Incidents.Over(ctx, in.Reason, holder)
 		if err != nil {
-			a.Log.WarnContext(ctx, "cannot see whether an account of an incident is still refreshed", "account", account, "error", err)
+			a.Log.WarnContext(ctx, "cannot see whether an account of an incident still has it", "account", account, "error", err)
 			continue
 		}
-		if !alive {
-			found.Stopped = append(found.Stopped, account)
+		if over {
+			found.Over = append(found.Over, account)
 		}
 	}
+	slices.Sort(found.Over)
 	return found, nil
+}
+
+// openTimeout bounds the question for open incidents, which must not hold up a load.
+const openTimeout = 3 * time.Second
+
+// openIncidents are the reasons of the open incidents at the account's provider: one may
+// hold the account since a run whose end this workflow does not know of. Where Temporal does
+// not say, the incident finds the account well by itself, only later.
+func (a *Activities) openIncidents(ctx context.Context, provider string) []string {
+	if a.Incidents == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	reasons, err := a.Incidents.Open(ctx, provider)
+	if err != nil {
+		a.Log.WarnContext(ctx, "cannot ask Temporal for the open incidents", "error", err)
+	}
+	return reasons
 }

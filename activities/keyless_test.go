@@ -62,26 +62,29 @@ func TestNothingButANewerTokenEndsTheWaitForAKey(t *testing.T) {
 	require.NoError(t, err)
 	second := s.issued()
 	s.loseKey()
-	for name, put := range map[string]func(){
-		"the spent token":         func() {},
-		"the spent one, untagged": func() { s.vault.Put("RefreshToken", s.held()) },
-		"an older one of its own": func() {
+	for _, tc := range []struct {
+		name string
+		put  func()
+	}{ // each on top of those before it
+		{"the spent token", func() {}},
+		{"the spent one, untagged", func() { s.vault.Put("RefreshToken", s.held()) }},
+		{"an older one of its own", func() {
 			old := s.vault.All("RefreshToken")[0]
 			_, err := s.vault.Set(t.Context(), "RefreshToken", old.Value, vault.Properties{Tags: old.Tags})
 			require.NoError(t, err)
-		},
-		"a generation before it": func() {
+		}},
+		{"a generation before it", func() {
 			stale := token.NewSecret(canary + "stale")
 			_, err := s.vault.Set(t.Context(), "RefreshToken", stale, vault.Properties{Tags: map[string]string{
 				"generation": "1", "fingerprint": string(stale.Fingerprint()), "parent": "0123456789abcdef", "consent": string(second.Provenance.Consent),
 			}})
 			require.NoError(t, err)
-		},
+		}},
 	} {
-		put()
+		tc.put()
 		held := s.held()
 		_, err = s.store(second)
 		requireFailure(t, err, activities.KeysetUnusable, false)
-		require.Equal(t, held, s.held(), name)
+		require.Equal(t, held, s.held(), tc.name)
 	}
 }

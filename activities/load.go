@@ -36,6 +36,9 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 		return LoadResult{}, retryIn(err, loadPause(info, at.Provider.ReplayWindow, time.Now()))
 	}
 	loaded.Attributes = a.Attributes
+	if in.Incidents {
+		loaded.Incidents = a.openIncidents(ctx, in.Account.Provider)
+	}
 	return loaded, nil
 }
 

@@ -24,6 +24,9 @@ type LoadInput struct {
 	// run then loads once more on a paced queue. It keeps a run that may have to hurry off
 	// that queue.
 	Peek bool `json:"peek,omitempty"`
+	// Incidents: find the provider's open incidents as well. The run does not follow a green
+	// one, so that an earlier one may have left the account in them.
+	Incidents bool `json:"incidents,omitempty"`
 }
 
 // Known is a refresh token that Temporal knows to be issued. The zero value is none.
@@ -61,6 +64,8 @@ type LoadResult struct {
 	VersionsRead int `json:"versionsRead,omitempty"`
 	// Attributes are the search attributes that the namespace has.
 	Attributes Attributes `json:"attributes,omitzero"`
+	// Incidents are the reasons of the open incidents at the provider, where they were asked for.
+	Incidents []string `json:"incidents,omitempty"`
 
 	CallActivity  string         `json:"callActivity"`          // calls this account's provider
 	ProviderTitle string         `json:"providerTitle"`         // as messages name it

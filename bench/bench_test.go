@@ -29,7 +29,7 @@ func TestEveryTargetIsMeasured(t *testing.T) {
 	said := t.Output()
 	o := options{
 		lab:    lab.Options{Temporal: shared.Temporal(t), WorkerBinary: shared.Worker(t)},
-		rounds: 1, seconds: 6, accounts: 3, workers: []int{1}, starts: 1, warmUp: time.Second, profiles: t.TempDir(), progress: said,
+		rounds: 1, seconds: 2, accounts: 3, workers: []int{1}, starts: 1, warmUp: time.Second, profiles: t.TempDir(), progress: said,
 	}
 	r, err := run(t.Context(), o)
 	require.NoError(t, err)

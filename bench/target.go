@@ -80,10 +80,9 @@ func stopAll(processes []*process.Process) error {
 // productTarget is Token Keeper's worker.
 type productTarget struct {
 	fleet
-	urls   []string // of the workers' health and metrics
-	paced  bool     // it keeps the pace that it has by default
-	pprof  string   // where its first worker serves profiles; empty for none
-	before lab.FirstCopies
+	urls  []string // of the workers' health and metrics
+	paced bool     // it keeps the pace that it has by default
+	pprof string   // where its first worker serves profiles; empty for none
 }
 
 func (p *productTarget) launch(ctx context.Context, workers int, _ load) ([]*process.Process, error) {

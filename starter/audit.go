@@ -3,18 +3,25 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/user"
 	"path/filepath"
 	"time"
 
+	"tokenkeeper/internal/consent"
+	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/webhook"
 )
 
 // The actions that are audited.
 const (
-	auditConsent = "consent" // a consent or an imported token is in the vault
+	auditConsent = "consent" // a consent of the account owner is in the vault
+	auditImport  = "import"  // a token that was issued elsewhere is
+	auditStop    = "stop"
+	auditMove    = "move"
 	auditRevoke  = "revoke"
 	auditRotate  = "rotate-keys"
 	auditMigrate = "migrate"
@@ -36,7 +43,7 @@ type auditRecord struct {
 	Action  string `json:"action"`
 	Subject string `json:"subject"` // an account, or the keyset's key
 	Detail  string `json:"detail,omitempty"`
-	Vault   string `json:"vault"`
+	Vault   string `json:"vault,omitempty"`
 	Actor   string `json:"actor"` // the user of this machine's system, and the machine
 }
 
@@ -47,11 +54,34 @@ func (a *vaultApp) audit(ctx context.Context, action, subject, detail string) {
 	if err := a.auditor.write(record); err != nil {
 		a.warn("the audit line was not written: %v", err)
 	}
-	event := webhook.OfAudit("audit_"+rand.Text(), subject, time.Now(), record)
-	for _, receiver := range a.auditor.sender.Names() {
+	a.auditor.send(ctx, a.printer, record)
+}
+
+// auditStored records a refresh token that was put into the vault.
+func (a *vaultApp) auditStored(ctx context.Context, action string, t target, pair token.Pair, stored vault.Receipt) {
+	a.audit(ctx, action, t.String(), fmt.Sprintf("fingerprint %s as version %s of %s, which begins with generation 0", pair.RefreshToken.Fingerprint(), stored.RefreshTokenVersion, t.Names.RefreshToken))
+}
+
+// auditor is the one of this machine's user, for the vault of the settings.
+func (s settings) auditor() (auditor, error) {
+	state, err := consent.StateDir(s.environ)
+	if err != nil {
+		return auditor{}, err
+	}
+	receivers, err := webhook.Load(s.WebhooksFile)
+	if err != nil {
+		return auditor{}, err
+	}
+	return auditor{file: filepath.Join(state, "audit.jsonl"), sender: webhook.New(receivers, s.TaskQueue), vault: s.Vault.URL}, nil
+}
+
+// send tells each receiver of a change.
+func (a auditor) send(ctx context.Context, p printer, record auditRecord) {
+	event := webhook.OfAudit("audit_"+rand.Text(), record.Subject, time.Now(), record)
+	for _, receiver := range a.sender.Names() {
 		sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
-		if err := a.auditor.sender.Send(sending, receiver, event); err != nil {
-			a.warn("a receiver was not told: %v", err)
+		if err := a.sender.Send(sending, receiver, event); err != nil {
+			p.warn("a receiver was not told: %v", err)
 		}
 		cancel()
 	}

@@ -76,3 +76,22 @@ func (w *writer) Write(p []byte) (int, error) {
 	*w = append(*w, p...)
 	return len(p), nil
 }
+
+// inboxOfAudits is a receiver of audit events.
+type inboxOfAudits struct{ records []auditRecord }
+
+func (b *inboxOfAudits) serve(t *testing.T) *webhook.Sender {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var e event.Event
+		var record auditRecord
+		body, _ := io.ReadAll(r.Body)
+		if e.UnmarshalJSON(body) != nil || e.DataAs(&record) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		b.records = append(b.records, record)
+	}))
+	t.Cleanup(server.Close)
+	return webhook.New([]webhook.Receiver{{Name: "ops", URL: token.NewSecret(server.URL), Secret: token.NewSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}}, "token-refresh")
+}

@@ -103,9 +103,11 @@ func (b bulk) importRow(ctx context.Context, t target, row tokenRow, options imp
 	if options.bulk.dryRun {
 		return "would be imported", "", nil
 	}
-	if err := b.store(ctx, t, consent.PendingConsent{Pair: row.pair, Over: current.Consent}); err != nil {
+	stored, err := b.store(ctx, t, consent.PendingConsent{Pair: row.pair, Over: current.Consent})
+	if err != nil {
 		return "", "", err
 	}
+	b.auditStored(ctx, auditImport, t, row.pair, stored)
 	_, err = b.hurryRuns(t)
 	if err != nil {
 		detail = "a run at work was not told"
@@ -114,23 +116,23 @@ func (b bulk) importRow(ctx context.Context, t target, row tokenRow, options imp
 }
 
 // store waits for the pace, and for the vault for as long as one account may.
-func (b bulk) store(ctx context.Context, t target, p consent.PendingConsent) error {
+func (b bulk) store(ctx context.Context, t target, p consent.PendingConsent) (stored vault.Receipt, err error) {
 	if err := b.pace.wait(ctx); err != nil {
-		return err
+		return stored, err
 	}
 	storing, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	var last error
-	superseded, err := b.Store(storing, t.Location, p, keepLast(&last))
+	stored, err = b.Store(storing, t.Location, p, keepLast(&last))
 	switch {
 	case err != nil && last != nil && ctx.Err() == nil:
-		return fmt.Errorf("%w; it was not stored within %s; import it again", last, storeTimeout)
+		return stored, fmt.Errorf("%w; it was not stored within %s; import it again", last, storeTimeout)
 	case err != nil:
-		return err
-	case superseded:
-		return conflictError{errors.New("this token was in the vault before, and something newer is there; nothing was changed; take it out of the file")}
+		return stored, err
+	case stored.Superseded:
+		return stored, conflictError{errors.New("this token was in the vault before, and something newer is there; nothing was changed; take it out of the file")}
 	}
-	return nil
+	return stored, nil
 }
 
 // refuseSameUser returns a conflictError where another account is the same user's.

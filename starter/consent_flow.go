@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"tokenkeeper/internal/consent"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
+	"tokenkeeper/internal/vault"
 )
 
 const (
@@ -34,7 +36,8 @@ type consentFlow struct {
 	client   token.Client
 	asked    authorization
 	pending  consent.PendingConsent
-	saved    bool // pending is on disk
+	audited  string // the action that the audit has for it; empty for auditConsent
+	saved    bool   // pending is on disk
 	unsaved  notices
 	// superseded: the vault held something newer than pending, which stayed.
 	superseded bool
@@ -71,7 +74,7 @@ func (f *consentFlow) storeGiven(ctx context.Context, pair token.Pair) error {
 	if err := f.refusePending(ctx, f.target, "migrate", f.existing.RefreshToken); err != nil {
 		return err
 	}
-	f.pending.Pair = pair
+	f.pending.Pair, f.audited = pair, auditImport
 	if err := f.checkUser(); err != nil {
 		return err
 	}
@@ -238,9 +241,10 @@ func (f *consentFlow) storePending(ctx context.Context) (err error) {
 	if f.beforeStore != nil {
 		err = f.beforeStore()
 	}
+	var stored vault.Receipt
 	if err == nil {
 		last := ""
-		f.superseded, err = f.Store(ctx, f.target.Location, f.pending, func(failure error, _ time.Duration) {
+		stored, err = f.Store(ctx, f.target.Location, f.pending, func(failure error, _ time.Duration) {
 			if reason := failure.Error(); reason != last {
 				last = reason
 				f.say("The vault does not take it yet: %s\nIt is tried again until it does. %s", reason, notice.whileStoring)
@@ -254,9 +258,9 @@ func (f *consentFlow) storePending(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	if !f.superseded {
+	if f.superseded = stored.Superseded; !f.superseded {
 		f.reportStored()
-		f.audit(ctx, auditConsent, f.target.String(), "fingerprint "+string(f.pending.RefreshToken.Fingerprint()))
+		f.auditStored(ctx, cmp.Or(f.audited, auditConsent), f.target, f.pending.Pair, stored)
 	}
 	if f.saved {
 		return f.PendingStore.Delete(f.target.Account)

@@ -140,6 +140,3 @@ func (a *answerWriter) Write(p []byte) (int, error) {
 	a.written = a.written || len(p) > 0
 	return a.w.Write(p)
 }
-
-// file is what [terminalWriter] asks for.
-func (a *answerWriter) unwrap() io.Writer { return a.w }

@@ -110,6 +110,7 @@ func (f *consentFlow) importTokens(ctx context.Context, options importOptions) e
 			return err
 		}
 	}
+	f.audited = auditImport
 	f.savePending(ctx)
 	if err := f.storePending(ctx); err != nil {
 		return err

@@ -39,7 +39,11 @@ func (t terminalWriter) Write(p []byte) (int, error) {
 
 // file is the terminal or file that is written to; nil for any other writer.
 func (t terminalWriter) file() *os.File {
-	f, _ := t.w.(*os.File)
+	w := t.w
+	if answer, ok := w.(*answerWriter); ok {
+		w = answer.w
+	}
+	f, _ := w.(*os.File)
 	return f
 }
 

@@ -8,6 +8,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -128,4 +130,14 @@ func sources(t *testing.T) (files []source) {
 	}
 	require.NotEmpty(t, files)
 	return files
+}
+
+// A terminal stays one behind what notes that an answer was written: --watch asks for it.
+func TestTheTerminalIsFoundBehindTheAnswersWriter(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "terminal")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.Close()) })
+	require.Equal(t, f, terminalWriter{&answerWriter{w: f}}.file())
+	require.Equal(t, f, terminalWriter{f}.file())
+	require.Nil(t, terminalWriter{&answerWriter{w: io.Discard}}.file())
 }

@@ -71,7 +71,9 @@ func (f fleetOf) killedThenRepeated(query string, args ...string) (manyAnswer, t
 		}
 	}
 	_ = killed.Process.Kill() // of few accounts it may have done the last just now
-	<-ended
+	if err := <-ended; err != nil {
+		f.t.Log("killed:", err)
+	}
 	repeated := f.command(args...)
 	var out, notes bytes.Buffer
 	repeated.Stdout, repeated.Stderr = &out, &notes

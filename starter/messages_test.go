@@ -145,7 +145,7 @@ func texts(t *testing.T) map[string]string {
 func TestAProgramIsNamedAsItWasCalled(t *testing.T) {
 	for first, want := range map[string]string{
 		"starter": "starter", "/usr/local/bin/starter": "starter", "./token-keeper": "token-keeper", `/opt/token keeper/my starter`: "'my starter'",
-		"/tmp/go-build123/b001/exe/starter": "go run ./starter", "/var/cache/go-build/exe/starter": "go run ./starter",
+		"/tmp/go-build123/b001/exe/starter": "go run ./starter", "/cache/go-build/exe/starter": "go run ./starter",
 		"starter.exe": "starter", "/opt/exe/starter": "starter", "": "starter",
 	} {
 		require.Equal(t, want, called(first, "starter"), first)

@@ -78,6 +78,7 @@ It may be interrupted and repeated: an account that is there is left alone.`,
 			if options.asJSON {
 				app.jsonOutput()
 			}
+			app.ended.audited = auditMove
 			mover := mover{temporalApp: app, to: options}
 			if options.toVault != "" {
 				vaults, err := s.openVaults(cmd, options.toVault)
@@ -167,6 +168,7 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 		if err := m.replaceCron(ctx, t, s); err != nil {
 			return "", "", err
 		}
+		m.ended.add(t.Account)
 		return outcomeMoved, "", nil
 	}
 	return "", "", errors.New("a run is at work each time; see that no other program starts it, and try again")
@@ -262,5 +264,8 @@ func (m mover) moveSchedule(ctx context.Context, t target, schedule *client.Sche
 			return &client.ScheduleUpdate{Schedule: &changed}, nil
 		},
 	})
+	if err == nil {
+		m.ended.add(t.Account)
+	}
 	return outcomeMoved, "", err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tokenkeeper/internal/consent"
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
@@ -84,6 +85,11 @@ func (m mover) copyTokens(ctx context.Context, t target) error {
 	if err != nil || there.Fingerprint == current.Fingerprint {
 		return err
 	}
+	if intents := current.Intents(); len(intents) > 0 && t.Provider.Rotation == provider.SingleUse {
+		// The other vault's runs would neither know of it nor open what it was issued.
+		return conflictError{fmt.Errorf("run %s may have spent generation %d of %s, and stored nothing that was issued for it; refresh it first, and move it then: %s",
+			intents[len(intents)-1].RunID, current.Generation, t, t.command("refresh"))}
+	}
 	pair, err := v.from.Vault.Tokens(ctx, t.Names)
 	if err != nil {
 		return err
@@ -103,11 +109,11 @@ func (m mover) copyTokens(ctx context.Context, t target) error {
 	}
 	storing, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	superseded, err := v.to.Store(storing, t.Location, consent.PendingConsent{Pair: pair}, ignoreRetry)
+	stored, err := v.to.Store(storing, t.Location, consent.PendingConsent{Pair: pair}, ignoreRetry)
 	switch {
 	case err != nil:
 		return fmt.Errorf("copy the tokens of %s to %s: %w", t, v.toURL, err)
-	case superseded:
+	case stored.Superseded:
 		return conflictError{fmt.Errorf("%s has held this token of %s before and holds something newer; see which of the two vaults is right, and disable the other's %s", v.toURL, t, t.Names.RefreshToken)}
 	}
 	return nil

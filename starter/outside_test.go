@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -16,9 +17,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"tokenkeeper/internal/config"
+	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv/secretscan"
+	"tokenkeeper/internal/vault"
+	vaultclient "tokenkeeper/internal/vault/keyvault"
 )
 
 // outside is what a script has around it beside Temporal: a vault, and providers
@@ -262,6 +267,27 @@ func grantCommand(ts *testscript.TestScript, _ bool, args []string) {
 func putCommand(ts *testscript.TestScript, _ bool, args []string) {
 	_, err := outsideOf(ts).vault.Put(args[0], args[1])
 	ts.Check(err)
+}
+
+// intentCommand leaves the vault as a run does that is about to spend an account's refresh
+// token and ends then: "intent PROVIDER ACCOUNT RUN".
+func intentCommand(ts *testscript.TestScript, _ bool, args []string) {
+	environ := map[string]string{}
+	for _, name := range []string{"KEY_VAULT_URL", "TOKENKEEPER_KEY_VAULT_CA_FILE", "TOKENKEEPER_AZURE_CREDENTIAL", "TOKENKEEPER_ALLOW_EMULATOR", "TOKENKEEPER_PROVIDERS"} {
+		environ[name] = ts.Getenv(name)
+	}
+	cfg, err := config.LoadStarterWithVault(environ)
+	ts.Check(err)
+	secrets, err := vaultclient.New(cfg.Vault)
+	ts.Check(err)
+	table, err := provider.Load(cfg.ProvidersFile)
+	ts.Check(err)
+	t, err := newTarget(table, args[0], args[1], "")
+	ts.Check(err)
+	v, ctx := vault.New(secrets), context.Background()
+	held, _, err := v.Load(ctx, t.Names, 0)
+	ts.Check(err)
+	ts.Check(v.RecordIntent(ctx, t.Names, t.Account, held, vault.Run{RunID: args[2]}, nil))
 }
 
 // sealed wants the one consent that is kept under the state folder to hold no secret,

@@ -92,6 +92,7 @@ func TestScripts(t *testing.T) {
 			"held":           held,
 			"grant":          grantCommand,
 			"put":            putCommand,
+			"intent":         intentCommand,
 			"second-vault":   secondVault,
 			"listed":         listedCommand,
 			"sealed":         sealed,

@@ -68,6 +68,7 @@ and can be interrupted and repeated: what has ended is left alone.`,
 			if options.asJSON {
 				app.jsonOutput()
 			}
+			app.ended.audited = auditStop
 			switch {
 			case options.all:
 				only := ""
@@ -197,6 +198,11 @@ func (app *temporalApp) stopKeeping(ctx context.Context, t target) (stopped []st
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err == nil && len(stopped) == 0 {
+			app.ended.addGone(t.Account)
+		}
+	}()
 	if found.schedule != nil {
 		stopped = append(stopped, "Schedule "+t.scheduleID())
 	}

@@ -151,6 +151,9 @@ func (app *temporalApp) askToEnd(ctx context.Context, k keeper) (did string, end
 			if err := app.temporal.ScheduleClient().GetHandle(ctx, k.scheduleID).Delete(ctx); err != nil && !gone(err) {
 				return "", nil, err
 			}
+			if account, err := scheduledInput(schedule).Check(); err == nil {
+				app.ended.add(account)
+			}
 			for _, run := range schedule.Info.RunningWorkflows {
 				_, runID, err := app.endWorkflow(ctx, run.WorkflowID, "starter stop")
 				if err != nil {
@@ -165,9 +168,12 @@ func (app *temporalApp) askToEnd(ctx context.Context, k keeper) (did string, end
 	if k.workflowID == "" {
 		return did, ending, nil
 	}
-	ran, runID, err := app.endWorkflow(ctx, k.workflowID, "starter stop")
-	if ran {
+	ended, runID, err := app.endWorkflow(ctx, k.workflowID, "starter stop")
+	if ended.RunID != "" {
 		did = outcomeStopped
+		if account, problem := ended.Input.Check(); err == nil && problem == nil {
+			app.ended.add(account)
+		}
 	}
 	if runID != "" {
 		ending = append(ending, endingRun{k.workflowID, runID})
@@ -180,24 +186,25 @@ func (app *temporalApp) askToEnd(ctx context.Context, k keeper) (did string, end
 const endRounds = 10
 
 // endWorkflow ends a workflow whose run waits for its time, and cancels one whose run is at
-// work: then runID is that run, to be waited for.
-func (app *temporalApp) endWorkflow(ctx context.Context, workflowID, reason string) (ran bool, runID string, err error) {
+// work: then runID is that run, to be waited for. ended is the state that it was found in;
+// without a RunID where none ran.
+func (app *temporalApp) endWorkflow(ctx context.Context, workflowID, reason string) (ended workflows.State, runID string, err error) {
 	for range endRounds {
 		s, err := app.present(ctx, workflowID)
 		if err != nil || s.RunID == "" {
-			return ran, "", err
+			return ended, "", err
 		}
-		ran = true
+		ended = s
 		if waits(s, time.Now()) {
 			err = app.terminateWaiting(ctx, s, reason)
 		} else if err = app.requestCancel(ctx, workflowID, reason); err == nil {
-			return true, s.RunID, nil
+			return ended, s.RunID, nil
 		}
 		if !gone(err) {
-			return true, "", err
+			return ended, "", err
 		}
 	}
-	return ran, "", fmt.Errorf("workflow %s begins and ends runs all the time; see that no other program starts it, and try again", workflowID)
+	return ended, "", fmt.Errorf("workflow %s begins and ends runs all the time; see that no other program starts it, and try again", workflowID)
 }
 
 // terminateWaiting terminates a run that waits for its time. One that has begun meanwhile

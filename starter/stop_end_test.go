@@ -21,7 +21,7 @@ func appIn(t *testing.T, namespace string, out *quietWriter) *temporalApp {
 	w := newStandIn(c)
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
-	app := &temporalApp{temporal: c, address: server.Address(), namespace: namespace, taskQueue: "token-refresh", providers: provider.Builtin(),
+	app := &temporalApp{temporal: c, address: server.Address(), namespace: namespace, taskQueue: "token-refresh", providers: provider.Builtin(), ended: &endedAccounts{},
 		printer: printer{out: out, notes: out, warnings: out}}
 	app.attributes = app.askOnceForAttributes()
 	return app
@@ -64,13 +64,13 @@ func TestStopEndsAWaitingRunWithoutBeginningIt(t *testing.T) {
 	require.NoError(t, err)
 	seen, err := app.present(t.Context(), target.id)
 	require.NoError(t, err)
-	ran, runID, err := app.endWorkflow(t.Context(), target.id, "test")
+	ended, runID, err := app.endWorkflow(t.Context(), target.id, "test")
 	require.NoError(t, err)
-	require.True(t, ran)
+	require.Equal(t, seen.RunID, ended.RunID)
 	require.Empty(t, runID, "there is nothing to wait for")
-	ended, err := app.runResult(t.Context(), target.id, seen.RunID, true)
+	result, err := app.runResult(t.Context(), target.id, seen.RunID, true)
 	require.NoError(t, err)
-	require.Equal(t, workflows.Terminated, ended.Failure.Type)
+	require.Equal(t, workflows.Terminated, result.Failure.Type)
 	described, err := app.temporal.DescribeWorkflowExecution(t.Context(), workflows.RecoveryID(target.Account), "")
 	require.True(t, gone(err), "%v", described)
 	require.NotContains(t, out.text, "Looking for")

@@ -36,6 +36,7 @@ type temporalApp struct {
 
 	// attributes are those that the namespace has, once they were asked for.
 	attributes func(context.Context) startAttributes
+	ended      *endedAccounts
 }
 
 func (app *temporalApp) server() server { return server{app.address, app.namespace} }
@@ -53,6 +54,8 @@ func (s settings) withTemporal(cmd *cobra.Command, do func(context.Context, *tem
 	p.webUI, p.namespace = s.WebUI, options.Namespace
 	app := &temporalApp{temporal: c, address: options.HostPort, namespace: options.Namespace, taskQueue: s.TaskQueue, providers: s.providers, printer: p}
 	app.attributes = app.askOnceForAttributes()
+	app.ended = &endedAccounts{}
+	defer app.settleEnded(cmd.Context(), s.auditor)
 	return at.describeError(do(cmd.Context(), app))
 }
 

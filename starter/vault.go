@@ -16,7 +16,6 @@ import (
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/vault"
 	"tokenkeeper/internal/vault/keyvault"
-	"tokenkeeper/internal/webhook"
 )
 
 // vaultApp carries out the commands that read or write secrets, at one vault and
@@ -37,23 +36,19 @@ func (s settings) withVault(cmd *cobra.Command, do func(context.Context, *vaultA
 	if err != nil {
 		return err
 	}
-	state, err := consent.StateDir(s.environ)
-	if err != nil {
-		return err
-	}
-	receivers, err := webhook.Load(s.WebhooksFile)
+	audit, err := s.auditor()
 	if err != nil {
 		return err
 	}
 	keysets := vault.NewKeysets(secrets)
 	keyring := seal.New(keysets)
 	id := sha256.Sum256([]byte(s.Vault.URL)) // a URL is no folder's name on every system
-	pending := consent.PendingStore{Dir: filepath.Join(state, "consents", hex.EncodeToString(id[:8])), Keyring: keyring}
+	pending := consent.PendingStore{Dir: filepath.Join(filepath.Dir(audit.file), "consents", hex.EncodeToString(id[:8])), Keyring: keyring}
 	err = do(cmd.Context(), &vaultApp{
 		Service:  consent.Service{Vault: vault.New(secrets), Keysets: keysets, Keyring: keyring, PendingStore: pending},
 		oauth:    provider.NewClient(nil),
 		prompter: newPrompter(cmd),
-		auditor:  auditor{file: filepath.Join(state, "audit.jsonl"), sender: webhook.New(receivers, s.TaskQueue), vault: s.Vault.URL},
+		auditor:  audit,
 		printer:  newPrinter(cmd),
 
 		withTemporal: func(do func(context.Context, *temporalApp) error) error { return s.withTemporal(cmd, do) },

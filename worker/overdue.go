@@ -108,8 +108,8 @@ func (m *overdueMonitor) tellAll(ctx context.Context, now time.Time) error {
 			}
 			done = append(done, provider)
 		}
-		if !more || !m.attributes.Searchable {
-			return nil
+		if !more || len(runs) == 0 || !m.attributes.Searchable {
+			return nil // an empty page names no provider to leave out
 		}
 	}
 }
@@ -188,13 +188,18 @@ func chooseOverdue(runs []*workflowpb.WorkflowExecutionInfo, told map[string]tim
 	return chosen
 }
 
-// tell signals one run. One that has ended meanwhile needs it no longer.
+// tell signals one run. One that has ended meanwhile needs it no longer, and one that can
+// take no more signals must not keep the others from being told.
 func (m *overdueMonitor) tell(ctx context.Context, run *commonpb.WorkflowExecution, now time.Time) error {
 	signalCtx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	var gone *serviceerror.NotFound
+	var full *serviceerror.InvalidArgument
 	err := m.temporal.SignalWorkflow(signalCtx, run.GetWorkflowId(), run.GetRunId(), workflows.Overdue, nil)
-	if err != nil && !errors.As(err, &gone) {
+	switch {
+	case errors.As(err, &full):
+		m.log.WarnContext(ctx, "an overdue run takes no more signals; it alerts nothing", "workflowId", run.GetWorkflowId(), "runId", run.GetRunId(), "error", err)
+	case err != nil && !errors.As(err, &gone):
 		return fmt.Errorf("signal run %s: %w", run.GetRunId(), err)
 	}
 	m.told[run.GetRunId()] = now

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tokenkeeper/workflows"
@@ -77,4 +82,31 @@ func TestToldRunsAreForgottenInTime(t *testing.T) {
 	m.forget(now)
 	require.Len(t, m.told, rememberedRuns)
 	require.NotContains(t, m.told, "late", "the oldest goes first")
+}
+
+// oneIsFull is a server with three overdue runs, of which the longest at work has taken all
+// the signals that a run may.
+type oneIsFull struct {
+	client.Client
+	told []string
+}
+
+func (*oneIsFull) ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	return &workflowservice.ListWorkflowExecutionsResponse{Executions: overdueRuns(3)}, nil
+}
+
+func (c *oneIsFull) SignalWorkflow(_ context.Context, _, runID, _ string, _ any) error {
+	if runID == "run-2" {
+		return serviceerror.NewInvalidArgument("exceeded workflow execution limit for signal events")
+	}
+	c.told = append(c.told, runID)
+	return nil
+}
+
+func TestARunThatTakesNoSignalsKeepsNoOtherFromBeingTold(t *testing.T) {
+	c := &oneIsFull{}
+	m := &overdueMonitor{temporal: c, log: slog.New(slog.DiscardHandler)}
+	m.check(t.Context())
+	m.check(t.Context())
+	require.Equal(t, []string{"run-1", "run-0"}, c.told)
 }

@@ -109,13 +109,15 @@ func (q *pacedQueues) adapt(ctx context.Context) error {
 	if !now.differs(q.rates) {
 		return nil
 	}
-	q.rates = now
 	q.log.InfoContext(ctx, "pace of the loads that may wait", "perSecond", now.rotating, "perSecondNotRotating", now.single)
 	for i, rate := range [2]float64{now.rotating, now.single} {
 		if err := q.restart(i, rate); err != nil {
+			// A queue that is not polled holds up every account that follows a green run.
+			q.rates = rates{}
 			return err
 		}
 	}
+	q.rates = now
 	return nil
 }
 

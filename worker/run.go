@@ -132,19 +132,7 @@ func run(ctx context.Context, s setup) error {
 	logProviders(log, s.ProvidersFile, s.providers)
 	logReceivers(log, sender.Names())
 	log.Info("working", "taskQueue", s.TaskQueue, "vault", s.Vault.URL, "temporal", s.Temporal.HostPort, "namespace", s.Temporal.Namespace)
-	monitor := &deploymentMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, incident: newFleetIncident(incidents, incident.RunsLeftBehind, log), log: log}
-	stopMonitor := monitor.start(ctx)
-	stalls := &stallMonitor{temporal: temporal, deployment: s.Deployment, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, metrics: tel, incident: newFleetIncident(incidents, incident.RunsStandStill, log), log: log}
-	stopStalls := stalls.start(ctx)
-	overdue := &overdueMonitor{temporal: temporal, attributes: attributes, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, after: workflows.OverdueAfter, log: log}
-	stopOverdue := overdue.start(ctx)
-	keyset := &keysetMonitor{keyring: keyring, metrics: tel, incident: newFleetIncident(incidents, incident.KeysetChanged, log), log: log}
-	stopKeyset := keyset.start(ctx)
-	reach := &reachMonitor{ask: askTemporal(temporal, s.Temporal.HostPort, s.Temporal.Namespace), health: health, log: log}
-	stopReach := reach.start(ctx)
-	fleet := &fleetMonitor{temporal: temporal, taskQueue: s.TaskQueue, metrics: tel, log: log}
-	stopFleet := fleet.start(ctx)
-	stopCertificate := watchCertificate(ctx, s.Vault.CertificateEnds, log)
+	stopMonitors := startMonitors(ctx, watched{s, temporal, attributes, incidents, keyring, tel, health})
 	health.setAccepting("")
 
 	select {
@@ -152,19 +140,13 @@ func run(ctx context.Context, s setup) error {
 	case err = <-fatal:
 		err = explain(err, s.Temporal.HostPort, s.Temporal.Namespace)
 	}
-	stopMonitor()
-	stopStalls()
-	stopOverdue()
-	stopKeyset()
-	stopReach()
-	stopFleet()
-	stopCertificate()
+	stopMonitors()
 	health.setAccepting(stopping)
 	log.Info("stopping; calls in flight finish first", "within", s.StopTimeout.String())
-	var stopping sync.WaitGroup
-	stopping.Go(paced.stop) // its loads spend nothing, and end beside the calls
+	var loads sync.WaitGroup
+	loads.Go(paced.stop) // they spend nothing, and end beside the calls
 	w.Stop()
-	stopping.Wait()
+	loads.Wait()
 	acts.Drain()
 	log.Info("stopped")
 	return err

@@ -98,11 +98,11 @@ func TestAnIncidentIsAlertedOnce(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		before error
-		alerts int
+		told   []string
 	}{
-		{"the run before was green", nil, 1},
-		{"the run before failed alike", forGood(activities.InvalidClient), 0},
-		{"the run before failed otherwise", forGood(workflows.ReauthorizationRequired), 1},
+		{"the run before was green", nil, []string{"raised InvalidClient"}},
+		{"the run before failed alike", forGood(activities.InvalidClient), nil},
+		{"the run before failed otherwise", forGood(workflows.ReauthorizationRequired), []string{"raised InvalidClient", "healed ReauthorizationRequired"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newScenario(t)
@@ -112,7 +112,7 @@ func TestAnIncidentIsAlertedOnce(t *testing.T) {
 			s.failAt("call", forGood(activities.InvalidClient))
 			_, err := s.refreshWith(workflows.Input{Account: "will"})
 			requireFailure(t, err, activities.InvalidClient)
-			require.Len(t, s.notices, c.alerts)
+			require.Equal(t, c.told, s.told())
 		})
 	}
 }
@@ -156,4 +156,61 @@ func TestAnAlertThatCannotBeRaisedChangesNothing(t *testing.T) {
 	requireFailure(t, err, activities.InvalidClient)
 	require.Greater(t, s.calls["Alert"], 10, "a report that is lost leaves the incident without an account")
 	require.LessOrEqual(t, s.Now().Sub(began), 4*time.Minute)
+}
+
+// A run that was stuck and then fails is stuck no longer: its account would count twice.
+func TestAStuckRunThatFailsIsStuckNoLonger(t *testing.T) {
+	s := newScenario(t)
+	began := s.Now()
+	s.call = func(int, activities.LoadResult) (activities.RefreshResult, error) {
+		if s.Now().Sub(began) < time.Hour {
+			return activities.RefreshResult{}, forNow("ProviderNotReady")
+		}
+		return activities.RefreshResult{}, forGood(activities.InvalidClient)
+	}
+	_, err := s.refresh()
+	requireFailure(t, err, activities.InvalidClient)
+	require.Equal(t, []string{"raised CallStuck", "raised InvalidClient", "healed CallStuck"}, s.told())
+}
+
+// An earlier run, of this chain or of another one, may have left the account in any open
+// incident of its provider.
+func TestAGreenRunThatFollowsNoGreenOneHealsWhatEarlierRunsHaveLeft(t *testing.T) {
+	soon := time.Now().Add(3 * 24 * time.Hour)
+	for _, c := range []struct {
+		name string
+		open []string
+		ends time.Time
+		with func(s *scenario)
+		told []string
+	}{
+		{"nothing is open", nil, time.Time{}, func(*scenario) {}, nil},
+		{"the first run of a chain", []string{workflows.CallStuck, activities.InvalidClient}, time.Time{}, func(*scenario) {}, []string{"healed CallStuck perhaps", "healed InvalidClient perhaps"}},
+		{"after two failures", []string{activities.InvalidClient, workflows.ReauthorizationRequired}, time.Time{},
+			func(s *scenario) { s.SetLastError(forGood(activities.InvalidClient)) }, []string{"healed InvalidClient", "healed ReauthorizationRequired perhaps"}},
+		{"the consent was renewed", []string{"ConsentEnds"}, time.Time{}, func(*scenario) {}, []string{"healed ConsentEnds perhaps"}},
+		{"the consent ends soon", []string{"ConsentEnds"}, soon, func(*scenario) {}, []string{"raised ConsentEnds"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScenario(t)
+			s.SetStartTime(time.Now())
+			c.with(s)
+			s.loadAs = func(_ int, in activities.LoadInput) (activities.LoadResult, error) {
+				l := loaded(in.Account, 4)
+				if require.True(t, in.Incidents); in.Incidents {
+					l.Incidents = c.open
+				}
+				l.GrantEnds = c.ends
+				return l, nil
+			}
+			s.call = func(_ int, in activities.LoadResult) (activities.RefreshResult, error) {
+				issued := issuedFor(in)
+				issued.GrantEnds = c.ends
+				return issued, nil
+			}
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Equal(t, c.told, s.told())
+		})
+	}
 }

@@ -56,9 +56,6 @@ func ReadFleet(ctx context.Context, v Visibility, taskQueue string, now time.Tim
 	return f, nil
 }
 
-// consentEndsSoon is the reason of an incident whose accounts are refreshed meanwhile.
-const consentEndsSoon = "ConsentEnds"
-
 // judge counts the accounts by health. The sum never exceeds Accounts: an account that
 // two incidents name counts as the worse one.
 func (f *Fleet) judge() {
@@ -70,7 +67,7 @@ func (f *Fleet) judge() {
 	affected := map[Health]int{}
 	for _, i := range f.Incidents {
 		switch {
-		case i.Provider == "", i.Reason == consentEndsSoon: // the fleet's own; refreshed meanwhile
+		case i.Provider == "", i.Reason == incident.ConsentEnds: // the fleet's own; refreshed meanwhile
 		case i.Reason == ReauthorizationRequired:
 			affected[HealthNeedsConsent] += i.Accounts
 		case i.Reason == LoadStuck, i.Reason == CallStuck, i.Reason == StoreStuck:
@@ -231,25 +228,9 @@ func (r *fleetReader) overdue(ctx context.Context, f *Fleet) (err error) {
 }
 
 // incidents lists the open ones: at most one for each provider and reason.
-func (r *fleetReader) incidents(ctx context.Context, f *Fleet) error {
-	var page []byte
-	for {
-		answer, err := r.visibility.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: fleetPage, NextPageToken: page,
-			Query: "WorkflowType = '" + incident.Type + "' AND ExecutionStatus = 'Running' AND TaskQueue = " + quoted(r.taskQueue)})
-		if err != nil {
-			return err
-		}
-		for _, run := range answer.GetExecutions() {
-			var state incident.State
-			if payload := run.GetMemo().GetFields()[incident.Memo]; payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &state) != nil {
-				continue // its first task is not done yet
-			}
-			f.Incidents = append(f.Incidents, state)
-		}
-		if page = answer.GetNextPageToken(); len(page) == 0 {
-			return nil
-		}
-	}
+func (r *fleetReader) incidents(ctx context.Context, f *Fleet) (err error) {
+	f.Incidents, err = incident.ListOpen(ctx, r.visibility, r.taskQueue)
+	return err
 }
 
 // isRecovery reports whether an operator's recovery runs, which keeps no account alive.

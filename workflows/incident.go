@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// incidentCheckEvery is how often an open incident looks for accounts that nothing
-	// refreshes any more, and incidentCheck how many it looks at in one go.
+	// incidentCheckEvery is how often an open incident looks for accounts that have it no
+	// longer without a report, and incidentCheck how many it looks at in one go.
 	incidentCheckEvery, incidentCheck = 6 * time.Hour, 500
 	// memoEvery is the least time between two updates of the memo that only count.
 	memoEvery = time.Minute
@@ -153,13 +153,13 @@ func (i *openIncident) deliver(ctx workflow.Context, receiver string) {
 	}
 }
 
-// check has the accounts looked for that nothing refreshes any more: they would never be
-// told to be well.
+// check has the accounts looked for that would never be told to be well: nothing refreshes
+// them any more, or the run that reported was terminated.
 func (i *openIncident) check(ctx workflow.Context) {
 	now := workflow.Now(ctx)
 	i.checkAt = now.Add(incidentCheckEvery)
 	i.Tally.Forget(now)
-	in := activities.CheckInput{Accounts: map[string]incident.Holder{}}
+	in := activities.CheckInput{Reason: i.Reason, Accounts: map[string]incident.Holder{}}
 	for _, account := range i.Tally.Named(i.Checked, incidentCheck) {
 		if account != "" {
 			in.Accounts[account], i.Checked = i.Tally.Accounts[account], account
@@ -174,13 +174,13 @@ func (i *openIncident) check(ctx workflow.Context) {
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 			StartToCloseTimeout:    2 * time.Minute,
 			ScheduleToCloseTimeout: time.Hour,
-			Summary:                "are its accounts still refreshed?",
+			Summary:                "do its accounts still have it?",
 		}), acts.CheckIncident, in).Get(ctx, &checked)
 		if err != nil {
-			workflow.GetLogger(ctx).Warn("cannot see which accounts of an incident are still refreshed", "error", err)
+			workflow.GetLogger(ctx).Warn("cannot see which accounts of an incident still have it", "error", err)
 		}
-		for _, account := range checked.Stopped {
-			// One that was reported anew meanwhile is refreshed.
+		for _, account := range checked.Over {
+			// One that was reported anew meanwhile has it.
 			if i.Tally.Accounts[account] == in.Accounts[account] {
 				i.Tally.Remove(account, workflow.Now(ctx))
 			}

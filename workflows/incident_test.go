@@ -2,12 +2,14 @@ package workflows_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -57,7 +60,7 @@ func newIncidentRun() *incidentRun {
 		return nil
 	})
 	r.OnActivity(acts.CheckIncident, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.CheckInput) (activities.CheckResult, error) {
-		return activities.CheckResult{Stopped: r.stop}, nil
+		return activities.CheckResult{Over: r.stop}, nil
 	})
 	return r
 }
@@ -67,9 +70,13 @@ func (r *incidentRun) reportAfter(after time.Duration, report incident.Report) {
 }
 
 func (r *incidentRun) run(receivers ...string) error {
+	return r.runWith(incident.Input{Provider: "fitbit", Reason: "CallStuck", Receivers: receivers})
+}
+
+func (r *incidentRun) runWith(in incident.Input) error {
 	w := &workflows.Workflows{}
 	r.RegisterWorkflowWithOptions(w.TokenIncident, workflow.RegisterOptions{Name: incident.Type})
-	r.ExecuteWorkflow(incident.Type, incident.Input{Provider: "fitbit", Reason: "CallStuck", Receivers: receivers})
+	r.ExecuteWorkflow(incident.Type, in)
 	return r.GetWorkflowError()
 }
 
@@ -148,6 +155,40 @@ func TestAnOperatorWhoCancelsAnIncidentEndsIt(t *testing.T) {
 	r.RegisterDelayedCallback(r.CancelWorkflow, time.Hour)
 	require.NoError(t, r.run("ops"))
 	require.Equal(t, []string{"raised 1", "healed 1"}, r.kinds("ops"))
+}
+
+// A run with a long history hands over to another one: what was told stays told, under
+// ids that go on, and what was not taken yet is sent by the next run.
+func TestALongIncidentGoesOnInAnotherRun(t *testing.T) {
+	before := newIncidentRun()
+	before.answer = func(receiver string, _ incident.Event) error {
+		if receiver == "chat" {
+			return temporal.NewApplicationError("answers 500", "ReceiverFailed")
+		}
+		return nil
+	}
+	before.reportAfter(0, incident.Report{Account: "fitbit/will", Message: "it hangs", Workflow: "fitbit-token-refresh-will", Run: "run-1"})
+	before.reportAfter(time.Second, incident.Report{Account: "fitbit/anna", Message: "it hangs"})
+	before.RegisterDelayedCallback(func() { before.SetContinueAsNewSuggested(true) }, 5*time.Minute)
+	before.reportAfter(5*time.Minute, incident.Report{Account: "fitbit/anna", Healed: true})
+	err := before.run("ops", "chat")
+	var goesOn *workflow.ContinueAsNewError
+	require.ErrorAs(t, err, &goesOn)
+	require.Equal(t, incident.Type, goesOn.WorkflowType.Name)
+	require.Equal(t, []string{"raised 2"}, before.kinds("ops"))
+	require.Empty(t, before.kinds("chat"))
+	var carried incident.Input
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(goesOn.Input, &carried))
+	require.Equal(t, "run-1", carried.Tally.Accounts["fitbit/will"].Run)
+	require.Len(t, carried.Tally.Accounts, 1)
+
+	after := newIncidentRun()
+	after.reportAfter(time.Minute, incident.Report{Account: "fitbit/will", Healed: true})
+	require.NoError(t, after.runWith(carried))
+	require.Equal(t, []string{"healed 2"}, after.kinds("ops"))
+	require.Equal(t, []string{"raised 2", "healed 2"}, after.kinds("chat"))
+	require.Equal(t, before.sent["ops"][0].ID, after.sent["chat"][0].ID, "receivers see that it is the same")
+	require.NotEqual(t, before.sent["ops"][0].ID, after.sent["ops"][0].ID)
 }
 
 func TestAnIncidentWithoutReceiversIsCountedAllTheSame(t *testing.T) {
@@ -244,4 +285,84 @@ func TestAThousandAccountsOfAProviderAreOneIncident(t *testing.T) {
 		require.NotContains(t, e.String(), box.URL, "an address may be a secret")
 		require.NotContains(t, e.String(), "whsec_")
 	}
+}
+
+// A run that reported and was terminated, or reset, never says that it is well: the
+// incident finds that a later run went well, and only then.
+func TestALaterGreenRunEndsWhatNoRunReports(t *testing.T) {
+	t.Parallel()
+	server := shared.Temporal(t)
+	queue := fmt.Sprintf("over-%d", time.Now().UnixNano())
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	var failing atomic.Bool
+	failing.Store(true)
+	w := worker.New(c, queue, worker.Options{})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+		var fails bool
+		if err := workflow.SideEffect(ctx, func(workflow.Context) any { return failing.Load() }).Get(&fails); err != nil || fails {
+			return errors.Join(err, temporal.NewNonRetryableApplicationError("no", "InvalidClient", nil))
+		}
+		return nil
+	}, workflow.RegisterOptions{Name: workflows.Type})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	id := queue + "-will"
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue, CronSchedule: "@every 1s"}, workflows.Type)
+	require.NoError(t, err)
+	reporter := &incident.Reporter{Temporal: c, TaskQueue: queue}
+	over := func(reason string, h incident.Holder) bool {
+		over, err := reporter.Over(t.Context(), reason, h)
+		require.NoError(t, err)
+		return over
+	}
+	reported := incident.Holder{Workflow: id, Run: run.GetRunID()}
+	present := func() (runID string) {
+		described, err := c.DescribeWorkflowExecution(t.Context(), id, "")
+		require.NoError(t, err)
+		return described.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	}
+	require.False(t, over("CallStuck", reported), "it is at work, or waits")
+	require.Eventually(t, func() bool { return present() != run.GetRunID() }, 30*time.Second, 50*time.Millisecond)
+	require.False(t, over("CallStuck", reported), "the run after it fails as well")
+	failing.Store(false)
+	require.Eventually(t, func() bool { return over("CallStuck", reported) }, 30*time.Second, 50*time.Millisecond)
+	require.False(t, over(incident.ConsentEnds, reported), "runs that go well report it")
+	elsewhere := &incident.Reporter{Temporal: c, TaskQueue: "another-queue"}
+	moved, err := elsewhere.Over(t.Context(), incident.ConsentEnds, reported)
+	require.NoError(t, err)
+	require.True(t, moved, "it was moved")
+	require.NoError(t, c.TerminateWorkflow(t.Context(), id, "", "test"))
+	require.True(t, over(incident.ConsentEnds, reported), "it was stopped")
+	require.True(t, over("CallStuck", incident.Holder{Workflow: id + "-none"}))
+}
+
+// A Schedule's runs are workflows of their own.
+func TestAScheduleIsJudgedByItsNewestRun(t *testing.T) {
+	t.Parallel()
+	server := shared.Temporal(t)
+	queue := fmt.Sprintf("over-schedule-%d", time.Now().UnixNano())
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	w := worker.New(c, queue, worker.Options{})
+	w.RegisterWorkflowWithOptions(func(workflow.Context) error { return nil }, workflow.RegisterOptions{Name: workflows.Type})
+	schedule, err := c.ScheduleClient().Create(t.Context(), client.ScheduleOptions{ID: queue, TriggerImmediately: true,
+		Spec:   client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: 24 * time.Hour}}},
+		Action: &client.ScheduleWorkflowAction{ID: queue + "-run", Workflow: workflows.Type, TaskQueue: queue}})
+	require.NoError(t, err)
+	reporter := &incident.Reporter{Temporal: c, TaskQueue: queue}
+	held := incident.Holder{Workflow: queue + "-run-before", Schedule: queue, Run: "run-before"}
+	over := func() bool {
+		over, err := reporter.Over(t.Context(), "CallStuck", held)
+		require.NoError(t, err)
+		return over
+	}
+	require.False(t, over(), "no run has ended since")
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond)
+	require.NoError(t, schedule.Delete(t.Context()))
+	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond, "it was stopped")
 }

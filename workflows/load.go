@@ -26,6 +26,7 @@ func (r *run) load(ctx workflow.Context) (activities.LoadResult, error) {
 	if loaded.Waits { // a cancelled run's, which may spend nothing
 		return activities.LoadResult{}, ctx.Err()
 	}
+	r.openIncidents = loaded.Incidents
 	r.attributes, r.nonRotating, r.alivePeriod = loaded.Attributes, loaded.NonRotating, loaded.AlivePeriod
 	// The tag that it comes from has whole seconds.
 	if !loaded.GrantEnds.IsZero() && loaded.GrantEnds.Sub(r.grantEnds).Abs() >= time.Second { // another consent's
@@ -100,5 +101,5 @@ func (r *run) forLoad(ctx workflow.Context) workflow.Context {
 }
 
 func (r *run) loadInput(ctx workflow.Context, peek bool) activities.LoadInput {
-	return activities.LoadInput{Account: r.account, Known: r.known, WorkflowIDs: r.searched(ctx), Peek: peek}
+	return activities.LoadInput{Account: r.account, Known: r.known, WorkflowIDs: r.searched(ctx), Peek: peek, Incidents: !r.follows}
 }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/provider"
 )
 
@@ -13,7 +14,7 @@ func AlertReasons() []string {
 		activities.InvalidInput, activities.MissingSecret, activities.MalformedSecret, activities.ForeignSecret,
 		activities.VaultRefused, activities.KeysetUnusable, activities.InvalidClient, activities.ProviderRetired,
 		activities.GenerationConflict, activities.GrantInDoubt, activities.GrantOutdated, activities.UnexpectedResult,
-		provider.RequestRejected.FailureType(), consentEndsSoon,
+		provider.RequestRejected.FailureType(), incident.ConsentEnds,
 	}
 }
 

@@ -113,6 +113,9 @@ type run struct {
 	at      step              // what the run is at
 	overdue []string          // the reasons of the alerts of this run, which are over when it is green
 	aside   []workflow.Future // alerts that it goes on beside
+	// openIncidents are the reasons of the provider's open incidents, one of which may hold
+	// the account since an earlier run; nil where the run follows a green one.
+	openIncidents []string
 }
 
 // next says what follows an attempt.

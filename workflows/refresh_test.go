@@ -18,7 +18,7 @@ func TestARefreshIsThreeActivitiesInOrder(t *testing.T) {
 	_, err := s.refreshWith(workflows.Input{Account: "will"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"LoadSecrets", "CallFitbit", "StoreSecrets"}, s.order())
-	require.Equal(t, activities.LoadInput{Account: will, WorkflowIDs: []string{"default-test-workflow-id", "fitbit-token-refresh-will"}, Peek: true}, first[activities.LoadInput](s, "LoadSecrets"))
+	require.Equal(t, activities.LoadInput{Account: will, WorkflowIDs: []string{"default-test-workflow-id", "fitbit-token-refresh-will"}, Peek: true, Incidents: true}, first[activities.LoadInput](s, "LoadSecrets"))
 }
 
 func TestSealedPartsArePassedOnUntouched(t *testing.T) {

@@ -278,3 +278,18 @@ func (out *outbound) UpsertTypedSearchAttributes(ctx workflow.Context, updates .
 	}
 	return out.Next.UpsertTypedSearchAttributes(ctx, updates...)
 }
+
+// told are the alerts and the ends of alerts, in their order.
+func (s *scenario) told() (told []string) {
+	for _, notice := range s.notices {
+		switch {
+		case notice.Perhaps:
+			told = append(told, "healed "+notice.Reason+" perhaps")
+		case notice.Healed:
+			told = append(told, "healed "+notice.Reason)
+		default:
+			told = append(told, "raised "+notice.Reason)
+		}
+	}
+	return told
+}

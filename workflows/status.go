@@ -3,6 +3,7 @@ package workflows
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -11,6 +12,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/token"
 )
 
@@ -147,9 +149,12 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 		r.user = cmp.Or(token.UserMark(result.Provider, result.UserID), r.user)
 		r.show(ctx, HealthGood)
 		r.setDetails(ctx, "%s", words)
-		for _, reason := range append(r.overdue, before) {
-			if reason != "" {
-				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: words})
+		r.heal(ctx, words, append(r.overdue, before)...)
+		for _, reason := range r.openIncidents {
+			known := slices.Contains(r.overdue, reason) || reason == before
+			soon := reason == incident.ConsentEnds && result.ConsentTold > 0
+			if !known && !soon {
+				r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Perhaps: true, Message: words})
 			}
 		}
 		return
@@ -161,10 +166,24 @@ func (r *run) finish(ctx workflow.Context, result Result, err error) {
 	}
 	reason := failureType(err)
 	r.show(ctx, healthAfter(reason))
+	over, words := slices.Clone(r.overdue), "It is over as such: the run has ended as "+reason+"."
+	if before != reason {
+		over = append(over, before)
+	}
 	r.setDetails(ctx, "Failed: %s", message(err))
 	if reason != before {
 		// What heals by itself is retried, so that every failure needs the operator.
 		r.alert(ctx, activities.AlertInput{Reason: reason, Message: message(err)})
+	}
+	r.heal(ctx, words, slices.DeleteFunc(over, func(o string) bool { return o == reason })...)
+}
+
+// heal reports the ends of the incidents that this run knows the account to have.
+func (r *run) heal(ctx workflow.Context, words string, reasons ...string) {
+	for _, reason := range reasons {
+		if reason != "" {
+			r.alert(ctx, activities.AlertInput{Reason: reason, Healed: true, Message: words})
+		}
 	}
 }
 

@@ -87,6 +87,7 @@ func TestOnlyARunAfterAGreenOneTakesItsTurnAtOnce(t *testing.T) {
 			_, err := s.refresh()
 			require.NoError(t, err)
 			require.Equal(t, c.want, s.turns())
+			require.Equal(t, c.want[0].peek, first[activities.LoadInput](s, "LoadSecrets").Incidents, "the steady run asks for nothing more")
 			require.Equal(t, 1, s.calls["CallFitbit"])
 		})
 	}

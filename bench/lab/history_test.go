@@ -56,7 +56,7 @@ func TestARecordedRunIsSummedUp(t *testing.T) {
 		r := read(history.GetEvents())
 		require.True(t, r.Completed, file)
 		require.Len(t, history.GetEvents(), r.Events)
-		require.Positive(t, r.Took(), file)
+		require.GreaterOrEqual(t, r.Took(), time.Duration(0), file) // recorded runs have no times of their own
 		require.Positive(t, r.Bytes)
 		require.GreaterOrEqual(t, r.Actions, 4, "a start and three activities")
 	}

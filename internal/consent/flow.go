@@ -113,34 +113,32 @@ func MissingScopes(requested, granted []string) []string {
 
 // Store stores a consent and, where it has any, its client credentials. It retries
 // until the vault has taken both, the failure is permanent, or ctx ends; onRetry
-// gets each failure and the wait that follows. superseded reports that the vault
-// holds something newer, which stays.
-func (s Service) Store(ctx context.Context, l vault.Location, p PendingConsent, onRetry func(failure error, wait time.Duration)) (superseded bool, err error) {
+// gets each failure and the wait that follows.
+func (s Service) Store(ctx context.Context, l vault.Location, p PendingConsent, onRetry func(failure error, wait time.Duration)) (stored vault.Receipt, err error) {
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
-		superseded, err = s.storeOnce(ctx, l, p)
+		stored, err = s.storeOnce(ctx, l, p)
 		switch {
 		case err == nil:
-			return superseded, nil
+			return stored, nil
 		case ctx.Err() != nil:
-			return false, cmp.Or(context.Cause(ctx), err)
+			return vault.Receipt{}, cmp.Or(context.Cause(ctx), err)
 		case !vault.Retryable(err):
-			return false, err
+			return vault.Receipt{}, err
 		}
 		onRetry(err, wait)
 		select {
 		case <-ctx.Done():
-			return false, context.Cause(ctx)
+			return vault.Receipt{}, context.Cause(ctx)
 		case <-time.After(wait):
 		}
 	}
 }
 
-func (s Service) storeOnce(ctx context.Context, l vault.Location, p PendingConsent) (superseded bool, err error) {
+func (s Service) storeOnce(ctx context.Context, l vault.Location, p PendingConsent) (vault.Receipt, error) {
 	if p.Client.ID != "" {
 		if err := s.Vault.PutCredentials(ctx, l.Names, p.Client); err != nil {
-			return false, err
+			return vault.Receipt{}, err
 		}
 	}
-	receipt, err := s.Vault.StoreConsent(ctx, l.Names, l.Account, p.Pair)
-	return receipt.Superseded, err
+	return s.Vault.StoreConsent(ctx, l.Names, l.Account, p.Pair)
 }

@@ -114,13 +114,14 @@ func TestStoreRetriesUntilTheVaultHasAllOfIt(t *testing.T) {
 		p.AccessToken = token.NewSecret("fake-access-before-" + name)
 		p.Client.Secret = token.NewSecret("fake-client-before-" + name)
 		retries := 0
-		superseded, err := service.Store(t.Context(), location, p, func(err error, wait time.Duration) {
+		stored, err := service.Store(t.Context(), location, p, func(err error, wait time.Duration) {
 			retries++
 			require.ErrorIs(t, err, vault.ErrUnavailable)
 			require.Positive(t, wait)
 		})
 		require.NoError(t, err)
-		require.False(t, superseded)
+		require.False(t, stored.Superseded)
+		require.NotEmpty(t, stored.RefreshTokenVersion)
 		require.Equal(t, 1, retries)
 		client, err := service.Vault.Credentials(t.Context(), location.Names)
 		require.NoError(t, err)

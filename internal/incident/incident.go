@@ -51,6 +51,11 @@ type Report struct {
 	// Urgency makes a report of an account that is known news again where it grows, as
 	// the end of a consent comes nearer.
 	Urgency int `json:"urgency,omitempty"`
+	// Others are further accounts that have it no longer, where Healed.
+	Others []string `json:"others,omitempty"`
+	// Perhaps: the accounts of the end may never have had it, so that one that is not known
+	// by name counts as another one.
+	Perhaps bool `json:"perhaps,omitempty"`
 }
 
 // State is an open incident as its workflow's memo has it.
@@ -73,7 +78,6 @@ type Input struct {
 	Tally     Tally              `json:"tally"`
 	Unsent    map[string][]Event `json:"unsent,omitempty"` // by receiver, in their order
 	Checked   string             `json:"checked,omitempty"`
-	Closed    bool               `json:"closed,omitempty"` // an operator has cancelled it
 }
 
 // ID is the workflow id of an incident. A task queue, which is one vault, has its own.

@@ -18,6 +18,8 @@ type Reporter struct {
 	Temporal  client.Client
 	TaskQueue string
 	Receivers []string // the names of those who get the events of incidents that begin
+
+	listed openIncidents
 }
 
 // Report brings a report to its incident, and begins it where it is the first one. The
@@ -29,8 +31,7 @@ func (r *Reporter) Report(ctx context.Context, provider, reason string, report R
 	}
 	if report.Healed {
 		err := r.Temporal.SignalWorkflow(ctx, id, "", Change, report)
-		var none *serviceerror.NotFound
-		if errors.As(err, &none) {
+		if isNotFound(err) {
 			return nil
 		}
 		return reported(id, err)
@@ -61,20 +62,65 @@ func ScheduleOf(run *workflowpb.WorkflowExecutionInfo) (id string) {
 	return id
 }
 
-// Alive reports whether an account is still refreshed: its workflow runs or waits for its
-// cron, or its Schedule, which may be empty, exists.
-func (r *Reporter) Alive(ctx context.Context, workflowID, schedule string) (bool, error) {
-	var none *serviceerror.NotFound
-	if schedule != "" {
-		_, err := r.Temporal.ScheduleClient().GetHandle(ctx, schedule).Describe(ctx)
-		if errors.As(err, &none) {
-			return false, nil
-		}
-		return err == nil, err
+// Over reports whether an account has its incident no longer although no run has said so:
+// nothing refreshes it over this task queue any more, or a run after the one that reported
+// has gone well, as where that one was terminated or reset.
+func (r *Reporter) Over(ctx context.Context, reason string, h Holder) (bool, error) {
+	if h.Schedule != "" {
+		return r.scheduleOver(ctx, reason, h)
 	}
-	described, err := r.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
-	if errors.As(err, &none) {
+	described, err := r.Temporal.DescribeWorkflowExecution(ctx, h.Workflow, "")
+	info := described.GetWorkflowExecutionInfo()
+	switch {
+	case isNotFound(err):
+		return true, nil
+	case err != nil:
+		return false, err
+	case info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, info.GetTaskQueue() != r.TaskQueue:
+		return true, nil
+	case reason == ConsentEnds, info.GetExecution().GetRunId() == h.Run: // runs that go well report it; it is at work
 		return false, nil
 	}
-	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, err
+	return r.followsGreen(ctx, h.Workflow, info.GetExecution().GetRunId())
+}
+
+// scheduleOver judges by the newest run of the Schedule.
+func (r *Reporter) scheduleOver(ctx context.Context, reason string, h Holder) (bool, error) {
+	schedule, err := r.Temporal.ScheduleClient().GetHandle(ctx, h.Schedule).Describe(ctx)
+	if isNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if action, ok := schedule.Schedule.Action.(*client.ScheduleWorkflowAction); ok && action.TaskQueue != r.TaskQueue {
+		return true, nil
+	}
+	recent := schedule.Info.RecentActions
+	if reason == ConsentEnds || len(recent) == 0 || recent[len(recent)-1].StartWorkflowResult == nil {
+		return false, nil
+	}
+	newest := recent[len(recent)-1].StartWorkflowResult
+	described, err := r.Temporal.DescribeWorkflowExecution(ctx, newest.WorkflowID, "")
+	if isNotFound(err) { // its history is gone, and says nothing
+		return false, nil
+	}
+	info := described.GetWorkflowExecutionInfo()
+	return info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED && info.GetExecution().GetRunId() != h.Run, err
+}
+
+// followsGreen reports whether a cron's run was started by the end of one that went well.
+func (r *Reporter) followsGreen(ctx context.Context, workflowID, runID string) (bool, error) {
+	history := r.Temporal.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	first, err := history.Next()
+	if err != nil {
+		return false, err
+	}
+	started := first.GetWorkflowExecutionStartedEventAttributes()
+	return started.GetInitiator() == enumspb.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE && started.GetContinuedFailure() == nil, nil
+}
+
+func isNotFound(err error) bool {
+	var none *serviceerror.NotFound
+	return errors.As(err, &none)
 }

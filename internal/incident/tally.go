@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +56,7 @@ type Tally struct {
 type Holder struct {
 	Workflow string    `json:"w,omitempty"`
 	Schedule string    `json:"s,omitempty"`
+	Run      string    `json:"r,omitempty"` // that has reported it last
 	Urgency  int       `json:"u,omitempty"`
 	Event    int       `json:"e,omitempty"` // how many events had been told when it was reported
 	At       time.Time `json:"t,omitzero"`  // of the last report, of the fleet's own
@@ -69,15 +71,20 @@ func (t *Tally) Add(r Report, now time.Time) {
 		r.Message = strings.ToValidUTF8(r.Message[:maxMessage], "") + "…"
 	}
 	if r.Healed {
-		t.Remove(r.Account, now)
+		for _, account := range append([]string{r.Account}, r.Others...) {
+			if _, known := t.Accounts[account]; known || !r.Perhaps {
+				t.Remove(account, now)
+			}
+		}
 		return
 	}
 	held, known := t.Accounts[r.Account]
 	if known && r.Urgency <= held.Urgency {
+		held.Workflow, held.Schedule, held.Run = r.Workflow, r.Schedule, r.Run
 		if r.Account == "" {
 			held.At = now
-			t.Accounts[r.Account] = held
 		}
+		t.Accounts[r.Account] = held
 		return
 	}
 	if t.Count() == 0 && t.Told == 0 {
@@ -91,7 +98,7 @@ func (t *Tally) Add(r Report, now time.Time) {
 		if t.Accounts == nil {
 			t.Accounts = map[string]Holder{}
 		}
-		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Urgency: r.Urgency, Event: t.Events}
+		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Run: r.Run, Urgency: r.Urgency, Event: t.Events}
 		if r.Account == "" {
 			h.At = now
 		}
@@ -196,11 +203,7 @@ func (t *Tally) State(provider, reason string) State {
 // Named are up to most accounts that are kept by name, in order, from the one after a
 // name, which wraps around.
 func (t *Tally) Named(after string, most int) []string {
-	names := make([]string, 0, len(t.Accounts))
-	for name := range t.Accounts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(t.Accounts)) //workflowcheck:ignore — the names are sorted
 	at, found := slices.BinarySearch(names, after)
 	if found {
 		at++
