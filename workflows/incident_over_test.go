@@ -1,0 +1,100 @@
+package workflows_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"tokenkeeper/internal/incident"
+	"tokenkeeper/workflows"
+)
+
+// A run that reported and was terminated, or reset, never says that it is well: the
+// incident finds that a later run went well, and only then.
+func TestALaterGreenRunEndsWhatNoRunReports(t *testing.T) {
+	t.Parallel()
+	server := shared.Temporal(t)
+	queue := fmt.Sprintf("over-%d", time.Now().UnixNano())
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	var failing atomic.Bool
+	failing.Store(true)
+	w := worker.New(c, queue, worker.Options{})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+		var fails bool
+		if err := workflow.SideEffect(ctx, func(workflow.Context) any { return failing.Load() }).Get(&fails); err != nil || fails {
+			return errors.Join(err, temporal.NewNonRetryableApplicationError("no", "InvalidClient", nil))
+		}
+		return nil
+	}, workflow.RegisterOptions{Name: workflows.Type})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	id := queue + "-will"
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: queue, CronSchedule: "@every 1s"}, workflows.Type)
+	require.NoError(t, err)
+	reporter := &incident.Reporter{Temporal: c, TaskQueue: queue}
+	over := func(reason string, h incident.Holder) bool {
+		over, err := reporter.Over(t.Context(), reason, h)
+		require.NoError(t, err)
+		return over
+	}
+	reported := incident.Holder{Workflow: id, Run: run.GetRunID()}
+	present := func() (runID string) {
+		described, err := c.DescribeWorkflowExecution(t.Context(), id, "")
+		require.NoError(t, err)
+		return described.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	}
+	require.False(t, over("CallStuck", reported), "it is at work, or waits")
+	require.Eventually(t, func() bool { return present() != run.GetRunID() }, 30*time.Second, 50*time.Millisecond)
+	require.False(t, over("CallStuck", reported), "the run after it fails as well")
+	failing.Store(false)
+	require.Eventually(t, func() bool { return over("CallStuck", reported) }, 30*time.Second, 50*time.Millisecond)
+	require.False(t, over(incident.ConsentEnds, reported), "runs that go well report it")
+	elsewhere := &incident.Reporter{Temporal: c, TaskQueue: "another-queue"}
+	moved, err := elsewhere.Over(t.Context(), incident.ConsentEnds, reported)
+	require.NoError(t, err)
+	require.True(t, moved, "it was moved")
+	require.NoError(t, c.TerminateWorkflow(t.Context(), id, "", "test"))
+	require.True(t, over(incident.ConsentEnds, reported), "it was stopped")
+	require.True(t, over("CallStuck", incident.Holder{Workflow: id + "-none"}))
+}
+
+// A Schedule's runs are workflows of their own.
+func TestAScheduleIsJudgedByItsNewestRun(t *testing.T) {
+	t.Parallel()
+	server := shared.Temporal(t)
+	queue := fmt.Sprintf("over-schedule-%d", time.Now().UnixNano())
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	w := worker.New(c, queue, worker.Options{})
+	w.RegisterWorkflowWithOptions(func(workflow.Context) error { return nil }, workflow.RegisterOptions{Name: workflows.Type})
+	schedule, err := c.ScheduleClient().Create(t.Context(), client.ScheduleOptions{ID: queue, TriggerImmediately: true,
+		Spec:   client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: 24 * time.Hour}}},
+		Action: &client.ScheduleWorkflowAction{ID: queue + "-run", Workflow: workflows.Type, TaskQueue: queue}})
+	require.NoError(t, err)
+	reporter := &incident.Reporter{Temporal: c, TaskQueue: queue}
+	held := incident.Holder{Workflow: queue + "-run-before", Schedule: queue, Run: "run-before"}
+	over := func() bool {
+		over, err := reporter.Over(t.Context(), "CallStuck", held)
+		require.NoError(t, err)
+		return over
+	}
+	require.False(t, over(), "no run has ended since")
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond)
+	require.NoError(t, schedule.Delete(t.Context()))
+	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond, "it was stopped")
+}
