@@ -65,6 +65,7 @@ func TestEveryProtectionIsNeeded(t *testing.T) {
 		"In doubt":               raced,
 		"Temporal first":         reused,
 		"Proven write":           wasted,
+		"Peek before the turn":   lost,
 	}
 	catalogue := protocol.Catalogue()
 	require.Len(t, catalogue, len(breaks))
