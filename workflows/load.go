@@ -72,7 +72,7 @@ func (r *run) loadOver(ctx workflow.Context, queue string, peek bool) (loaded ac
 	options := workflow.GetActivityOptions(r.forLoad(ctx))
 	options.TaskQueue = queue
 	if !peek {
-		r.setDetails(ctx, "Waiting for a turn at the vault to load the secrets of %s.", r.account)
+		r.setDetails(ctx, "Loading the secrets of %s, in turn with other accounts, as fast as the vault takes what follows.", r.account)
 		r.isAt(ctx, LoadStuck, fmt.Sprintf("The load of %s waits for its turn or for the vault; nothing is spent. More accounts may be due than the pace allows.", r.account))
 	}
 	end, err = patience{}.hold(workflow.WithActivityOptions(ctx, options), acts.LoadSecrets, r.loadInput(ctx, peek), &loaded)

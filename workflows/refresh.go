@@ -283,7 +283,11 @@ func (r *run) reauthorizeBehind(loaded activities.LoadResult, recovery activitie
 }
 
 func nothingFound(recovery activities.RecoverResult) string {
-	found := fmt.Sprintf("the vault and %d earlier runs hold nothing newer", recovery.Searched)
+	runs := "earlier runs hold"
+	if recovery.Searched == 1 {
+		runs = "earlier run hold"
+	}
+	found := fmt.Sprintf("the vault and %d %s nothing newer", recovery.Searched, runs)
 	if len(recovery.Gone) > 0 {
 		found += "; " + goneInWords(recovery.Gone)
 	}
