@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -40,13 +42,24 @@ type Process struct {
 	output bytes.Buffer
 }
 
-// FreePorts returns loopback ports that no program listens on, all different.
+// Ports below those that the system gives to outgoing connections (32768 and up on Linux,
+// 49152 and up on others): one of these could take a free port before its server does.
+const (
+	firstPort = 15_000
+	lastPort  = 32_000
+)
+
+// FreePorts returns ports of 127.0.0.1 that are free at this moment.
 func FreePorts(count int) ([]int, error) {
 	var ports []int
-	for range count {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	var err error
+	for tries := 0; len(ports) < count; tries++ {
+		if tries > 100+count {
+			return nil, fmt.Errorf("find a free port from %d to %d: %w", firstPort, lastPort, err)
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort)))); err != nil {
+			continue
 		}
 		defer func() { _ = l.Close() }() // when all are found, so that none comes twice
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
