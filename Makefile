@@ -31,7 +31,8 @@ test: temporal ## Run every test, and check the coverage of what handles tokens
 	@scripts/left-out
 	@echo 'go test $(RACE) ./... (on an empty cache it compiles for some minutes first)'
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
-		go test $(RACE) -count=1 -timeout 40m -coverprofile=.bin/coverage.out ./...
+		go test $(RACE) -count=1 -timeout 40m -coverprofile=.bin/coverage.out $$(go list ./... | grep -v '/chaos/model/protocol$$')
+	@go test -count=1 ./chaos/model/protocol # one goroutine explores each model: the race detector would find nothing, slowly
 	@awk -v floor=$(FLOOR) -v module=tokenkeeper -v covered='$(COVERED)' \
 		-f scripts/coverage.awk .bin/coverage.out
 

@@ -197,8 +197,9 @@ func (s *system) counts(w *testenv.Worker, n int, series, label, value string) {
 	s.eventually(fmt.Sprintf("%s{%s=%q} is %d", series, label, value, n), func() bool { return s.metric(w, series, label, value) == n })
 }
 
-// metric reads one of a worker's counts; 0 where the worker has not counted it yet.
-func (s *system) metric(w *testenv.Worker, series, label, value string) int {
+// metric reads one of a worker's counts, over all series with the label; 0 where the worker has
+// not counted it yet.
+func (s *system) metric(w *testenv.Worker, series, label, value string) (sum int) {
 	s.t.Helper()
 	answer, err := http.Get(w.HTTP + "/metrics")
 	require.NoError(s.t, err)
@@ -210,10 +211,10 @@ func (s *system) metric(w *testenv.Worker, series, label, value string) int {
 			var n int
 			_, err := fmt.Sscan(line[strings.LastIndex(line, "}")+1:], &n)
 			require.NoError(s.t, err)
-			return n
+			sum += n
 		}
 	}
-	return 0
+	return sum
 }
 
 // vaultCalls counts the calls to the vault about a secret.

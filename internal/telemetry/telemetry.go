@@ -117,9 +117,10 @@ func (t *Telemetry) ClientOptions(o client.Options) client.Options {
 	return o
 }
 
-// Handler serves the metrics in Prometheus' text format.
+// Handler serves the metrics in Prometheus' text format. They are not compressed: a page
+// goes no further than the scraper beside the worker, and would cost more time than it saves.
 func (t *Telemetry) Handler() http.Handler {
-	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry})
+	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry, DisableCompression: true})
 }
 
 // Shutdown sends the remaining telemetry, for as long as ctx allows, and logs
