@@ -30,7 +30,7 @@ type firstCopies struct {
 	pairs uint64
 }
 
-const scrapeWithin = time.Second
+const scrapeWithin = 10 * time.Second
 
 // scrape takes in a worker's histogram. A worker that is too young to answer
 // has none.
