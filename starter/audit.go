@@ -77,6 +77,9 @@ func (s settings) auditor() (auditor, error) {
 
 // send tells each receiver of a change.
 func (a auditor) send(ctx context.Context, p printer, record auditRecord) {
+	if a.sender == nil {
+		return
+	}
 	event := webhook.OfAudit("audit_"+rand.Text(), record.Subject, time.Now(), record)
 	for _, receiver := range a.sender.Names() {
 		sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)

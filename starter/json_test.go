@@ -40,6 +40,9 @@ func TestEverySubcommandFailsInJSON(t *testing.T) {
 	}
 	for name, f := range failures {
 		for _, path := range all {
+			if path[0] == "doctor" && f.kind == kindConfiguration {
+				continue // mistakes in the configuration are among what it finds
+			}
 			var out, notes bytes.Buffer
 			args := append(append([]string{}, path...), "--output", "json")
 			if path[0] == "keys" && path[1] == "retire" {
@@ -65,7 +68,7 @@ func TestFailuresNameTheirFixInJSON(t *testing.T) {
 		failure := requireOneDocument(t, out.Bytes()).Error
 		require.Equal(t, kindFailed, failure.Kind, command)
 		require.Contains(t, failure.Message, "no Temporal server answers at 127.0.0.1:1", command)
-		require.Equal(t, "if it should be this machine, start one with: temporal server start-dev; otherwise set TEMPORAL_ADDRESS", failure.Fix, command)
+		require.Equal(t, "if it should be this machine, start one with: temporal server start-dev --db-filename temporal.db; otherwise set TEMPORAL_ADDRESS", failure.Fix, command)
 	}
 }
 

@@ -108,11 +108,16 @@ func (s *system) refreshes(account string) {
 // yes to its questions.
 func (s *system) temporalCLI(args ...string) (said string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
-	cmd.Stdin = strings.NewReader("y\n")
-	out, err := cmd.CombinedOutput()
-	require.NoError(s.t, err, "temporal %v: %s", args, out)
-	return string(out)
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
+		cmd.Stdin = strings.NewReader("y\n")
+		out, err := cmd.CombinedOutput()
+		if err != nil && strings.Contains(string(out), "Version not found in deployment") && time.Now().Before(deadline) {
+			continue // the server takes a moment to know a version whose workers poll
+		}
+		require.NoError(s.t, err, "temporal %v: %s", args, out)
+		return string(out)
+	}
 }
 
 // createNamespace makes a namespace and waits until all of the server knows it.

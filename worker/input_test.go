@@ -73,8 +73,8 @@ func TestInputThatNamesNoAccountFailsTheRunAndTouchesNothing(t *testing.T) {
 			[]string{`account "googlehealth" at fitbit would share its secrets' names with provider "GoogleHealth"`, "; choose a name that does not begin with"}},
 		{"an account that does not exist", `{"account":"ann"}`, activities.MissingSecret,
 			[]string{"vault: get ann-RefreshToken: not found", "; store the refresh token from the provider's consent in it: starter authorize --account ann, or with one at hand: starter import --account ann"}},
-		{"a provider without a stored client", `{"provider":"google-health"}`, activities.MissingSecret,
-			[]string{"vault: get GoogleHealthCredentials: not found", "; store the base64 of client_id:client_secret in it: az keyvault secret set --vault-name VAULT --name GoogleHealthCredentials"}},
+		{"a provider without a stored consent", `{"provider":"google-health"}`, activities.MissingSecret,
+			[]string{"vault: get GoogleHealth-RefreshToken: not found", "; store the refresh token from the provider's consent in it: starter authorize --provider google-health"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := s.in(t)

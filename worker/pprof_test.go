@@ -19,7 +19,7 @@ func TestProfilesAreServedWhereTheyAreAskedForAlone(t *testing.T) {
 	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	w := s.work("TOKENKEEPER_PPROF=" + address)
 	s.refreshes(s.consent())
-	for page, has := range map[string]string{"": "heap", "goroutine?debug=2": "worker.(*", "heap?debug=1": "heap profile"} {
+	for page, has := range map[string]string{"": "heap", "goroutine?debug=2": "goroutine ", "heap?debug=1": "heap profile"} {
 		answer, err := http.Get("http://" + address + "/debug/pprof/" + page)
 		require.NoError(t, err)
 		body, err := io.ReadAll(answer.Body)

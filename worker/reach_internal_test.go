@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,13 +20,20 @@ func TestReadinessFollowsTemporal(t *testing.T) {
 		var recorded []bool
 		h := serveHealth("", nil, func(_ context.Context, ready bool) { recorded = append(recorded, ready) }, slog.New(slog.DiscardHandler))
 		require.Equal(t, notStarted, h.notReady())
-		var answer error
-		m := &reachMonitor{ask: func(context.Context) error { return answer }, health: h, log: slog.New(slog.NewTextHandler(&out, nil))}
+		var answer atomic.Pointer[error] // nil where Temporal answers
+		ask := func(context.Context) error {
+			if err := answer.Load(); err != nil {
+				return *err
+			}
+			return nil
+		}
+		m := &reachMonitor{ask: ask, health: h, log: slog.New(slog.NewTextHandler(&out, nil))}
 		stop := m.start(t.Context())
 		h.setAccepting("")
 		require.Empty(t, h.notReady())
 
-		answer = errors.New("connection refused")
+		refused := errors.New("connection refused")
+		answer.Store(&refused)
 		time.Sleep(awayAfter - reachEvery)
 		synctest.Wait()
 		require.Empty(t, h.notReady(), "a server that is restarted")
@@ -37,7 +45,7 @@ func TestReadinessFollowsTemporal(t *testing.T) {
 		require.Contains(t, h.notReady(), "for 10m30s")
 		require.Equal(t, 1, strings.Count(out.String(), "Temporal does not answer"), "once")
 
-		answer = nil
+		answer.Store(nil)
 		time.Sleep(reachEvery)
 		synctest.Wait()
 		require.Empty(t, h.notReady())

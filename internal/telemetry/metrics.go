@@ -72,7 +72,7 @@ func newMetrics(meter metric.Meter, known Labels) (*Metrics, error) {
 	m.alerts = counter("alerts", "Alerts, by reason.")
 	m.keyset = counter("keyset.changes", "Keysets in the vault that are not to be believed, or not there, by cause. Every worker sees the same.")
 	m.stalled = gauge("stalled_runs", "Runs that stand still because workflow code cannot run, by cause, among the few that this worker examines. It keeps its value while the worker cannot list runs, which is logged. Every worker of a task queue sees the same runs: take the highest.")
-	m.breakers = gauge("provider.breaker_open", "1 while this worker's calls to a provider wait because it is away for many accounts, 0 once it answers again; absent before the first time.")
+	m.breakers = gauge("provider.breaker_open", "1 while this worker's calls to a provider wait because it is away for many accounts, 0 otherwise.")
 	m.ready = gauge("worker.ready", "1 while this worker takes work and Temporal answers it, else 0.")
 	var err error
 	m.firstCopy, err = meter.Float64Histogram("tokenkeeper.first_copy",
@@ -103,6 +103,7 @@ func (m *Metrics) begin() {
 			return
 		}
 		m.escrows.Add(ctx, 0, labels("provider", provider))
+		m.Breaker(ctx, provider, false)
 		for _, outcome := range m.known.Outcomes {
 			m.refreshes.Add(ctx, 0, labels("provider", provider, "outcome", outcome))
 		}
