@@ -67,7 +67,9 @@ func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) 
 			s.eventually("the vault is slow", func() bool { return s.vaultCalls(a.secret("RefreshToken"), slow) > before })
 			require.NoError(t, leaving.Signal(syscall.SIGTERM))
 			s.exits(leaving, 0)
-			require.Equal(t, []int{1}, run.attempts(activity))
+			attempts := run.attempts(activity) // a load comes after a peek
+			require.NotEmpty(t, attempts)
+			require.NotContains(t, attempts, 2)
 			s.work()
 
 			require.Equal(t, workflows.Refreshed, run.result().Outcome)
