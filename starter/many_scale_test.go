@@ -67,7 +67,7 @@ func (f fleetOf) killedThenRepeated(query string, args ...string) (manyAnswer, t
 			require.FailNow(f.t, "it ended before it was killed", "%v: %s", err, &said)
 		case <-f.t.Context().Done():
 			return manyAnswer{}, 0
-		default:
+		case <-time.After(time.Duration(f.n/100) * time.Millisecond): // counting many is work for the server
 		}
 	}
 	_ = killed.Process.Kill() // of few accounts it may have done the last just now
@@ -86,6 +86,18 @@ func (f fleetOf) killedThenRepeated(query string, args ...string) (manyAnswer, t
 	f.t.Logf("%s: %d accounts in %s, %.0f a second; killed in between; then %v; largest memory %d MB", args[0], f.n, took.Round(time.Millisecond),
 		float64(f.n)/took.Seconds(), answer.Outcomes, maxRSS(repeated)>>10)
 	return answer, took
+}
+
+// asks runs a command that answers with JSON, and says how long it took.
+func (f fleetOf) asks(answer any, args ...string) {
+	f.t.Helper()
+	began := time.Now()
+	cmd := f.command(append(args, "--output", "json")...)
+	var out, notes bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &notes
+	require.NoError(f.t, cmd.Run(), "%s", &notes)
+	f.t.Logf("%v of %d accounts: %s; largest memory %d MB", args, f.n, time.Since(began).Round(time.Millisecond), maxRSS(cmd)>>10)
+	require.NoError(f.t, json.Unmarshal(out.Bytes(), answer))
 }
 
 func (f fleetOf) count(query string) int {
@@ -118,6 +130,17 @@ func TestManyAccountsAreStartedMovedAndStoppedThoughTheStarterIsKilled(t *testin
 	require.Equal(t, f.n, answer.Outcomes["already running"]+answer.Outcomes["started"])
 	awaitCount(t, c, running, f.n)
 	awaitCount(t, c, running+" AND TokenProvider = 'google-health'", f.n/2)
+
+	var summary struct {
+		Accounts int            `json:"accounts"`
+		Health   map[string]int `json:"health"`
+	}
+	f.asks(&summary, "status", "--summary")
+	require.Equal(t, f.n, summary.Accounts)
+	var page []row
+	f.asks(&page, "status", "--health", "waiting", "--provider", "fitbit", "--limit", "100")
+	require.Len(t, page, min(100, f.n/2))
+	require.Equal(t, "fitbit", page[0].Provider)
 
 	answer, _ = f.killedThenRepeated(running+" AND TaskQueue = 'shard-2'", "move", "--to-task-queue", "shard-2", "--same-vault", "--yes")
 	require.GreaterOrEqual(t, answer.Outcomes[outcomeThere], f.n/3)
