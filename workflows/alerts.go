@@ -128,9 +128,10 @@ func (r *run) settleAlerts(ctx workflow.Context) {
 	}
 }
 
-// alertFor bounds how long a run waits for an alert to be reported: without the report the
-// incident would stay open, or not begin.
-const alertFor = 3 * time.Minute
+// alertAttempts bounds how often a run tries to have an alert reported, some three minutes:
+// it needs Temporal alone, which has just given it to a worker. It is no time, because a
+// machine that is off for the night reports the alert in the morning.
+const alertAttempts = 14
 
 // alert raises an alert, and never fails the run. It returns what was alerted, with the
 // cause; empty where that is not known.
@@ -139,10 +140,8 @@ func (r *run) alert(ctx workflow.Context, in activities.AlertInput) string {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // of a cancelled run as well
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,
-		// It needs Temporal alone, which has just given it to a worker.
-		ScheduleToCloseTimeout: alertFor,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 15 * time.Second},
-		Summary:                "alert: " + in.Reason,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 15 * time.Second, MaximumAttempts: alertAttempts},
+		Summary:             "alert: " + in.Reason,
 	})
 	var alerted activities.AlertResult
 	if err := workflow.ExecuteActivity(ctx, acts.Alert, in).Get(ctx, &alerted); err != nil {
