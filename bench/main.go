@@ -32,6 +32,7 @@ func main() { os.Exit(start(os.Args[1:])) }
 
 func start(args []string) int {
 	o := options{progress: os.Stderr, warmUp: 3 * time.Second, idle: load{5, 3 * time.Second}, starts: 5}
+	o.lab.BuildFlags = lab.AsReleased
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&o.lab.Cluster, "cluster", false, "a Temporal server on PostgreSQL, from the folder that "+lab.EnvServers+" names (default .bin)")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each phase of each target comes")

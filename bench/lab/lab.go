@@ -27,6 +27,9 @@ import (
 // EnvServers names the folder with the Temporal server that a cluster runs.
 const EnvServers = testenv.EnvServers
 
+// AsReleased are the flags that the programs are released with.
+var AsReleased = []string{"-trimpath", "-ldflags=-s -w"}
+
 // Options say what to measure in.
 type Options struct {
 	// Cluster is a server on PostgreSQL in place of the development server.
@@ -35,10 +38,12 @@ type Options struct {
 	Temporal *temporal.Server
 	// WorkerBinary is a worker that is built already; empty builds one.
 	WorkerBinary string
-	TaskQueue    string
-	Provider     authserver.Options
-	Vault        keyvault.Options
-	Progress     io.Writer
+	// BuildFlags are for go build.
+	BuildFlags []string
+	TaskQueue  string
+	Provider   authserver.Options
+	Vault      keyvault.Options
+	Progress   io.Writer
 }
 
 // Lab is a running one. Close ends it.
@@ -48,13 +53,14 @@ type Lab struct {
 	Worker string // the worker's program
 	Dir    string
 
+	flags   []string
 	cluster *temporal.Cluster // nil where the server is the caller's
 	say     func(format string, args ...any)
 }
 
 // Open runs everything but workers.
 func Open(ctx context.Context, o Options) (l *Lab, err error) {
-	l = &Lab{Worker: o.WorkerBinary, say: func(format string, args ...any) { _, _ = fmt.Fprintf(o.Progress, format+"\n", args...) }}
+	l = &Lab{Worker: o.WorkerBinary, flags: o.BuildFlags, say: func(format string, args ...any) { _, _ = fmt.Fprintf(o.Progress, format+"\n", args...) }}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -65,7 +71,7 @@ func Open(ctx context.Context, o Options) (l *Lab, err error) {
 	}
 	if l.Worker == "" {
 		l.say("building the worker")
-		if l.Worker, err = testenv.BuildWorker(ctx, l.Dir, "-trimpath"); err != nil {
+		if l.Worker, err = testenv.BuildWorker(ctx, l.Dir, l.flags...); err != nil {
 			return l, err
 		}
 	}
@@ -103,7 +109,8 @@ func startServer(ctx context.Context, o Options, dir string) (*temporal.Cluster,
 // Build compiles one of the module's programs and returns its path.
 func (l *Lab) Build(ctx context.Context, pkg string) (string, error) {
 	path := filepath.Join(l.Dir, filepath.Base(pkg))
-	out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg).CombinedOutput()
+	args := append([]string{"build", "-o", path}, l.flags...)
+	out, err := exec.CommandContext(ctx, "go", append(args, pkg)...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}

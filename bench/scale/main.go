@@ -46,7 +46,7 @@ func main() { os.Exit(start(os.Args[1:])) }
 
 func start(args []string) int {
 	o := options{every: 5 * time.Second}
-	o.lab.Progress = os.Stderr
+	o.lab.Progress, o.lab.BuildFlags = os.Stderr, lab.AsReleased
 	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
 	flags.BoolVar(&o.lab.Cluster, "cluster", false, "a Temporal server on PostgreSQL, from the folder that "+lab.EnvServers+" names (default .bin)")
 	flags.IntVar(&o.accounts, "accounts", 10_000, "accounts to keep alive")
