@@ -59,8 +59,12 @@ type measured struct {
 	InFlight  float64 `json:"in_flight"` // on the average, by Little's law
 
 	CPUPer1000 float64 `json:"cpu_seconds_per_1000"` // of its processes
-	MemoryMB   float64 `json:"memory_mb"`            // the median of the largest process
-	MemoryMax  float64 `json:"memory_max_mb"`
+	// Of everything else on the machine: Temporal's server with its database; and of this
+	// program, which has the simulated vault and provider in it.
+	ServerCPUPer1000 float64 `json:"server_cpu_seconds_per_1000"`
+	LabCPUPer1000    float64 `json:"simulators_cpu_seconds_per_1000"`
+	MemoryMB         float64 `json:"memory_mb"` // the median of the largest process
+	MemoryMax        float64 `json:"memory_max_mb"`
 
 	FirstCopyMedianMS float64 `json:"first_copy_median_ms,omitempty"`
 	FirstCopyP99MS    float64 `json:"first_copy_p99_ms,omitempty"`
@@ -69,6 +73,9 @@ type measured struct {
 	Events     int     `json:"events,omitempty"`      // medians, per refresh
 	Bytes      int     `json:"history_bytes,omitempty"`
 	Actions    int     `json:"actions,omitempty"`
+	// Where a refresh's time goes: medians, by activity.
+	WaitedMS map[string]float64 `json:"waited_ms,omitempty"` // for a worker
+	WorkedMS map[string]float64 `json:"worked_ms,omitempty"`
 }
 
 // measure runs a phase of a target.
@@ -120,7 +127,8 @@ func (b *bench) measure(ctx context.Context, round int, p phase, name string) (m
 		sum += d
 	}
 	m.InFlight = lab.Round(sum.Seconds()/w.to.Sub(w.from).Seconds(), 1)
-	m.CPUPer1000 = lab.Round(w.cpu.Seconds()/float64(len(done))*1000, 2)
+	per1000 := func(cpu time.Duration) float64 { return lab.Round(cpu.Seconds()/float64(len(done))*1000, 2) }
+	m.CPUPer1000, m.LabCPUPer1000, m.ServerCPUPer1000 = per1000(w.cpu), per1000(w.labCPU), per1000(w.busyCPU-w.cpu-w.labCPU)
 	m.MemoryMB, m.MemoryMax = megabytes(lab.Median(w.memory)), megabytes(lab.Quantile(w.memory, 1))
 	b.add(&m, w)
 	return m, nil
@@ -148,12 +156,33 @@ func (b *bench) add(m *measured, w watched) {
 		}
 	}
 	m.Events, m.Bytes, m.Actions = lab.Median(events), lab.Median(bytes), lab.Median(actions)
+	m.WaitedMS = mediansOf(runs, func(r lab.Run) map[string]time.Duration { return r.Waited })
+	m.WorkedMS = mediansOf(runs, func(r lab.Run) map[string]time.Duration { return r.Worked })
+}
+
+// mediansOf is the median of each step over the runs that ended well.
+func mediansOf(runs []lab.Run, steps func(lab.Run) map[string]time.Duration) map[string]float64 {
+	all := map[string][]time.Duration{}
+	for _, r := range runs {
+		if r.Completed {
+			for name, d := range steps(r) {
+				all[name] = append(all[name], d)
+			}
+		}
+	}
+	medians := map[string]float64{}
+	for name, values := range all {
+		medians[name] = milliseconds(lab.Median(values))
+	}
+	return medians
 }
 
 // watched is what is seen of a target from outside while it is measured.
 type watched struct {
 	from, to   time.Time
-	cpu        time.Duration
+	cpu        time.Duration // of the target's processes
+	labCPU     time.Duration // of this one
+	busyCPU    time.Duration // of the whole machine
 	memory     []int
 	copies     lab.FirstCopies
 	vaultCalls int
@@ -189,6 +218,18 @@ func (b *bench) watch(ctx context.Context, name string, processes []*process.Pro
 	if err = copies(-1); err != nil {
 		return w, err
 	}
+	around := func(times time.Duration) error {
+		own, err := lab.UsageOf(os.Getpid())
+		if err != nil {
+			return err
+		}
+		busy, err := lab.BusyCPU()
+		w.labCPU, w.busyCPU = w.labCPU+times*own.CPU, w.busyCPU+times*busy
+		return err
+	}
+	if err = around(-1); err != nil {
+		return w, err
+	}
 	w.vaultCalls = -calls(b.lab.Vault)
 	w.from = time.Now()
 	profile := make(chan error, 1)
@@ -209,6 +250,9 @@ func (b *bench) watch(ctx context.Context, name string, processes []*process.Pro
 		w.cpu = u.CPU - before.CPU
 	}
 	w.to = time.Now()
+	if err = around(1); err != nil {
+		return w, err
+	}
 	w.vaultCalls += calls(b.lab.Vault)
 	if err = copies(1); err != nil {
 		return w, err

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -119,9 +120,10 @@ func (r *report) summaryOf(phase, target string) (s measured, ok bool) {
 	s = measured{
 		Phase: phase, Target: target,
 		PerSecond: figure(perSecond), MedianMS: figure(median), P99MS: figure(func(m measured) float64 { return m.P99MS }),
-		InFlight:   figure(func(m measured) float64 { return m.InFlight }),
-		CPUPer1000: figure(func(m measured) float64 { return m.CPUPer1000 }),
-		MemoryMB:   figure(memory), MemoryMax: figure(func(m measured) float64 { return m.MemoryMax }),
+		InFlight:         figure(func(m measured) float64 { return m.InFlight }),
+		CPUPer1000:       figure(func(m measured) float64 { return m.CPUPer1000 }),
+		ServerCPUPer1000: figure(func(m measured) float64 { return m.ServerCPUPer1000 }), LabCPUPer1000: figure(func(m measured) float64 { return m.LabCPUPer1000 }),
+		MemoryMB: figure(memory), MemoryMax: figure(func(m measured) float64 { return m.MemoryMax }),
 		FirstCopyMedianMS: figure(func(m measured) float64 { return m.FirstCopyMedianMS }), FirstCopyP99MS: figure(copyP99),
 		VaultCalls: figure(func(m measured) float64 { return m.VaultCalls }),
 		Events:     int(figure(func(m measured) float64 { return float64(m.Events) })),
@@ -138,13 +140,30 @@ func (r *report) summaryOf(phase, target string) (s measured, ok bool) {
 	return s, ok
 }
 
+// steps says where the time of a refresh goes, by the medians of the last round.
+func (r *report) steps() string {
+	var b strings.Builder
+	b.WriteString("\nmedians of the last round, ms: waited for a worker + worked\n")
+	for _, m := range r.Measured {
+		if m.Round != r.Rounds || len(m.WorkedMS) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "%-13s %-11s", m.Phase, m.Target)
+		for _, name := range slices.Sorted(maps.Keys(m.WorkedMS)) {
+			fmt.Fprintf(&b, "  %s %.0f + %.0f", name, m.WaitedMS[name], m.WorkedMS[name])
+		}
+		b.WriteString("\n")
+	}
+	return b.String() + "\n"
+}
+
 // table is the result for a terminal.
 func (r *report) table() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s, %s, %s; medians of %d rounds\n\n", r.At.Format(time.DateOnly), r.Server, r.Machine, r.Rounds)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(cells ...string) { _, _ = fmt.Fprintln(t, strings.Join(cells, "\t")+"\t") }
-	row("phase/workers", "", "refreshes", "failed", "per s", "median ms", "p99 ms", "in flight", "CPU s/1,000", "MB", "first copy p50", "p99 ms", "events", "bytes", "actions", "vault calls")
+	row("phase/workers", "", "refreshes", "failed", "per s", "median ms", "p99 ms", "in flight", "CPU s/1,000", "server's", "simulators'", "MB", "first copy p50", "p99 ms", "events", "bytes", "actions", "vault calls")
 	number := func(v float64) string {
 		if v == 0 {
 			return "–"
@@ -153,7 +172,7 @@ func (r *report) table() string {
 	}
 	whole := func(v int) string { return strings.TrimSuffix(number(float64(v)), ".0") }
 	for _, s := range r.Summary {
-		row(s.Phase, s.Target, fmt.Sprint(s.Refreshes), fmt.Sprint(s.Failed), number(s.PerSecond), number(s.MedianMS), number(s.P99MS), number(s.InFlight), number(s.CPUPer1000), number(s.MemoryMB),
+		row(s.Phase, s.Target, fmt.Sprint(s.Refreshes), fmt.Sprint(s.Failed), number(s.PerSecond), number(s.MedianMS), number(s.P99MS), number(s.InFlight), number(s.CPUPer1000), number(s.ServerCPUPer1000), number(s.LabCPUPer1000), number(s.MemoryMB),
 			number(s.FirstCopyMedianMS), number(s.FirstCopyP99MS), whole(s.Events), whole(s.Bytes), whole(s.Actions), number(s.VaultCalls))
 	}
 	_ = t.Flush()
@@ -165,7 +184,7 @@ func (r *report) table() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\n")
+	b.WriteString(r.steps())
 	for _, g := range r.Goals {
 		verdict := "pass"
 		if !g.Met {

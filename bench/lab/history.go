@@ -16,9 +16,15 @@ type Run struct {
 	Ended         bool // whichever way
 	Completed     bool // and well: not failed, cancelled or terminated
 	Events, Bytes int
-	Actions       int    // that Temporal Cloud bills
-	next          string // the run that follows it in the chain
+	Actions       int // that Temporal Cloud bills
+	// Waited and Worked are how long its activities and its workflow tasks waited for a
+	// worker, and took there, by name.
+	Waited, Worked map[string]time.Duration
+	next           string // the run that follows it in the chain
 }
+
+// WorkflowTasks is the name under which all workflow tasks of a run are summed up.
+const WorkflowTasks = "workflow tasks"
 
 // Took is how long the run was at work.
 func (r Run) Took() time.Duration { return r.Closed.Sub(r.Began) }
@@ -55,7 +61,40 @@ func read(events []*historypb.HistoryEvent) (r Run) {
 		}
 	}
 	r.Actions = Actions(events)
+	r.Waited, r.Worked = steps(events)
 	return r
+}
+
+// steps sums up how long the steps of a run waited for a worker, and took there. A task that
+// was handed out eagerly waited for nothing.
+func steps(events []*historypb.HistoryEvent) (waited, worked map[string]time.Duration) {
+	waited, worked = map[string]time.Duration{}, map[string]time.Duration{}
+	at, names := map[int64]time.Time{}, map[int64]string{}
+	started := func(e *historypb.HistoryEvent, scheduled int64) {
+		names[e.GetEventId()] = names[scheduled]
+		waited[names[scheduled]] += e.GetEventTime().AsTime().Sub(at[scheduled])
+	}
+	ended := func(e *historypb.HistoryEvent, start int64) {
+		worked[names[start]] += e.GetEventTime().AsTime().Sub(at[start])
+	}
+	for _, e := range events {
+		at[e.GetEventId()] = e.GetEventTime().AsTime()
+		switch e.GetEventType() {
+		case enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+			names[e.GetEventId()] = WorkflowTasks
+		case enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+			started(e, e.GetWorkflowTaskStartedEventAttributes().GetScheduledEventId())
+		case enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+			ended(e, e.GetWorkflowTaskCompletedEventAttributes().GetStartedEventId())
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+			names[e.GetEventId()] = e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName()
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+			started(e, e.GetActivityTaskStartedEventAttributes().GetScheduledEventId())
+		case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+			ended(e, e.GetActivityTaskCompletedEventAttributes().GetStartedEventId())
+		}
+	}
+	return waited, worked
 }
 
 // Actions counts what Temporal Cloud bills for a run, by "Temporal Cloud Actions": the

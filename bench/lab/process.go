@@ -48,6 +48,25 @@ func UsageOf(pid int) (u Usage, err error) {
 	return u, err
 }
 
+// BusyCPU is the CPU time that everything on this machine has used since it started.
+func BusyCPU() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	// "cpu", then user, nice, system, idle, iowait, irq, softirq, and what is counted twice.
+	fields := strings.Fields(string(text))
+	var busy time.Duration
+	for _, i := range []int{1, 2, 3, 6, 7} {
+		ticks, err := strconv.Atoi(fields[i])
+		if err != nil {
+			return 0, fmt.Errorf("read the CPU time of this machine: %w", err)
+		}
+		busy += time.Duration(ticks) * time.Second / ticksPerSecond
+	}
+	return busy, nil
+}
+
 // FirstPoll waits until the server has been polled for workflow tasks by a process and
 // returns when that was, by the server's clock, which is this machine's.
 func (l *Lab) FirstPoll(ctx context.Context, taskQueue string, pid int) (time.Time, error) {
