@@ -101,8 +101,10 @@ func (b *bench) measure(ctx context.Context, round int, p phase, name string) (m
 	if err = t.begin(ctx, p.load, p.load.period); err != nil {
 		return m, err
 	}
-	// Until each account has had its first run, which is not like those that follow.
 	if err = lab.Sleep(ctx, p.load.period+b.o.warmUp); err != nil {
+		return m, err
+	}
+	if err = t.settle(ctx); err != nil {
 		return m, err
 	}
 	w, err := b.watch(ctx, name, processes, p, profiled)

@@ -27,6 +27,8 @@ type target interface {
 	launch(ctx context.Context, workers int, l load) ([]*process.Process, error)
 	// begin has the load come, spread over the time.
 	begin(ctx context.Context, l load, over time.Duration) error
+	// settle waits until every account has had its first run.
+	settle(ctx context.Context) error
 	// took are the times at work of what ended well within a span, and how many did not.
 	took(ctx context.Context, from, to time.Time) (done []time.Duration, failed int, err error)
 	// end stops the load and the processes.
@@ -60,6 +62,8 @@ func (f *fleet) took(ctx context.Context, from, to time.Time) (done []time.Durat
 	}
 	return done, failed, err
 }
+
+func (f *fleet) settle(ctx context.Context) error { return f.lab.AwaitFirstRuns(ctx, f.chains) }
 
 func (f *fleet) end(ctx context.Context) error {
 	if err := f.lab.StopCrons(ctx, f.chains); err != nil {
@@ -204,6 +208,7 @@ func (b *baselineTarget) launch(_ context.Context, workers int, l load) ([]*proc
 }
 
 func (b *baselineTarget) begin(context.Context, load, time.Duration) error { return nil }
+func (b *baselineTarget) settle(context.Context) error                     { return nil }
 
 func (b *baselineTarget) took(_ context.Context, from, to time.Time) (done []time.Duration, failed int, err error) {
 	for _, p := range b.processes {

@@ -17,6 +17,9 @@ import (
 // atOnce bounds the requests that are made of the server at a time.
 const atOnce = 8
 
+// startsWithin is how long all chains may take until their first runs have ended.
+const startsWithin = 2 * time.Minute
+
 // stopsWithin is how long a chain may take until its present run has ended.
 const stopsWithin = 2 * time.Minute
 
@@ -55,6 +58,32 @@ func (l *Lab) StartCrons(ctx context.Context, crons []Cron, over time.Duration) 
 		})
 	}
 	return chains, all.Wait()
+}
+
+// AwaitFirstRuns waits until the first run of each chain has ended: it follows no other one,
+// and what an earlier phase has left may be for it to clear up.
+func (l *Lab) AwaitFirstRuns(ctx context.Context, chains []Chain) error {
+	ctx, cancel := context.WithTimeout(ctx, startsWithin)
+	defer cancel()
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(atOnce)
+	for _, c := range chains {
+		all.Go(func() error {
+			for {
+				d, err := l.Client.DescribeWorkflowExecution(ctx, c.ID, "")
+				if err == nil && d.GetWorkflowExecutionInfo().GetExecution().GetRunId() != c.firstRun {
+					return nil
+				}
+				if err == nil {
+					err = Sleep(ctx, 500*time.Millisecond)
+				}
+				if err != nil {
+					return fmt.Errorf("wait for the first run of %s: %w", c.ID, err)
+				}
+			}
+		})
+	}
+	return all.Wait()
 }
 
 // StopCrons ends the chains. A run at work is cancelled and brings itself to its end;
