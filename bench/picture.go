@@ -34,16 +34,21 @@ func (r *report) picture() string {
 		x += 110
 	}
 	fmt.Fprintf(&b, `<text x="%d" y="24" text-anchor="end" fill="#666">%s</text>`+"\n", width-margin, html.EscapeString(r.At.Format("2 January 2006")+", "+r.Server))
-	panel(&b, margin, "One refresh, median, ms (idle)", r.bars(median, func(p string) bool { return p == "idle" }))
-	panel(&b, margin+panelWidth, "Refreshes/s at saturation, by workers", r.bars(perSecond, func(p string) bool { return strings.HasPrefix(p, "saturation/") }))
-	panel(&b, margin+2*panelWidth, "CPU seconds of the workers per 1,000", r.bars(func(m measured) float64 { return m.CPUPer1000 }, func(p string) bool { return p == steady || p == saturated(1) }))
+	panel(&b, margin, "One refresh, median, ms (idle)", r.bars(median, func(m measured) bool { return m.Phase == "idle" }))
+	// Without the baseline, which asks no server: its hundreds would hide what is compared.
+	panel(&b, margin+panelWidth, "Refreshes/s at saturation, by workers", r.bars(perSecond, func(m measured) bool {
+		return strings.HasPrefix(m.Phase, "saturation/") && m.Target != baseline
+	}))
+	panel(&b, margin+2*panelWidth, "CPU seconds of the workers per 1,000", r.bars(func(m measured) float64 { return m.CPUPer1000 }, func(m measured) bool {
+		return m.Phase == steady || m.Phase == saturated(1)
+	}))
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
-func (r *report) bars(figure func(measured) float64, wanted func(phase string) bool) (bars []bar) {
+func (r *report) bars(figure func(measured) float64, wanted func(measured) bool) (bars []bar) {
 	for _, s := range r.Summary {
-		if wanted(s.Phase) {
+		if wanted(s) {
 			bars = append(bars, bar{strings.TrimPrefix(s.Phase, "saturation/"), s.Target, figure(s)})
 		}
 	}

@@ -21,7 +21,7 @@ const (
 	actionsPerRefresh  = 5
 	callsPerRefresh    = 7
 	versionsPerRefresh = 2     // secrets that are written, where the refresh token rotates
-	historyBytes       = 9_000 // of a closed run
+	historyBytes       = 7_700 // of a closed run
 	waitingBytes       = 3_000 // of the run that waits for its time
 	retentionDays      = 3
 )
