@@ -54,7 +54,7 @@ These variables configure it:
 		Example: `  starter start --account will
   starter status
   starter start --help`,
-		Version: version(),
+		Version: config.Version(),
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
