@@ -4,8 +4,6 @@ TEMPORAL := $(CURDIR)/.bin/temporal
 LINTER   := go tool -modfile=tools/go.mod
 # The race detector needs a C compiler; see scripts/left-out.
 RACE     := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
-# Tests wait more than they compute.
-PARALLEL := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 REVISION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 
 # The packages that decide about tokens, and the least coverage of each in per cent.
@@ -33,7 +31,7 @@ test: temporal ## Run every test, and check the coverage of what handles tokens
 	@scripts/left-out
 	@echo 'go test $(RACE) ./... (on an empty cache it compiles for some minutes first)'
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
-		go test $(RACE) -count=1 -parallel $(PARALLEL) -timeout 40m -coverprofile=.bin/coverage.out $$(go list ./... | grep -v '/chaos/model/protocol$$')
+		go test $(RACE) -count=1 -timeout 40m -coverprofile=.bin/coverage.out $$(go list ./... | grep -v '/chaos/model/protocol$$')
 	@go test -count=1 ./chaos/model/protocol # one goroutine explores each model: the race detector would find nothing, slowly
 	@awk -v floor=$(FLOOR) -v module=tokenkeeper -v covered='$(COVERED)' \
 		-f scripts/coverage.awk .bin/coverage.out

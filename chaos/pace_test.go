@@ -57,7 +57,7 @@ const (
 	quota     = keyvault.Creations / 7
 	pace      = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=3.7"
 	perSecond = 3.7 / 2 * .95
-	fleetSize = 50
+	fleetSize = 40
 )
 
 func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
@@ -71,11 +71,14 @@ func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
 	green(t, runs)
 	rate := fleetSize / time.Since(began).Seconds()
 	t.Logf("%.2f per second, of %.2f that the pace allows", rate, perSecond)
-	if rate < perSecond/2 {
-		t.Skip("chaos: this machine is too slow to show the pace: what has waited for it comes in bursts")
+	if throttled := s.Vault.Counts().Throttled; rate > perSecond*.85 {
+		require.Zero(t, throttled)
+		require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
+	} else {
+		// What has waited for the machine in place of the pace comes in bursts.
+		require.Less(t, throttled, fleetSize/5)
+		t.Skip("chaos: this machine is too slow to show the pace")
 	}
-	require.Zero(t, s.Vault.Counts().Throttled)
-	require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
 
 	if os.Getenv(testenv.EnvTemporal) != "cluster" {
 		return // the development server hands out none
