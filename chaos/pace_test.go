@@ -71,7 +71,7 @@ func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
 	green(t, runs)
 	rate := fleetSize / time.Since(began).Seconds()
 	t.Logf("%.2f per second, of %.2f that the pace allows", rate, perSecond)
-	if throttled := s.Vault.Counts().Throttled; rate > perSecond*.85 {
+	if throttled := s.Vault.Counts().Throttled; rate > perSecond*.7 {
 		require.Zero(t, throttled)
 		require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
 	} else {
