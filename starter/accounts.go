@@ -113,14 +113,21 @@ func parseKeep(text string) (workflows.Keep, error) {
 // jobsOf makes a job of each listed account.
 func jobsOf(all []listed, providers provider.Table, make func(target) job) iter.Seq[job] {
 	return func(yield func(job) bool) {
-		for _, l := range all {
-			t, err := l.target(providers)
-			if err != nil { // was checked when the file was read
-				continue
-			}
+		for t := range targetsOf(all, providers) {
 			j := make(t)
 			j.account, j.provider = t.Account.Name, t.Account.Provider
 			if !yield(j) {
+				return
+			}
+		}
+	}
+}
+
+// targetsOf are the accounts of a file that was checked when it was read.
+func targetsOf(all []listed, providers provider.Table) iter.Seq[target] {
+	return func(yield func(target) bool) {
+		for _, l := range all {
+			if t, err := l.target(providers); err == nil && !yield(t) {
 				return
 			}
 		}

@@ -169,6 +169,28 @@ func TestManyAccountsAreStartedMovedAndStoppedThoughTheStarterIsKilled(t *testin
 	awaitCount(t, c, running, f.n-part.n)
 }
 
+// Runs that are stuck, more than are moved at a time, hold up no account that waits.
+func TestAMoveOfManyLeavesThoseAtWorkForLast(t *testing.T) {
+	server := testenv.OwnTemporal(t)
+	c, err := client.Dial(client.Options{HostPort: server.Address(), Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	f := fleetOf{t: t, n: maxConcurrent + 4, client: c, file: filepath.Join(t.TempDir(), "accounts.txt"),
+		environ: []string{"HOME=" + t.TempDir(), "TEMPORAL_ADDRESS=" + server.Address()}}
+	f.write()
+	require.NoError(t, f.command("start", "--accounts", f.file).Run())
+	for i := range f.n - 1 { // no worker is there, so that they stay at work
+		require.NoError(t, f.command("refresh", "--account", fmt.Sprintf("user-%d", i), "--provider", []string{"fitbit", "google-health"}[i%2], "--wait=false").Run())
+	}
+	move := f.command("move", "--accounts", f.file, "--to-task-queue", "shard-2", "--same-vault", "--yes")
+	require.NoError(t, move.Start())
+	t.Cleanup(func() {
+		_ = move.Process.Kill()
+		_ = move.Wait()
+	})
+	awaitCount(t, c, "ExecutionStatus = 'Running' AND TaskQueue = 'shard-2'", 1)
+}
+
 // maxRSS is the most memory that an ended process has had, in KiB; 0 where that is unknown.
 func maxRSS(cmd *exec.Cmd) int64 {
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {

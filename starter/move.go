@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -93,9 +96,10 @@ It may be interrupted and repeated: an account that is there is left alone.`,
 				}
 			}
 			m := many{printer: &app.printer, at: app.server(), verb: "move", doing: "Moving", done: "moved", dryRun: options.dryRun, asJSON: options.asJSON}
-			return m.run(ctx, len(all), jobsOf(all, s.providers, func(t target) job {
-				return job{do: func(ctx context.Context) (string, string, error) { return mover.move(ctx, t) }}
-			}))
+			if options.file != "" && !options.dryRun {
+				return mover.moveMany(ctx, m, len(all), targetsOf(all, s.providers))
+			}
+			return m.run(ctx, len(all), mover.jobs(targetsOf(all, s.providers)))
 		})
 	})
 }
@@ -121,7 +125,39 @@ func (o moveOptions) check(s settings) error {
 type mover struct {
 	*temporalApp
 	to     moveOptions
-	vaults *twoVaults // nil where both queues have the same
+	vaults *twoVaults   // nil where both queues have the same
+	atWork func(target) // takes an account whose run is at work; nil waits for the run
+}
+
+// moveMany moves in two passes: first those that wait for their time, and then those whose
+// run was at work, so that some runs that are stuck hold up no other account.
+func (m mover) moveMany(ctx context.Context, doing many, total int, targets iter.Seq[target]) error {
+	var mu sync.Mutex
+	var left []target
+	waiting := m
+	waiting.atWork = func(t target) {
+		mu.Lock()
+		defer mu.Unlock()
+		left = append(left, t)
+	}
+	first := doing.collect(ctx, total, waiting.jobs(targets))
+	if first.err != nil || len(left) == 0 {
+		return doing.conclude(ctx, first)
+	}
+	m.say("%s of them are at work, and are moved after that.", grouped(len(left)))
+	m.warnOfIdleQueue(ctx)
+	doing.doing, doing.atOnce = "Waiting", maxWaiting
+	return doing.conclude(ctx, first.followedBy(doing.collect(ctx, len(left), m.jobs(slices.Values(left)))))
+}
+
+func (m mover) jobs(targets iter.Seq[target]) iter.Seq[job] {
+	return func(yield func(job) bool) {
+		for t := range targets {
+			if !yield(job{t.Account.Name, t.Account.Provider, func(ctx context.Context) (string, string, error) { return m.move(ctx, t) }}) {
+				return
+			}
+		}
+	}
 }
 
 // What move reports for an account.
@@ -156,6 +192,10 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 			// A run at work, or about to begin: its cron goes on after it.
 			if err := m.checkVaults(ctx, t); err != nil {
 				return "", "", err
+			}
+			if m.atWork != nil {
+				m.atWork(t)
+				return outcomeEnding, "", nil
 			}
 			if _, err := m.runResult(ctx, t.id, s.RunID, true); err != nil && !gone(err) {
 				return "", "", err
