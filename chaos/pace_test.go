@@ -69,15 +69,13 @@ func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
 	}
 	began := time.Now()
 	green(t, runs)
-	rate := fleetSize / time.Since(began).Seconds()
-	t.Logf("%.2f per second, of %.2f that the pace allows", rate, perSecond)
-	if throttled := s.Vault.Counts().Throttled; rate > perSecond*.7 {
-		require.Zero(t, throttled)
+	// The server divides a queue's rate among its partitions, so that the last ones wait longest.
+	t.Logf("%.2f per second, of %.2f that the pace allows", fleetSize/time.Since(began).Seconds(), perSecond)
+	// All at once would write twice the quota. What a busy machine bunches up may be refused.
+	throttled := s.Vault.Counts().Throttled
+	require.Less(t, throttled, fleetSize/5)
+	if throttled == 0 {
 		require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
-	} else {
-		// What has waited for the machine in place of the pace comes in bursts.
-		require.Less(t, throttled, fleetSize/5)
-		t.Skip("chaos: this machine is too slow to show the pace")
 	}
 
 	if os.Getenv(testenv.EnvTemporal) != "cluster" {
