@@ -48,7 +48,8 @@ func main() {
 	var all sync.WaitGroup
 	for i, account := range accounts {
 		offset := period * time.Duration(i) / time.Duration(len(accounts))
-		all.Go(func() { every(ctx, period, offset, func() { r.refreshAndLog(ctx, account) }) })
+		// A signal does not cut off a refresh that has begun.
+		all.Go(func() { every(ctx, period, offset, func() { r.refreshAndLog(context.WithoutCancel(ctx), account) }) })
 	}
 	all.Wait()
 }

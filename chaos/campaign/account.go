@@ -178,8 +178,11 @@ func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) er
 		return fmt.Errorf("look for the lost token of %s: %w", a.name, err)
 	}
 	events, deeds := c.Provider.Events(a.user), a.done()
-	at, answerLost := rotation(events, l.Issued)
-	l.kept, l.committed, l.answerLost = kept, c.clock.wall(at), answerLost
+	rotated := rotation(events, l.Issued)
+	l.kept, l.committed, l.answerLost = kept, c.clock.wall(rotated.Time), rotated.Lost
+	if !rotated.Sent.IsZero() {
+		l.sent = c.clock.wall(rotated.Sent)
+	}
 	for _, d := range deeds {
 		if d.what.ends() {
 			l.ended = append(l.ended, d.at)
@@ -199,15 +202,15 @@ func (c *campaign) recordLoss(ctx context.Context, a *account, detected bool) er
 	return nil
 }
 
-// rotation is when the provider issued a refresh token, by the provider's clock,
-// and whether a fault withheld the answer.
-func rotation(events []authserver.Event, issued token.Fingerprint) (time.Time, bool) {
+// rotation is the event in which the provider issued a refresh token; the zero one if
+// there was none.
+func rotation(events []authserver.Event, issued token.Fingerprint) authserver.Event {
 	for _, e := range events {
 		if e.Outcome == grant.Rotated && e.Issued == issued {
-			return e.Time, e.Lost
+			return e
 		}
 	}
-	return time.Time{}, false
+	return authserver.Event{}
 }
 
 // audit compares what the vault holds with what the provider would take, for

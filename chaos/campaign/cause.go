@@ -17,17 +17,33 @@ const (
 	longestPair = 500 * time.Millisecond
 )
 
-// window is how long before and after the provider's commit a kill explains a loss.
-type window struct{ before, after time.Duration }
+// survivorsAre is how much slower than the slowest pair that got to Temporal one may have
+// been that a kill cut off: on a busy machine the kills leave the quick ones.
+const survivorsAre = 3
 
-// windowFor widens the margin after the commit to the longest that any pair of the
+// window is how long before and after the provider's commit a kill explains a loss, and
+// how long after it the answer was sent.
+type window struct{ before, answered, after time.Duration }
+
+// windowFor widens the margin after the answer by the longest that any pair of the
 // campaign took to get to Temporal, on a machine that was busier than it allows for.
-// That says nothing about requests, so that the margin before it stays.
+// That says nothing about requests, so that the margin before the commit stays.
 func windowFor(slowest time.Duration, serversKilled bool) window {
+	slowest *= survivorsAre
 	if serversKilled {
 		slowest = min(slowest, longestPair)
 	}
-	return window{before: halfway + requestMargin, after: halfway + max(pairMargin, slowest)}
+	return window{before: halfway + requestMargin, answered: halfway, after: halfway + max(pairMargin, slowest)}
+}
+
+// sent is the window of a pair whose answer went out then. A busy provider needs longer
+// than the fault says; without an answer the window stays.
+func (w window) sent(committed, answered time.Time) window {
+	if late := answered.Sub(committed) - w.answered; !answered.IsZero() && late > 0 {
+		w.answered += late
+		w.after += late
+	}
+	return w
 }
 
 // killOf finds the kill that the request, the answer or the pair met: of those in the
@@ -78,10 +94,10 @@ func (w window) cause(committed time.Time, kept bool, kills []Kill, outages []Ou
 	switch {
 	case kept:
 		return Unexplained
-	case killed && kill.At.Sub(committed) <= halfway:
+	case killed && kill.At.Sub(committed) <= w.answered:
 		return OnItsWay
 	}
-	answered := committed.Add(halfway)
+	answered := committed.Add(w.answered)
 	for _, o := range outages {
 		if answered.After(o.From.Add(-writeTakes)) && answered.Before(o.Until) {
 			return InOutage
@@ -122,7 +138,7 @@ func (w window) causeAmid(committed time.Time, kept bool, kills []Kill, a amid) 
 		return AnswerLost
 	}
 	kill, killed := w.killOf(committed, kills)
-	if !killed || kill.At.Sub(committed) <= halfway {
+	if !killed || kill.At.Sub(committed) <= w.answered {
 		return w.cause(committed, kept, kills, a.vault)
 	}
 	ended := slices.ContainsFunc(a.ended, func(t time.Time) bool {

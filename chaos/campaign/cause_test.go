@@ -83,9 +83,9 @@ func TestABusyMachineWidensTheWindow(t *testing.T) {
 		slowest time.Duration // of the campaign's pairs
 		want    Cause
 	}{
-		{"later than the margin", late, false, pairMargin, Unexplained},
-		{"later than any pair took", late, false, 900 * time.Millisecond, Unexplained},
-		{"where others took as long", late, false, time.Second, InHand},
+		{"later than the margin", late, false, pairMargin / survivorsAre, Unexplained},
+		{"later than what a kill can have cut off", late, false, 300 * time.Millisecond, Unexplained},
+		{"where others took a third as long", late, false, time.Second / survivorsAre, InHand},
 		{"where others took as long, and there is a copy", late, true, time.Second, Unexplained},
 		{"earlier than the margin", early, false, requestMargin, Unexplained},
 		{"earlier than the margin, where pairs were slow", early, false, time.Second, Unexplained},
@@ -93,6 +93,34 @@ func TestABusyMachineWidensTheWindow(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			require.Equal(t, tc.want, windowFor(tc.slowest, false).cause(committed, tc.kept, tc.kills, nil))
+		})
+	}
+}
+
+func TestAProviderThatAnswersLateMovesTheWindow(t *testing.T) {
+	committed := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	killed := func(after time.Duration) []Kill {
+		return []Kill{{committed.Add(after), committed.Add(after + time.Millisecond)}}
+	}
+	for _, tc := range []struct {
+		name string
+		kill time.Duration
+		sent time.Duration // after the commit; 0 for never
+		want Cause
+	}{
+		{"never answered", halfway + pairMargin, 0, Unexplained},
+		{"answered in time", halfway + pairMargin, halfway, Unexplained},
+		{"answered late, killed before", 300 * time.Millisecond, 300 * time.Millisecond, OnItsWay},
+		{"answered late, killed soon after", 300*time.Millisecond + pairMargin - 1, 300 * time.Millisecond, InHand},
+		{"answered late, killed long after", 300*time.Millisecond + pairMargin, 300 * time.Millisecond, Unexplained},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			sent := time.Time{}
+			if tc.sent > 0 {
+				sent = committed.Add(tc.sent)
+			}
+			w := windowFor(0, false).sent(committed, sent)
+			require.Equal(t, tc.want, w.causeAmid(committed, false, killed(tc.kill), amid{}))
 		})
 	}
 }

@@ -21,6 +21,7 @@ type Loss struct {
 	Story []string `json:"story,omitempty"`
 
 	committed  time.Time
+	sent       time.Time   // when the provider's answer went out; zero for never
 	kept       bool        // somewhere other than in the vault
 	answerLost bool        // a fault withheld the provider's answer
 	ended      []time.Time // when an operator took a run of the account from its worker
@@ -38,6 +39,7 @@ func (c *campaign) explain(slowest time.Duration) {
 			if c.options.Target != Baseline {
 				around.ended, around.temporal = l.ended, c.temporalAway
 			}
+			w := w.sent(l.committed, l.sent)
 			l.Cause = w.causeAmid(l.committed, l.kept, c.kills, around)
 			if kill, killed := w.killOf(l.committed, c.kills); killed {
 				l.KilledAfter = float64(kill.At.Sub(l.committed).Microseconds()) / 1000

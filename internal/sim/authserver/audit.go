@@ -36,6 +36,9 @@ type Event struct {
 	Generation int `json:"generation,omitempty"`
 	// Lost: a fault sent something else in place of the answer.
 	Lost bool `json:"lost,omitempty"`
+	// Sent is when the answer, or what a fault put in its place, went out; zero as long
+	// as it has not, and where the connection was reset.
+	Sent time.Time `json:"sent,omitzero"`
 }
 
 // Counts are since the start.

@@ -54,9 +54,12 @@ func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.Handle
 		// A real provider takes a request whose client has given up meanwhile, so the
 		// delays ignore the client.
 		s.delay(fault.DelayBefore)
-		var truth reply
+		var (
+			truth reply
+			event = -1
+		)
 		if fault.commits() {
-			truth = s.locked(commit, r, fault.Answer != Truth)
+			truth, event = s.locked(commit, r, fault.Answer != Truth)
 		}
 		s.delay(fault.DelayAfter)
 		if fault.Hold && !s.pause(r.Context(), user) {
@@ -70,6 +73,7 @@ func (s *Server) serve(e Endpoint, commit func(*http.Request) reply) http.Handle
 		if s.options.Provider.FormAnswers && !strings.Contains(r.Header.Get("Accept"), "json") {
 			answer = answer.asForm()
 		}
+		s.noteSent(event)
 		s.send(w, r, answer)
 	}
 }
@@ -97,16 +101,28 @@ func (s *Server) arrive(e Endpoint, r *http.Request) (user string, f Fault, reti
 	return user, s.script.next(e, user), false
 }
 
-// locked makes a request take effect. lost: its answer will not be the truth.
-func (s *Server) locked(commit func(*http.Request) reply, r *http.Request, lost bool) reply {
+// locked makes a request take effect. lost: its answer will not be the truth. event is
+// the journal's index of what it did; negative where the journal keeps nothing of it.
+func (s *Server) locked(commit func(*http.Request) reply, r *http.Request, lost bool) (truth reply, event int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := len(s.journal.events)
-	truth := commit(r)
-	for i := range s.journal.events[before:] {
-		s.journal.events[before+i].Lost = lost
+	truth = commit(r)
+	if before == len(s.journal.events) {
+		return truth, -1
 	}
-	return truth
+	s.journal.events[before].Lost = lost
+	return truth, before
+}
+
+// noteSent has the journal say when an event's answer went out.
+func (s *Server) noteSent(event int) {
+	if event < 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.journal.events[event].Sent = s.now()
 }
 
 // userOf finds the user of a request by the token, code or name that it carries;

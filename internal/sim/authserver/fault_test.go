@@ -98,7 +98,12 @@ func TestFaultAnswers(t *testing.T) {
 			require.Equal(t, http.StatusOK, mustRefresh(t, s, refreshToken).status, "the fault is gone, and a lost answer comes again")
 			events := s.Events(user)
 			require.Equal(t, c.spent, events[0].Lost)
-			require.False(t, events[len(events)-1].Lost)
+			last := events[len(events)-1]
+			require.False(t, last.Lost)
+			require.False(t, last.Sent.Before(last.Time), "it was sent after it took effect")
+			if c.spent {
+				require.Equal(t, c.fault.Answer == authserver.Reset, events[0].Sent.IsZero(), "a reset sends nothing")
+			}
 		})
 	}
 }

@@ -189,10 +189,10 @@ func TestEveryPresentedTokenIsCountedAndLogged(t *testing.T) {
 	begin := newClock().Now()
 	a, b := fingerprint(old), fingerprint(issued)
 	require.Equal(t, []authserver.Event{
-		{Time: begin, User: user, Outcome: grant.Rotated, Presented: a, Issued: b, Generation: 1},
-		{Time: begin, User: user, Outcome: grant.Replayed, Presented: a, Issued: b, Generation: 1},
-		{Time: begin.Add(time.Hour), User: user, Outcome: grant.Reused, Presented: a},
-		{Time: begin.Add(time.Hour), User: user, Outcome: grant.Ended, Presented: b},
+		{Time: begin, User: user, Outcome: grant.Rotated, Presented: a, Issued: b, Generation: 1, Sent: begin},
+		{Time: begin, User: user, Outcome: grant.Replayed, Presented: a, Issued: b, Generation: 1, Sent: begin},
+		{Time: begin.Add(time.Hour), User: user, Outcome: grant.Reused, Presented: a, Sent: begin.Add(time.Hour)},
+		{Time: begin.Add(time.Hour), User: user, Outcome: grant.Ended, Presented: b, Sent: begin.Add(time.Hour)},
 	}, s.Events(user))
 	require.Len(t, s.Events(""), 6)
 	require.Empty(t, s.Events("FAKE03"))

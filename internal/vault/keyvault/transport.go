@@ -1,6 +1,7 @@
 package keyvault
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -61,12 +62,33 @@ func (t transport) Do(r *http.Request) (*http.Response, error) {
 	if t.host != "" && !strings.EqualFold(r.URL.Hostname(), t.host) {
 		return nil, &outOfBoundsError{"a link to another host"}
 	}
+	r, err := withOwnBody(r)
+	if err != nil {
+		return nil, err
+	}
 	answer, err := t.client.Do(r)
 	if err != nil {
 		return nil, headerFlood(err)
 	}
 	answer.Body = &boundedBody{answer.Body, maxBody}
 	return answer, nil
+}
+
+// withOwnBody gives a request a copy of its body. azcore has one reader for all tries and
+// for GetBody, and rewinds it under a connection that still writes: net/http returns an
+// answer that came before the whole body went out, such as a gateway's refusal.
+func withOwnBody(r *http.Request) (*http.Request, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r, nil
+	}
+	content, err := io.ReadAll(r.Body)
+	if err = errors.Join(err, r.Body.Close()); err != nil {
+		return nil, fmt.Errorf("read the request's body: %w", err)
+	}
+	own := r.WithContext(r.Context())
+	own.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
+	own.Body, _ = own.GetBody()
+	return own, nil
 }
 
 // headerFlood turns the errors of HTTP/1 and HTTP/2 for headers beyond the bound, which
