@@ -110,10 +110,10 @@ func parseKeep(text string) (workflows.Keep, error) {
 	return "", fmt.Errorf("%q says not how fresh to keep it; use fresh or alive", text)
 }
 
-// jobsOf makes a job of each listed account.
-func jobsOf(all []listed, providers provider.Table, make func(target) job) iter.Seq[job] {
+// jobsOf makes a job of each account.
+func jobsOf(targets iter.Seq[target], make func(target) job) iter.Seq[job] {
 	return func(yield func(job) bool) {
-		for t := range targetsOf(all, providers) {
+		for t := range targets {
 			j := make(t)
 			j.account, j.provider = t.Account.Name, t.Account.Provider
 			if !yield(j) {

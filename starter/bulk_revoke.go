@@ -36,7 +36,7 @@ func (a *vaultApp) revokeMany(ctx context.Context, cmd *cobra.Command, s setting
 	return a.withBulk(s.providers, true, func(b bulk) error {
 		m := b.many(&a.printer, "revoke", "Revoking", "revoked", options)
 		m.attention, m.advice = outcomeByHand, "the grants of %s accounts are not ended at their providers, which have no way to ask for that or refused; have the users remove the app's access there"
-		return m.run(ctx, len(all), jobsOf(all, s.providers, func(t target) job {
+		return m.run(ctx, len(all), jobsOf(targetsOf(all, s.providers), func(t target) job {
 			return job{do: func(ctx context.Context) (string, string, error) { return b.revokeOne(ctx, t, options.dryRun) }}
 		}))
 	})

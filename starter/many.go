@@ -129,6 +129,29 @@ func (m many) collect(ctx context.Context, total int, jobs iter.Seq[job]) collec
 	return c
 }
 
+// followedBy replaces the outcome of those that a second pass was for by what became of
+// them there.
+func (c collected) followedBy(next collected, outcome string) collected {
+	delete(c.Outcomes, outcome)
+	for did, n := range next.Outcomes {
+		c.Outcomes[did] += n
+	}
+	if next.NotTried > 0 {
+		c.Outcomes[outcome] = next.NotTried
+	}
+	c.Accounts = slices.DeleteFunc(c.Accounts, func(r manyResult) bool { return r.Outcome == outcome && next.NotTried == 0 })
+	c.Accounts = append(c.Accounts, next.Accounts...)
+	c.failures, c.err = append(c.failures, next.failures...), next.err
+	return c
+}
+
+// untried counts those with an outcome among the accounts that are left.
+func (c collected) untried(outcome string) collected {
+	c.NotTried += c.Outcomes[outcome]
+	delete(c.Outcomes, outcome)
+	return c
+}
+
 // note adds what became of one job.
 func (m many) note(c *collected, j job, did, detail string, err error) {
 	r := manyResult{Account: j.account, Provider: j.provider, Outcome: did, Detail: detail}

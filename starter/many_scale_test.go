@@ -140,7 +140,9 @@ func TestManyAccountsAreStartedMovedAndStoppedThoughTheStarterIsKilled(t *testin
 	f.write()
 
 	const running = "ExecutionStatus = 'Running'"
-	answer, _ := f.killedThenRepeated(running, "start")
+	// Half a day from now: no worker is there, and one that is due would stay at work.
+	notYet := fmt.Sprintf("0 %d * * *", time.Now().UTC().Add(12*time.Hour).Hour())
+	answer, _ := f.killedThenRepeated(running, "start", "--cron", notYet)
 	require.GreaterOrEqual(t, answer.Outcomes["already running"], f.n/3)
 	require.Equal(t, f.n, answer.Outcomes["already running"]+answer.Outcomes["started"])
 	awaitCount(t, c, running, f.n)
@@ -183,12 +185,18 @@ func TestAMoveOfManyLeavesThoseAtWorkForLast(t *testing.T) {
 		require.NoError(t, f.command("refresh", "--account", fmt.Sprintf("user-%d", i), "--provider", []string{"fitbit", "google-health"}[i%2], "--wait=false").Run())
 	}
 	move := f.command("move", "--accounts", f.file, "--to-task-queue", "shard-2", "--same-vault", "--yes")
+	var said bytes.Buffer
+	move.Stdout, move.Stderr = &said, &said
 	require.NoError(t, move.Start())
 	t.Cleanup(func() {
 		_ = move.Process.Kill()
 		_ = move.Wait()
 	})
 	awaitCount(t, c, "ExecutionStatus = 'Running' AND TaskQueue = 'shard-2'", 1)
+	require.NoError(t, move.Process.Signal(os.Interrupt))
+	require.Error(t, move.Wait())
+	require.Contains(t, said.String(), fmt.Sprintf("Accounts: 1 moved, %d not tried, %d in all.", f.n-1, f.n))
+	require.Contains(t, said.String(), fmt.Sprintf("%d accounts are left", f.n-1))
 }
 
 // maxRSS is the most memory that an ended process has had, in KiB; 0 where that is unknown.

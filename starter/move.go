@@ -142,28 +142,26 @@ func (m mover) moveMany(ctx context.Context, doing many, total int, targets iter
 	}
 	first := doing.collect(ctx, total, waiting.jobs(targets))
 	if first.err != nil || len(left) == 0 {
-		return doing.conclude(ctx, first)
+		return doing.conclude(ctx, first.untried(outcomeAtWork))
 	}
 	m.say("%s of them are at work, and are moved after that.", grouped(len(left)))
 	m.warnOfIdleQueue(ctx)
 	doing.doing, doing.atOnce = "Waiting", maxWaiting
-	return doing.conclude(ctx, first.followedBy(doing.collect(ctx, len(left), m.jobs(slices.Values(left)))))
+	second := doing.collect(ctx, len(left), m.jobs(slices.Values(left)))
+	return doing.conclude(ctx, first.followedBy(second, outcomeAtWork).untried(outcomeAtWork))
 }
 
 func (m mover) jobs(targets iter.Seq[target]) iter.Seq[job] {
-	return func(yield func(job) bool) {
-		for t := range targets {
-			if !yield(job{t.Account.Name, t.Account.Provider, func(ctx context.Context) (string, string, error) { return m.move(ctx, t) }}) {
-				return
-			}
-		}
-	}
+	return jobsOf(targets, func(t target) job {
+		return job{do: func(ctx context.Context) (string, string, error) { return m.move(ctx, t) }}
+	})
 }
 
 // What move reports for an account.
 const (
-	outcomeMoved = "moved"
-	outcomeThere = "there already"
+	outcomeMoved  = "moved"
+	outcomeThere  = "there already"
+	outcomeAtWork = "at work"
 )
 
 // moveRounds bounds how often an account is looked at again because a run of it began.
@@ -195,7 +193,7 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 			}
 			if m.atWork != nil {
 				m.atWork(t)
-				return outcomeEnding, "", nil
+				return outcomeAtWork, "", nil
 			}
 			if _, err := m.runResult(ctx, t.id, s.RunID, true); err != nil && !gone(err) {
 				return "", "", err

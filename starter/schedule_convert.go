@@ -161,7 +161,7 @@ func offsetOf(spec *client.ScheduleSpec) time.Duration {
 // period.
 func (app *temporalApp) scheduleMany(ctx context.Context, all []listed, providers provider.Table, timesOf func(target) timing, dryRun, asJSON bool) error {
 	m := many{printer: &app.printer, at: app.server(), verb: "schedule", doing: "Scheduling", done: "scheduled", dryRun: dryRun, asJSON: asJSON}
-	return m.run(ctx, len(all), jobsOf(all, providers, func(t target) job {
+	return m.run(ctx, len(all), jobsOf(targetsOf(all, providers), func(t target) job {
 		return job{do: func(ctx context.Context) (did, detail string, err error) {
 			if dryRun {
 				did, err = app.wouldSchedule(ctx, t)

@@ -23,7 +23,7 @@ func (app *temporalApp) startMany(ctx context.Context, all []listed, providers p
 		}
 	}
 	m := many{printer: &app.printer, at: app.server(), verb: "start", doing: "Starting", done: "started", dryRun: options.dryRun, asJSON: options.asJSON}
-	err := m.run(ctx, len(all), jobsOf(all, providers, func(t target) job {
+	err := m.run(ctx, len(all), jobsOf(targetsOf(all, providers), func(t target) job {
 		return job{do: func(ctx context.Context) (did, detail string, err error) {
 			ctx, cancel := context.WithTimeout(ctx, callTimeout)
 			defer cancel()

@@ -168,26 +168,11 @@ func (app *temporalApp) stopMany(ctx context.Context, prompter *prompter, total 
 	second := m.collect(ctx, len(ending), jobsFor(slices.Values(ending), func(ctx context.Context, k keeper) (string, string, error) {
 		return outcomeStopped, "", app.awaitEnds(ctx, k)
 	}))
-	return m.conclude(ctx, first.followedBy(second))
+	return m.conclude(ctx, first.followedBy(second, outcomeEnding))
 }
 
 // maxWaiting bounds the runs that are waited for at a time: waiting costs the server little.
 const maxWaiting = 64
-
-// followedBy replaces what was left to wait for by what became of it.
-func (c collected) followedBy(next collected) collected {
-	delete(c.Outcomes, outcomeEnding)
-	for did, n := range next.Outcomes {
-		c.Outcomes[did] += n
-	}
-	if next.NotTried > 0 {
-		c.Outcomes[outcomeEnding] = next.NotTried
-	}
-	c.Accounts = slices.DeleteFunc(c.Accounts, func(r manyResult) bool { return r.Outcome == outcomeEnding && next.NotTried == 0 })
-	c.Accounts = append(c.Accounts, next.Accounts...)
-	c.failures, c.err = append(c.failures, next.failures...), next.err
-	return c
-}
 
 // stopKeeping ends what keeps an account alive, its Schedule and its workflow, and
 // returns when neither is at work any more: a run that holds a pair stores it

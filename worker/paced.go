@@ -23,6 +23,10 @@ const (
 	// pacedLoads bounds the loads of one paced queue that a worker runs at a time. Those
 	// that wait for a vault stay with Temporal beyond that.
 	pacedLoads = 20
+	// pacedPollers keep all partitions of a queue polled, four on a server as it comes: each
+	// has its part of the rate, and one that nobody polls gives its part away. The SDK's two
+	// got four fifths of a rate.
+	pacedPollers = 8
 	// recountEvery is how often accounts and workers are counted, so that the start of many
 	// accounts has its pace soon. All workers count at the same time, so that their pollers
 	// name the same rates to the server.
@@ -99,7 +103,7 @@ func (q *pacedQueues) adapt(ctx context.Context) error {
 	defer cancel()
 	switch d, err := q.count(counting); {
 	case err == nil:
-		q.demand, q.uncounted = d, false
+		q.demand, q.uncounted = d.orBefore(q.demand), false
 	case ctx.Err() == nil && !q.uncounted:
 		q.uncounted = true
 		q.log.WarnContext(ctx, "cannot count the accounts that the pace is shared out to; the share before holds", "error", err)
@@ -131,6 +135,7 @@ func (q *pacedQueues) restart(i int, rate float64) error {
 	options := q.options
 	options.DisableWorkflowWorker = true
 	options.MaxConcurrentActivityExecutionSize = pacedLoads
+	options.MaxConcurrentActivityTaskPollers = pacedPollers
 	options.TaskQueueActivitiesPerSecond = rate
 	w := worker.New(q.temporal, activities.PacedQueue(q.taskQueue, i == 1), options)
 	q.acts.RegisterPaced(w)

@@ -6,6 +6,15 @@ import "math"
 // providers that rotate, two for each refresh, and of those that do not, one.
 type demand struct{ rotating, single float64 }
 
+// orBefore is the demand before where no account was counted: those that were started without
+// search attributes, as by a plain Temporal CLI, count only while a run of theirs is at work.
+func (d demand) orBefore(before demand) demand {
+	if d == (demand{}) {
+		return before
+	}
+	return d
+}
+
 // rates are how many loads per second each of the two paced queues hands out.
 type rates struct{ rotating, single float64 }
 

@@ -32,3 +32,9 @@ func TestPollersAreRestartedForALargeChangeOnly(t *testing.T) {
 	require.True(t, before.differs(splitPace(26, demand{rotating: 15, single: 15})))
 	require.True(t, rates{}.differs(before))
 }
+
+func TestAFleetOfWhichNobodyIsAtWorkKeepsItsShares(t *testing.T) {
+	before := demand{rotating: 15}
+	require.Equal(t, before, demand{}.orBefore(before))
+	require.Equal(t, demand{single: 1}, demand{single: 1}.orBefore(before))
+}

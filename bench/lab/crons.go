@@ -11,6 +11,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -27,6 +28,7 @@ const stopsWithin = 2 * time.Minute
 type Cron struct {
 	ID, TaskQueue, Workflow, Expression string
 	Input                               any
+	Attributes                          temporal.SearchAttributes // from the start on, as the starter gives them
 }
 
 // Chain is a cron that was started: one run after the other under one id.
@@ -45,7 +47,7 @@ func (l *Lab) StartCrons(ctx context.Context, crons []Cron, over time.Duration) 
 		}
 		all.Go(func() error {
 			started, err := l.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-				ID: c.ID, TaskQueue: c.TaskQueue, CronSchedule: c.Expression,
+				ID: c.ID, TaskQueue: c.TaskQueue, CronSchedule: c.Expression, TypedSearchAttributes: c.Attributes,
 				WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 				WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 				WorkflowExecutionErrorWhenAlreadyStarted: true,

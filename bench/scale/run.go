@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"tokenkeeper/bench/lab"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
@@ -91,7 +93,8 @@ func (s *scale) prepare(ctx context.Context) error {
 	for i := range s.o.accounts {
 		a := token.Account{Provider: token.DefaultProvider, Name: name(i)}
 		crons = append(crons, lab.Cron{ID: workflows.ID(a), TaskQueue: s.lab.TaskQueue(), Workflow: workflows.Type,
-			Expression: s.plan.expression(i), Input: workflows.Input{Account: a.Name}})
+			Expression: s.plan.expression(i), Input: workflows.Input{Account: a.Name},
+			Attributes: temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet(a.Name), workflows.TokenProvider.ValueSet(a.Provider))})
 	}
 	began := time.Now()
 	if _, err := s.lab.StartCrons(ctx, crons, 0); err != nil {
