@@ -14,7 +14,7 @@ import (
 // awayFor is longer than until the first probe of each worker.
 const awayFor = 15 * time.Second
 
-func TestAProviderThatIsAwayForAFleetIsAskedByFew(t *testing.T) {
+func TestF34AProviderThatIsAwayForAFleetIsAskedByFew(t *testing.T) {
 	for name, fault := range map[string]authserver.Fault{
 		"503":   {Answer: authserver.Status, Status: 503},
 		"429":   {Answer: authserver.Status, Status: 429, RetryAfter: authserver.Duration(5 * time.Second)},

@@ -65,40 +65,40 @@ func (l *Lab) StartCrons(ctx context.Context, crons []Cron, over time.Duration) 
 // AwaitFirstRuns waits until the first run of each chain has ended: it follows no other one,
 // and what an earlier phase has left may be for it to clear up.
 func (l *Lab) AwaitFirstRuns(ctx context.Context, chains []Chain) error {
-	ctx, cancel := context.WithTimeout(ctx, startsWithin)
-	defer cancel()
-	all, ctx := errgroup.WithContext(ctx)
-	all.SetLimit(atOnce)
-	for _, c := range chains {
-		all.Go(func() error {
-			for {
-				d, err := l.Client.DescribeWorkflowExecution(ctx, c.ID, "")
-				if err == nil && d.GetWorkflowExecutionInfo().GetExecution().GetRunId() != c.firstRun {
-					return nil
-				}
-				if err == nil {
-					err = Sleep(ctx, 500*time.Millisecond)
-				}
-				if err != nil {
-					return fmt.Errorf("wait for the first run of %s: %w", c.ID, err)
-				}
-			}
-		})
-	}
-	return all.Wait()
+	return forEach(ctx, startsWithin, chains, l.awaitFirstRun)
 }
 
 // StopCrons ends the chains. A run at work is cancelled and brings itself to its end;
 // one that waits for its time is terminated, because there is nothing to end.
 func (l *Lab) StopCrons(ctx context.Context, chains []Chain) error {
-	ctx, cancel := context.WithTimeout(ctx, stopsWithin)
+	return forEach(ctx, stopsWithin, chains, l.stop)
+}
+
+// forEach does something to some chains at a time, and to all within a while.
+func forEach(ctx context.Context, within time.Duration, chains []Chain, do func(context.Context, Chain) error) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	all, ctx := errgroup.WithContext(ctx)
 	all.SetLimit(atOnce)
 	for _, c := range chains {
-		all.Go(func() error { return l.stop(ctx, c) })
+		all.Go(func() error { return do(ctx, c) })
 	}
 	return all.Wait()
+}
+
+func (l *Lab) awaitFirstRun(ctx context.Context, c Chain) error {
+	for {
+		d, err := l.Client.DescribeWorkflowExecution(ctx, c.ID, "")
+		if err == nil && d.GetWorkflowExecutionInfo().GetExecution().GetRunId() != c.firstRun {
+			return nil
+		}
+		if err == nil {
+			err = Sleep(ctx, 500*time.Millisecond)
+		}
+		if err != nil {
+			return fmt.Errorf("wait for the first run of %s: %w", c.ID, err)
+		}
+	}
 }
 
 func (l *Lab) stop(ctx context.Context, c Chain) error {
