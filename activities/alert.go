@@ -43,7 +43,7 @@ type AlertResult struct {
 // incident open for ever, or without an account.
 func (a *Activities) Alert(ctx context.Context, in AlertInput) (AlertResult, error) {
 	run := runOf(activity.GetInfo(ctx))
-	report := incident.Report{Account: in.Account.Provider + "/" + in.Account.Name, Healed: in.Healed, Message: in.Message,
+	report := incident.Report{Account: in.Account.Provider + "/" + in.Account.Name, SecretsOf: in.Account.SecretsOf, Healed: in.Healed, Message: in.Message,
 		At: time.Now().UTC(), Run: run.RunID, Workflow: run.WorkflowID, Urgency: in.Urgency, Perhaps: in.Perhaps}
 	if !in.Healed {
 		described := a.describe(ctx, run)

@@ -91,8 +91,19 @@ type RefreshResult struct {
 	Provenance token.Provenance `json:"provenance"` // of the refresh token that is now in force
 	Rotated    bool             `json:"rotated"`    // the provider issued a new refresh token
 	token.Issue
+	// Rests: nothing needs the access token to be good until the next refresh, so that its
+	// end is not shown.
+	Rests bool `json:"rests,omitempty"`
 
 	Pair token.Sealed `json:"pair"`
+}
+
+// toShow is what metrics show of an issue.
+func toShow(issued token.Issue, rests bool) token.Issue {
+	if rests {
+		issued.Expiry = time.Time{}
+	}
+	return issued
 }
 
 // ForOtherUser reports whether the pair is another user's than the one whose refresh

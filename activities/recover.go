@@ -28,6 +28,8 @@ type RecoverInput struct {
 	// WorkflowIDs are those whose runs may have spent it; none means the ID of the
 	// run that asks.
 	WorkflowIDs []string `json:"workflowIds,omitempty"`
+	// Rests is that of [RefreshResult].
+	Rests bool `json:"rests,omitempty"`
 }
 
 // RecoverResult is what the recovery ladder led to.
@@ -118,7 +120,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 		if err != nil {
 			return RecoverResult{}, err
 		}
-		a.Metrics.Stored(ctx, lost.Account, "recovered", f.issued.Issue)
+		a.Metrics.Stored(ctx, lost.Account, "recovered", toShow(f.issued.Issue, lost.Rests))
 		recovery.Found, recovery.Generation, recovery.FoundIn, recovery.Called, recovery.Stored = FoundInHistory, f.issued.Provenance.Generation, f.runID, &f.issued, &stored
 		return recovery, nil
 	}

@@ -29,7 +29,7 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	if stored.Superseded {
 		outcome = "superseded"
 	}
-	a.Metrics.Stored(ctx, issued.Account, outcome, issued.Issue)
+	a.Metrics.Stored(ctx, issued.Account, outcome, toShow(issued.Issue, issued.Rests))
 	return stored, nil
 }
 

@@ -34,7 +34,7 @@ func (a *vaultApp) importMany(ctx context.Context, cmd *cobra.Command, s setting
 			return b.importRow(ctx, t, row, options)
 		}))
 		if err == nil && !options.bulk.dryRun {
-			a.say("Next: start their crons with: starter start --accounts FILE (or, where they run already, wait for them)")
+			a.say("Next: start their crons with: %s start --accounts FILE (or, where they run already, wait for them)", program())
 		}
 		return err
 	})

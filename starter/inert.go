@@ -77,7 +77,7 @@ func line(text string) string {
 // lines is a text of several lines, of which all but the first are indented: only what
 // starter itself has to say begins at the margin.
 func lines(text string) string {
-	split := strings.Split(shorten(text, longestText), "\n")
+	split := strings.Split(shorten(asCalled(text), longestText), "\n")
 	for i := range split {
 		split[i] = line(split[i])
 	}

@@ -21,7 +21,7 @@ import (
 type probeOptions struct {
 	consentOptions
 	file                       string
-	yes                        bool
+	yes, asJSON                bool
 	maxWait                    time.Duration
 	resourceURL, introspectURL string
 }
@@ -58,6 +58,7 @@ for what is to be measured. Progress goes to stderr, the entry to stdout.`,
 	cmd.Flags().DurationVar(&options.maxWait, "max-wait", 5*time.Minute, "wait no longer for the end of the time in which an answer is repeated, nor for all pauses that the provider asks for")
 	cmd.Flags().StringVar(&options.resourceURL, "resource-url", "", "an API address at the provider that the grant's access token can read")
 	cmd.Flags().StringVar(&options.introspectURL, "introspect-url", "", "the provider's introspection endpoint (RFC 7662)")
+	output := outputFlag(cmd, "text")
 	cmd.Flags().Lookup("client").Usage = "take client_id:client_secret from this `file` in place of asking for it; - means stdin"
 	cmd = accountCommand(cmd, environ, config.LoadStarter, func(s settings, t target) error {
 		if err := options.check(); err != nil {
@@ -66,6 +67,7 @@ for what is to be measured. Progress goes to stderr, the entry to stdout.`,
 		if cmd.Flags().Changed("secrets-of") {
 			return usageError{errors.New("--secrets-of means nothing here: probe reads and writes no secret in the vault")}
 		}
+		options.asJSON = *output == "json"
 		app := &probeApp{
 			printer: newPrinter(cmd), prompter: newPrompter(cmd), target: t, options: options,
 			withTemporal: func(do func(context.Context, *temporalApp) error) error { return s.withTemporal(cmd, do) },
@@ -141,14 +143,25 @@ func (app *probeApp) run(ctx context.Context) error {
 	if found.Refreshes == 0 {
 		return fmt.Errorf("probe %s: nothing was measured, so that there is no entry: %w", p.Name, cmp.Or(err, errNoRefresh))
 	}
+	if err != nil {
+		err = fmt.Errorf("probe %s: %w; what was measured until then is above", p.Name, err)
+	}
 	_, notBuiltIn := provider.Builtin().Lookup(p.Name)
-	for text := range strings.SplitSeq(strings.TrimSuffix(found.Row(p, notBuiltIn == nil), "\n"), "\n") {
+	entry := found.Row(p, notBuiltIn == nil)
+	if app.options.asJSON {
+		return cmp.Or(err, app.json(probed{Provider: p.Name, Entry: entry, Error: describeFailure(err)}))
+	}
+	for text := range strings.SplitSeq(strings.TrimSuffix(entry, "\n"), "\n") {
 		printLine(app.out, "%s", text)
 	}
-	if err != nil {
-		return fmt.Errorf("probe %s: %w; what was measured until then is above", p.Name, err)
-	}
-	return nil
+	return err
+}
+
+// probed is what probe prints with --output json.
+type probed struct {
+	Provider string           `json:"provider"`
+	Entry    string           `json:"entry"` // for the providers file, in YAML
+	Error    *failureDocument `json:"error,omitempty"`
 }
 
 // errNoRefresh: the first step was not allowed, which all others follow from.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -18,7 +19,24 @@ func workerProgram() string {
 	if strings.HasPrefix(program(), goRun) {
 		return goRun + "worker"
 	}
+	if strings.Contains(program(), "starter") {
+		return strings.Replace(program(), "starter", "worker", 1)
+	}
 	return "worker"
+}
+
+// ownCommands finds a command of this program in a message that a worker or a package wrote, which
+// cannot know the name that it was called by.
+var ownCommands = regexp.MustCompile(`(^|[^\w./-])starter (authorize|doctor|forecast|import|keys|migrate|move|probe|recover|refresh|revoke|schedule|start|status|stop)\b`)
+
+// asCalled is a message whose commands can be pasted as they are.
+func asCalled(message string) string {
+	if program() == "starter" {
+		return message
+	}
+	return ownCommands.ReplaceAllStringFunc(message, func(found string) string {
+		return strings.Replace(found, "starter", program(), 1)
+	})
 }
 
 const goRun = "go run ./"

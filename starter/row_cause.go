@@ -97,7 +97,7 @@ func (app *temporalApp) explainByHistory(ctx context.Context, r *row) error {
 func failureOf(f *failurepb.Failure) workflows.Failure {
 	for inner := f; inner != nil; inner = inner.GetCause() {
 		if application := inner.GetApplicationFailureInfo(); application != nil {
-			return workflows.Failure{Type: application.GetType(), Message: inner.GetMessage()}
+			return workflows.Failure{Type: application.GetType(), Message: asCalled(inner.GetMessage())}
 		}
 	}
 	return workflows.Failure{Type: "Failed", Message: f.GetMessage()}

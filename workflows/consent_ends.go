@@ -28,8 +28,8 @@ func (r *run) alertConsentEnds(ctx workflow.Context, last, result Result) (told 
 		alert.Healed, alert.Message = true, "The consent does not end soon any more."
 	default:
 		alert.Urgency = urgency(due)
-		alert.Message = fmt.Sprintf("The consent of %s ends on %s, in %s, whatever is refreshed. Before that, its owner consents again: starter authorize --account %s --provider %s",
-			r.account, day(result.GrantEnds), days(result.GrantEnds, now), r.account.Name, r.account.Provider)
+		alert.Message = fmt.Sprintf("The consent of %s ends on %s, in %s, whatever is refreshed. Before that, its owner consents again: starter authorize %s",
+			r.account, day(result.GrantEnds), days(result.GrantEnds, now), r.account.Flags())
 	}
 	if r.alert(ctx, alert) == "" && due != 0 {
 		return 0 // it was not reported; the next run alerts it

@@ -152,7 +152,7 @@ func (r *run) recoverGrantWithin(ctx workflow.Context, loaded activities.LoadRes
 	}}
 	options := forVault(ctx, attempts, "look for what generation %d of %s was spent for", generation, r.account)
 	options = workflow.WithScheduleToCloseTimeout(workflow.WithHeartbeatTimeout(options, limits.HeartbeatTimeout), limits.ScheduleToCloseTimeout)
-	in := activities.RecoverInput{LoadResult: loaded, Dead: r.isDead(loaded), WorkflowIDs: r.searched(ctx)}
+	in := activities.RecoverInput{LoadResult: loaded, Dead: r.isDead(loaded), WorkflowIDs: r.searched(ctx), Rests: r.rests}
 	end, err := p.hold(options, acts.RecoverGrant, in, &recovery)
 	if end == gaveUp && err != nil {
 		return activities.RecoverResult{}, ctx.Err()

@@ -56,7 +56,7 @@ var acts *activities.Activities
 // searches for what an earlier run has lost.
 func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error) {
 	account, err := in.Check()
-	r := &run{account: account}
+	r := &run{account: account, rests: in.Keep == KeepAlive}
 	if err != nil {
 		r.attributes = w.recordAttributes(ctx)
 		return Result{}, r.refuse(ctx, in, err)
@@ -67,7 +67,7 @@ func (w *Workflows) RefreshTokens(ctx workflow.Context, in Input) (Result, error
 	}
 	last := r.takeOver(ctx, w)
 	r.showAccount(ctx)
-	if in.Keep == KeepAlive && r.follows && restsAt(last, workflow.Now(ctx)) {
+	if r.rests && r.follows && restsAt(last, workflow.Now(ctx)) {
 		return r.rest(ctx, last), nil
 	}
 	stop := r.alertWhenOverdue(ctx)
@@ -92,6 +92,7 @@ type run struct {
 	account     token.Account
 	attributes  Attributes       // what the namespace has, as the history has it
 	shown       shown            // the search attributes that the run has set
+	rests       bool             // nothing needs the access token to be good until the next refresh
 	follows     bool             // it continues a cron whose last run was green, and nothing is urgent
 	loaded      bool             // it has begun to load the grant
 	nonRotating bool             // a refresh spends nothing

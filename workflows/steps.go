@@ -74,6 +74,7 @@ func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, issued a
 	if issued.ForOtherUser(loaded) {
 		return true, Result{}, wrongUser(loaded, issued)
 	}
+	issued.Rests = r.rests
 	issued = issued.Shown() // an older worker's words may be too long, and its pair is genuine
 	next := issued.Provenance.Generation
 	r.setDetails(ctx, "Generation %d of %s is issued and sealed in this run's history. Storing it.", next, r.account)

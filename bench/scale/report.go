@@ -147,7 +147,7 @@ func (r *report) table() string {
 	for _, p := range r.Problems {
 		b.WriteString("NOT AS IT SHOULD BE: " + p + "\n")
 	}
-	if len(r.Problems) == 0 {
+	if r.Problems != nil && len(r.Problems) == 0 { // and it was judged
 		b.WriteString("all as it should be\n")
 	}
 	return b.String()

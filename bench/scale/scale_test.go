@@ -14,7 +14,7 @@ func TestThePlanIsThatOfItsCrons(t *testing.T) {
 		accounts int
 		burst    bool
 		period   time.Duration
-	}{{500, false, time.Minute}, {2_000, false, 3 * time.Minute}, {10_000, false, 15 * time.Minute}, {100_000, false, time.Hour}, {10_000, true, time.Hour}} {
+	}{{500, false, time.Minute}, {2_000, false, 4 * time.Minute}, {10_000, false, 20 * time.Minute}, {100_000, false, time.Hour}, {10_000, true, time.Hour}} {
 		p := newPlan(options{accounts: c.accounts, burst: c.burst}, started)
 		p.started = started
 		require.Equal(t, c.period, p.period)

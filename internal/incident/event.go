@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tokenkeeper/internal/token"
 )
 
 // Kind is what an event says of its incident.
@@ -67,13 +69,12 @@ func title(kind Kind, provider, reason string, accounts int) string {
 
 // command is what an operator runs to mend an account's incident; empty where the message
 // alone says what to do.
-func command(reason, account string) string {
-	provider, name, ok := strings.Cut(account, "/")
+func command(reason string, r Report) string {
+	provider, name, ok := strings.Cut(r.Account, "/")
 	if !ok || reason != needsConsent && reason != ConsentEnds {
 		return ""
 	}
-	name, _, _ = strings.Cut(name, " ") // what follows is whose secrets it has
-	return fmt.Sprintf("starter authorize --account %s --provider %s", name, provider)
+	return "starter authorize " + token.Account{Provider: provider, Name: name, SecretsOf: r.SecretsOf}.Flags()
 }
 
 func thousands(n int) string {

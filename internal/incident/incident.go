@@ -39,11 +39,13 @@ const (
 type Report struct {
 	// Account is "fitbit/will"; empty for an incident of the fleet itself, such as a
 	// changed keyset.
-	Account string    `json:"account,omitempty"`
-	Healed  bool      `json:"healed,omitempty"`
-	Message string    `json:"message"` // cause and fix, without secrets
-	At      time.Time `json:"at"`
-	Run     string    `json:"run,omitempty"` // the run that reports
+	Account string `json:"account,omitempty"`
+	// SecretsOf is the other provider whose names the account's secrets have, after a move.
+	SecretsOf string    `json:"secretsOf,omitempty"`
+	Healed    bool      `json:"healed,omitempty"`
+	Message   string    `json:"message"` // cause and fix, without secrets
+	At        time.Time `json:"at"`
+	Run       string    `json:"run,omitempty"` // the run that reports
 	// Workflow is the id of the workflow that reports, and Schedule that of the Schedule
 	// which has started it, if one has. As long as one of them goes on, the account can heal.
 	Workflow string `json:"workflow,omitempty"`

@@ -183,7 +183,7 @@ func (t *Tally) Tell(kind Kind, id, firstRunID, provider, reason string, now tim
 		t.Most = 0
 	}
 	if len(t.News) > 0 {
-		e.Message, e.Command = t.News[0].Message, command(reason, t.News[0].Account)
+		e.Message, e.Command = t.News[0].Message, command(reason, t.News[0])
 	}
 	if provider != "" {
 		for _, n := range t.News {

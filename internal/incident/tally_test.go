@@ -126,6 +126,10 @@ func TestAnEventSaysWhatToDoAndForWhom(t *testing.T) {
 	require.Equal(t, 1000, e.Accounts)
 	require.Equal(t, "starter authorize --account a0 --provider fitbit", e.Command)
 	require.Len(t, e.Examples, 10)
+	moved := incident.Tally{}
+	moved.Add(incident.Report{Account: "google-health/will", SecretsOf: "fitbit", Message: "m"}, begin)
+	require.Equal(t, "starter authorize --account will --provider google-health --secrets-of fitbit",
+		moved.Tell(incident.Raised, "id", "first", "google-health", "ConsentEnds", begin).Command, "a consent under the secrets that the account has")
 	require.Equal(t, incident.EventID("first", 1), e.ID)
 	require.Regexp(t, `^evt_[0-9a-f]{32}$`, e.ID)
 

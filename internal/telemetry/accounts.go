@@ -41,7 +41,11 @@ type accounts struct {
 func (a *accounts) record(account token.Account, e ends) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.overLimit || e == (ends{}) {
+	if a.overLimit {
+		return
+	}
+	if e == (ends{}) {
+		delete(a.ends, account)
 		return
 	}
 	a.ends[account] = e

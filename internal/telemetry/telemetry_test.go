@@ -110,6 +110,14 @@ func TestAnAccountWithoutExpiryHasNoGauge(t *testing.T) {
 	require.NotContains(t, scrape(t, tel), "consent_end_timestamp_seconds{")
 }
 
+func TestAnAccountThatRestsNowLosesItsGauge(t *testing.T) {
+	tel := start(t, telemetry.Options{})
+	tel.Stored(t.Context(), will, "refreshed", token.Issue{Expiry: time.Now().Add(time.Hour)})
+	require.Contains(t, scrape(t, tel), "token_expiry_timestamp_seconds{")
+	tel.Stored(t.Context(), will, "refreshed", token.Issue{})
+	require.NotContains(t, scrape(t, tel), "token_expiry_timestamp_seconds{")
+}
+
 func TestAConsentsEndIsShownWithoutAnExpiry(t *testing.T) {
 	tel := start(t, telemetry.Options{})
 	tel.Stored(t.Context(), will, "refreshed", token.Issue{RefreshEnds: time.Unix(1_900_000_000, 0), GrantEnds: time.Unix(2_000_000_000, 0)})

@@ -61,6 +61,15 @@ func (a Account) KeptUnder(provider string) (Account, error) {
 // IsDefault reports whether this is the provider's default account.
 func (a Account) IsDefault() bool { return a.Name == DefaultAccount }
 
+// Flags name the account to a subcommand of starter's.
+func (a Account) Flags() string {
+	flags := "--account " + a.Name + " --provider " + a.Provider
+	if a.SecretsOf != "" {
+		flags += " --secrets-of " + a.SecretsOf
+	}
+	return flags
+}
+
 // String reads as provider/account, for messages.
 func (a Account) String() string {
 	s := a.Provider + "/" + a.Name

@@ -5,13 +5,14 @@
 //
 // Each platform gets token-keeper_R_OS_ARCH.tar.gz, or .zip for Windows, with the two
 // programs, their man pages, the starter's shell completions, README.md, LICENSE and, with
-// -licences, LICENCES.txt. SHA256SUMS has the sums of the archives and of the programs in
-// them. SOURCE_DATE_EPOCH dates the man pages.
+// -licences, LICENCES.txt. SHA256SUMS has the sums of the archives, SHA256SUMS.programs those
+// of the programs in them. SOURCE_DATE_EPOCH dates the man pages.
 package main
 
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -61,7 +62,7 @@ func run(revision, out string, platforms []string, licences string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	var sums []string
+	var sums, inside []string
 	for _, platform := range platforms {
 		system, processor, found := strings.Cut(platform, "/")
 		if !found {
@@ -87,10 +88,13 @@ func run(revision, out string, platforms []string, licences string) error {
 		}
 		sums = append(sums, sum(archive, name))
 		for _, f := range built {
-			sums = append(sums, sum(f.content, name+"/"+f.name))
+			inside = append(inside, sum(f.content, name+"/"+f.name))
 		}
 	}
-	return os.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(strings.Join(sums, "")), 0o644)
+	return errors.Join(
+		os.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(strings.Join(sums, "")), 0o644),
+		// By themselves: sha256sum --ignore-missing does not ignore what is inside an archive.
+		os.WriteFile(filepath.Join(out, "SHA256SUMS.programs"), []byte(strings.Join(inside, "")), 0o644))
 }
 
 // file is one of an archive.
