@@ -144,19 +144,25 @@ func (app *temporalApp) listSchedules(ctx context.Context, only selection) ([]st
 	if only.target != nil {
 		return []string{only.target.scheduleID()}, nil
 	}
+	var ids []string
+	err := app.eachSchedule(ctx, func(entry *client.ScheduleListEntry) { ids = append(ids, entry.ID) })
+	return ids, err
+}
+
+// eachSchedule visits the Schedules of refreshes.
+func (app *temporalApp) eachSchedule(ctx context.Context, visit func(*client.ScheduleListEntry)) error {
 	list, err := app.temporal.ScheduleClient().List(ctx, client.ScheduleListOptions{PageSize: perPage})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var ids []string
 	for list.HasNext() {
 		entry, err := list.Next()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if entry.WorkflowType.Name == workflows.Type {
-			ids = append(ids, entry.ID)
+			visit(entry)
 		}
 	}
-	return ids, nil
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
@@ -50,6 +51,8 @@ type comparison struct {
 	Unexpected []row `json:"unexpected"`
 	// Moved are in the file under the name that they had before a move.
 	Moved []movedAccount `json:"moved"`
+	// Asleep have a Schedule that is paused, or that has no time left, and no run at work.
+	Asleep []missingAccount `json:"asleep"`
 	// NeedAttention are those that are kept alive and need attention, up to 100.
 	NeedAttention []row `json:"needAttention"`
 }
@@ -57,7 +60,7 @@ type comparison struct {
 type missingAccount struct {
 	Account  string `json:"account"`
 	Provider string `json:"provider"`
-	Command  string `json:"command"` // starts its cron
+	Command  string `json:"command"` // has it kept alive
 }
 
 type movedAccount struct {
@@ -69,11 +72,26 @@ type movedAccount struct {
 // keptAlive is what keeps accounts alive, by the ids that starter gives.
 type keptAlive struct {
 	crons     map[string]*workflowpb.WorkflowExecutionInfo
-	schedules map[string]bool
+	schedules map[string]*client.ScheduleListEntry
 }
 
 func (k keptAlive) has(t target) bool {
-	return k.crons[t.id] != nil || k.schedules[t.scheduleID()]
+	return k.crons[t.id] != nil || k.schedules[t.scheduleID()] != nil
+}
+
+// wake is the command that has an account kept alive again whose Schedule starts nothing;
+// empty where something does.
+func (k keptAlive) wake(t target) string {
+	s := k.schedules[t.scheduleID()]
+	switch {
+	case s == nil || k.crons[t.id] != nil:
+		return ""
+	case s.Paused:
+		return shell("temporal", "schedule", "toggle", "--schedule-id", s.ID, "--unpause", "--reason", "kept alive again")
+	case len(s.NextActionTimes) == 0:
+		return t.command("start") // in the place of the Schedule
+	}
+	return ""
 }
 
 func (k keptAlive) drop(t target) {
@@ -85,17 +103,20 @@ func (k keptAlive) drop(t target) {
 // accounts that are not well. It lists a fleet and reads none of the accounts that are
 // where they should be.
 func (app *temporalApp) compare(ctx context.Context, o statusOptions) error {
-	all, err := app.listEverything(ctx, o.only.provider)
+	all, err := app.listEverything(ctx)
 	if err != nil {
 		return err
 	}
-	c := comparison{Missing: []missingAccount{}, Moved: []movedAccount{}, Unexpected: []row{}, NeedAttention: []row{}}
+	c := comparison{Missing: []missingAccount{}, Asleep: []missingAccount{}, Moved: []movedAccount{}, Unexpected: []row{}, NeedAttention: []row{}}
 	for _, t := range o.expected.targets {
 		if o.only.provider != "" && o.only.provider != t.Account.Provider {
 			continue
 		}
 		c.Expected++
 		if all.has(t) {
+			if wake := all.wake(t); wake != "" {
+				c.Asleep = append(c.Asleep, missingAccount{t.Account.Name, t.Account.Provider, wake})
+			}
 			all.drop(t)
 			continue
 		}
@@ -137,8 +158,8 @@ func (app *temporalApp) movedTo(ctx context.Context, s settings, t target, all k
 }
 
 // listEverything lists what keeps accounts alive, and reads nothing of it.
-func (app *temporalApp) listEverything(ctx context.Context, provider string) (keptAlive, error) {
-	all := keptAlive{crons: map[string]*workflowpb.WorkflowExecutionInfo{}, schedules: map[string]bool{}}
+func (app *temporalApp) listEverything(ctx context.Context) (keptAlive, error) {
+	all := keptAlive{crons: map[string]*workflowpb.WorkflowExecutionInfo{}, schedules: map[string]*client.ScheduleListEntry{}}
 	running, err := app.listRunning(ctx, selection{})
 	if err != nil {
 		return all, err
@@ -149,10 +170,7 @@ func (app *temporalApp) listEverything(ctx context.Context, provider string) (ke
 			all.crons[id] = info
 		}
 	}
-	schedules, err := app.listSchedules(ctx, selection{provider: provider})
-	for _, id := range schedules {
-		all.schedules[id] = true
-	}
+	err = app.eachSchedule(ctx, func(s *client.ScheduleListEntry) { all.schedules[s.ID] = s })
 	return all, err
 }
 
@@ -173,9 +191,11 @@ func (app *temporalApp) unexpected(ctx context.Context, left keptAlive, provider
 }
 
 func (app *temporalApp) printComparison(ctx context.Context, c comparison, o statusOptions, partial string) error {
-	slices.SortFunc(c.Missing, func(a, b missingAccount) int {
-		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Account, b.Account))
-	})
+	for _, accounts := range [][]missingAccount{c.Missing, c.Asleep} {
+		slices.SortFunc(accounts, func(a, b missingAccount) int {
+			return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Account, b.Account))
+		})
+	}
 	if o.asJSON {
 		if err := app.json(c); err != nil {
 			return err
@@ -191,7 +211,7 @@ func (app *temporalApp) printComparison(ctx context.Context, c comparison, o sta
 	for _, count := range []struct {
 		n    int
 		what string
-	}{{len(c.Missing), "missing"}, {len(c.Unexpected), "not in the file"}, {len(c.NeedAttention), "in need of attention"}} {
+	}{{len(c.Missing), "missing"}, {len(c.Asleep), "asleep"}, {len(c.Unexpected), "not in the file"}, {len(c.NeedAttention), "in need of attention"}} {
 		if count.n > 0 {
 			wrong = append(wrong, fmt.Sprintf("%s %s", grouped(count.n), count.what))
 		}
@@ -206,6 +226,9 @@ func (app *temporalApp) printComparison(ctx context.Context, c comparison, o sta
 func (app *temporalApp) sayComparison(c comparison, now time.Time) {
 	for _, m := range c.Missing {
 		app.say("Missing: nothing keeps %s/%s alive; start its cron with: %s", m.Provider, m.Account, m.Command)
+	}
+	for _, a := range c.Asleep {
+		app.say("Asleep: the Schedule of %s/%s starts nothing; wake it with: %s", a.Provider, a.Account, a.Command)
 	}
 	for _, r := range c.Unexpected {
 		app.say("Not in the file: %s, by %s; add it to the file, or end it with: %s", r.label(), r.key(), r.stop())

@@ -108,7 +108,9 @@ func (q *pacedQueues) adapt(ctx context.Context) error {
 		q.uncounted = true
 		q.log.WarnContext(ctx, "cannot count the accounts that the pace is shared out to; the share before holds", "error", err)
 	}
-	q.limiter.SetShare(q.perSecond / float64(max(1, q.workers(counting))))
+	if n := q.workers(ctx); n > 0 {
+		q.limiter.SetShare(q.perSecond / float64(n))
+	}
 	now := splitPace(q.perSecond, q.demand)
 	if !now.differs(q.rates) {
 		return nil
@@ -183,6 +185,8 @@ func accountsQuery(taskQueue string, providers []string) string {
 
 // workers counts the workers of this task queue; 0 where that is unknown.
 func (q *pacedQueues) workers(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	described, err := q.temporal.DescribeTaskQueue(ctx, q.taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 	if err != nil {
 		return 0
