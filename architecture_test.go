@@ -30,7 +30,7 @@ var product = []string{
 var layers = map[string][]string{
 	"internal/token":     {},
 	"internal/window":    {},
-	"internal/incident":  {},
+	"internal/incident":  {"internal/token"},
 	"internal/pace":      {},
 	"internal/webhook":   {"internal/token", "internal/incident"},
 	"internal/provider":  {"internal/token"},

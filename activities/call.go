@@ -65,6 +65,11 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	if err != nil {
 		return RefreshResult{}, c.unsent(ctx, err)
 	}
+	if admission.pass == free {
+		if err := a.takeTurn(ctx, info, at, c); err != nil {
+			return RefreshResult{}, err
+		}
+	}
 
 	a.inFlight.Add(1)
 	defer a.inFlight.Done()

@@ -43,6 +43,7 @@ const (
 	providerUnknown    = "ProviderUnknown"
 	tooLate            = "AttemptTooLate"
 	shareInUse         = "ProviderShareInUse"
+	awaitsTurn         = "AwaitsTurn"
 	providerAway       = "ProviderAway" // for many accounts, so that the others do not ask
 	noWordFromTemporal = "NoWordFromTemporal"
 	keysetChanged      = "KeysetChanged" // the vault's keyset has a primary key from elsewhere

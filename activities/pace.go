@@ -64,6 +64,33 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 	return err
 }
 
+const (
+	// inTurn is how long a call still has the turn at the vault that its load has had.
+	inTurn = 15 * time.Second
+	// keepsTurn is how late a call may come for a turn of its own.
+	keepsTurn = 30 * time.Second
+)
+
+// takeTurn gives a call that was held up since its load a turn of its own at the vault: what
+// held it up, such as a keyset or a provider that was away, held up many, which would come
+// back at once. A call whose lost answer may still be had waits for none.
+func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.Location, c *calling) error {
+	now := time.Now()
+	if now.Sub(info.ScheduledTime) < inTurn || c.window(now).IsOpen(now) {
+		return nil
+	}
+	if late := now.Sub(c.told.Turn); -time.Second < late && late < keepsTurn {
+		return nil
+	}
+	pause := a.Pace.Turn(writes(c.loaded.NonRotating), 0)
+	if pause < time.Second {
+		return nil
+	}
+	c.told.Turn = now.Add(pause)
+	failure := temporal.NewApplicationError(fmt.Sprintf("the refresh of %s was held up after its load, and has its turn at the vault in %s; nothing was sent", at.Account, pause.Round(time.Second)), awaitsTurn)
+	return c.withoutRequest(ctx, failure, pause)
+}
+
 // longestStorePause is the longest pause before another try of a store by itself; many
 // that wait for one vault wait for their turns beyond it.
 const longestStorePause = time.Minute

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/pace"
@@ -79,4 +80,31 @@ func TestStoresThatTheVaultRefusesComeBackApartFromEachOther(t *testing.T) {
 		longest = max(longest, delayOf(t, err))
 	}
 	require.Greater(t, longest, 20*time.Second, "two versions a second, and thirty stores")
+}
+
+// What held it up, such as a keyset that was away, held up others as well.
+func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
+	s := newSystem(t)
+	unsent := func() map[string]any { return map[string]any{"attempt": 1, "unsent": true} }
+	held := attempt{number: 2, asked: 20 * time.Second, told: unsent()}
+	require.ErrorIs(t, s.call(held, s.loadedFor("free")), activity.ErrResultPending, "there is room at the vault")
+
+	s.Pace = pace.New(2)
+	for range 30 {
+		s.Pace.Turn(2, 0)
+	}
+	waiting := s.loadedFor("waiting")
+	before := s.requests()
+	err := s.call(held, waiting)
+	require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "nothing was sent")
+	require.Greater(t, delayOf(t, err), 20*time.Second, "two versions a second, and thirty calls")
+	require.Equal(t, before, s.requests())
+	words := s.heard.list()
+	require.Equal(t, true, words[len(words)-1]["unsent"])
+
+	inTurn := unsent()
+	inTurn["turn"] = time.Now()
+	require.ErrorIs(t, s.call(attempt{number: 2, asked: time.Minute, told: inTurn}, waiting), activity.ErrResultPending)
+	require.ErrorIs(t, s.call(attempt{}, s.loadedFor("now")), activity.ErrResultPending, "its load has had the turn")
+	require.ErrorIs(t, s.call(attempt{number: 2, told: told(1, time.Minute)}, s.loadedFor("urgent")), activity.ErrResultPending, "its answer may still be had")
 }

@@ -24,6 +24,8 @@ type progress struct {
 	Doubted time.Time `json:"doubted,omitzero"`
 	// Unsent: no attempt up to this one has sent anything, as where no slot came free.
 	Unsent bool `json:"unsent,omitempty"`
+	// Turn is when the call has its turn at the vault; zero where it has not asked for one.
+	Turn time.Time `json:"turn,omitzero"`
 }
 
 // with adds a request that may have spent the token.
