@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -224,21 +225,22 @@ func (s *scale) refreshed() {
 	s.seen = len(events)
 }
 
-// audit counts the accounts whose refresh token is gone, and again where runs may still be
-// storing.
+// audit counts the accounts whose refresh token is gone each time that it looks, for a
+// minute: refreshes go on, and those at work have not stored yet.
 func (s *scale) audit() {
-	lost := func() (names []string) {
-		for i := range s.o.accounts {
-			if s.lab.Lost(name(i)) {
-				names = append(names, name(i))
-			}
-		}
-		return names
+	left := make([]int, s.o.accounts)
+	for i := range left {
+		left[i] = i
 	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
-		if s.report.Lost = lost(); len(s.report.Lost) == 0 || time.Now().After(deadline) {
-			return
+		left = slices.DeleteFunc(left, func(i int) bool { return !s.lab.Lost(name(i)) })
+		if len(left) == 0 || time.Now().After(deadline) {
+			break
 		}
+	}
+	s.report.Lost = []string{}
+	for _, i := range left {
+		s.report.Lost = append(s.report.Lost, name(i))
 	}
 }
 
