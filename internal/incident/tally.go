@@ -46,7 +46,7 @@ type Tally struct {
 	Most        int       `json:"most,omitempty"`       // accounts at a time
 
 	Events int       `json:"events,omitempty"` // that were told, of all times
-	Told   int       `json:"told,omitempty"`   // accounts that the last event counted; 0 where receivers know of none
+	Told   int       `json:"told,omitempty"`   // accounts that receivers know of, or that are left where those are few; 0 for none
 	ToldAt time.Time `json:"toldAt,omitzero"`
 	Untold int       `json:"untold,omitempty"` // accounts that are news since then
 	News   []Report  `json:"news,omitempty"`   // some of them
@@ -134,8 +134,11 @@ func (t *Tally) Remove(account string, now time.Time) {
 		t.News = slices.DeleteFunc(t.News, func(n Report) bool { return n.Account == account })
 		t.Untold--
 	}
-	if t.Count() == 0 {
+	switch n := t.Count(); {
+	case n == 0:
 		t.Untold, t.News = 0, nil
+	case growth*n < t.Told: // not before, so that accounts that come and go are no news
+		t.Told = n
 	}
 }
 

@@ -38,6 +38,12 @@ func TestWhatIsDueAndWhen(t *testing.T) {
 		}
 		return steps
 	}
+	healed := func(at, from, to int) (steps []step) {
+		for n := from; n < to; n++ {
+			steps = append(steps, well(at, fmt.Sprintf("fitbit/a%d", n)))
+		}
+		return steps
+	}
 	join := func(all ...any) (steps []step) {
 		for _, one := range all {
 			switch one := one.(type) {
@@ -68,6 +74,11 @@ func TestWhatIsDueAndWhen(t *testing.T) {
 		{"told, and nine more", "CallStuck", join(has(0, "fitbit/x"), tell(15), crowd(100, 0, 9)), incident.Grown, 115, 10},
 		{"that told, and 89 more", "CallStuck", join(has(0, "fitbit/x"), tell(15), crowd(100, 0, 9), tell(115), crowd(200, 9, 98)), "", 0, 99},
 		{"and the 90th", "CallStuck", join(has(0, "fitbit/x"), tell(15), crowd(100, 0, 9), tell(115), crowd(200, 9, 99)), incident.Grown, 215, 100},
+		{"all but one well, and all ill again", "CallStuck", join(crowd(0, 0, 30000), tell(15), healed(1000, 1, 30000), crowd(9000, 1, 30000)), incident.Grown, 9015, 30000},
+		{"a tenth is left, and all are ill again", "CallStuck", join(crowd(0, 0, 100), tell(15), healed(1000, 10, 100), crowd(9000, 10, 100)), "", 0, 100},
+		{"less than a tenth is left, and ten times that is ill", "CallStuck", join(crowd(0, 0, 100), tell(15), healed(1000, 9, 100), crowd(9000, 9, 90)), incident.Grown, 9015, 90},
+		{"that told, and some of them well and ill again", "CallStuck", join(crowd(0, 0, 100), tell(15), healed(1000, 9, 100), crowd(9000, 9, 90), tell(9015),
+			healed(9100, 9, 90), crowd(9200, 9, 90)), "", 0, 90},
 		{"well", "CallStuck", join(has(0, "fitbit/a"), tell(15), well(100, "fitbit/a")), incident.Healed, 115, 0},
 		{"well, and ill again before that was told", "CallStuck", join(has(0, "fitbit/a"), tell(15), well(100, "fitbit/a"), has(110, "fitbit/a")), "", 0, 1},
 		{"one of two is well", "CallStuck", join(has(0, "fitbit/a"), has(0, "fitbit/b"), tell(15), well(100, "fitbit/a"), well(101, "fitbit/a")), "", 0, 1},
