@@ -16,8 +16,8 @@ const (
 	settle = 15 * time.Second
 	// growth is by how much an incident grows until that is told.
 	growth = 10
-	// byAccountEvery is the least time between two events where each account needs its
-	// owner, so that each is told of.
+	// byAccountEvery is the least time between two events where each account is mended by
+	// itself, so that each is told of.
 	byAccountEvery = time.Hour
 	// maxNamed bounds the accounts that are kept by name; more are only counted. With
 	// their workflows they are some hundred bytes each in a history.
@@ -160,15 +160,11 @@ func (t *Tally) Due(reason string) (kind Kind, at time.Time) {
 		return Raised, gathered
 	case n >= growth*t.Told:
 		return Grown, gathered
-	case byAccount(reason) && t.Untold > 0:
+	case ByAccount(reason) && t.Untold > 0:
 		return Grown, later(gathered, t.ToldAt.Add(byAccountEvery))
 	}
 	return "", time.Time{}
 }
-
-// byAccount reports whether each account of an incident needs its own owner, so that each
-// has to be told of. Any other incident is mended at one place.
-func byAccount(reason string) bool { return reason == needsConsent || reason == ConsentEnds }
 
 // Tell makes the event that is due, and counts it as told.
 func (t *Tally) Tell(kind Kind, id, firstRunID, provider, reason string, now time.Time) Event {

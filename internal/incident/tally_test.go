@@ -88,6 +88,8 @@ func TestWhatIsDueAndWhen(t *testing.T) {
 		{"an owner more, who needs to be told, within the hour", consent, join(has(0, "fitbit/a"), tell(15), has(100, "fitbit/b")), incident.Grown, 15 + 3600, 2},
 		{"and later", consent, join(has(0, "fitbit/a"), tell(15), has(9000, "fitbit/b")), incident.Grown, 9015, 2},
 		{"who consents before that", consent, join(has(0, "fitbit/a"), tell(15), has(100, "fitbit/b"), well(200, "fitbit/b")), "", 0, 1},
+		{"another account with a secret that is not there", "MissingSecret", join(has(0, "fitbit/a"), tell(15), has(9000, "fitbit/b")), incident.Grown, 9015, 2},
+		{"and one more within the hour", "MissingSecret", join(has(0, "fitbit/a"), tell(15), has(9000, "fitbit/b"), tell(9015), has(9100, "fitbit/c")), incident.Grown, 9015 + 3600, 3},
 		{"the end of a consent comes nearer", incident.ConsentEnds, join(has(0, "fitbit/a"), tell(15),
 			step{at: 9000, report: incident.Report{Account: "fitbit/a", Urgency: 2}}), incident.Grown, 9015, 1},
 		{"and is reported again", incident.ConsentEnds, join(has(0, "fitbit/a"), tell(15),
