@@ -7,6 +7,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
@@ -64,7 +65,7 @@ func ScheduleOf(run *workflowpb.WorkflowExecutionInfo) (id string) {
 
 // Over reports whether an account has its incident no longer although no run has said so:
 // nothing refreshes it over this task queue any more, or a run after the one that reported
-// has gone well, as where that one was terminated or reset.
+// has gone well, as where that one was terminated, or a reset of it has ended well.
 func (r *Reporter) Over(ctx context.Context, reason string, h Holder) (bool, error) {
 	if h.Schedule != "" {
 		return r.scheduleOver(ctx, reason, h)
@@ -81,7 +82,7 @@ func (r *Reporter) Over(ctx context.Context, reason string, h Holder) (bool, err
 	case reason == ConsentEnds, info.GetExecution().GetRunId() == h.Run: // runs that go well report it; it is at work
 		return false, nil
 	}
-	return r.followsGreen(ctx, h.Workflow, info.GetExecution().GetRunId())
+	return r.followsGreen(ctx, h.Workflow, info.GetExecution().GetRunId(), h.Run)
 }
 
 // scheduleOver judges by the newest run of the Schedule.
@@ -109,15 +110,33 @@ func (r *Reporter) scheduleOver(ctx context.Context, reason string, h Holder) (b
 	return info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED && info.GetExecution().GetRunId() != h.Run, err
 }
 
-// followsGreen reports whether a cron's run was started by the end of one that went well.
-func (r *Reporter) followsGreen(ctx context.Context, workflowID, runID string) (bool, error) {
-	history := r.Temporal.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	first, err := history.Next()
-	if err != nil {
+// followsGreen reports whether a cron's run was started by the end of one that went well,
+// after the run that reported. A reset copies the start of a run, so that a reset of the run
+// that reported follows what that one did.
+func (r *Reporter) followsGreen(ctx context.Context, workflowID, runID, reported string) (bool, error) {
+	started, err := r.startOf(ctx, workflowID, runID)
+	if err != nil || started.GetInitiator() != enumspb.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE || started.GetContinuedFailure() != nil {
 		return false, err
 	}
-	started := first.GetWorkflowExecutionStartedEventAttributes()
-	return started.GetInitiator() == enumspb.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE && started.GetContinuedFailure() == nil, nil
+	switch original := started.GetOriginalExecutionRunId(); original {
+	case runID: // it is no reset
+		return true, nil
+	case reported:
+		return false, nil
+	default: // both may be resets of one run
+		before, err := r.startOf(ctx, workflowID, reported)
+		if isNotFound(err) { // its history is gone, and the run after this one will know
+			return false, nil
+		}
+		return err == nil && before.GetOriginalExecutionRunId() != original, err
+	}
+}
+
+// startOf is how a run was started.
+func (r *Reporter) startOf(ctx context.Context, workflowID, runID string) (*historypb.WorkflowExecutionStartedEventAttributes, error) {
+	history := r.Temporal.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	first, err := history.Next()
+	return first.GetWorkflowExecutionStartedEventAttributes(), err
 }
 
 func isNotFound(err error) bool {
