@@ -61,6 +61,7 @@ func TestALaterGreenRunEndsWhatNoRunReports(t *testing.T) {
 	require.False(t, over("CallStuck", reported), "it is at work, or waits")
 	require.Eventually(t, func() bool { return present() != run.GetRunID() }, 30*time.Second, 50*time.Millisecond)
 	require.False(t, over("CallStuck", reported), "the run after it fails as well")
+	require.False(t, over("CallStuck", incident.Holder{Workflow: id, Schedule: id + "-converted", Run: run.GetRunID()}), "it was a Schedule's before")
 	failing.Store(false)
 	require.Eventually(t, func() bool { return over("CallStuck", reported) }, 30*time.Second, 50*time.Millisecond)
 	require.False(t, over(incident.ConsentEnds, reported), "runs that go well report it")

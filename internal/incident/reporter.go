@@ -68,7 +68,10 @@ func ScheduleOf(run *workflowpb.WorkflowExecutionInfo) (id string) {
 // has gone well, as where that one was terminated, or a reset of it has ended well.
 func (r *Reporter) Over(ctx context.Context, reason string, h Holder) (bool, error) {
 	if h.Schedule != "" {
-		return r.scheduleOver(ctx, reason, h)
+		// Where the Schedule is gone, a cron may have taken its place.
+		if over, err := r.scheduleOver(ctx, reason, h); !isNotFound(err) {
+			return over, err
+		}
 	}
 	described, err := r.Temporal.DescribeWorkflowExecution(ctx, h.Workflow, "")
 	info := described.GetWorkflowExecutionInfo()
@@ -85,12 +88,10 @@ func (r *Reporter) Over(ctx context.Context, reason string, h Holder) (bool, err
 	return r.followsGreen(ctx, h.Workflow, info.GetExecution().GetRunId(), h.Run)
 }
 
-// scheduleOver judges by the newest run of the Schedule.
+// scheduleOver judges by the newest run of the Schedule. It fails as not found where there is
+// none.
 func (r *Reporter) scheduleOver(ctx context.Context, reason string, h Holder) (bool, error) {
 	schedule, err := r.Temporal.ScheduleClient().GetHandle(ctx, h.Schedule).Describe(ctx)
-	if isNotFound(err) {
-		return true, nil
-	}
 	if err != nil {
 		return false, err
 	}

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -62,6 +63,16 @@ type Holder struct {
 	At       time.Time `json:"t,omitzero"`  // of the last report, of the fleet's own
 }
 
+// reportedBy is the holder after a report. What that does not say stays known: a report does
+// not always know the Schedule.
+func (h Holder) reportedBy(r Report, now time.Time) Holder {
+	h.Workflow, h.Schedule, h.Run = cmp.Or(r.Workflow, h.Workflow), cmp.Or(r.Schedule, h.Schedule), cmp.Or(r.Run, h.Run)
+	if r.Account == "" {
+		h.At = now
+	}
+	return h
+}
+
 // Count is how many accounts have the incident.
 func (t *Tally) Count() int { return len(t.Accounts) + t.More }
 
@@ -80,11 +91,7 @@ func (t *Tally) Add(r Report, now time.Time) {
 	}
 	held, known := t.Accounts[r.Account]
 	if known && r.Urgency <= held.Urgency {
-		held.Workflow, held.Schedule, held.Run = r.Workflow, r.Schedule, r.Run
-		if r.Account == "" {
-			held.At = now
-		}
-		t.Accounts[r.Account] = held
+		t.Accounts[r.Account] = held.reportedBy(r, now)
 		return
 	}
 	if t.Count() == 0 && t.Told == 0 {
@@ -98,10 +105,8 @@ func (t *Tally) Add(r Report, now time.Time) {
 		if t.Accounts == nil {
 			t.Accounts = map[string]Holder{}
 		}
-		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Run: r.Run, Urgency: r.Urgency, Event: t.Events}
-		if r.Account == "" {
-			h.At = now
-		}
+		h := held.reportedBy(r, now)
+		h.Urgency, h.Event = r.Urgency, t.Events
 		t.Accounts[r.Account] = h
 	}
 	t.Most = max(t.Most, t.Count())

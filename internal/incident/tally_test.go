@@ -223,3 +223,18 @@ func TestAHolderIsTheRunThatHasReportedLast(t *testing.T) {
 	require.Equal(t, "2", tally.Accounts["fitbit/will"].Run)
 	require.Equal(t, 1, tally.Untold)
 }
+
+// A report may not know which Schedule has started its run, as where Temporal did not say.
+func TestAReportThatSaysLessTakesNothingAway(t *testing.T) {
+	var tally incident.Tally
+	will := incident.Report{Account: "fitbit/will", Workflow: "w-1", Schedule: "s", Run: "1"}
+	tally.Add(will, begin)
+	for urgency, run := range []string{"2", "3"} {
+		tally.Add(incident.Report{Account: "fitbit/will", Workflow: "w-2", Run: run, Urgency: urgency}, begin)
+		require.Equal(t, incident.Holder{Workflow: "w-2", Schedule: "s", Run: run, Urgency: urgency}, tally.Accounts["fitbit/will"])
+	}
+	tally.Add(incident.Report{Account: "fitbit/will"}, begin)
+	require.Equal(t, incident.Holder{Workflow: "w-2", Schedule: "s", Run: "3", Urgency: 1}, tally.Accounts["fitbit/will"])
+	tally.Add(incident.Report{Account: "fitbit/will", Workflow: "v", Schedule: "another", Run: "4"}, begin)
+	require.Equal(t, incident.Holder{Workflow: "v", Schedule: "another", Run: "4", Urgency: 1}, tally.Accounts["fitbit/will"])
+}
