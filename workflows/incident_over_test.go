@@ -156,6 +156,12 @@ func TestAScheduleIsJudgedByItsNewestRun(t *testing.T) {
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
 	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond)
+	described, err := schedule.Describe(t.Context())
+	require.NoError(t, err)
+	newest := described.Info.RecentActions[0].StartWorkflowResult
+	closed, err := reporter.Over(t.Context(), "CallStuck", incident.Holder{Workflow: newest.WorkflowID, Run: newest.FirstExecutionRunID})
+	require.NoError(t, err)
+	require.False(t, closed, "the report did not know that it was a Schedule's run, and no run has ended since")
 	require.NoError(t, schedule.Delete(t.Context()))
 	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond, "it was stopped")
 }

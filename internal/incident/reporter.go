@@ -80,6 +80,9 @@ func (r *Reporter) Over(ctx context.Context, reason string, h Holder) (bool, err
 		return true, nil
 	case err != nil:
 		return false, err
+	case h.Schedule == "" && ScheduleOf(info) != "": // the report did not know
+		h.Schedule = ScheduleOf(info)
+		return r.Over(ctx, reason, h)
 	case info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, info.GetTaskQueue() != r.TaskQueue:
 		return true, nil
 	case reason == ConsentEnds, info.GetExecution().GetRunId() == h.Run: // runs that go well report it; it is at work
