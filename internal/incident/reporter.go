@@ -52,12 +52,12 @@ func reported(id string, err error) error {
 	return fmt.Errorf("report to incident %s: %w; see that Temporal serves this namespace", id, err)
 }
 
-// scheduledBy is the search attribute that names the Schedule which has started a run.
-const scheduledBy = "TemporalScheduledById"
+// ScheduledBy is the search attribute that names the Schedule which has started a run.
+const ScheduledBy = "TemporalScheduledById"
 
 // ScheduleOf is the id of the Schedule that has started a run; empty for none.
 func ScheduleOf(run *workflowpb.WorkflowExecutionInfo) (id string) {
-	if payload := run.GetSearchAttributes().GetIndexedFields()[scheduledBy]; payload != nil {
+	if payload := run.GetSearchAttributes().GetIndexedFields()[ScheduledBy]; payload != nil {
 		_ = converter.GetDefaultDataConverter().FromPayload(payload, &id)
 	}
 	return id
