@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -29,6 +30,9 @@ type AlertInput struct {
 	Urgency int `json:"urgency,omitempty"`
 	// Perhaps: the account may not have had the incident that is over.
 	Perhaps bool `json:"perhaps,omitempty"`
+	// Schedule is the id of the Schedule that has started the run; empty for none, and from
+	// runs that do not say it.
+	Schedule string `json:"schedule,omitempty"`
 }
 
 // AlertResult is what was logged: the input's message with the cause that Temporal
@@ -48,7 +52,7 @@ func (a *Activities) Alert(ctx context.Context, in AlertInput) (AlertResult, err
 	if !in.Healed {
 		described := a.describe(ctx, run)
 		report.Message = withCause(in.Message, causeOf(run.WorkflowID, described.GetPendingActivities()))
-		report.Schedule = incident.ScheduleOf(described.GetWorkflowExecutionInfo())
+		report.Schedule = cmp.Or(in.Schedule, incident.ScheduleOf(described.GetWorkflowExecutionInfo()))
 	}
 	attributes := []any{"account", in.Account.String(), "reason", in.Reason, "message", report.Message}
 	if first := activity.GetInfo(ctx).Attempt <= 1; in.Perhaps {

@@ -34,9 +34,10 @@ type temporalServer struct {
 	// answer is the answer to the nth completion; nil means that all are taken.
 	answer func(n int) error
 
-	runs    []earlierRun // the latest first
-	pending []*workflowpb.PendingActivityInfo
-	listErr error
+	runs       []earlierRun // the latest first
+	pending    []*workflowpb.PendingActivityInfo
+	attributes map[string]*commonpb.Payload // search attributes of the run that asks
+	listErr    error
 
 	mu        sync.Mutex
 	asked     int
@@ -150,7 +151,8 @@ func (w *temporalServer) DescribeWorkflowExecution(context.Context, string, stri
 	if w.listErr != nil {
 		return nil, w.listErr
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: w.pending}, nil
+	return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: w.pending,
+		WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{SearchAttributes: &commonpb.SearchAttributes{IndexedFields: w.attributes}}}, nil
 }
 
 // anHourAgo is when earlier runs were at work.

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/incident"
 )
 
 // OverdueAfter is how long a run is at work before it alerts. It goes on trying then.
@@ -133,10 +134,14 @@ func (r *run) settleAlerts(ctx workflow.Context) {
 // machine that is off for the night reports the alert in the morning.
 const alertAttempts = 14
 
+var scheduledBy = temporal.NewSearchAttributeKeyKeyword(incident.ScheduledBy)
+
 // alert raises an alert, and never fails the run. It returns what was alerted, with the
 // cause; empty where that is not known.
 func (r *run) alert(ctx workflow.Context, in activities.AlertInput) string {
 	in.Account = r.account
+	// The run knows it from its start: Temporal may not say in time when it is asked.
+	in.Schedule, _ = workflow.GetTypedSearchAttributes(ctx).GetKeyword(scheduledBy)
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // of a cancelled run as well
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second,

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/incident"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/workflows"
 )
@@ -43,4 +44,21 @@ func TestEveryReasonOfAnAlertIsListed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// atOnePlace are the reasons that are mended at one place for all accounts that have them.
+// Each further account of any other reason is told of.
+var atOnePlace = []string{
+	workflows.LoadStuck, workflows.CallStuck, workflows.StoreStuck,
+	activities.VaultRefused, activities.KeysetUnusable,
+	activities.InvalidClient, activities.ProviderRetired, provider.RequestRejected.FailureType(),
+	incident.KeysetChanged, incident.RunsStandStill, incident.RunsLeftBehind,
+}
+
+// A new reason has to be put either into the list above or into the one of package incident.
+func TestEveryReasonIsAnAccountsOwnOrMendedAtOnePlace(t *testing.T) {
+	for _, reason := range append(workflows.AlertReasons(), atOnePlace...) {
+		require.Equal(t, !slices.Contains(atOnePlace, reason), incident.ByAccount(reason), reason)
+	}
+	require.False(t, incident.ByAccount(""))
 }

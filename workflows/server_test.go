@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"context"
 	"os/exec"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/testenv"
@@ -76,6 +78,34 @@ func TestRefreshNowDoesNotWaitForTheCron(t *testing.T) {
 	})
 	require.Equal(t, 1, c.Provider.Audit(testenv.UserOf("")).Generation, "one signal is one refresh")
 	require.NoError(t, c.client.TerminateWorkflow(t.Context(), cron.ID, "", "the test is over"))
+}
+
+// An incident finds the account by it when this run is over.
+func TestAnAlertNamesTheScheduleThatHasStartedItsRun(t *testing.T) {
+	c := newCluster(t, false)
+	schedule, err := c.client.ScheduleClient().Create(t.Context(), client.ScheduleOptions{ID: c.TaskQueue(), TriggerImmediately: true,
+		Action: &client.ScheduleWorkflowAction{ID: c.TaskQueue(), Workflow: workflows.Type, TaskQueue: c.TaskQueue(), Args: []any{map[string]string{"acount": "will"}}}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = schedule.Delete(context.Background()) })
+	var in activities.AlertInput
+	eventually(t, func() bool {
+		described, err := schedule.Describe(t.Context())
+		require.NoError(t, err)
+		if len(described.Info.RecentActions) == 0 {
+			return false
+		}
+		run := described.Info.RecentActions[0].StartWorkflowResult
+		for events := c.client.GetWorkflowHistory(t.Context(), run.WorkflowID, run.FirstExecutionRunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+			event, err := events.Next()
+			require.NoError(t, err)
+			if a := event.GetActivityTaskScheduledEventAttributes(); a.GetActivityType().GetName() == "Alert" {
+				require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(a.GetInput(), &in))
+			}
+		}
+		return in.Reason != ""
+	})
+	require.Equal(t, activities.InvalidInput, in.Reason)
+	require.Equal(t, c.TaskQueue(), in.Schedule)
 }
 
 func TestTheTemporalCLIStartsARun(t *testing.T) {

@@ -8,6 +8,7 @@
 package incident
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,6 +35,22 @@ const (
 	// needsConsent is the failure type of a run whose account needs a consent.
 	needsConsent = "ReauthorizationRequired"
 )
+
+// byAccount are the reasons that each account has for itself, as a consent, a secret, an input
+// or a second workflow of its own, so that what mends one account mends no other. Of any other
+// reason all accounts are mended at one place: at the provider, its client or its entry, in
+// the vault, the keyset or the program.
+var byAccount = []string{
+	needsConsent, ConsentEnds,
+	"MissingSecret", "MalformedSecret", "ForeignSecret", // those of a client are mended at one place, but told alike
+	"WrongUser", "InvalidInput",
+	"GenerationConflict", "GrantInDoubt", "GrantOutdated",
+	"UnexpectedResult", "Unexplained", // what was done to one run, or befell it
+}
+
+// ByAccount reports whether each account of an incident has to be mended by itself, so that
+// each has to be told of.
+func ByAccount(reason string) bool { return slices.Contains(byAccount, reason) }
 
 // Report says that one account has an incident, or has it no longer.
 type Report struct {

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -16,8 +17,8 @@ const (
 	settle = 15 * time.Second
 	// growth is by how much an incident grows until that is told.
 	growth = 10
-	// byAccountEvery is the least time between two events where each account needs its
-	// owner, so that each is told of.
+	// byAccountEvery is the least time between two events where each account is mended by
+	// itself, so that each is told of.
 	byAccountEvery = time.Hour
 	// maxNamed bounds the accounts that are kept by name; more are only counted. With
 	// their workflows they are some hundred bytes each in a history.
@@ -46,7 +47,7 @@ type Tally struct {
 	Most        int       `json:"most,omitempty"`       // accounts at a time
 
 	Events int       `json:"events,omitempty"` // that were told, of all times
-	Told   int       `json:"told,omitempty"`   // accounts that the last event counted; 0 where receivers know of none
+	Told   int       `json:"told,omitempty"`   // accounts that receivers know of, or that are left where those are few; 0 for none
 	ToldAt time.Time `json:"toldAt,omitzero"`
 	Untold int       `json:"untold,omitempty"` // accounts that are news since then
 	News   []Report  `json:"news,omitempty"`   // some of them
@@ -60,6 +61,16 @@ type Holder struct {
 	Urgency  int       `json:"u,omitempty"`
 	Event    int       `json:"e,omitempty"` // how many events had been told when it was reported
 	At       time.Time `json:"t,omitzero"`  // of the last report, of the fleet's own
+}
+
+// reportedBy is the holder after a report. What that does not say stays known: a report does
+// not always know the Schedule.
+func (h Holder) reportedBy(r Report, now time.Time) Holder {
+	h.Workflow, h.Schedule, h.Run = cmp.Or(r.Workflow, h.Workflow), cmp.Or(r.Schedule, h.Schedule), cmp.Or(r.Run, h.Run)
+	if r.Account == "" {
+		h.At = now
+	}
+	return h
 }
 
 // Count is how many accounts have the incident.
@@ -80,11 +91,7 @@ func (t *Tally) Add(r Report, now time.Time) {
 	}
 	held, known := t.Accounts[r.Account]
 	if known && r.Urgency <= held.Urgency {
-		held.Workflow, held.Schedule, held.Run = r.Workflow, r.Schedule, r.Run
-		if r.Account == "" {
-			held.At = now
-		}
-		t.Accounts[r.Account] = held
+		t.Accounts[r.Account] = held.reportedBy(r, now)
 		return
 	}
 	if t.Count() == 0 && t.Told == 0 {
@@ -98,10 +105,8 @@ func (t *Tally) Add(r Report, now time.Time) {
 		if t.Accounts == nil {
 			t.Accounts = map[string]Holder{}
 		}
-		h := Holder{Workflow: r.Workflow, Schedule: r.Schedule, Run: r.Run, Urgency: r.Urgency, Event: t.Events}
-		if r.Account == "" {
-			h.At = now
-		}
+		h := held.reportedBy(r, now)
+		h.Urgency, h.Event = r.Urgency, t.Events
 		t.Accounts[r.Account] = h
 	}
 	t.Most = max(t.Most, t.Count())
@@ -134,8 +139,11 @@ func (t *Tally) Remove(account string, now time.Time) {
 		t.News = slices.DeleteFunc(t.News, func(n Report) bool { return n.Account == account })
 		t.Untold--
 	}
-	if t.Count() == 0 {
+	switch n := t.Count(); {
+	case n == 0:
 		t.Untold, t.News = 0, nil
+	case growth*n < t.Told: // not before, so that accounts that come and go are no news
+		t.Told = n
 	}
 }
 
@@ -157,15 +165,11 @@ func (t *Tally) Due(reason string) (kind Kind, at time.Time) {
 		return Raised, gathered
 	case n >= growth*t.Told:
 		return Grown, gathered
-	case byAccount(reason) && t.Untold > 0:
+	case ByAccount(reason) && t.Untold > 0:
 		return Grown, later(gathered, t.ToldAt.Add(byAccountEvery))
 	}
 	return "", time.Time{}
 }
-
-// byAccount reports whether each account of an incident needs its own owner, so that each
-// has to be told of. Any other incident is mended at one place.
-func byAccount(reason string) bool { return reason == needsConsent || reason == ConsentEnds }
 
 // Tell makes the event that is due, and counts it as told.
 func (t *Tally) Tell(kind Kind, id, firstRunID, provider, reason string, now time.Time) Event {

@@ -38,6 +38,12 @@ func TestWhatIsDueAndWhen(t *testing.T) {
 		}
 		return steps
 	}
+	healed := func(at, from, to int) (steps []step) {
+		for n := from; n < to; n++ {
+			steps = append(steps, well(at, fmt.Sprintf("fitbit/a%d", n)))
+		}
+		return steps
+	}
 	join := func(all ...any) (steps []step) {
 		for _, one := range all {
 			switch one := one.(type) {
@@ -68,6 +74,11 @@ func TestWhatIsDueAndWhen(t *testing.T) {
 		{"told, and nine more", "CallStuck", join(has(0, "fitbit/x"), tell(15), crowd(100, 0, 9)), incident.Grown, 115, 10},
 		{"that told, and 89 more", "CallStuck", join(has(0, "fitbit/x"), tell(15), crowd(100, 0, 9), tell(115), crowd(200, 9, 98)), "", 0, 99},
 		{"and the 90th", "CallStuck", join(has(0, "fitbit/x"), tell(15), crowd(100, 0, 9), tell(115), crowd(200, 9, 99)), incident.Grown, 215, 100},
+		{"all but one well, and all ill again", "CallStuck", join(crowd(0, 0, 30000), tell(15), healed(1000, 1, 30000), crowd(9000, 1, 30000)), incident.Grown, 9015, 30000},
+		{"a tenth is left, and all are ill again", "CallStuck", join(crowd(0, 0, 100), tell(15), healed(1000, 10, 100), crowd(9000, 10, 100)), "", 0, 100},
+		{"less than a tenth is left, and ten times that is ill", "CallStuck", join(crowd(0, 0, 100), tell(15), healed(1000, 9, 100), crowd(9000, 9, 90)), incident.Grown, 9015, 90},
+		{"that told, and some of them well and ill again", "CallStuck", join(crowd(0, 0, 100), tell(15), healed(1000, 9, 100), crowd(9000, 9, 90), tell(9015),
+			healed(9100, 9, 90), crowd(9200, 9, 90)), "", 0, 90},
 		{"well", "CallStuck", join(has(0, "fitbit/a"), tell(15), well(100, "fitbit/a")), incident.Healed, 115, 0},
 		{"well, and ill again before that was told", "CallStuck", join(has(0, "fitbit/a"), tell(15), well(100, "fitbit/a"), has(110, "fitbit/a")), "", 0, 1},
 		{"one of two is well", "CallStuck", join(has(0, "fitbit/a"), has(0, "fitbit/b"), tell(15), well(100, "fitbit/a"), well(101, "fitbit/a")), "", 0, 1},
@@ -77,6 +88,8 @@ func TestWhatIsDueAndWhen(t *testing.T) {
 		{"an owner more, who needs to be told, within the hour", consent, join(has(0, "fitbit/a"), tell(15), has(100, "fitbit/b")), incident.Grown, 15 + 3600, 2},
 		{"and later", consent, join(has(0, "fitbit/a"), tell(15), has(9000, "fitbit/b")), incident.Grown, 9015, 2},
 		{"who consents before that", consent, join(has(0, "fitbit/a"), tell(15), has(100, "fitbit/b"), well(200, "fitbit/b")), "", 0, 1},
+		{"another account with a secret that is not there", "MissingSecret", join(has(0, "fitbit/a"), tell(15), has(9000, "fitbit/b")), incident.Grown, 9015, 2},
+		{"and one more within the hour", "MissingSecret", join(has(0, "fitbit/a"), tell(15), has(9000, "fitbit/b"), tell(9015), has(9100, "fitbit/c")), incident.Grown, 9015 + 3600, 3},
 		{"the end of a consent comes nearer", incident.ConsentEnds, join(has(0, "fitbit/a"), tell(15),
 			step{at: 9000, report: incident.Report{Account: "fitbit/a", Urgency: 2}}), incident.Grown, 9015, 1},
 		{"and is reported again", incident.ConsentEnds, join(has(0, "fitbit/a"), tell(15),
@@ -209,4 +222,19 @@ func TestAHolderIsTheRunThatHasReportedLast(t *testing.T) {
 	tally.Add(incident.Report{Account: "fitbit/will", Workflow: "w", Run: "2"}, begin)
 	require.Equal(t, "2", tally.Accounts["fitbit/will"].Run)
 	require.Equal(t, 1, tally.Untold)
+}
+
+// A report may not know which Schedule has started its run, as where Temporal did not say.
+func TestAReportThatSaysLessTakesNothingAway(t *testing.T) {
+	var tally incident.Tally
+	will := incident.Report{Account: "fitbit/will", Workflow: "w-1", Schedule: "s", Run: "1"}
+	tally.Add(will, begin)
+	for urgency, run := range []string{"2", "3"} {
+		tally.Add(incident.Report{Account: "fitbit/will", Workflow: "w-2", Run: run, Urgency: urgency}, begin)
+		require.Equal(t, incident.Holder{Workflow: "w-2", Schedule: "s", Run: run, Urgency: urgency}, tally.Accounts["fitbit/will"])
+	}
+	tally.Add(incident.Report{Account: "fitbit/will"}, begin)
+	require.Equal(t, incident.Holder{Workflow: "w-2", Schedule: "s", Run: "3", Urgency: 1}, tally.Accounts["fitbit/will"])
+	tally.Add(incident.Report{Account: "fitbit/will", Workflow: "v", Schedule: "another", Run: "4"}, begin)
+	require.Equal(t, incident.Holder{Workflow: "v", Schedule: "another", Run: "4", Urgency: 1}, tally.Accounts["fitbit/will"])
 }
