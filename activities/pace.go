@@ -65,7 +65,8 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 }
 
 const (
-	// inTurn is how long a call still has the turn at the vault that its load has had.
+	// inTurn is how long a call, and then a store, still has the turn at the vault that its
+	// load has had.
 	inTurn = 15 * time.Second
 	// keepsTurn is how late a call may come for a turn of its own.
 	keepsTurn = 30 * time.Second
@@ -89,6 +90,19 @@ func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.
 	c.told.Turn = now.Add(pause)
 	failure := temporal.NewApplicationError(fmt.Sprintf("the refresh of %s was held up after its load, and has its turn at the vault in %s; nothing was sent", at.Account, pause.Round(time.Second)), awaitsTurn)
 	return c.withoutRequest(ctx, failure, pause)
+}
+
+// storeInTurn gives a store a turn of its own whose pair has waited in its history: where
+// Temporal's server was busy, many have. The attempt after this one takes it.
+func (a *Activities) storeInTurn(info activity.Info, issued RefreshResult) error {
+	if info.Attempt > 1 || time.Since(issued.ObtainedAt) < inTurn {
+		return nil
+	}
+	pause := a.Pace.Turn(writes(!issued.Rotated), 0)
+	if pause < time.Second {
+		return nil
+	}
+	return retryIn(temporal.NewApplicationError(fmt.Sprintf("generation %d of %s has its turn at the vault in %s", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), awaitsTurn), pause)
 }
 
 // longestStorePause is the longest pause before another try of a store by itself; many

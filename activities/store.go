@@ -18,9 +18,13 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	ctx, stop := beat(ctx, nil)
 	defer stop()
 	issued = issued.Shown()
+	info := activity.GetInfo(ctx)
+	if err := a.storeInTurn(info, issued); err != nil {
+		return StoreResult{}, err
+	}
 	stored, err := a.store(ctx, issued)
 	if err != nil {
-		return StoreResult{}, a.laterStore(activity.GetInfo(ctx), issued, storeError(err))
+		return StoreResult{}, a.laterStore(info, issued, storeError(err))
 	}
 	if err := a.checkComplete(issued, stored); err != nil {
 		return StoreResult{}, err
