@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
@@ -183,7 +182,7 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 		case queue == m.to.queue:
 			return outcomeThere, "", nil
 		case queue != m.taskQueue:
-			return "", "", conflictError{fmt.Errorf("its workflow is on task queue %q, and neither on %q nor on %q; set TOKENKEEPER_TASK_QUEUE to where it is", queue, m.taskQueue, m.to.queue)}
+			return "", "", m.elsewhere("workflow", queue)
 		case m.to.dryRun:
 			return "would be moved", m.cron(s, t), m.checkVaults(ctx, t)
 		case !waits(s, time.Now()):
@@ -216,6 +215,11 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 		return outcomeMoved, "", nil
 	}
 	return "", "", errors.New("a run is at work each time; see that no other program starts it, and try again")
+}
+
+// elsewhere refuses what is on a third task queue: its tokens may be in a third vault.
+func (m mover) elsewhere(what, queue string) error {
+	return conflictError{fmt.Errorf("its %s is on task queue %q, and neither on %q nor on %q; set TOKENKEEPER_TASK_QUEUE to where it is", what, queue, m.taskQueue, m.to.queue)}
 }
 
 // locate returns the account's cron and its task queue.
@@ -276,40 +280,4 @@ func (m mover) afterReplacing(ctx context.Context, t target, s workflows.State) 
 		return err
 	}
 	return m.copyTokens(ctx, t)
-}
-
-// moveSchedule has a Schedule start its runs on the other queue.
-func (m mover) moveSchedule(ctx context.Context, t target, schedule *client.ScheduleDescription) (did, detail string, err error) {
-	action, ok := schedule.Schedule.Action.(*client.ScheduleWorkflowAction)
-	switch {
-	case !ok:
-		return "", "", conflictError{fmt.Errorf("schedule %s starts no workflow", t.scheduleID())}
-	case action.TaskQueue == m.to.queue:
-		return outcomeThere, "", nil
-	case m.to.cron != "":
-		return "", "", conflictError{fmt.Errorf("it is kept by the Schedule %s, which has no cron; leave --cron out", t.scheduleID())}
-	case m.to.dryRun:
-		return "would be moved", "its Schedule", m.checkVaults(ctx, t)
-	}
-	for _, run := range schedule.Info.RunningWorkflows {
-		if _, err := m.runResult(ctx, run.WorkflowID, run.FirstExecutionRunID, true); err != nil && !gone(err) {
-			return "", "", err
-		}
-	}
-	if err := m.copyTokens(ctx, t); err != nil {
-		return "", "", err
-	}
-	err = m.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Update(ctx, client.ScheduleUpdateOptions{
-		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-			changed := in.Description.Schedule
-			if action, ok := changed.Action.(*client.ScheduleWorkflowAction); ok {
-				action.TaskQueue = m.to.queue
-			}
-			return &client.ScheduleUpdate{Schedule: &changed}, nil
-		},
-	})
-	if err == nil {
-		m.ended.add(t.Account)
-	}
-	return outcomeMoved, "", err
 }
