@@ -214,7 +214,7 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 		m.ended.add(t.Account)
 		return outcomeMoved, "", nil
 	}
-	return "", "", errors.New("a run is at work each time; see that no other program starts it, and try again")
+	return "", "", errRunEachTime
 }
 
 // elsewhere refuses what is on a third task queue: its tokens may be in a third vault.
