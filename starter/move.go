@@ -174,13 +174,19 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 	if schedule != nil {
 		return m.moveSchedule(ctx, t, schedule)
 	}
+	asked := false // for the replacement, without an answer
 	for range moveRounds {
 		s, queue, err := m.locate(ctx, t)
 		switch {
 		case err != nil:
 			return "", "", err
-		case queue == m.to.queue:
+		case queue == m.to.queue && asked:
+			m.ended.add(t.Account)
+			return outcomeMoved, "", m.mendReplaced(ctx, t)
+		case queue == m.to.queue && m.to.dryRun:
 			return outcomeThere, "", nil
+		case queue == m.to.queue:
+			return outcomeThere, "", m.mendReplaced(ctx, t)
 		case queue != m.taskQueue:
 			return "", "", m.elsewhere("workflow", queue)
 		case m.to.dryRun:
@@ -208,7 +214,10 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 		} else if now.RunID != s.RunID || !waits(now, time.Now()) {
 			continue
 		}
-		if err := m.replaceCron(ctx, t, s); err != nil {
+		if err := m.replaceCron(ctx, t, s); errors.Is(err, errNotInTime) {
+			asked = true
+			continue
+		} else if err != nil {
 			return "", "", err
 		}
 		m.ended.add(t.Account)
@@ -253,31 +262,4 @@ func (m mover) cron(s workflows.State, t target) string {
 		return s.Cron
 	}
 	return stagger(m.to.cron, t.Account)
-}
-
-// replaceCron starts the cron on the other queue in place of the run that waits. Temporal
-// does both in one step. The input stays, and so do the search attributes.
-func (m mover) replaceCron(ctx context.Context, t target, s workflows.State) error {
-	options := m.options(ctx, t)
-	options.TaskQueue = m.to.queue
-	options.CronSchedule = m.cron(s, t)
-	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
-	calling, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if _, err := m.temporal.ExecuteWorkflow(calling, options, workflows.Type, s.Input); err != nil {
-		return err
-	}
-	return m.afterReplacing(ctx, t, s)
-}
-
-// afterReplacing mends what the replaced run did where it began in the last moment.
-func (m mover) afterReplacing(ctx context.Context, t target, s workflows.State) error {
-	before, err := m.describe(ctx, s.WorkflowID, s.RunID)
-	if err != nil || before.Working.IsZero() {
-		return err
-	}
-	if err := m.recoverIfBegun(ctx, s.WorkflowID, s.RunID); err != nil {
-		return err
-	}
-	return m.copyTokens(ctx, t)
 }
