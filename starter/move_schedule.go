@@ -101,7 +101,7 @@ func (m mover) runsHere(ctx context.Context, t target, schedule *client.Schedule
 		if err != nil || info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || described.GetExecutionConfig().GetTaskQueue().GetName() != m.taskQueue {
 			continue
 		}
-		run := endingRun{id, info.GetExecution().GetRunId()}
+		run := endingRun{workflowID: id, runID: info.GetExecution().GetRunId()}
 		if s, err := m.describe(ctx, run.workflowID, run.runID); err != nil && !gone(err) {
 			return nil, err
 		} else if s.Cron != "" { // it would go on here, with tokens that are outdated by those there
