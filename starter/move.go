@@ -43,7 +43,8 @@ The app's credentials must be there before; it names what is missing, and moves 
 without. The old vault keeps its copies, which the next refresh outdates: have readers
 of the access token read the other vault from now on.
 
-It may be interrupted and repeated: an account that is there is left alone.`,
+It may be interrupted and repeated: an account that is there is left alone, but for a
+token that an interrupted move has left behind.`,
 		Example: `  starter move --accounts shard-2.txt --to-task-queue token-refresh-2 --to-vault https://my-vault-2.vault.azure.net
   starter move --account will --to-task-queue slow-lane --same-vault --dry-run`,
 	}
