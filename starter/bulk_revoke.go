@@ -52,6 +52,12 @@ func (b bulk) revokeOne(ctx context.Context, t target, dryRun bool) (did, detail
 		return "", "", err
 	}
 	if !kept && pair.RefreshToken.Empty() && pair.AccessToken.Empty() {
+		// An interruption may have kept from the operator what is left to the user.
+		if byHand, err := b.wasLeftToUser(ctx, t); err != nil {
+			return "", "", err
+		} else if byHand {
+			return outcomeByHand, byHandBefore(t), nil
+		}
 		return outcomeRevokedBefore, "", nil
 	}
 	if dryRun {

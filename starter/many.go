@@ -33,7 +33,7 @@ type many struct {
 	dryRun bool
 	asJSON bool
 	// attention is an outcome that the operator has to act on; advice says how, with %s for
-	// how many accounts.
+	// how many accounts. The first of them are named as they come.
 	attention, advice string
 
 	atOnce int // how many accounts; 0 for maxConcurrent
@@ -161,6 +161,9 @@ func (m many) note(c *collected, j job, did, detail string, err error) {
 		c.failures = append(c.failures, fmt.Errorf("%s: %w", j, err))
 	}
 	c.Outcomes[r.Outcome]++
+	if err == nil && m.attention != "" && did == m.attention && !m.dryRun && c.Outcomes[did] <= someFailures {
+		m.warn("%s: %s", j, detail) // at once, because a repetition may not find it any more
+	}
 	if m.asJSON {
 		c.Accounts = append(c.Accounts, r)
 	} else if m.dryRun && err == nil {
@@ -192,7 +195,11 @@ func (m many) conclude(ctx context.Context, c collected) error {
 	case len(c.failures) > 0:
 		err = fmt.Errorf("%s of %s accounts were not %s:\n%w", grouped(len(c.failures)), grouped(c.Total), m.done, joinSome(c.failures))
 	case c.Outcomes[m.attention] > 0:
-		err = needsAttention{fmt.Sprintf(m.advice, grouped(c.Outcomes[m.attention]))}
+		advice := fmt.Sprintf(m.advice, grouped(c.Outcomes[m.attention]))
+		if c.Outcomes[m.attention] > someFailures {
+			advice += "; --output json names them all"
+		}
+		err = needsAttention{advice}
 	}
 	if m.asJSON {
 		slices.SortFunc(c.Accounts, func(a, b manyResult) int {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/config"
 	"tokenkeeper/workflows"
@@ -44,7 +43,8 @@ The app's credentials must be there before; it names what is missing, and moves 
 without. The old vault keeps its copies, which the next refresh outdates: have readers
 of the access token read the other vault from now on.
 
-It may be interrupted and repeated: an account that is there is left alone.`,
+It may be interrupted and repeated: an account that is there is left alone, but for a
+token that an interrupted move has left behind.`,
 		Example: `  starter move --accounts shard-2.txt --to-task-queue token-refresh-2 --to-vault https://my-vault-2.vault.azure.net
   starter move --account will --to-task-queue slow-lane --same-vault --dry-run`,
 	}
@@ -175,15 +175,21 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 	if schedule != nil {
 		return m.moveSchedule(ctx, t, schedule)
 	}
+	asked := false // for the replacement, without an answer
 	for range moveRounds {
 		s, queue, err := m.locate(ctx, t)
 		switch {
 		case err != nil:
 			return "", "", err
-		case queue == m.to.queue:
+		case queue == m.to.queue && asked:
+			m.ended.add(t.Account)
+			return outcomeMoved, "", m.mendReplaced(ctx, t)
+		case queue == m.to.queue && m.to.dryRun:
 			return outcomeThere, "", nil
+		case queue == m.to.queue:
+			return outcomeThere, "", m.mendReplaced(ctx, t)
 		case queue != m.taskQueue:
-			return "", "", conflictError{fmt.Errorf("its workflow is on task queue %q, and neither on %q nor on %q; set TOKENKEEPER_TASK_QUEUE to where it is", queue, m.taskQueue, m.to.queue)}
+			return "", "", m.elsewhere("workflow", queue)
 		case m.to.dryRun:
 			return "would be moved", m.cron(s, t), m.checkVaults(ctx, t)
 		case !waits(s, time.Now()):
@@ -209,13 +215,21 @@ func (m mover) move(ctx context.Context, t target) (did, detail string, err erro
 		} else if now.RunID != s.RunID || !waits(now, time.Now()) {
 			continue
 		}
-		if err := m.replaceCron(ctx, t, s); err != nil {
+		if err := m.replaceCron(ctx, t, s); errors.Is(err, errNotInTime) {
+			asked = true
+			continue
+		} else if err != nil {
 			return "", "", err
 		}
 		m.ended.add(t.Account)
 		return outcomeMoved, "", nil
 	}
-	return "", "", errors.New("a run is at work each time; see that no other program starts it, and try again")
+	return "", "", errRunEachTime
+}
+
+// elsewhere refuses what is on a third task queue: its tokens may be in a third vault.
+func (m mover) elsewhere(what, queue string) error {
+	return conflictError{fmt.Errorf("its %s is on task queue %q, and neither on %q nor on %q; set TOKENKEEPER_TASK_QUEUE to where it is", what, queue, m.taskQueue, m.to.queue)}
 }
 
 // locate returns the account's cron and its task queue.
@@ -249,67 +263,4 @@ func (m mover) cron(s workflows.State, t target) string {
 		return s.Cron
 	}
 	return stagger(m.to.cron, t.Account)
-}
-
-// replaceCron starts the cron on the other queue in place of the run that waits. Temporal
-// does both in one step. The input stays, and so do the search attributes.
-func (m mover) replaceCron(ctx context.Context, t target, s workflows.State) error {
-	options := m.options(ctx, t)
-	options.TaskQueue = m.to.queue
-	options.CronSchedule = m.cron(s, t)
-	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
-	calling, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	if _, err := m.temporal.ExecuteWorkflow(calling, options, workflows.Type, s.Input); err != nil {
-		return err
-	}
-	return m.afterReplacing(ctx, t, s)
-}
-
-// afterReplacing mends what the replaced run did where it began in the last moment.
-func (m mover) afterReplacing(ctx context.Context, t target, s workflows.State) error {
-	before, err := m.describe(ctx, s.WorkflowID, s.RunID)
-	if err != nil || before.Working.IsZero() {
-		return err
-	}
-	if err := m.recoverIfBegun(ctx, s.WorkflowID, s.RunID); err != nil {
-		return err
-	}
-	return m.copyTokens(ctx, t)
-}
-
-// moveSchedule has a Schedule start its runs on the other queue.
-func (m mover) moveSchedule(ctx context.Context, t target, schedule *client.ScheduleDescription) (did, detail string, err error) {
-	action, ok := schedule.Schedule.Action.(*client.ScheduleWorkflowAction)
-	switch {
-	case !ok:
-		return "", "", conflictError{fmt.Errorf("schedule %s starts no workflow", t.scheduleID())}
-	case action.TaskQueue == m.to.queue:
-		return outcomeThere, "", nil
-	case m.to.cron != "":
-		return "", "", conflictError{fmt.Errorf("it is kept by the Schedule %s, which has no cron; leave --cron out", t.scheduleID())}
-	case m.to.dryRun:
-		return "would be moved", "its Schedule", m.checkVaults(ctx, t)
-	}
-	for _, run := range schedule.Info.RunningWorkflows {
-		if _, err := m.runResult(ctx, run.WorkflowID, run.FirstExecutionRunID, true); err != nil && !gone(err) {
-			return "", "", err
-		}
-	}
-	if err := m.copyTokens(ctx, t); err != nil {
-		return "", "", err
-	}
-	err = m.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Update(ctx, client.ScheduleUpdateOptions{
-		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-			changed := in.Description.Schedule
-			if action, ok := changed.Action.(*client.ScheduleWorkflowAction); ok {
-				action.TaskQueue = m.to.queue
-			}
-			return &client.ScheduleUpdate{Schedule: &changed}, nil
-		},
-	})
-	if err == nil {
-		m.ended.add(t.Account)
-	}
-	return outcomeMoved, "", err
 }

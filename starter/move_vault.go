@@ -118,3 +118,21 @@ func (m mover) copyTokens(ctx context.Context, t target) error {
 	}
 	return nil
 }
+
+// copySuccessor copies the tokens again where a run here has spent the one that was copied.
+// It replaces that one only: what a run there or a new consent has stored is newer.
+func (m mover) copySuccessor(ctx context.Context, t target) error {
+	v := m.vaults
+	if v == nil {
+		return nil
+	}
+	current, err := v.from.Current(ctx, t.Location)
+	if err != nil || current.Parent == "" {
+		return err
+	}
+	there, err := v.to.Current(ctx, t.Location)
+	if err != nil || there.Fingerprint != current.Parent {
+		return err
+	}
+	return m.copyTokens(ctx, t)
+}

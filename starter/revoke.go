@@ -92,14 +92,38 @@ func (a *vaultApp) revoke(ctx context.Context, t target) error {
 	} else {
 		a.say("Its tokens in the vault were disabled or absent before.")
 	}
-	a.audit(ctx, auditRevoke, t.String(), "")
+	detail := ""
+	if byHand {
+		detail = "to be ended at the provider by hand"
+	}
+	a.audit(ctx, auditRevoke, t.String(), detail)
 	switch {
 	case len(left) > 0:
 		return fmt.Errorf("left to do: %s; run it again", strings.Join(left, ", "))
+	case byHand && !disabled:
+		return needsAttention{byHandBefore(t)}
 	case byHand:
 		return needsAttention{fmt.Sprintf("the grant is not ended yet; have the user remove the app's access in their account at %s", t.Provider.Title)}
 	}
 	return nil
+}
+
+// byHandBefore is said where an earlier revocation left the grant to the user.
+func byHandBefore(t target) string {
+	return fmt.Sprintf("its tokens were disabled before, and whether the grant has ended only the user can see; have them remove the app's access in their account at %s, if they have not", t.Provider.Title)
+}
+
+// wasLeftToUser reports whether an earlier revocation has disabled the account's tokens at
+// a provider that no program can ask to end a grant. One without any had no grant here.
+func (a *vaultApp) wasLeftToUser(ctx context.Context, t target) (bool, error) {
+	if t.Provider.RevokeURL != "" {
+		return false, nil
+	}
+	_, _, err := a.Vault.Load(ctx, t.Names, 0)
+	if vault.Retryable(err) {
+		return false, err
+	}
+	return errors.Is(err, vault.ErrDisabled), nil
 }
 
 // refusePending ends a command where a consent of the account is saved on this
@@ -123,7 +147,7 @@ func (a *vaultApp) revokeGrant(ctx context.Context, t target) (byHand bool, err 
 	}
 	if pair.RefreshToken.Empty() && pair.AccessToken.Empty() {
 		a.say("The vault has no readable token of %s, so there is nothing to show to %s.", t, t.Provider.Title)
-		return false, nil
+		return a.wasLeftToUser(ctx, t)
 	}
 	client, err := a.Vault.Credentials(ctx, t.Names)
 	if errors.Is(err, vault.ErrNotFound) || errors.Is(err, vault.ErrDisabled) || errors.Is(err, vault.ErrMalformed) {

@@ -30,9 +30,10 @@ func newStop(environ map[string]string) *cobra.Command {
 		Short: "End what keeps an account alive; its tokens stay",
 		Long: `Ends an account's cron or Schedule. One that waits for its time ends at once, and
 needs no worker for it. A run at work brings its pair home first, and is waited for;
-Ctrl-C stops the waiting and not the end. Nothing is revoked, and no secret is
-touched: starter start goes on with the same tokens, for as long as the provider
-keeps them without a refresh.
+Ctrl-C stops the waiting and not the end, and leaves a Schedule paused that has such
+a run until stop is repeated. Nothing is revoked, and no secret is touched: starter
+start goes on with the same tokens, for as long as the provider keeps them without a
+refresh.
 
 --accounts stops those in a file, --all those on this task queue, with --provider
 those of one provider whose workflows have the ids that starter gives. Both ask first,
@@ -168,6 +169,7 @@ func (app *temporalApp) stopMany(ctx context.Context, prompter *prompter, total 
 	second := m.collect(ctx, len(ending), jobsFor(slices.Values(ending), func(ctx context.Context, k keeper) (string, string, error) {
 		return outcomeStopped, "", app.awaitEnds(ctx, k)
 	}))
+	app.warnOfPaused(ctx, ending...)
 	return m.conclude(ctx, first.followedBy(second, outcomeEnding))
 }
 
@@ -202,7 +204,9 @@ func (app *temporalApp) stopKeeping(ctx context.Context, t target) (stopped []st
 		app.say("Ending workflow %s. A run at work stores what it holds first.", run.workflowID)
 	}
 	app.warnOfIdleQueue(ctx)
-	return stopped, app.awaitEnds(ctx, k)
+	err = app.awaitEnds(ctx, k)
+	app.warnOfPaused(ctx, k)
+	return stopped, err
 }
 
 // isKept reports whether a workflow or a Schedule keeps the account alive, and what its

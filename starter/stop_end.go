@@ -33,7 +33,10 @@ type keeper struct {
 }
 
 // endingRun was at work when it was asked to end.
-type endingRun struct{ workflowID, runID string }
+type endingRun struct {
+	workflowID, runID string
+	scheduled         bool // by the keeper's Schedule, which is deleted after its runs have ended
+}
 
 // kept is what a keeper is at present. run has no RunID where none runs.
 type kept struct {
@@ -148,20 +151,11 @@ func (app *temporalApp) askToEnd(ctx context.Context, k keeper) (did string, end
 				return outcomeOtherQueue, nil, nil // it was found by a listing
 			}
 			did = outcomeStopped
-			if err := app.temporal.ScheduleClient().GetHandle(ctx, k.scheduleID).Delete(ctx); err != nil && !gone(err) {
+			if ending, err = app.askScheduleToEnd(ctx, k.scheduleID, schedule); err != nil {
 				return "", nil, err
 			}
 			if account, err := scheduledInput(schedule).Check(); err == nil {
 				app.ended.add(account)
-			}
-			for _, run := range schedule.Info.RunningWorkflows {
-				_, runID, err := app.endWorkflow(ctx, run.WorkflowID, "starter stop")
-				if err != nil {
-					return "", nil, err
-				}
-				if runID != "" {
-					ending = append(ending, endingRun{run.WorkflowID, runID})
-				}
 			}
 		}
 	}
@@ -176,7 +170,7 @@ func (app *temporalApp) askToEnd(ctx context.Context, k keeper) (did string, end
 		}
 	}
 	if runID != "" {
-		ending = append(ending, endingRun{k.workflowID, runID})
+		ending = append(ending, endingRun{workflowID: k.workflowID, runID: runID})
 	}
 	return did, ending, err
 }
@@ -260,12 +254,15 @@ func (app *temporalApp) requestCancel(ctx context.Context, workflowID, reason st
 	return err
 }
 
-// awaitEnds waits for the runs that were at work.
+// awaitEnds waits for the runs that were at work, and deletes a Schedule after its own.
 func (app *temporalApp) awaitEnds(ctx context.Context, k keeper) error {
 	for _, run := range k.ending {
 		if err := app.awaitEnd(ctx, run.workflowID, run.runID); err != nil {
 			return err
 		}
+	}
+	if slices.ContainsFunc(k.ending, func(run endingRun) bool { return run.scheduled }) {
+		return app.deleteSchedule(ctx, k.scheduleID)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
@@ -74,4 +76,100 @@ func TestStopEndsAWaitingRunWithoutBeginningIt(t *testing.T) {
 	described, err := app.temporal.DescribeWorkflowExecution(t.Context(), workflows.RecoveryID(target.Account), "")
 	require.True(t, gone(err), "%v", described)
 	require.NotContains(t, out.text, "Looking for")
+}
+
+// scheduled has the Schedule of an account start a run where no worker is: it stays at work.
+func scheduled(t *testing.T, app *temporalApp) (k keeper, trigger func()) {
+	t.Helper()
+	app.taskQueue = "without-a-worker"
+	will, err := newTarget(app.providers, "fitbit", "will", "")
+	require.NoError(t, err)
+	_, err = app.createSchedule(t.Context(), will, timing{every: 10000 * time.Hour}, 0)
+	require.NoError(t, err)
+	handle := app.temporal.ScheduleClient().GetHandle(t.Context(), will.scheduleID())
+	return keeper{workflowID: will.id, scheduleID: will.scheduleID()}, func() {
+		require.NoError(t, handle.Trigger(t.Context(), client.ScheduleTriggerOptions{}))
+		require.Eventually(t, func() bool {
+			described, err := handle.Describe(t.Context())
+			return err == nil && len(described.Info.RunningWorkflows) > 0
+		}, 30*time.Second, 20*time.Millisecond)
+	}
+}
+
+// A stop that was killed while it waited for a Schedule's run finds that run again: revoke
+// must not go on while it may hold a pair.
+func TestAStopThatWasKilledFindsTheScheduleOfTheRunAtWork(t *testing.T) {
+	var out quietWriter
+	app := appIn(t, "stop-killed", &out)
+	k, trigger := scheduled(t, app)
+	trigger()
+	for range 2 { // the first one is killed
+		did, ending, err := app.askToEnd(t.Context(), k)
+		require.NoError(t, err)
+		require.Equal(t, outcomeStopped, did)
+		require.Len(t, ending, 1)
+		k.ending = ending
+	}
+	schedule, err := app.describeSchedule(t.Context(), k.scheduleID)
+	require.NoError(t, err)
+	require.True(t, schedule.Schedule.State.Paused, "it starts nothing more")
+
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	app.warnOfPaused(ctx, k)
+	require.Contains(t, out.text, "repeat the command to delete them")
+
+	ended := make(chan error, 1)
+	go func() { ended <- app.awaitEnds(t.Context(), k) }()
+	require.NoError(t, app.temporal.TerminateWorkflow(t.Context(), k.ending[0].workflowID, "", "stands for its end"))
+	require.NoError(t, <-ended)
+	found, err := app.findKept(t.Context(), k)
+	require.NoError(t, err)
+	require.Nil(t, found.schedule)
+	did, ending, err := app.askToEnd(t.Context(), k)
+	require.NoError(t, err)
+	require.Equal(t, outcomeNotKept, did)
+	require.Empty(t, ending)
+}
+
+// pausingClient is Temporal where something happens just before a Schedule is paused.
+type pausingClient struct {
+	client.Client
+	happens func()
+}
+
+type pausingSchedules struct {
+	client.ScheduleClient
+	happens func()
+}
+
+type pausingHandle struct {
+	client.ScheduleHandle
+	happens func()
+}
+
+func (c pausingClient) ScheduleClient() client.ScheduleClient {
+	return pausingSchedules{c.Client.ScheduleClient(), c.happens}
+}
+
+func (c pausingSchedules) GetHandle(ctx context.Context, id string) client.ScheduleHandle {
+	return pausingHandle{c.ScheduleClient.GetHandle(ctx, id), c.happens}
+}
+
+func (h pausingHandle) Pause(ctx context.Context, options client.SchedulePauseOptions) error {
+	h.happens()
+	return h.ScheduleHandle.Pause(ctx, options)
+}
+
+func TestAStopFindsTheRunThatBeginsBeforeItsScheduleIsPaused(t *testing.T) {
+	var out quietWriter
+	app := appIn(t, "stop-pauses", &out)
+	k, trigger := scheduled(t, app)
+	app.temporal = pausingClient{app.temporal, trigger}
+	_, ending, err := app.askToEnd(t.Context(), k)
+	require.NoError(t, err)
+	require.Len(t, ending, 1)
+	found, err := app.findKept(t.Context(), k)
+	require.NoError(t, err)
+	require.NotNil(t, found.schedule)
 }
