@@ -39,7 +39,13 @@ func (s *system) knows(deployment, build string) {
 	handle := s.temporal.WorkerDeploymentClient().GetHandle(deployment)
 	s.eventually("the server knows "+build, func() bool {
 		described, err := handle.DescribeVersion(s.t.Context(), client.WorkerDeploymentDescribeVersionOptions{BuildID: build})
-		return err == nil && len(described.Info.TaskQueuesInfos) == 2
+		known := 0 // of workflows and of activities; the paced queues come before, between or after them
+		for _, queue := range described.Info.TaskQueuesInfos {
+			if queue.Name == s.TaskQueue() {
+				known++
+			}
+		}
+		return err == nil && known == 2
 	})
 }
 
