@@ -67,7 +67,7 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 const (
 	// inTurn is how long a call, and then a store, still has the turn at the vault that its
 	// load has had.
-	inTurn = 15 * time.Second
+	inTurn = 5 * time.Second
 	// keepsTurn is how late a call may come for a turn of its own.
 	keepsTurn = 30 * time.Second
 )
