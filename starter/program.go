@@ -30,12 +30,11 @@ func workerProgram() string {
 var ownCommands = regexp.MustCompile(`(^|[^\w./-])starter (authorize|doctor|forecast|import|keys|migrate|move|probe|recover|refresh|revoke|schedule|start|status|stop)\b`)
 
 // asCalled is a message whose commands can be pasted as they are.
-func asCalled(message string) string {
-	if program() == "starter" {
-		return message
-	}
+func asCalled(message string) string { return withName(message, program()) }
+
+func withName(message, name string) string {
 	return ownCommands.ReplaceAllStringFunc(message, func(found string) string {
-		return strings.Replace(found, "starter", program(), 1)
+		return strings.Replace(found, "starter", name, 1)
 	})
 }
 

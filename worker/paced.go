@@ -24,8 +24,8 @@ const (
 	// that wait for a vault stay with Temporal beyond that.
 	pacedLoads = 20
 	// pacedPollers keep all partitions of a queue polled, four on a server as it comes: each
-	// has its part of the rate, and one that nobody polls gives its part away. The SDK's two
-	// got four fifths of a rate.
+	// has its part of the rate, and one without a poller wastes its part. The SDK's two
+	// pollers got four fifths of a rate.
 	pacedPollers = 8
 	// recountEvery is how often accounts and workers are counted, so that the start of many
 	// accounts has its pace soon. All workers count at the same time, so that their pollers
