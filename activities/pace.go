@@ -65,8 +65,7 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 }
 
 const (
-	// inTurn is how long a call, and then a store, still has the turn at the vault that its
-	// load has had.
+	// inTurn is how long a call still has the turn at the vault that its load has had.
 	inTurn = 5 * time.Second
 	// keepsTurn is how late a call may come for a turn of its own.
 	keepsTurn = 30 * time.Second
@@ -92,26 +91,13 @@ func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.
 	return c.withoutRequest(ctx, failure, pause)
 }
 
-// storeInTurn gives a store a turn of its own whose pair has waited in its history: where
-// Temporal's server was busy, many have. The attempt after this one takes it.
-func (a *Activities) storeInTurn(info activity.Info, issued RefreshResult) error {
-	if info.Attempt > 1 || time.Since(issued.ObtainedAt) < inTurn {
-		return nil
-	}
-	pause := a.Pace.Turn(writes(!issued.Rotated), 0)
-	if pause < time.Second {
-		return nil
-	}
-	return retryIn(temporal.NewApplicationError(fmt.Sprintf("generation %d of %s has its turn at the vault in %s", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), awaitsTurn), pause)
-}
-
 // longestStorePause is the longest pause before another try of a store by itself; many
 // that wait for one vault wait for their turns beyond it.
 const longestStorePause = time.Minute
 
-// laterStore says when a store that the vault has refused is tried again: after twice as
-// long each time, and not all at once where many have waited for the vault. Their pairs are
-// in their histories.
+// laterStore says when a store is tried again that the vault has refused, or for which this
+// worker had no room left: after twice as long each time, and not all at once where many have
+// waited. Their pairs are in their histories.
 func (a *Activities) laterStore(info activity.Info, issued RefreshResult, err error) error {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
 	if !ok || failure.NonRetryable() || failure.Type() != vaultNotReady {

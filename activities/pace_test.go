@@ -108,22 +108,3 @@ func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 	require.ErrorIs(t, s.call(attempt{}, s.loadedFor("now")), activity.ErrResultPending, "its load has had the turn")
 	require.ErrorIs(t, s.call(attempt{number: 2, told: told(1, time.Minute)}, s.loadedFor("urgent")), activity.ErrResultPending, "its answer may still be had")
 }
-
-func TestAStoreWhosePairHasWaitedTakesATurnOfItsOwn(t *testing.T) {
-	s := newSystem(t)
-	s.Pace = pace.New(2)
-	for range 30 {
-		s.Pace.Turn(2, 0)
-	}
-	issued := s.issued()
-	issued.ObtainedAt = time.Now().Add(-time.Minute)
-	before := len(s.vault.All("RefreshToken"))
-	_, err := s.store(issued)
-	requireFailure(t, err, "AwaitsTurn", false)
-	require.Greater(t, delayOf(t, err), 20*time.Second, "two versions a second, and thirty before it")
-	require.Len(t, s.vault.All("RefreshToken"), before)
-
-	_, err = perform[activities.StoreResult](s, attempt{number: 2}, "StoreSecrets", issued)
-	require.NoError(t, err, "this is its turn")
-	s.requireHeldIsLive()
-}

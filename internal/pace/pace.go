@@ -1,12 +1,14 @@
 // Package pace keeps one process below its share of what a vault takes. Temporal's server
 // paces the fleet's loads, so that a [Limiter] stands aside as a rule. It slows the process
-// down after the vault has answered 429, and it gives each store that failed a turn of its
-// own, because many that wait for a vault would otherwise come back at once.
+// down after the vault has answered 429, it gives each store that failed a turn of its own,
+// because many that wait for a vault would otherwise come back at once, and it counts the
+// versions themselves, whatever has held up and bunched the stores that create them.
 package pace
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,6 +22,13 @@ const (
 	recovery = 2 * time.Minute
 	// least is the smallest part of its share that a process slows down to.
 	least = 1. / 32
+	// counted is the time over which Key Vault counts creations.
+	counted = 10 * time.Second
+	// headroom is how far above its share a process may be in that time: the share leaves
+	// an eighth of what the vault takes, and what is paced comes in no even stream.
+	headroom = 1.1
+	// patience is how long a creation waits where it is. It holds an activity meanwhile.
+	patience = 2 * time.Second
 )
 
 // ErrStopping is the end of a wait because the worker stops.
@@ -36,6 +45,7 @@ type Limiter struct {
 	cut    time.Time         // when the rate was cut last
 	booked map[int64]float64 // versions by span of time
 	turns  int64             // the last span in which a store has its turn
+	times  []time.Time       // of the creations that count, in order; some are to come
 }
 
 // New returns a limiter for a process that may create so many versions per second.
@@ -120,12 +130,69 @@ func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	return max(pause, after)
 }
 
+type urgentKey struct{}
+
+// Urgently marks what must not wait: a creation of a version whose value is nowhere else.
+func Urgently(ctx context.Context) context.Context {
+	return context.WithValue(ctx, urgentKey{}, true)
+}
+
+// Create lets a version be created. It counts it and returns 0, after a short wait where the
+// process has created its share of the last ten seconds, or returns the pause after which
+// there is room, and counts nothing. An urgent one is counted and never waits.
+func (l *Limiter) Create(ctx context.Context) (pause time.Duration, err error) {
+	if l == nil {
+		return 0, nil
+	}
+	wait := l.count(ctx.Value(urgentKey{}) != nil)
+	if wait <= 0 || wait > patience {
+		return max(wait, 0), nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return 0, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// count counts a creation at the first moment that has room for it, unless that is too far
+// away, and returns the time until then.
+func (l *Limiter) count(urgent bool) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.grow(now)
+	over, _ := slices.BinarySearchFunc(l.times, now.Add(-counted), time.Time.Compare)
+	l.times = slices.Delete(l.times, 0, over)
+	at := now
+	if most := max(1, int(headroom*l.rate*counted.Seconds())); !urgent {
+		if n := len(l.times); n >= most {
+			at = later(at, l.times[n-most].Add(counted))
+		}
+		at = later(at, l.until)
+	}
+	wait := at.Sub(now)
+	if wait <= patience {
+		i, _ := slices.BinarySearchFunc(l.times, at, time.Time.Compare)
+		l.times = slices.Insert(l.times, i, at)
+	}
+	return wait
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // book takes room for versions in the first span that has it, from a time on, and returns
 // the pause until then. Those of one span follow each other evenly.
 func (l *Limiter) book(versions float64, from, now time.Time) time.Duration {
-	if from.Before(l.until) {
-		from = l.until
-	}
+	from = later(from, l.until)
 	room := max(l.rate*width.Seconds(), versions)
 	at := span(from)
 	for l.booked[at] > 0 && l.booked[at]+versions > room {

@@ -139,3 +139,95 @@ func TestAWaitEndsWithItsWorkerAndItsAttempt(t *testing.T) {
 		require.ErrorIs(t, l.Wait(ctx, nil, 2), context.DeadlineExceeded)
 	})
 }
+
+// creations has n versions asked for at once, and says when each was let through and how
+// many were not.
+func creations(t *testing.T, ctx context.Context, l *pace.Limiter, n int) (times []time.Duration, refused int) {
+	t.Helper()
+	began, all := time.Now(), make(chan time.Duration, n)
+	for range n {
+		go func() {
+			pause, err := l.Create(ctx)
+			if err != nil || pause > 0 {
+				all <- -1
+				return
+			}
+			all <- time.Since(began)
+		}()
+	}
+	for range n {
+		if at := <-all; at >= 0 {
+			times = append(times, at)
+		} else {
+			refused++
+		}
+	}
+	return times, refused
+}
+
+// Stores that a busy server has held up come at once, in any numbers.
+func TestNoTenSecondsHaveMoreVersionsThanTheVaultTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, began := pace.New(26), time.Now()
+		var all []time.Duration
+		for range 30 {
+			since := time.Since(began)
+			times, _ := creations(t, t.Context(), l, 170)
+			for _, at := range times {
+				all = append(all, since+at)
+			}
+			time.Sleep(1700 * time.Millisecond)
+		}
+		require.LessOrEqual(t, most(all), 286, "of Key Vault's 300")
+		require.Greater(t, len(all), 286*5, "and it is used up: fifty seconds have gone by")
+	})
+}
+
+func TestAVersionThatHasNoRoomSoonIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := pace.New(1)
+		_, refused := creations(t, t.Context(), l, 15)
+		require.Equal(t, 4, refused)
+		pause, err := l.Create(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 10*time.Second, pause, "until the first ones count no more")
+		time.Sleep(8500 * time.Millisecond)
+		times, refused := creations(t, t.Context(), l, 11)
+		require.Zero(t, refused)
+		require.Equal(t, 1500*time.Millisecond, times[0])
+		_, refused = creations(t, t.Context(), l, 1)
+		require.Equal(t, 1, refused, "what waits is counted")
+	})
+}
+
+func TestAVersionWaitsForTheEndOfARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := pace.New(26)
+		l.Throttled(time.Second)
+		times, _ := creations(t, t.Context(), l, 1)
+		require.Equal(t, []time.Duration{time.Second}, times)
+		l.Throttled(time.Minute)
+		_, refused := creations(t, t.Context(), l, 1)
+		require.Equal(t, 1, refused)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		time.Sleep(58500 * time.Millisecond)
+		_, err := l.Create(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// Its value is in this process's memory alone.
+func TestAnUrgentVersionNeverWaitsAndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := pace.New(1)
+		times, refused := creations(t, pace.Urgently(t.Context()), l, 20)
+		require.Zero(t, refused)
+		require.Zero(t, most(times)-20)
+		_, refused = creations(t, t.Context(), l, 1)
+		require.Equal(t, 1, refused)
+		pause, err := (*pace.Limiter)(nil).Create(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, pause)
+	})
+}
