@@ -27,11 +27,12 @@ screenshot: temporal ## Take the pictures of runs in README and operations.md ag
 	@go run ./demo/screenshot docs/images
 
 .PHONY: test
+# chaos takes longest, so that it begins first.
 test: temporal ## Run every test, and check the coverage of what handles tokens
 	@scripts/left-out
 	@echo 'go test $(RACE) ./... (on an empty cache it compiles for some minutes first)'
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
-		go test $(RACE) -count=1 -timeout 40m -coverprofile=.bin/coverage.out $$(go list ./... | grep -v '/chaos/model/protocol$$')
+		go test $(RACE) -count=1 -timeout 40m -coverprofile=.bin/coverage.out ./chaos $$(go list ./... | grep -v '/chaos/model/protocol$$')
 	@go test -count=1 ./chaos/model/protocol # one goroutine explores each model: the race detector would find nothing, slowly
 	@awk -v floor=$(FLOOR) -v module=tokenkeeper -v covered='$(COVERED)' \
 		-f scripts/coverage.awk .bin/coverage.out
@@ -168,11 +169,12 @@ OUTAGE   ?= vault
 AWAY     ?= 2m
 
 .PHONY: scale
-scale: temporal ## Keep many accounts alive with the vault (or provider) away in the middle: CLUSTER=1 ACCOUNTS MINUTES OUTAGE AWAY BURST=1 JSON
+scale: temporal ## Keep many accounts alive with the vault (or provider) away in the middle: CLUSTER=1 ACCOUNTS MINUTES PROVIDER RATE OUTAGE AWAY BURST=1 JSON
 	@$(if $(filter 1,$(CLUSTER)),go run ./internal/testenv/cmd/install cluster .bin)
 	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' go run ./bench/scale -cluster='$(if $(filter 1,$(CLUSTER)),true,false)' \
 		-burst='$(if $(filter 1,$(BURST)),true,false)' $(if $(filter command environment,$(origin ACCOUNTS)),-accounts '$(ACCOUNTS)') \
-		$(if $(filter command environment,$(origin MINUTES)),-minutes '$(MINUTES)') -outage '$(OUTAGE)' -away '$(AWAY)' -json '$(JSON)'
+		$(if $(filter command environment,$(origin MINUTES)),-minutes '$(MINUTES)') $(if $(filter command environment,$(origin PROVIDER)),-provider '$(PROVIDER)') \
+		$(if $(filter command environment,$(origin RATE)),-rate '$(RATE)') -outage '$(OUTAGE)' -away '$(AWAY)' -json '$(JSON)'
 
 .PHONY: model
 model: ## Visit every state of the protocol's model, with and without each protection

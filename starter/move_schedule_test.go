@@ -121,44 +121,10 @@ func TestAScheduleThatFiresDuringTheCopyIsMovedWithItsNewToken(t *testing.T) {
 	require.Equal(t, "shard-2", described.Schedule.Action.(*client.ScheduleWorkflowAction).TaskQueue)
 }
 
-// lateClient is Temporal where something happens between an update's last look and itself.
-type lateClient struct {
-	client.Client
-	happens func()
-}
-
-type lateSchedules struct {
-	client.ScheduleClient
-	happens func()
-}
-
-type lateHandle struct {
-	client.ScheduleHandle
-	happens func()
-}
-
-func (c lateClient) ScheduleClient() client.ScheduleClient {
-	return lateSchedules{c.Client.ScheduleClient(), c.happens}
-}
-
-func (c lateSchedules) GetHandle(ctx context.Context, id string) client.ScheduleHandle {
-	return lateHandle{c.ScheduleClient.GetHandle(ctx, id), c.happens}
-}
-
-func (h lateHandle) Update(ctx context.Context, options client.ScheduleUpdateOptions) error {
-	decide := options.DoUpdate
-	options.DoUpdate = func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-		update, err := decide(in)
-		h.happens()
-		return update, err
-	}
-	return h.ScheduleHandle.Update(ctx, options)
-}
-
 func TestAScheduleThatFiresJustBeforeItsUpdateIsMovedWithItsNewToken(t *testing.T) {
 	m := newMoving(t, "move-fires-before", "will")
 	h := m.schedule()
-	m.temporal = lateClient{m.temporal, func() { m.fire(h, "RT58-refresh-token") }}
+	m.temporal = lateClient{Client: m.temporal, updates: func() { m.fire(h, "RT58-refresh-token") }}
 	require.Equal(t, outcomeMoved, m.move())
 	m.requireThere("RT58-refresh-token")
 }

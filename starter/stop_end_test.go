@@ -132,40 +132,11 @@ func TestAStopThatWasKilledFindsTheScheduleOfTheRunAtWork(t *testing.T) {
 	require.Empty(t, ending)
 }
 
-// pausingClient is Temporal where something happens just before a Schedule is paused.
-type pausingClient struct {
-	client.Client
-	happens func()
-}
-
-type pausingSchedules struct {
-	client.ScheduleClient
-	happens func()
-}
-
-type pausingHandle struct {
-	client.ScheduleHandle
-	happens func()
-}
-
-func (c pausingClient) ScheduleClient() client.ScheduleClient {
-	return pausingSchedules{c.Client.ScheduleClient(), c.happens}
-}
-
-func (c pausingSchedules) GetHandle(ctx context.Context, id string) client.ScheduleHandle {
-	return pausingHandle{c.ScheduleClient.GetHandle(ctx, id), c.happens}
-}
-
-func (h pausingHandle) Pause(ctx context.Context, options client.SchedulePauseOptions) error {
-	h.happens()
-	return h.ScheduleHandle.Pause(ctx, options)
-}
-
 func TestAStopFindsTheRunThatBeginsBeforeItsScheduleIsPaused(t *testing.T) {
 	var out quietWriter
 	app := appIn(t, "stop-pauses", &out)
 	k, trigger := scheduled(t, app)
-	app.temporal = pausingClient{app.temporal, trigger}
+	app.temporal = lateClient{Client: app.temporal, pauses: trigger}
 	_, ending, err := app.askToEnd(t.Context(), k)
 	require.NoError(t, err)
 	require.Len(t, ending, 1)

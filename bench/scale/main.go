@@ -5,6 +5,7 @@
 //	go run ./bench/scale -cluster -accounts 10000 -minutes 10
 //	go run ./bench/scale -cluster -outage provider -away 10m
 //	go run ./bench/scale -cluster -burst
+//	go run ./bench/scale -cluster -provider google-health -rate 15 -accounts 9000 -outage none
 //
 // The vault has the real one's limits. The crons are those that an operator would have,
 // with a short period: each account has a minute of its own, and all of a minute are due
@@ -27,12 +28,15 @@ import (
 	"time"
 
 	"tokenkeeper/bench/lab"
+	"tokenkeeper/internal/sim/authserver"
 )
 
 // options say what to run.
 type options struct {
 	lab      lab.Options
 	accounts int
+	provider authserver.Provider
+	rate     float64 // refreshes per second, on the average
 	length   time.Duration
 	outage   string // vault, provider or none
 	away     time.Duration
@@ -50,6 +54,8 @@ func start(args []string) int {
 	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
 	flags.BoolVar(&o.lab.Cluster, "cluster", false, "a Temporal server on PostgreSQL, from the folder that "+lab.EnvServers+" names (default .bin)")
 	flags.IntVar(&o.accounts, "accounts", 10_000, "accounts to keep alive")
+	called := flags.String("provider", authserver.Fitbit().Name, "whose accounts they are; one that does not rotate has one secret written, not two")
+	flags.Float64Var(&o.rate, "rate", perSecond, "refreshes per second on the average, which the period of the crons is chosen for")
 	minutes := flags.Float64("minutes", 10, "how long, after all have been started")
 	flags.StringVar(&o.outage, "outage", "vault", "what is away in the middle: vault, provider or none")
 	flags.DurationVar(&o.away, "away", 2*time.Minute, "for how long")
@@ -63,6 +69,11 @@ func start(args []string) int {
 	o.length = time.Duration(*minutes * float64(time.Minute))
 	if o.burst {
 		o.outage = none
+	}
+	for _, p := range authserver.Providers() {
+		if p.Name == *called {
+			o.provider = p
+		}
 	}
 	if problem := o.problem(); problem != "" || flags.NArg() > 0 {
 		_, _ = fmt.Fprintln(os.Stderr, "scale: it takes flags only;", problem)
@@ -92,6 +103,10 @@ func (o options) problem() string {
 	switch {
 	case o.accounts < 1 || o.accounts > 100_000:
 		return "-accounts is from 1 to 100000"
+	case o.provider.Name == "":
+		return "-provider is the name of one that is simulated"
+	case !(o.rate >= 1 && o.rate <= 100):
+		return "-rate is from 1 to 100"
 	case o.length < time.Minute || o.length > 4*time.Hour:
 		return "-minutes is from 1 to 240"
 	case o.workers < 1 || o.workers > 8:

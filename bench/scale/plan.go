@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// perSecond is what a period is chosen for: below the pace that the worker has by default,
+// perSecond is the rate that a period is chosen for, unless another is asked for: below the pace that the worker has by default,
 // and below what a server on two cores does, so that what an outage holds up is caught up.
 const perSecond = 9
 
@@ -18,7 +18,7 @@ type plan struct {
 	started  time.Time
 }
 
-// newPlan chooses the shortest period of whole minutes at which no more than perSecond
+// newPlan chooses the shortest period of whole minutes at which no more than the rate
 // are due in a second on the average; an hour at most.
 func newPlan(o options, now time.Time) plan {
 	p := plan{accounts: o.accounts, burst: o.burst}
@@ -30,7 +30,7 @@ func newPlan(o options, now time.Time) plan {
 	}
 	for _, minutes := range []int{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60} {
 		p.period = time.Duration(minutes) * time.Minute
-		if float64(o.accounts)/p.period.Seconds() <= perSecond {
+		if float64(o.accounts)/p.period.Seconds() <= o.rate {
 			break
 		}
 	}

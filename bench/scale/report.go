@@ -36,6 +36,7 @@ type sample struct {
 type report struct {
 	Began    time.Time `json:"began"`
 	Accounts int       `json:"accounts"`
+	Provider string    `json:"provider"`
 	Workers  int       `json:"workers"`
 	Period   string    `json:"period"`
 	Outage   string    `json:"outage"`
@@ -130,7 +131,7 @@ func (r *report) table() string {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-52s "+format+"\n", append([]any{name}, args...)...)
 	}
-	row("accounts, period, workers", "%d, %s, %d", r.Accounts, r.Period, r.Workers)
+	row("accounts, provider, period, workers", "%d, %s, %s, %d", r.Accounts, r.Provider, r.Period, r.Workers)
 	row("started in", "%.0f s", r.StartSeconds)
 	row("refreshes/s, the outage aside (most in one sample)", "%.2f (%.1f)", r.PerSecond, r.PerSecondBack)
 	if r.Outage != none {

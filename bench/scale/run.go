@@ -34,10 +34,10 @@ type scale struct {
 
 // run never returns without a report.
 func run(ctx context.Context, o options, save func(*report) error) (r *report, err error) {
-	s := &scale{o: o, save: save, last: make([]time.Time, o.accounts), report: &report{Accounts: o.accounts, Workers: o.workers, Outage: o.outage, Burst: o.burst}}
+	s := &scale{o: o, save: save, last: make([]time.Time, o.accounts), report: &report{Accounts: o.accounts, Provider: o.provider.Name, Workers: o.workers, Outage: o.outage, Burst: o.burst}}
 	r = s.report
 	o.lab.TaskQueue = "scale"
-	o.lab.Provider = authserver.Options{ReplayWindow: 2 * time.Minute}
+	o.lab.Provider = authserver.Options{Provider: o.provider}
 	s.consents.Store(-int64(slotOf(o.accounts)))
 	o.lab.Vault = keyvault.Options{CreationLimit: keyvault.Creations, CallLimit: keyvault.OtherCalls, Now: func() time.Time { return time.Now().Add(time.Duration(s.consents.Load())) }}
 	if s.lab, err = lab.Open(ctx, o.lab); err != nil {
@@ -92,9 +92,9 @@ func (s *scale) prepare(ctx context.Context) error {
 	s.say("starting %d crons with a period of %s", s.o.accounts, s.plan.period)
 	var crons []lab.Cron
 	for i := range s.o.accounts {
-		a := token.Account{Provider: token.DefaultProvider, Name: name(i)}
+		a := token.Account{Provider: s.o.provider.Name, Name: name(i)}
 		crons = append(crons, lab.Cron{ID: workflows.ID(a), TaskQueue: s.lab.TaskQueue(), Workflow: workflows.Type,
-			Expression: s.plan.expression(i), Input: workflows.Input{Account: a.Name},
+			Expression: s.plan.expression(i), Input: workflows.Input{Account: a.Name, Provider: a.Provider},
 			Attributes: temporal.NewSearchAttributes(workflows.TokenAccount.ValueSet(a.Name), workflows.TokenProvider.ValueSet(a.Provider))})
 	}
 	began := time.Now()

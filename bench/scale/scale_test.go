@@ -15,7 +15,7 @@ func TestThePlanIsThatOfItsCrons(t *testing.T) {
 		burst    bool
 		period   time.Duration
 	}{{500, false, time.Minute}, {2_000, false, 4 * time.Minute}, {10_000, false, 20 * time.Minute}, {100_000, false, time.Hour}, {10_000, true, time.Hour}} {
-		p := newPlan(options{accounts: c.accounts, burst: c.burst}, started)
+		p := newPlan(options{accounts: c.accounts, burst: c.burst, rate: perSecond}, started)
 		p.started = started
 		require.Equal(t, c.period, p.period)
 		for i := range 70 {
@@ -27,6 +27,10 @@ func TestThePlanIsThatOfItsCrons(t *testing.T) {
 		}
 		require.Equal(t, p.dueAfter(3, started), p.dueAfter(3, time.Time{}), "before the start none was due")
 	}
+}
+
+func TestAnotherRateHasAnotherPeriod(t *testing.T) {
+	require.Equal(t, 10*time.Minute, newPlan(options{accounts: 9_000, rate: 15}, time.Now()).period)
 }
 
 // calm is the report of a run in which all was well.
