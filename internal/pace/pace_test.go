@@ -2,6 +2,9 @@ package pace_test
 
 import (
 	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,5 +232,34 @@ func TestAnUrgentVersionNeverWaitsAndCounts(t *testing.T) {
 		pause, err := (*pace.Limiter)(nil).Create(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, pause)
+	})
+}
+
+// Temporal hands the loads out evenly, and to any of the workers.
+func TestWorkersThatShareThePaceRefuseFewStores(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const workers, stores = 8, 3000
+		random := rand.New(rand.NewPCG(1, 2))
+		var limiters []*pace.Limiter
+		for range workers {
+			limiters = append(limiters, pace.New(26./workers))
+		}
+		var refused atomic.Int64
+		var all sync.WaitGroup
+		for range stores {
+			l := limiters[random.IntN(workers)]
+			all.Go(func() {
+				for range 2 {
+					if pause, _ := l.Create(t.Context()); pause > 0 {
+						refused.Add(1)
+						return
+					}
+				}
+			})
+			time.Sleep(time.Second * 20 / 247)
+		}
+		all.Wait()
+		require.Less(t, refused.Load(), int64(stores/10))
+		t.Logf("%d of %d", refused.Load(), stores)
 	})
 }
