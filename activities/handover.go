@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
-	"tokenkeeper/internal/pace"
 	"tokenkeeper/internal/token"
 	"tokenkeeper/internal/vault"
 )
@@ -102,7 +101,7 @@ func (a *Activities) complete(ctx context.Context, d *delivery) bool {
 
 // escrow puts the pair into the vault, where its run or the next one finds it.
 func (a *Activities) escrow(ctx context.Context, d *delivery) {
-	tryCtx, cancel := context.WithTimeout(pace.Urgently(ctx), escrowTimeout)
+	tryCtx, cancel := context.WithTimeout(ctx, escrowTimeout)
 	defer cancel()
 	if _, err := a.Vault.Store(tryCtx, d.names, entryOf(d.issued, d.pair), runOf(d.info)); err != nil {
 		d.log.ErrorContext(ctx, "neither Temporal nor the vault takes the pair; trying on", "error", err)

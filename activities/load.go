@@ -19,7 +19,8 @@ import (
 // missing or malformed or Microsoft Entra refuses a credential, else retryably.
 //
 // On a paced queue it first waits for what the vault lets this worker write. A peek that
-// finds nothing urgent returns before the intent and the grant.
+// finds nothing urgent returns before the intent and the grant; where there are more of
+// them than a vault answers, it is retried in its turn.
 func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult, error) {
 	info := activity.GetInfo(ctx)
 	at, err := a.locate(info, in.Account)
@@ -28,6 +29,9 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 	}
 	ctx, stop := beat(ctx, nil)
 	defer stop()
+	if err := a.peekInTurn(ctx, in); err != nil {
+		return LoadResult{}, err
+	}
 	if err := a.waitForPace(ctx, info, at, in); err != nil {
 		return LoadResult{}, err
 	}

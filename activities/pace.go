@@ -67,7 +67,7 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 const (
 	// inTurn is how long a call still has the turn at the vault that its load has had.
 	inTurn = 5 * time.Second
-	// keepsTurn is how late a call may come for a turn of its own.
+	// keepsTurn is how late a call or a peek may come for a turn of its own.
 	keepsTurn = 30 * time.Second
 )
 
@@ -91,18 +91,75 @@ func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.
 	return c.withoutRequest(ctx, failure, pause)
 }
 
+// shortWait is how long a store or a peek waits where it is: another attempt would cost more.
+const shortWait = time.Second
+
+// storeInTurn lets a store begin, or gives it a turn of its own: where something has held up
+// many since their loads, they come together. A further attempt comes in its turn.
+func (a *Activities) storeInTurn(ctx context.Context, info activity.Info, issued RefreshResult) error {
+	if info.Attempt > 1 {
+		return nil
+	}
+	pause := a.Pace.Store(writes(!issued.Rotated))
+	if pause <= shortWait {
+		return wait(ctx, pause)
+	}
+	return retryIn(temporal.NewApplicationError(fmt.Sprintf("generation %d of %s has its turn at the vault in %s: many stores came at once, and its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), awaitsTurn), pause)
+}
+
+// peekTurn is what a peek that has to wait leaves for the attempt that comes in its turn.
+type peekTurn struct {
+	Turn time.Time `json:"turn,omitzero"`
+}
+
+// peekInTurn lets a peek begin. Where very many accounts are due at once, or come back after
+// an outage, it is given a turn: beyond its quota a vault would answer none of them for ten
+// seconds.
+func (a *Activities) peekInTurn(ctx context.Context, in LoadInput) error {
+	if !in.Peek {
+		return nil
+	}
+	var left peekTurn
+	if activity.HasHeartbeatDetails(ctx) {
+		_ = activity.GetHeartbeatDetails(ctx, &left) // of another version of the program: no turn
+	}
+	now := time.Now()
+	if late := now.Sub(left.Turn); -time.Second < late && late < keepsTurn {
+		return nil
+	}
+	pause := a.Pace.Peek()
+	if pause <= shortWait {
+		return wait(ctx, pause)
+	}
+	left.Turn = now.Add(pause)
+	recordWord(ctx, func() any { return left })
+	return retryIn(temporal.NewApplicationError(fmt.Sprintf("the first look at the grant of %s has its turn at the vault in %s: many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), awaitsTurn), pause)
+}
+
+func wait(ctx context.Context, pause time.Duration) error {
+	if pause <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // longestStorePause is the longest pause before another try of a store by itself; many
 // that wait for one vault wait for their turns beyond it.
 const longestStorePause = time.Minute
 
-// laterStore says when a store is tried again that the vault has refused, or for which this
-// worker had no room left: after twice as long each time, and not all at once where many have
-// waited. Their pairs are in their histories.
+// laterStore says when a store that the vault has refused is tried again: after twice as
+// long each time, and not all at once where many have waited for the vault. Their pairs are
+// in their histories.
 func (a *Activities) laterStore(info activity.Info, issued RefreshResult, err error) error {
 	failure, ok := errors.AsType[*temporal.ApplicationError](err)
 	if !ok || failure.NonRetryable() || failure.Type() != vaultNotReady {
 		return err
 	}
 	after := min(time.Second<<min(info.Attempt-1, 6), longestStorePause)
-	return retryIn(err, a.Pace.Turn(writes(!issued.Rotated), spread(after)))
+	return retryIn(err, a.Pace.StoreAgain(writes(!issued.Rotated), spread(after)))
 }

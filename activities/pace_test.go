@@ -75,7 +75,7 @@ func TestStoresThatTheVaultRefusesComeBackApartFromEachOther(t *testing.T) {
 	s.refuse("set", "RefreshToken", vault.ErrUnavailable)
 	var longest time.Duration
 	for range 30 {
-		_, err := s.store(issued)
+		_, err := perform[activities.StoreResult](s, attempt{number: 2}, "StoreSecrets", issued)
 		requireFailure(t, err, "VaultNotReady", false)
 		longest = max(longest, delayOf(t, err))
 	}
@@ -107,4 +107,48 @@ func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 	require.ErrorIs(t, s.call(attempt{number: 2, asked: time.Minute, told: inTurn}, waiting), activity.ErrResultPending)
 	require.ErrorIs(t, s.call(attempt{}, s.loadedFor("now")), activity.ErrResultPending, "its load has had the turn")
 	require.ErrorIs(t, s.call(attempt{number: 2, told: told(1, time.Minute)}, s.loadedFor("urgent")), activity.ErrResultPending, "its answer may still be had")
+}
+
+// A busy server or provider has held up many stores, which come together.
+func TestAStoreBeyondTheWorkersShareTakesATurn(t *testing.T) {
+	s := newSystem(t)
+	s.Pace = pace.New(26)
+	for s.Pace.Store(2) == 0 {
+	}
+	issued := s.issued()
+	before := len(s.vault.All("RefreshToken"))
+	_, err := s.store(issued)
+	require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "its pair is in the history")
+	require.Greater(t, delayOf(t, err), 9*time.Second, "until those before it count no more")
+	require.Len(t, s.vault.All("RefreshToken"), before)
+
+	_, err = perform[activities.StoreResult](s, attempt{number: 2}, "StoreSecrets", issued)
+	require.NoError(t, err, "this is its turn")
+	s.requireHeldIsLive()
+}
+
+// More accounts are due at once than the vault answers.
+func TestAPeekBeyondTheWorkersShareTakesATurn(t *testing.T) {
+	s := newSystem(t)
+	s.Pace = pace.New(26)
+	for s.Pace.Peek() == 0 {
+	}
+	peek := activities.LoadInput{Account: account, Peek: true}
+	_, err := perform[activities.LoadResult](s, attempt{}, "LoadSecrets", peek)
+	require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "nothing is spent")
+	pause := delayOf(t, err)
+	require.Greater(t, pause, 9*time.Second, "until those before it count no more")
+	words := s.heard.list()
+	turn, err := time.Parse(time.RFC3339Nano, words[len(words)-1]["turn"].(string))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(pause), turn, 2*time.Second)
+
+	inTurn := map[string]any{"turn": time.Now()}
+	loaded := s.peek(attempt{number: 2, told: inTurn}, activities.Known{})
+	require.True(t, loaded.Waits)
+	early := map[string]any{"turn": time.Now().Add(time.Minute)}
+	_, err = perform[activities.LoadResult](s, attempt{number: 2, told: early}, "LoadSecrets", peek)
+	requireFailure(t, err, "AwaitsTurn", false)
+	_, err = s.load(attempt{})
+	require.NoError(t, err, "only peeks come in such numbers")
 }

@@ -19,6 +19,9 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	defer stop()
 	issued = issued.Shown()
 	info := activity.GetInfo(ctx)
+	if err := a.storeInTurn(ctx, info, issued); err != nil {
+		return StoreResult{}, err
+	}
 	stored, err := a.store(ctx, issued)
 	if err != nil {
 		return StoreResult{}, a.laterStore(info, issued, storeError(err))

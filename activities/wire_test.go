@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/activities"
-	"tokenkeeper/internal/pace"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/token"
@@ -18,20 +17,14 @@ import (
 // newSystemOverTLS has its vault behind Key Vault's wire protocol.
 func newSystemOverTLS(t *testing.T) (*system, *keyvault.Server) {
 	t.Helper()
-	return newPacedSystemOverTLS(t, nil)
-}
-
-func newPacedSystemOverTLS(t *testing.T, limiter *pace.Limiter) (*system, *keyvault.Server) {
-	t.Helper()
 	sim, err := keyvault.Start(keyvault.Options{})
 	require.NoError(t, err)
 	t.Cleanup(sim.Close)
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(sim.CertificatePEM()))
-	client, err := azure.New(azure.Options{URL: sim.URL(), Credential: azure.CredentialEmulator, RootCAs: roots, Pace: limiter})
+	client, err := azure.New(azure.Options{URL: sim.URL(), Credential: azure.CredentialEmulator, RootCAs: roots})
 	require.NoError(t, err)
 	s := newSystemWith(t, setup{secrets: client})
-	s.Pace = limiter
 	refresh, _ := s.provider.CreateGrant("USER-1")
 	for name, value := range map[string]string{"FitbitCredentials": credentials, "RefreshToken": refresh} {
 		_, err := sim.Put(name, value)
@@ -50,45 +43,6 @@ func TestARefreshOverTheWire(t *testing.T) {
 	require.Equal(t, versions[1].ID, stored.RefreshTokenVersion)
 	require.Equal(t, called.Provenance.Fingerprint, token.NewSecret(versions[1].Value).Fingerprint())
 	require.True(t, s.provider.IsLive(versions[1].Value))
-}
-
-// usedUp has this worker's share of ten seconds created. The turns that follow it are free.
-func usedUp(t *testing.T, limiter *pace.Limiter) {
-	t.Helper()
-	for range 1000 {
-		pause, err := limiter.Create(t.Context())
-		require.NoError(t, err)
-		if pause > 0 {
-			return
-		}
-	}
-	t.Fatal("the limiter has no limit")
-}
-
-// A busy server has held up many stores, which come together.
-func TestAStoreBeyondTheWorkersShareComesLater(t *testing.T) {
-	limiter := pace.New(26)
-	s, sim := newPacedSystemOverTLS(t, limiter)
-	issued := s.issued()
-	before := sim.Versions("RefreshToken")
-	usedUp(t, limiter)
-	_, err := s.store(issued)
-	require.Contains(t, requireFailure(t, err, "VaultNotReady", false), "this worker has created its share of ten seconds' versions")
-	require.Positive(t, delayOf(t, err))
-	require.Equal(t, before, sim.Versions("RefreshToken"))
-}
-
-// Its pair is nowhere else.
-func TestAnEscrowWaitsForNoShare(t *testing.T) {
-	limiter := pace.New(26)
-	s, _ := newPacedSystemOverTLS(t, limiter)
-	loaded := s.mustLoad()
-	usedUp(t, limiter)
-	s.temporal.answer = always(noAnswer)
-	err := s.call(attempt{deadline: soon()}, loaded)
-	require.Equal(t, "Temporal gave no word for generation 1 of fitbit/default; it is in the vault", requireFailure(t, err, "NoWordFromTemporal", false))
-	require.Equal(t, 1, s.metrics.escrowed)
-	require.NotContains(t, s.said.String(), "trying on", "the first try has it")
 }
 
 func TestAVaultThatCannotKeepAPairHasNothingSpent(t *testing.T) {

@@ -49,7 +49,7 @@ func loadSetup(environ map[string]string) (setup, error) {
 		return setup{}, err
 	}
 	limiter := pace.New(cfg.MaxSecretWritesPerSecond)
-	cfg.Vault.Pace = limiter
+	cfg.Vault.Throttled = limiter.Throttled
 	secrets, err := keyvault.New(cfg.Vault)
 	return setup{cfg, providers, receivers, secrets, limiter}, err
 }

@@ -37,7 +37,7 @@ func (r *run) load(ctx workflow.Context) (activities.LoadResult, error) {
 
 // loadInTurn loads over the paced queue. Only the run after a green one does so at once:
 // any other may find a replay window open, which a peek on the main queue shows, so that
-// nothing that is urgent waits for the pace. An operator's refresh-now signal does wait its
+// nothing that is urgent waits for the pace of the loads. An operator's refresh-now signal does wait its
 // turn: it may be one of thousands. A cancellation ends the wait, and the load goes on over
 // the main queue for a moment.
 //

@@ -2,13 +2,12 @@
 // paces the fleet's loads, so that a [Limiter] stands aside as a rule. It slows the process
 // down after the vault has answered 429, it gives each store that failed a turn of its own,
 // because many that wait for a vault would otherwise come back at once, and it counts the
-// versions themselves, whatever has held up and bunched the stores that create them.
+// stores themselves, which something else may have held up and let go together.
 package pace
 
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 )
@@ -22,13 +21,13 @@ const (
 	recovery = 2 * time.Minute
 	// least is the smallest part of its share that a process slows down to.
 	least = 1. / 32
-	// counted is the time over which Key Vault counts creations.
-	counted = 10 * time.Second
+	// peeksForVersion is how many peeks may begin for each version that may be created. One
+	// makes six calls that create nothing, of which Key Vault takes thirteen for each creation;
+	// the rest is for what follows.
+	peeksForVersion = 1.5
 	// headroom is how far above its share a process may be in that time: the share leaves
 	// an eighth of what the vault takes, and what is paced comes in no even stream.
 	headroom = 1.1
-	// patience is how long a creation waits where it is. It holds an activity meanwhile.
-	patience = 2 * time.Second
 )
 
 // ErrStopping is the end of a wait because the worker stops.
@@ -44,13 +43,14 @@ type Limiter struct {
 	until  time.Time         // until when the vault wants no call
 	cut    time.Time         // when the rate was cut last
 	booked map[int64]float64 // versions by span of time
-	turns  int64             // the last span in which a store has its turn
-	times  []time.Time       // of the creations that count, in order; some are to come
+	turns  int64             // the last span in which a call or a store has its turn
+	stores ledger            // of versions
+	peeks  ledger
 }
 
 // New returns a limiter for a process that may create so many versions per second.
 func New(share float64) *Limiter {
-	return &Limiter{share: share, rate: share, booked: map[int64]float64{}}
+	return &Limiter{share: share, rate: share, booked: map[int64]float64{}, stores: ledger{}, peeks: ledger{}}
 }
 
 // SetShare changes the process's share, as where the number of workers has changed.
@@ -115,8 +115,8 @@ func (l *Limiter) begin(versions float64) time.Duration {
 	return l.book(versions, now, now)
 }
 
-// Turn returns the pause before a failed store of so many versions is tried again: at least
-// the given one, and not before those that have their turn already.
+// Turn returns the pause before a call whose store creates so many versions: at least the
+// given one, and not before those that have their turn already.
 func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	if l == nil {
 		return after
@@ -130,69 +130,51 @@ func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	return max(pause, after)
 }
 
-type urgentKey struct{}
-
-// Urgently marks what must not wait: a creation of a version whose value is nowhere else.
-func Urgently(ctx context.Context) context.Context {
-	return context.WithValue(ctx, urgentKey{}, true)
-}
-
-// Create lets a version be created. It counts it and returns 0, after a short wait where the
-// process has created its share of the last ten seconds, or returns the pause after which
-// there is room, and counts nothing. An urgent one is counted and never waits.
-func (l *Limiter) Create(ctx context.Context) (pause time.Duration, err error) {
+// Store returns the pause until a store of so many versions may begin, and counts it there.
+// It is 0 unless this process's stores have had its share of the ten seconds around it.
+func (l *Limiter) Store(versions int) (pause time.Duration) {
 	if l == nil {
-		return 0, nil
+		return 0
 	}
-	wait := l.count(ctx.Value(urgentKey{}) != nil)
-	if wait <= 0 || wait > patience {
-		return max(wait, 0), nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return 0, nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-// count counts a creation at the first moment that has room for it, unless that is too far
-// away, and returns the time until then.
-func (l *Limiter) count(urgent bool) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.grow(now)
-	over, _ := slices.BinarySearchFunc(l.times, now.Add(-counted), time.Time.Compare)
-	l.times = slices.Delete(l.times, 0, over)
-	at := now
-	if most := max(1, int(headroom*l.rate*counted.Seconds())); !urgent {
-		if n := len(l.times); n >= most {
-			at = later(at, l.times[n-most].Add(counted))
-		}
-		at = later(at, l.until)
-	}
-	wait := at.Sub(now)
-	if wait <= patience {
-		i, _ := slices.BinarySearchFunc(l.times, at, time.Time.Compare)
-		l.times = slices.Insert(l.times, i, at)
-	}
-	return wait
+	return l.stores.take(versions, headroom*l.rate, now)
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
+// Peek returns the pause until a peek may begin, and counts it there. Peeks create no
+// version, but the vault limits what is read as well.
+func (l *Limiter) Peek() (pause time.Duration) {
+	if l == nil {
+		return 0
 	}
-	return a
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.grow(now)
+	return l.peeks.take(1, peeksForVersion*l.rate, now)
+}
+
+// StoreAgain returns the pause before a store that failed is tried again, and counts it
+// there: at least the given one, and not before those that have their turn already.
+func (l *Limiter) StoreAgain(versions int, after time.Duration) time.Duration {
+	if l == nil {
+		return after
+	}
+	pause := l.Turn(versions, after)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stores[part(time.Now().Add(pause))] += versions
+	return pause
 }
 
 // book takes room for versions in the first span that has it, from a time on, and returns
 // the pause until then. Those of one span follow each other evenly.
 func (l *Limiter) book(versions float64, from, now time.Time) time.Duration {
-	from = later(from, l.until)
+	if from.Before(l.until) {
+		from = l.until
+	}
 	room := max(l.rate*width.Seconds(), versions)
 	at := span(from)
 	for l.booked[at] > 0 && l.booked[at]+versions > room {
@@ -220,6 +202,8 @@ func (l *Limiter) grow(now time.Time) {
 				delete(l.booked, at)
 			}
 		}
+		l.stores.forget(now)
+		l.peeks.forget(now)
 	}
 	l.asOf = now
 }

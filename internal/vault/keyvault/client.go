@@ -35,29 +35,15 @@ type Options struct {
 	Principal  Principal      // for CredentialEnvironment
 	RootCAs    *x509.CertPool // verify the vault's certificate; nil means the system's
 	APIVersion string         // of the secrets API; empty means the library's default
-	Pace       Pace           // of this process; nil for none
+	// Throttled is told of each 429 and the wait that it asks for, also of those after
+	// which a call is repeated. It may be nil.
+	Throttled func(wait time.Duration)
 }
-
-// Pace keeps a process within its share of what the vault takes. *pace.Limiter implements it.
-type Pace interface {
-	// Create lets a version be created now, or returns the pause after which it may be.
-	Create(ctx context.Context) (pause time.Duration, err error)
-	// Throttled is told of each 429 and the wait that it asks for, also of those after which
-	// a call is repeated.
-	Throttled(wait time.Duration)
-}
-
-// noPace lets everything through.
-type noPace struct{}
-
-func (noPace) Create(context.Context) (time.Duration, error) { return 0, nil }
-func (noPace) Throttled(time.Duration)                       {}
 
 // Client reads and writes the secrets of one vault. It is safe for concurrent use.
 type Client struct {
 	secrets *azsecrets.Client
 	host    string
-	pace    Pace
 }
 
 const (
@@ -84,16 +70,13 @@ func NewWithCredential(o Options, credential azcore.TokenCredential) (*Client, e
 	if err != nil || u.Host == "" {
 		return nil, errors.New("vault: its URL has no host; set KEY_VAULT_URL") // quotes nothing: it may hold a password
 	}
-	if o.Pace == nil {
-		o.Pace = noPace{}
-	}
 	options := azsecrets.ClientOptions{
 		ClientOptions: azcore.ClientOptions{
 			APIVersion: o.APIVersion,
 			Retry:      retries(),
 			Transport:  newTransport(u.Hostname(), o.RootCAs),
 			// Of each try, below the library's own repetitions.
-			PerRetryPolicies: []policy.Policy{throttled{o.Pace}},
+			PerRetryPolicies: []policy.Policy{throttled(o.Throttled)},
 		},
 		DisableChallengeResourceVerification: o.Credential == CredentialEmulator,
 	}
@@ -104,7 +87,7 @@ func NewWithCredential(o Options, credential azcore.TokenCredential) (*Client, e
 	if err != nil {
 		return nil, fmt.Errorf("vault: make a client for %s: %w", u.Host, err)
 	}
-	return &Client{secrets: secrets, host: u.Host, pace: o.Pace}, nil
+	return &Client{secrets: secrets, host: u.Host}, nil
 }
 
 // onlySurelyUndone repeats a call only when the vault cannot have carried it out: it

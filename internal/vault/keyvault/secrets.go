@@ -2,7 +2,6 @@ package keyvault
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -36,13 +35,6 @@ func (c *Client) Get(ctx context.Context, name, version string) (vault.Secret, e
 func (c *Client) Set(ctx context.Context, name string, value token.Secret, p vault.Properties) (vault.Properties, error) {
 	callCtx, cancel := context.WithTimeout(onlySurelyUndone(ctx), callTimeout)
 	defer cancel()
-	switch pause, err := c.pace.Create(callCtx); {
-	case err != nil:
-		return vault.Properties{}, c.fail(ctx, "set", name, err)
-	case pause > 0:
-		return vault.Properties{}, &vault.Error{Op: "set", Name: name, Kind: vault.ErrThrottled,
-			Detail: fmt.Sprintf("this worker has created its share of ten seconds' versions, and has room in %s", pause.Round(time.Second))}
-	}
 	parameters := azsecrets.SetSecretParameters{
 		Value:            to.Ptr(value.Reveal()),
 		SecretAttributes: &azsecrets.SecretAttributes{Enabled: to.Ptr(true)},

@@ -8,14 +8,14 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// throttled passes each 429 on to what paces this process.
-type throttled struct{ pace Pace }
+// throttled passes each 429 on to what paces this process. It may be nil.
+type throttled func(wait time.Duration)
 
 // Do implements policy.Policy.
 func (t throttled) Do(r *policy.Request) (*http.Response, error) {
 	answer, err := r.Next()
-	if err == nil && answer.StatusCode == http.StatusTooManyRequests {
-		t.pace.Throttled(retryAfter(answer))
+	if err == nil && answer.StatusCode == http.StatusTooManyRequests && t != nil {
+		t(retryAfter(answer))
 	}
 	return answer, err
 }
