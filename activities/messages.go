@@ -24,6 +24,9 @@ type LoadInput struct {
 	// run then loads once more on a paced queue. It keeps a run that may have to hurry off
 	// that queue.
 	Peek bool `json:"peek,omitempty"`
+	// Cancelled: the run has been cancelled and has MaxInFlight for its last look, so that
+	// this one waits for no turn.
+	Cancelled bool `json:"cancelled,omitempty"`
 	// Incidents: find the provider's open incidents as well. The run does not follow a green
 	// one, so that an earlier one may have left the account in them.
 	Incidents bool `json:"incidents,omitempty"`

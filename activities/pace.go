@@ -116,7 +116,7 @@ type peekTurn struct {
 // an outage, it is given a turn: beyond its quota a vault would answer none of them for ten
 // seconds.
 func (a *Activities) peekInTurn(ctx context.Context, in LoadInput) error {
-	if !in.Peek {
+	if !in.Peek || in.Cancelled {
 		return nil
 	}
 	var left peekTurn

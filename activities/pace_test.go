@@ -149,6 +149,9 @@ func TestAPeekBeyondTheWorkersShareTakesATurn(t *testing.T) {
 	early := map[string]any{"turn": time.Now().Add(time.Minute)}
 	_, err = perform[activities.LoadResult](s, attempt{number: 2, told: early}, "LoadSecrets", peek)
 	requireFailure(t, err, "AwaitsTurn", false)
+	peek.Cancelled = true
+	_, err = perform[activities.LoadResult](s, attempt{}, "LoadSecrets", peek)
+	require.NoError(t, err, "its run ends soon")
 	_, err = s.load(attempt{})
 	require.NoError(t, err, "only peeks come in such numbers")
 }

@@ -101,5 +101,5 @@ func (r *run) forLoad(ctx workflow.Context) workflow.Context {
 }
 
 func (r *run) loadInput(ctx workflow.Context, peek bool) activities.LoadInput {
-	return activities.LoadInput{Account: r.account, Known: r.known, WorkflowIDs: r.searched(ctx), Peek: peek, Incidents: !r.follows}
+	return activities.LoadInput{Account: r.account, Known: r.known, WorkflowIDs: r.searched(ctx), Peek: peek, Cancelled: ctx.Err() != nil, Incidents: !r.follows}
 }

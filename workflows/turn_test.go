@@ -58,6 +58,16 @@ func (s *scenario) turns() (all []turn) {
 	return all
 }
 
+// cancelledLoads says of each load whether it knows that the run is cancelled.
+func (s *scenario) cancelledLoads() (all []bool) {
+	for _, step := range s.steps {
+		if step.name == "LoadSecrets" {
+			all = append(all, step.input.(activities.LoadInput).Cancelled)
+		}
+	}
+	return all
+}
+
 func TestOnlyARunAfterAGreenOneTakesItsTurnAtOnce(t *testing.T) {
 	peeksFirst := []turn{{mainQueue, true}, {pacedQueue, false}}
 	for _, c := range []struct {
@@ -154,6 +164,7 @@ func TestACancelledRunDoesNotWaitForItsTurn(t *testing.T) {
 			_, err := s.refresh()
 			requireCanceled(t, err)
 			require.Equal(t, []turn{{pacedQueue, false}, {mainQueue, true}}, s.turns())
+			require.Equal(t, []bool{false, true}, s.cancelledLoads(), "the last look waits for no turn")
 			require.Equal(t, c.calls, s.calls["CallFitbit"])
 			require.Less(t, s.Now().Sub(cancelled), time.Second)
 		})
