@@ -29,7 +29,7 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 	}
 	ctx, stop := beat(ctx, nil)
 	defer stop()
-	if err := a.peekInTurn(ctx, in); err != nil {
+	if err := a.peekInTurn(ctx, info, at, in); err != nil {
 		return LoadResult{}, err
 	}
 	if err := a.waitForPace(ctx, info, at, in); err != nil {

@@ -13,6 +13,7 @@ import (
 	"tokenkeeper/internal/pace"
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/vault"
+	"tokenkeeper/internal/window"
 )
 
 const (
@@ -67,7 +68,7 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 const (
 	// inTurn is how long a call still has the turn at the vault that its load has had.
 	inTurn = 5 * time.Second
-	// keepsTurn is how late a call or a peek may come for a turn of its own.
+	// keepsTurn is how late a call may come for a turn of its own.
 	keepsTurn = 30 * time.Second
 )
 
@@ -91,49 +92,41 @@ func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.
 	return c.withoutRequest(ctx, failure, pause)
 }
 
-// shortWait is how long a store or a peek waits where it is: another attempt would cost more.
-const shortWait = time.Second
-
-// storeInTurn lets a store begin, or gives it a turn of its own: where something has held up
-// many since their loads, they come together. A further attempt comes in its turn.
-func (a *Activities) storeInTurn(ctx context.Context, info activity.Info, issued RefreshResult) error {
-	if info.Attempt > 1 {
-		return nil
-	}
+// storeInTurn lets a store begin, or gives it a turn: where something has held up many since
+// their loads, they come together.
+func (a *Activities) storeInTurn(ctx context.Context, issued RefreshResult) error {
 	pause := a.Pace.Store(writes(!issued.Rotated))
-	if pause <= shortWait {
+	if pause <= pace.Brief {
 		return wait(ctx, pause)
 	}
-	return retryIn(temporal.NewApplicationError(fmt.Sprintf("generation %d of %s has its turn at the vault in %s: many stores came at once, and its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), awaitsTurn), pause)
+	return retryIn(temporal.NewApplicationError(fmt.Sprintf("generation %d of %s has its turn at the vault in %s; its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), awaitsTurn), pause)
 }
 
-// peekTurn is what a peek that has to wait leaves for the attempt that comes in its turn.
-type peekTurn struct {
-	Turn time.Time `json:"turn,omitzero"`
-}
+// longestTurn is how far ahead a peek is given a turn. More would have to wait than a vault
+// answers within most providers' windows.
+const longestTurn = 2 * time.Minute
 
 // peekInTurn lets a peek begin. Where very many accounts are due at once, or come back after
 // an outage, it is given a turn: beyond its quota a vault would answer none of them for ten
-// seconds.
-func (a *Activities) peekInTurn(ctx context.Context, in LoadInput) error {
-	if !in.Peek || in.Cancelled {
+// seconds. Another run's call may have opened the replay window just before this run began,
+// so that a turn is kept to half of that.
+func (a *Activities) peekInTurn(ctx context.Context, info activity.Info, at vault.Location, in LoadInput) error {
+	switch {
+	case !in.Peek:
+		return nil
+	case in.Cancelled:
+		a.Pace.PeekNow()
 		return nil
 	}
-	var left peekTurn
-	if activity.HasHeartbeatDetails(ctx) {
-		_ = activity.GetHeartbeatDetails(ctx, &left) // of another version of the program: no turn
-	}
-	now := time.Now()
-	if late := now.Sub(left.Turn); -time.Second < late && late < keepsTurn {
-		return nil
-	}
-	pause := a.Pace.Peek()
-	if pause <= shortWait {
+	w := window.Window{Opened: info.ScheduledTime, Length: at.Provider.ReplayWindow}
+	pause, ok := a.Pace.Peek(info.Attempt > 1, w.Wait(window.Retry, longestTurn, time.Now()))
+	switch {
+	case !ok:
+		pause = spread(longestTurn)
+	case pause <= pace.Brief:
 		return wait(ctx, pause)
 	}
-	left.Turn = now.Add(pause)
-	recordWord(ctx, func() any { return left })
-	return retryIn(temporal.NewApplicationError(fmt.Sprintf("the first look at the grant of %s has its turn at the vault in %s: many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), awaitsTurn), pause)
+	return retryIn(temporal.NewApplicationError(fmt.Sprintf("the first look at the grant of %s has its turn at the vault in %s, because many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), awaitsTurn), pause)
 }
 
 func wait(ctx context.Context, pause time.Duration) error {
@@ -161,5 +154,5 @@ func (a *Activities) laterStore(info activity.Info, issued RefreshResult, err er
 		return err
 	}
 	after := min(time.Second<<min(info.Attempt-1, 6), longestStorePause)
-	return retryIn(err, a.Pace.StoreAgain(writes(!issued.Rotated), spread(after)))
+	return retryIn(err, a.Pace.Turn(writes(!issued.Rotated), spread(after)))
 }

@@ -19,7 +19,7 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	defer stop()
 	issued = issued.Shown()
 	info := activity.GetInfo(ctx)
-	if err := a.storeInTurn(ctx, info, issued); err != nil {
+	if err := a.storeInTurn(ctx, issued); err != nil {
 		return StoreResult{}, err
 	}
 	stored, err := a.store(ctx, issued)

@@ -109,7 +109,7 @@ func (q *pacedQueues) adapt(ctx context.Context) error {
 		q.log.WarnContext(ctx, "cannot count the accounts that the pace is shared out to; the share before holds", "error", err)
 	}
 	if n := q.workers(ctx); n > 0 {
-		q.limiter.SetShare(q.perSecond / float64(n))
+		q.limiter.SetWorkers(n)
 	}
 	now := splitPace(q.perSecond, q.demand)
 	if !now.differs(q.rates) {

@@ -38,7 +38,7 @@ func TestAShareWhoseWorkersCannotBeCountedStays(t *testing.T) {
 	require.NoError(t, err)
 	defer temporal.Close()
 	limiter := pace.New(26)
-	limiter.SetShare(2.6)
+	limiter.SetWorkers(10)
 	q := &pacedQueues{temporal: temporal, namespace: "default", taskQueue: "q", acts: activities.New(activities.Dependencies{}),
 		perSecond: 26, limiter: limiter, log: slog.New(slog.DiscardHandler)}
 	gone, cancel := context.WithCancel(t.Context())

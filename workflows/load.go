@@ -71,7 +71,9 @@ func (r *run) loadInTurn(ctx workflow.Context) (activities.LoadResult, error) {
 func (r *run) loadOver(ctx workflow.Context, queue string, peek bool) (loaded activities.LoadResult, end ending, err error) {
 	options := workflow.GetActivityOptions(r.forLoad(ctx))
 	options.TaskQueue = queue
-	if !peek {
+	if peek {
+		r.isAt(ctx, LoadStuck, fmt.Sprintf("The first look at the grant of %s waits for its turn or for the vault; nothing is spent. More accounts may be due than the vault answers.", r.account))
+	} else {
 		r.setDetails(ctx, "Loading the secrets of %s, in turn with other accounts, as fast as the vault takes what follows.", r.account)
 		r.isAt(ctx, LoadStuck, fmt.Sprintf("The load of %s waits for its turn or for the vault; nothing is spent. More accounts may be due than the pace allows.", r.account))
 	}

@@ -13,53 +13,56 @@ import (
 )
 
 const (
-	// width is half of the time over which Key Vault counts creations: a limit that holds
-	// in each of these spans holds nearly in any two.
-	width = 5 * time.Second
 	// recovery is how long it takes from nothing back to the whole share. A stranger who
 	// uses up the vault's limit is met again a few times in that time.
 	recovery = 2 * time.Minute
 	// least is the smallest part of its share that a process slows down to.
 	least = 1. / 32
-	// peeksForVersion is how many peeks may begin for each version that may be created. One
-	// makes six calls that create nothing, of which Key Vault takes thirteen for each creation;
-	// the rest is for what follows.
-	peeksForVersion = 1.5
-	// headroom is how far above its share a process may be in that time: the share leaves
+	// headroom is how far above its share a process may be in ten seconds: the share leaves
 	// an eighth of what the vault takes, and what is paced comes in no even stream.
 	headroom = 1.1
+	// peeksPerSecond is how many peeks all workers together begin. One makes two calls that
+	// create nothing, and six at an account's first run; Key Vault takes 400 per second, and
+	// the rest is for what follows.
+	peeksPerSecond = 39
+	// Brief is a pause that a store or a peek waits out where it is: another attempt costs more.
+	Brief = time.Second
 )
 
 // ErrStopping is the end of a wait because the worker stops.
 var ErrStopping = errors.New("the worker stops before the vault's pace lets this load begin")
 
-// Limiter paces the secret versions that one process creates. It is safe for concurrent
-// use. A nil one does not limit.
+// Limiter paces the secret versions that one process creates, and its peeks. It is safe for
+// concurrent use. A nil one does not limit.
 type Limiter struct {
-	mu     sync.Mutex
-	share  float64 // versions per second that are this process's
-	rate   float64 // what it allows itself; below its share after a 429
-	asOf   time.Time
-	until  time.Time         // until when the vault wants no call
-	cut    time.Time         // when the rate was cut last
-	booked map[int64]float64 // versions by span of time
-	turns  int64             // the last span in which a call or a store has its turn
-	stores ledger            // of versions
-	peeks  ledger
+	mu      sync.Mutex
+	all     float64 // versions per second that all workers together may create
+	workers int
+	share   float64 // this process's part of them
+	rate    float64 // what it allows itself; below its share after a 429
+	asOf    time.Time
+	until   time.Time // until when the vault wants no call
+	cut     time.Time // when the rate was cut last
+	writes  turns     // of loads, calls and stores, by the versions that follow
+	stores  ledger    // of versions
+	looks   turns     // of peeks
+	peeks   ledger
 }
 
 // New returns a limiter for a process that may create so many versions per second.
-func New(share float64) *Limiter {
-	return &Limiter{share: share, rate: share, booked: map[int64]float64{}, stores: ledger{}, peeks: ledger{}}
+func New(perSecond float64) *Limiter {
+	return &Limiter{all: perSecond, workers: 1, share: perSecond, rate: perSecond,
+		writes: turns{booked: map[int64]float64{}}, looks: turns{booked: map[int64]float64{}}}
 }
 
-// SetShare changes the process's share, as where the number of workers has changed.
-func (l *Limiter) SetShare(share float64) {
+// SetWorkers says among how many processes the rate is shared out.
+func (l *Limiter) SetWorkers(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.grow(time.Now())
+	share := l.all / float64(n)
 	l.rate *= share / l.share
-	l.share = share
+	l.share, l.workers = share, n
 }
 
 // Throttled takes in a 429 with the wait that it asks for. Several of one overload halve
@@ -72,7 +75,7 @@ func (l *Limiter) Throttled(wait time.Duration) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.grow(now)
-	if now.Sub(l.cut) >= 2*width && !now.Before(l.until) {
+	if now.Sub(l.cut) >= counted && !now.Before(l.until) {
 		l.rate, l.cut = max(l.rate/2, l.share*least), now
 	}
 	if end := now.Add(wait); end.After(l.until) {
@@ -108,15 +111,25 @@ func (l *Limiter) begin(versions float64) time.Duration {
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.grow(now)
-	if l.rate >= l.share && !now.Before(l.until) && l.turns < span(now) {
-		l.booked[span(now)] += versions
-		return 0
+	at := now
+	if l.rate < l.share || now.Before(l.until) || l.writes.areDue(now) {
+		room := l.stores.room(int(versions), headroom*l.rate, now) // its store has that at the earliest
+		at = l.writes.next(versions, l.rate, l.from(room))
 	}
-	return l.book(versions, now, now)
+	l.writes.book(versions, at)
+	return at.Sub(now)
 }
 
-// Turn returns the pause before a call whose store creates so many versions: at least the
-// given one, and not before those that have their turn already.
+// from is the given time, or when the vault takes calls again.
+func (l *Limiter) from(t time.Time) time.Time {
+	if t.Before(l.until) {
+		return l.until
+	}
+	return t
+}
+
+// Turn returns the pause before a call, or a store that has failed, may begin whose versions
+// are so many: at least the given one, and not before those that have their turn already.
 func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	if l == nil {
 		return after
@@ -125,13 +138,14 @@ func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.grow(now)
-	pause := l.book(float64(versions), now.Add(after), now)
-	l.turns = max(l.turns, span(now.Add(pause)))
-	return max(pause, after)
+	at := l.writes.next(float64(versions), l.rate, l.from(now.Add(after)))
+	l.writes.give(float64(versions), at)
+	return at.Sub(now)
 }
 
-// Store returns the pause until a store of so many versions may begin, and counts it there.
-// It is 0 unless this process's stores have had its share of the ten seconds around it.
+// Store returns the pause until a store of so many versions may begin, and counts one that
+// waits for it no longer than Brief. It is 0 unless this process's stores have had its share
+// of the last ten seconds. A longer one is that until a turn.
 func (l *Limiter) Store(versions int) (pause time.Duration) {
 	if l == nil {
 		return 0
@@ -140,52 +154,52 @@ func (l *Limiter) Store(versions int) (pause time.Duration) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.grow(now)
-	return l.stores.take(versions, headroom*l.rate, now)
+	at := l.from(l.stores.room(versions, headroom*l.rate, now))
+	if pause = at.Sub(now); pause <= Brief {
+		l.stores.add(versions, at)
+		return pause
+	}
+	at = l.writes.next(float64(versions), l.rate, at)
+	l.writes.give(float64(versions), at)
+	return at.Sub(now)
 }
 
-// Peek returns the pause until a peek may begin, and counts it there. Peeks create no
-// version, but the vault limits what is read as well.
-func (l *Limiter) Peek() (pause time.Duration) {
+// Peek returns the pause until a peek may begin, and counts one that waits for it no longer
+// than Brief. A longer one is that until a turn, behind all that have one where the peek has
+// not waited yet. ok is false, and nothing booked, where there is none within the horizon.
+func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration, ok bool) {
 	if l == nil {
-		return 0
+		return 0, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.grow(now)
-	return l.peeks.take(1, peeksForVersion*l.rate, now)
+	perSecond := peeksPerSecond / float64(l.workers)
+	at := l.peeks.room(1, perSecond, now)
+	if end := l.from(now); end.Sub(now) <= counted && end.After(at) {
+		at = end
+	}
+	if pause = at.Sub(now); pause <= Brief && (waited || !l.looks.areDue(now)) {
+		l.peeks.add(1, at)
+		return pause, true
+	}
+	at = l.looks.next(1, perSecond, at)
+	if pause = at.Sub(now); pause > horizon {
+		return 0, false
+	}
+	l.looks.give(1, at)
+	return pause, true
 }
 
-// StoreAgain returns the pause before a store that failed is tried again, and counts it
-// there: at least the given one, and not before those that have their turn already.
-func (l *Limiter) StoreAgain(versions int, after time.Duration) time.Duration {
+// PeekNow counts a peek that waits for nothing.
+func (l *Limiter) PeekNow() {
 	if l == nil {
-		return after
+		return
 	}
-	pause := l.Turn(versions, after)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stores[part(time.Now().Add(pause))] += versions
-	return pause
-}
-
-// book takes room for versions in the first span that has it, from a time on, and returns
-// the pause until then. Those of one span follow each other evenly.
-func (l *Limiter) book(versions float64, from, now time.Time) time.Duration {
-	if from.Before(l.until) {
-		from = l.until
-	}
-	room := max(l.rate*width.Seconds(), versions)
-	at := span(from)
-	for l.booked[at] > 0 && l.booked[at]+versions > room {
-		at++
-	}
-	turn := time.Unix(0, at*int64(width)).Add(time.Duration(l.booked[at] / room * float64(width)))
-	l.booked[at] += versions
-	if turn.Before(from) {
-		turn = from
-	}
-	return turn.Sub(now)
+	l.peeks.add(1, time.Now())
 }
 
 // grow gives back what a cut has taken, and forgets the spans that are over.
@@ -197,15 +211,8 @@ func (l *Limiter) grow(now time.Time) {
 		l.rate = min(l.share, l.rate+l.share*now.Sub(from).Seconds()/recovery.Seconds())
 	}
 	if l.asOf.IsZero() || span(now) != span(l.asOf) {
-		for at := range l.booked {
-			if at < span(now) {
-				delete(l.booked, at)
-			}
-		}
-		l.stores.forget(now)
-		l.peeks.forget(now)
+		l.writes.forget(now)
+		l.looks.forget(now)
 	}
 	l.asOf = now
 }
-
-func span(t time.Time) int64 { return t.UnixNano() / int64(width) }
