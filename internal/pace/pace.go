@@ -177,7 +177,7 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 	l.grow(now)
 	perSecond := peeksPerSecond / float64(l.workers)
 	at := l.peeks.room(1, perSecond, now)
-	if end := l.from(now); end.Sub(now) <= counted && end.After(at) {
+	if end := l.from(now); end.After(at) && end.Sub(now) <= counted { // a longer one is not Key Vault's
 		at = end
 	}
 	if pause = at.Sub(now); pause <= Brief && (waited || !l.looks.areDue(now)) {
@@ -189,6 +189,9 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 		return 0, false
 	}
 	l.looks.give(1, at)
+	if pause <= Brief {
+		l.peeks.add(1, at)
+	}
 	return pause, true
 }
 
