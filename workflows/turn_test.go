@@ -172,18 +172,30 @@ func TestACancelledRunDoesNotWaitForItsTurn(t *testing.T) {
 }
 
 func TestARunThatIsOverdueInItsTurnSaysSo(t *testing.T) {
-	s := newScenario(t)
-	s.after(green())
-	s.load = func(n int, a token.Account) (activities.LoadResult, error) {
-		if n == 1 {
-			return activities.LoadResult{}, forNowAfter(time.Hour)
-		}
-		return loaded(a, 4), nil
+	for name, c := range map[string]struct {
+		follows bool
+		says    string
+	}{
+		"a load": {true, "The load of fitbit/default waits for its turn or for the vault; nothing is spent."},
+		"a peek": {false, "The first look at the grant of fitbit/default waits for its turn or for the vault; nothing is spent."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScenario(t)
+			if c.follows {
+				s.after(green())
+			}
+			s.load = func(n int, a token.Account) (activities.LoadResult, error) {
+				if n == 1 {
+					return activities.LoadResult{}, forNowAfter(time.Hour)
+				}
+				return loaded(a, 4), nil
+			}
+			_, err := s.refresh()
+			require.NoError(t, err)
+			require.Len(t, s.notices, 2)
+			require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
+			require.Contains(t, s.notices[0].Message, c.says)
+			require.True(t, s.notices[1].Healed)
+		})
 	}
-	_, err := s.refresh()
-	require.NoError(t, err)
-	require.Len(t, s.notices, 2)
-	require.Equal(t, workflows.LoadStuck, s.notices[0].Reason)
-	require.Contains(t, s.notices[0].Message, "The load of fitbit/default waits for its turn or for the vault; nothing is spent.")
-	require.True(t, s.notices[1].Healed)
 }
