@@ -1,13 +1,17 @@
 package activities
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // breaker keeps most of a worker's calls from a provider that is away for everyone. It is a
 // pure state machine: the time is given. Urgent calls, whose token may be spent, always go;
 // their answers count.
 //
 // It opens after failures of several accounts in a row. Open, it lets one probe through at a
-// time. The first answer begins a ramp: as many calls at a time as have been answered, so
+// time, and none while as many accounts ask urgently as it opens for: at a provider that
+// repeats lost answers each probe that fails makes one more of those. The first answer begins a ramp: as many calls at a time as have been answered, so
 // that a provider that has come back is not met by all that wait.
 type breaker struct {
 	state  breakerState
@@ -17,7 +21,8 @@ type breaker struct {
 	opened  time.Time // also before an interrupted ramp
 	until   time.Time // the next probe, and the provider's own Retry-After
 	probing bool
-	probes  int // that have failed
+	probes  int                  // that have failed
+	asking  map[string]time.Time // accounts whose urgent calls have failed while it is open, and when
 
 	limit, calling, answered int // of a ramp
 	ramped                   time.Time
@@ -40,6 +45,8 @@ const (
 
 	firstProbe = 5 * time.Second
 	lastProbe  = time.Minute
+	// asksOn is how long an urgent call that has failed stands for a probe.
+	asksOn = 2 * lastProbe
 	// A refused call comes back after as long as the provider has been away, within these
 	// bounds: each attempt costs Temporal an action, and what waits is to be fresh again
 	// soon after the provider's return.
@@ -80,13 +87,19 @@ func (b *breaker) admit(now time.Time) (p pass, again time.Duration, ok bool) {
 	case b.state == ramping:
 		b.calling++
 		return slow, 0, true
-	case b.state == open && (b.probing || now.Before(b.until)):
+	case b.state == open && (b.probing || now.Before(b.until) || b.manyAsk(now)):
 		return 0, b.pause(now), false
 	case b.state == open:
 		b.probing = true
 		return probe, 0, true
 	}
 	return free, 0, true
+}
+
+// manyAsk reports whether urgent calls find out what a probe would.
+func (b *breaker) manyAsk(now time.Time) bool {
+	maps.DeleteFunc(b.asking, func(_ string, at time.Time) bool { return now.Sub(at) > asksOn })
+	return len(b.asking) >= opensAfter
 }
 
 // pause is how long a refused call waits, before it is spread.
@@ -119,6 +132,7 @@ func (b *breaker) succeed(now time.Time) (changed bool) {
 	b.until = time.Time{}
 	switch b.state {
 	case open:
+		clear(b.asking)
 		b.state, b.limit, b.calling, b.answered, b.ramped = ramping, 1, 0, 0, now
 		b.probes, b.probing = 0, false
 		return true
@@ -137,8 +151,14 @@ func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duratio
 	if b.failed == nil {
 		b.failed = map[string]bool{}
 	}
-	if b.state != open {
+	switch {
+	case b.state != open:
 		b.failed[account] = isLimited || b.failed[account]
+	case p == free:
+		if b.asking == nil {
+			b.asking = map[string]time.Time{}
+		}
+		b.asking[account] = now
 	}
 	if end := now.Add(wait); end.After(b.until) {
 		b.until = end

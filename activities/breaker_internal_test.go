@@ -82,6 +82,40 @@ func TestAnOpenBreakerLetsOneProbeThroughAtATime(t *testing.T) {
 	require.LessOrEqual(t, again, longestAway+lastProbe)
 }
 
+// At a provider that repeats lost answers, an account that has asked asks on: a probe that
+// fails would make one more of them each minute.
+func TestNoProbeIsNeededWhereManyAccountsAskUrgently(t *testing.T) {
+	b := &breaker{}
+	told(b, "fffff", 0, noon)
+	now := noon
+	urgently := func(accounts int) {
+		for i := range accounts {
+			b.end(free, fmt.Sprint("urgent-", i), away, 0, now)
+		}
+	}
+	for range 120 {
+		now = now.Add(30 * time.Second)
+		urgently(opensAfter)
+		_, again, ok := b.admit(now)
+		require.False(t, ok)
+		require.Positive(t, again)
+	}
+	now = now.Add(30 * time.Second)
+	urgently(opensAfter - 1) // which may be their own trouble
+	now = now.Add(asksOn - 20*time.Second)
+	urgently(opensAfter - 1)
+	p, _, ok := b.admit(now)
+	require.True(t, ok)
+	require.Equal(t, probe, p)
+	b.end(p, "prober", answered, 0, now)
+	require.Equal(t, ramping, b.state)
+
+	told(b, "ff", 0, now) // away again: what was asked before it came back counts no more
+	require.Equal(t, open, b.state)
+	_, _, ok = b.admit(now.Add(lastProbe))
+	require.True(t, ok)
+}
+
 func TestAProbeThatSendsNothingMakesRoomForAnother(t *testing.T) {
 	b := &breaker{}
 	told(b, "fffff", 0, noon)
