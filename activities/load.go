@@ -47,11 +47,15 @@ func (a *Activities) LoadSecrets(ctx context.Context, in LoadInput) (LoadResult,
 }
 
 // loadPause is the pause before another attempt of a load: twice as long each time, up to
-// a minute. Another run's call may have opened the replay window just before this run
-// began, which only the load would show, so that it is kept to as long as it may be open.
+// a minute, and within the window that may be open.
 func loadPause(info activity.Info, replay time.Duration, now time.Time) time.Duration {
-	w := window.Window{Opened: info.ScheduledTime, Length: replay}
-	return w.Wait(window.Retry, min(time.Second<<min(info.Attempt-1, 6), time.Minute), now)
+	return mayBeOpen(info, replay).Wait(window.Retry, min(time.Second<<min(info.Attempt-1, 6), time.Minute), now)
+}
+
+// mayBeOpen is the replay window that another run's call may have opened just before this
+// run began, which only its load shows.
+func mayBeOpen(info activity.Info, replay time.Duration) window.Window {
+	return window.Window{Opened: info.ScheduledTime, Length: replay}
 }
 
 func (a *Activities) load(ctx context.Context, info activity.Info, at vault.Location, in LoadInput) (LoadResult, error) {

@@ -108,8 +108,7 @@ const longestTurn = 2 * time.Minute
 
 // peekInTurn lets a peek begin. Where very many accounts are due at once, or come back after
 // an outage, it is given a turn: beyond its quota a vault would answer none of them for ten
-// seconds. Another run's call may have opened the replay window just before this run began,
-// so that a turn is kept to half of that.
+// seconds. A turn is kept to half of the window that may be open.
 func (a *Activities) peekInTurn(ctx context.Context, info activity.Info, at vault.Location, in LoadInput) error {
 	switch {
 	case !in.Peek:
@@ -118,15 +117,15 @@ func (a *Activities) peekInTurn(ctx context.Context, info activity.Info, at vaul
 		a.Pace.PeekNow()
 		return nil
 	}
-	w := window.Window{Opened: info.ScheduledTime, Length: at.Provider.ReplayWindow}
-	pause, ok := a.Pace.Peek(info.Attempt > 1, w.Wait(window.Retry, longestTurn, time.Now()))
+	horizon := mayBeOpen(info, at.Provider.ReplayWindow).Wait(window.Retry, longestTurn, time.Now())
+	pause, ok := a.Pace.Peek(info.Attempt > 1, horizon)
 	switch {
 	case !ok:
 		pause = spread(longestTurn)
 	case pause <= pace.Brief:
 		return wait(ctx, pause)
 	}
-	return retryIn(temporal.NewApplicationError(fmt.Sprintf("the first look at the grant of %s has its turn at the vault in %s, because many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), awaitsTurn), pause)
+	return retryIn(temporal.NewApplicationError(fmt.Sprintf("the first look at the grant of %s is in %s, because many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), awaitsTurn), pause)
 }
 
 func wait(ctx context.Context, pause time.Duration) error {

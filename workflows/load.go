@@ -37,9 +37,9 @@ func (r *run) load(ctx workflow.Context) (activities.LoadResult, error) {
 
 // loadInTurn loads over the paced queue. Only the run after a green one does so at once:
 // any other may find a replay window open, which a peek on the main queue shows, so that
-// nothing that is urgent waits for the pace of the loads. An operator's refresh-now signal does wait its
-// turn: it may be one of thousands. A cancellation ends the wait, and the load goes on over
-// the main queue for a moment.
+// nothing that is urgent waits for the pace of the loads. An operator's refresh-now signal
+// does wait its turn: it may be one of thousands. A cancellation ends the wait, and the load
+// goes on over the main queue for a moment.
 //
 // A run that was reset may have called since its first load, so that it takes no turn that an
 // earlier peek has left to it. It replays what was done before the reset with what it would do

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// perSecond is the rate that a period is chosen for, unless another is asked for: below the pace that the worker has by default,
-// and below what a server on two cores does, so that what an outage holds up is caught up.
+// perSecond is the rate that a period is chosen for, unless another is asked for: below the
+// pace that the worker has by default, and below what a server on two cores does, so that
+// what an outage holds up is caught up.
 const perSecond = 9
 
 // plan says when which account is due.

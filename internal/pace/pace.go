@@ -2,7 +2,8 @@
 // paces the fleet's loads, so that a [Limiter] stands aside as a rule. It slows the process
 // down after the vault has answered 429, it gives each store that failed a turn of its own,
 // because many that wait for a vault would otherwise come back at once, and it counts the
-// stores themselves, which something else may have held up and let go together.
+// stores themselves, which something else may have held up and let go together. Peeks, which
+// only read, are counted likewise.
 package pace
 
 import (
@@ -112,7 +113,7 @@ func (l *Limiter) begin(versions float64) time.Duration {
 	now := time.Now()
 	l.grow(now)
 	at := now
-	if l.rate < l.share || now.Before(l.until) || l.writes.areDue(now) {
+	if l.rate < l.share || now.Before(l.until) || l.writes.outstanding(now) {
 		room := l.stores.room(int(versions), headroom*l.rate, now) // its store has that at the earliest
 		at = l.writes.next(versions, l.rate, l.from(room))
 	}
@@ -180,7 +181,7 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 	if end := l.from(now); end.After(at) && end.Sub(now) <= counted { // a longer one is not Key Vault's
 		at = end
 	}
-	if pause = at.Sub(now); pause <= Brief && (waited || !l.looks.areDue(now)) {
+	if pause = at.Sub(now); pause <= Brief && (waited || !l.looks.outstanding(now)) {
 		l.peeks.add(1, at)
 		return pause, true
 	}
