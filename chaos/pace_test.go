@@ -89,23 +89,6 @@ func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
 	require.Greater(t, eager, fleetSize/2, "a queue with a rate has none")
 }
 
-// A provider keeps its answers back, and then gives them all at once. The loads before them
-// had their pace, and the stores after them come together.
-func TestStoresThatComeTogetherStayBelowTheVaultsQuota(t *testing.T) {
-	s := newSystem(t, testenv.Options{Vault: keyvault.Options{CreationLimit: quota}})
-	s.work().Kill()
-	runs := due(s.fleet(fleetSize))
-	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true, Times: authserver.EveryTime}))
-	s.work(pace)
-	const heldUp = quota / 3 // two thirds of the quota in a moment; what is due comes on top
-	s.eventually("many calls wait for their answers", func() bool { return s.Provider.Held("") >= heldUp })
-	s.Provider.ClearFaults()
-	s.Provider.Release("")
-	green(t, runs)
-	// They are counted as they begin, and a busy machine writes some of them late.
-	require.LessOrEqual(t, s.Vault.Counts().Throttled, 2)
-}
-
 // eagerCalls counts the calls that began as they were scheduled: the server hands them out
 // with its answer to the workflow task, and takes no step for them.
 func (r run) eagerCalls() (n int) {
