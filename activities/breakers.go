@@ -3,11 +3,8 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
-
-	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/internal/provider"
 )
@@ -60,7 +57,7 @@ func (a *Activities) admit(ctx context.Context, p provider.Provider, c *calling)
 	if ok {
 		return ad, nil
 	}
-	failure := temporal.NewApplicationError(fmt.Sprintf("%s is away for every account (%s), so that few ask it until it answers; nothing was sent", p.Title, cause), providerAway)
+	failure := heldBack(providerAway, "%s is away for every account (%s), so that few ask it until it answers; nothing was sent", p.Title, cause)
 	return nil, c.withoutRequest(ctx, failure, spread(again))
 }
 

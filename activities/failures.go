@@ -126,7 +126,13 @@ func retryIn(err error, pause time.Duration) error {
 	if !ok || failure.NonRetryable() {
 		return err
 	}
-	return temporal.NewApplicationErrorWithOptions(failure.Message(), failure.Type(), temporal.ApplicationErrorOptions{NextRetryDelay: pause})
+	return temporal.NewApplicationErrorWithOptions(failure.Message(), failure.Type(), temporal.ApplicationErrorOptions{NextRetryDelay: pause, Category: failure.Category()})
+}
+
+// heldBack ends an attempt that was not let through yet. Where many accounts wait that is
+// what should be: Temporal's SDK neither logs it as an error nor counts it as a failure.
+func heldBack(kind, format string, args ...any) error {
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(format, args...), kind, temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 }
 
 // Fix returns the fix that a provider's refusal carries; empty for other errors

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -60,7 +59,7 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 	case err == nil:
 		return nil
 	case errors.Is(err, pace.ErrStopping):
-		return retryIn(temporal.NewApplicationError(fmt.Sprintf("load the grant of %s: %v; another worker takes it", at.Account, err), vaultNotReady), time.Second)
+		return retryIn(heldBack(awaitsTurn, "load the grant of %s: %v; another worker takes it", at.Account, err), time.Second)
 	}
 	return err
 }
@@ -88,7 +87,7 @@ func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.
 		return nil
 	}
 	c.told.Turn = now.Add(pause)
-	failure := temporal.NewApplicationError(fmt.Sprintf("the refresh of %s was held up after its load, and has its turn at the vault in %s; nothing was sent", at.Account, pause.Round(time.Second)), awaitsTurn)
+	failure := heldBack(awaitsTurn, "the refresh of %s was held up after its load, and has its turn at the vault in %s; nothing was sent", at.Account, pause.Round(time.Second))
 	return c.withoutRequest(ctx, failure, pause)
 }
 
@@ -99,7 +98,7 @@ func (a *Activities) storeInTurn(ctx context.Context, issued RefreshResult) erro
 	if pause <= pace.Brief {
 		return wait(ctx, pause)
 	}
-	return retryIn(temporal.NewApplicationError(fmt.Sprintf("generation %d of %s has its turn at the vault in %s; its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), awaitsTurn), pause)
+	return retryIn(heldBack(awaitsTurn, "generation %d of %s has its turn at the vault in %s; its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), pause)
 }
 
 // longestTurn is how far ahead a peek is given a turn. More would have to wait than a vault
@@ -125,7 +124,7 @@ func (a *Activities) peekInTurn(ctx context.Context, info activity.Info, at vaul
 	case pause <= pace.Brief:
 		return wait(ctx, pause)
 	}
-	return retryIn(temporal.NewApplicationError(fmt.Sprintf("the first look at the grant of %s is in %s, because many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), awaitsTurn), pause)
+	return retryIn(heldBack(awaitsTurn, "the first look at the grant of %s is in %s, because many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), pause)
 }
 
 func wait(ctx context.Context, pause time.Duration) error {

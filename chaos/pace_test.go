@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"os"
 	"slices"
 	"testing"
@@ -109,20 +108,24 @@ func (r run) eagerCalls() (n int) {
 	return n
 }
 
-// The stranger takes half of the quota whatever happens.
+// A stranger takes the whole of the quota until the vault has refused a worker, and half of
+// it afterwards, whatever happens.
 func TestAStrangerWhoEatsTheVaultsQuotaIsMadeRoomFor(t *testing.T) {
 	s := newSystem(t, testenv.Options{Vault: keyvault.Options{CreationLimit: quota}})
 	s.work().Kill()
 	runs := due(s.fleet(fleetSize))
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
+	for range quota {
+		_, _ = s.Vault.Put("Stranger", "fake-stranger")
+	}
 	go func() {
-		for tick := time.NewTicker(10 * time.Second / (quota / 2)); ; {
+		for every := 10 * time.Second / quota; ; {
+			if s.Vault.Counts().Throttled > 0 {
+				every = 10 * time.Second / (quota / 2)
+			}
 			select {
-			case <-ctx.Done():
-				tick.Stop()
+			case <-t.Context().Done():
 				return
-			case <-tick.C:
+			case <-time.After(every):
 				_, _ = s.Vault.Put("Stranger", "fake-stranger")
 			}
 		}
