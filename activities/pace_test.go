@@ -75,10 +75,17 @@ func TestStoresThatTheVaultRefusesComeBackApartFromEachOther(t *testing.T) {
 	s.Pace = pace.New(2)
 	issued := s.issued()
 	s.refuse("set", "RefreshToken", vault.ErrUnavailable)
+	errs := make(chan error, 30)
+	for range cap(errs) {
+		go func() {
+			_, err := s.store(issued)
+			errs <- err
+		}()
+	}
 	var longest time.Duration
 	refused := 0
-	for range 30 {
-		_, err := s.store(issued)
+	for range cap(errs) {
+		err := <-errs
 		if failure, _ := errors.AsType[*temporal.ApplicationError](err); failure.Type() == "VaultNotReady" {
 			refused++
 		} else {
@@ -121,14 +128,14 @@ func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 func TestAStoreBeyondTheWorkersShareTakesATurn(t *testing.T) {
 	s := newSystem(t)
 	s.Pace = pace.New(26)
-	for s.Pace.Store(2) == 0 {
+	for s.Pace.Store(2) <= pace.Brief {
 	}
 	issued := s.issued()
 	before := len(s.vault.All("RefreshToken"))
 	for number := range int32(3) {
 		_, err := perform[activities.StoreResult](s, attempt{number: number + 1}, "StoreSecrets", issued)
 		require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "its pair is in the history")
-		require.Greater(t, delayOf(t, err), 9*time.Second, "until those before it count no more")
+		require.Greater(t, delayOf(t, err), pace.Brief, "until those before it count no more")
 	}
 	require.Len(t, s.vault.All("RefreshToken"), before)
 
@@ -150,11 +157,10 @@ func TestAPeekBeyondTheWorkersShareTakesATurn(t *testing.T) {
 	look := func(at attempt, cancelled bool) (activities.LoadResult, error) {
 		return perform[activities.LoadResult](s, at, "LoadSecrets", activities.LoadInput{Account: account, Peek: true, Cancelled: cancelled})
 	}
-	usedUp(9)
 	loaded, err := look(attempt{}, false)
 	require.NoError(t, err)
 	require.True(t, loaded.Waits)
-	usedUp(11)
+	usedUp(20)
 	_, err = look(attempt{}, false)
 	require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "nothing is spent")
 	require.Greater(t, delayOf(t, err), 9*time.Second, "until those before it count no more")

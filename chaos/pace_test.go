@@ -141,3 +141,71 @@ func TestAStrangerWhoEatsTheVaultsQuotaIsMadeRoomFor(t *testing.T) {
 	require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token], "a pair that is issued is kept, and no token presented twice")
 	require.False(t, slices.ContainsFunc(workers, func(w *testenv.Worker) bool { return w.ExitCode() > 0 }))
 }
+
+// A provider keeps its answers back and then gives them all at once: the loads before them
+// had their pace, and the stores after them come together, on top of what is due then. The
+// vault has no limit here, so that what would have met one is counted.
+func TestStoresThatComeTogetherHaveTurns(t *testing.T) {
+	const slower = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=3.2" // what a busy machine bunches up is not to be seen
+	for name, killed := range map[string]bool{"workers stay": false, "workers are killed while stores wait": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t, testenv.Options{})
+			s.work().Kill()
+			accounts := s.fleet(fleetSize)
+			runs := due(accounts)
+			require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true, Times: authserver.EveryTime}))
+			workers := []*testenv.Worker{s.work(slower), s.work(slower)}
+			s.eventually("a call waits for its answer", func() bool { return s.Provider.Held("") > 0 })
+			time.Sleep(10 * time.Second) // a call waits 12 s
+			t.Logf("%d answers at once", s.Provider.Held(""))
+			s.Provider.ClearFaults()
+			s.Provider.Release("")
+			if killed {
+				s.eventually("stores wait for their turns", func() bool { return waitingStores(runs) >= 5 })
+				for _, w := range workers {
+					w.Kill()
+				}
+				s.work(slower)
+				s.work(slower)
+			}
+			green(t, runs)
+			most := s.mostCreations(accounts)
+			t.Logf("%d versions in the busiest ten seconds", most)
+			require.LessOrEqual(t, most, quota)
+		})
+	}
+}
+
+// waitingStores counts the stores that have been given a turn.
+func waitingStores(runs []run) (n int) {
+	for _, r := range runs {
+		if r.pending("StoreSecrets").GetLastFailure().GetApplicationFailureInfo().GetType() == "AwaitsTurn" {
+			n++
+		}
+	}
+	return n
+}
+
+// mostCreations is how many versions of the accounts' tokens were created in the busiest ten
+// seconds, without those of their consents.
+func (s *system) mostCreations(accounts []account) (most int) {
+	at := map[int64]int{}
+	for _, a := range accounts {
+		for i, v := range s.Vault.Versions(a.secret("RefreshToken")) {
+			if i > 0 {
+				at[v.Created.Unix()]++
+			}
+		}
+		for _, v := range s.Vault.Versions(a.secret("AccessToken")) {
+			at[v.Created.Unix()]++
+		}
+	}
+	for from := range at {
+		n := 0
+		for i := range int64(10) {
+			n += at[from+i]
+		}
+		most = max(most, n)
+	}
+	return most
+}

@@ -41,6 +41,7 @@ type Limiter struct {
 	workers int
 	share   float64 // this process's part of them
 	rate    float64 // what it allows itself; below its share after a 429
+	started time.Time
 	asOf    time.Time
 	until   time.Time // until when the vault wants no call
 	cut     time.Time // when the rate was cut last
@@ -52,8 +53,10 @@ type Limiter struct {
 
 // New returns a limiter for a process that may create so many versions per second.
 func New(perSecond float64) *Limiter {
-	return &Limiter{all: perSecond, workers: 1, share: perSecond, rate: perSecond,
-		writes: turns{booked: map[int64]float64{}}, looks: turns{booked: map[int64]float64{}}}
+	now := time.Now()
+	return &Limiter{all: perSecond, workers: 1, share: perSecond, rate: perSecond, started: now,
+		writes: turns{booked: map[int64]float64{}}, looks: turns{booked: map[int64]float64{}},
+		stores: presumed(headroom*perSecond, now), peeks: presumed(peeksPerSecond, now)}
 }
 
 // SetWorkers says among how many processes the rate is shared out.
@@ -63,6 +66,8 @@ func (l *Limiter) SetWorkers(n int) {
 	l.grow(time.Now())
 	share := l.all / float64(n)
 	l.rate *= share / l.share
+	l.stores.scale(share/l.share, l.started)
+	l.peeks.scale(share/l.share, l.started)
 	l.share, l.workers = share, n
 }
 

@@ -210,6 +210,7 @@ func TestNoTenSecondsHaveMoreStoresThanTheVaultTakes(t *testing.T) {
 func TestAStoreWithoutRoomHasATurnWhenThereIsSome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := pace.New(26)
+		time.Sleep(10 * time.Second) // since its start
 		for range 143 {
 			require.Zero(t, l.Store(2))
 		}
@@ -220,6 +221,30 @@ func TestAStoreWithoutRoomHasATurnWhenThereIsSome(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		require.Zero(t, l.Store(2))
 		require.Zero(t, (*pace.Limiter)(nil).Store(2))
+	})
+}
+
+// Killed workers leave no word of what they have begun.
+func TestARestartLetsNoMoreBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var begun []time.Duration
+		for range 6 {
+			s := &stores{limiter: pace.New(26), began: began}
+			defer s.all.Wait()
+			time.Sleep(3 * time.Second)
+			s.come(400, false)
+			time.Sleep(500 * time.Millisecond) // and is killed
+			s.mu.Lock()
+			for _, at := range s.begun {
+				if at <= time.Since(began) {
+					begun = append(begun, at)
+				}
+			}
+			s.mu.Unlock()
+		}
+		t.Logf("%d versions in the busiest ten seconds", 2*most(begun))
+		require.LessOrEqual(t, 2*most(begun), 300, "what Key Vault takes")
 	})
 }
 
