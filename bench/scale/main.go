@@ -13,8 +13,9 @@
 // are due at the same moment.
 //
 // It ends by itself; interrupted, it reports what it has seen until then. The exit code is 1
-// where it could not go on and 3 where a token was lost, the vault answered 429, memory
-// grew, or an account was not refreshed in time.
+// where it could not go on and 3 where a token was lost, the vault or the provider answered
+// 429, a provider that was away was asked by many, memory grew, or an account was not
+// refreshed in time.
 package main
 
 import (
@@ -40,6 +41,7 @@ type options struct {
 	length   time.Duration
 	outage   string // vault, provider or none
 	away     time.Duration
+	limit    int // of the provider's token endpoint, in ten seconds
 	burst    bool
 	workers  int
 	pace     float64 // 0 is the worker's own
@@ -59,6 +61,7 @@ func start(args []string) int {
 	minutes := flags.Float64("minutes", 10, "how long, after all have been started")
 	flags.StringVar(&o.outage, "outage", "vault", "what is away in the middle: vault, provider or none")
 	flags.DurationVar(&o.away, "away", 2*time.Minute, "for how long")
+	flags.IntVar(&o.limit, "limit", 300, "how many requests the provider takes in any ten seconds before it answers 429")
 	flags.BoolVar(&o.burst, "burst", false, "all accounts are due at the same moment, once, and nothing is away")
 	flags.IntVar(&o.workers, "workers", 1, "worker processes")
 	flags.Float64Var(&o.pace, "pace", 0, "the worker's pace; 0 leaves its default")
@@ -109,6 +112,8 @@ func (o options) problem() string {
 		return "-rate is from 1 to 100"
 	case o.length < time.Minute || o.length > 4*time.Hour:
 		return "-minutes is from 1 to 240"
+	case o.limit < 1:
+		return "-limit is at least 1"
 	case o.workers < 1 || o.workers > 8:
 		return "-workers is from 1 to 8"
 	case o.outage != ofVault && o.outage != ofProvider && o.outage != none:

@@ -28,6 +28,7 @@ type sample struct {
 	RefreshesPerSecond float64 `json:"refreshes_per_second"`
 	Writes             int     `json:"secret_writes"` // so far, refused ones as well
 	Throttled          int     `json:"throttled"`     // so far
+	Limited            int     `json:"limited"`       // requests beyond the provider's limit, so far
 	MemoryMB           float64 `json:"memory_mb"`     // of the largest worker
 	CPUSeconds         float64 `json:"cpu_seconds"`   // of all workers, so far
 }
@@ -42,18 +43,22 @@ type report struct {
 	Outage   string    `json:"outage"`
 	Burst    bool      `json:"burst"`
 
+	PeriodSeconds   float64   `json:"period_seconds"`
+	Interrupted     bool      `json:"interrupted"`
 	StartSeconds    float64   `json:"start_seconds"` // to start all crons
 	PerSecond       float64   `json:"refreshes_per_second"`
 	PerSecondBack   float64   `json:"refreshes_per_second_most"` // of any 10 s
-	RequestsAway    float64   `json:"requests_per_second_away"`
+	RequestsAway    float64   `json:"requests_per_second_away"`  // without the first minute
 	RequestsMost    float64   `json:"requests_per_second_most"`
-	RecoverySeconds float64   `json:"recovery_seconds"` // from the end of the outage until no account is behind
+	RecoverySeconds float64   `json:"recovery_seconds"` // from the end of the outage until no account is behind; below 0: not seen
 	SettledSeconds  float64   `json:"settled_seconds"`  // after the end
 	LagMost         float64   `json:"lag_seconds_most"`
-	Unsettled       int       `json:"unsettled"`
+	Unsettled       int       `json:"unsettled"` // accounts behind at the end
 	Throttled       int       `json:"throttled"`
+	Limited         int       `json:"limited"`
 	Lost            []string  `json:"lost"`
-	MemoryMB        []float64 `json:"memory_mb"` // medians of the thirds
+	MemoryMB        []float64 `json:"memory_mb"`      // medians of the thirds
+	MemoryBack      float64   `json:"memory_mb_back"` // three minutes after the catch-up and later; 0: not seen
 	MemoryMost      float64   `json:"memory_mb_most"`
 	CPUPer1000      float64   `json:"cpu_seconds_per_1000"`
 
@@ -61,10 +66,18 @@ type report struct {
 	Samples  []sample `json:"samples"`
 }
 
-// The growth that a worker's memory may have from the second third to the last.
 const (
+	// The growth that a worker's memory may have from the second third to the last, or
+	// from before an outage to what it has once all is caught up.
 	growthPart = 0.15
 	growthMB   = 8
+	// settled is how long after the catch-up memory is looked at again: Go gives it back to
+	// the system over some minutes.
+	settled = 3 * time.Minute
+	// fewRequests are what a provider that is away may be asked per second.
+	fewRequests = 1
+	// noticed is how long workers may take until they ask it no more than that.
+	noticed = time.Minute
 )
 
 // judge computes what follows from the samples, and what is not as it should be.
@@ -76,25 +89,30 @@ func (r *report) judge() {
 		return
 	}
 	last := r.Samples[n-1]
-	r.Throttled = last.Throttled
+	r.Throttled, r.Limited, r.Unsettled = last.Throttled, last.Limited, last.Behind
 	r.PerSecond = rate(r.Samples, func(x sample) bool { return x.State != away }, func(x sample) float64 { return x.RefreshesPerSecond })
-	r.RequestsAway = rate(r.Samples, func(x sample) bool { return x.State == away }, func(x sample) float64 { return x.RequestsPerSecond })
-	var memory [3][]float64
-	back := -1.0
-	for i, x := range r.Samples {
-		memory[3*i/n] = append(memory[3*i/n], x.MemoryMB)
+	out, back, caughtUp := -1.0, -1.0, -1.0
+	for _, x := range r.Samples {
 		r.MemoryMost = max(r.MemoryMost, x.MemoryMB)
 		r.LagMost = max(r.LagMost, x.LagSeconds)
 		r.RequestsMost = max(r.RequestsMost, x.RequestsPerSecond)
 		r.PerSecondBack = max(r.PerSecondBack, x.RefreshesPerSecond)
-		if x.State == after && back < 0 {
+		switch {
+		case x.State == away && out < 0:
+			out = x.Seconds
+		case x.State == after && back < 0:
 			back = x.Seconds
 		}
-		if back >= 0 && r.RecoverySeconds == 0 && x.Behind == 0 {
-			r.RecoverySeconds = lab.Round(x.Seconds-back, 0)
+		if back >= 0 && caughtUp < 0 && x.Behind == 0 {
+			caughtUp = x.Seconds
 		}
 	}
-	r.MemoryMB = []float64{lab.Median(memory[0]), lab.Median(memory[1]), lab.Median(memory[2])}
+	r.RequestsAway = rate(r.Samples, func(x sample) bool { return x.State == away && x.Seconds > out+noticed.Seconds() }, func(x sample) float64 { return x.RequestsPerSecond })
+	r.RecoverySeconds = -1
+	if caughtUp >= 0 {
+		r.RecoverySeconds = lab.Round(caughtUp-back, 0)
+	}
+	then, now := r.memory(caughtUp)
 	if last.Refreshed > 0 {
 		r.CPUPer1000 = lab.Round(last.CPUSeconds/float64(last.Refreshed)*1000, 1)
 	}
@@ -103,11 +121,43 @@ func (r *report) judge() {
 			r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 		}
 	}
+	problem(r.Interrupted, "it was interrupted after %.0f s, and says nothing of the rest", last.Seconds)
 	problem(len(r.Lost) > 0, "%d refresh tokens are lost, such as %s", len(r.Lost), strings.Join(r.Lost[:min(3, len(r.Lost))], ", "))
 	problem(r.Throttled > 0, "the vault answered 429 to %d calls", r.Throttled)
+	problem(r.Limited > 0, "the provider answered 429 to %d requests beyond its limit", r.Limited)
+	problem(r.Outage == ofProvider && r.RequestsAway > fewRequests, "%.2f requests a second went to the provider while it was away, where %d is enough", r.RequestsAway, fewRequests)
+	problem(back >= 0 && caughtUp < 0, "the accounts behind were not caught up with after the outage")
+	problem(r.RecoverySeconds > r.PeriodSeconds, "it took %.0f s to catch up after the outage, more than the period of %.0f s", r.RecoverySeconds, r.PeriodSeconds)
 	problem(r.Unsettled > 0, "%d accounts were still behind at the end", r.Unsettled)
 	problem(last.Accounts < r.Accounts, "%d accounts were never refreshed", r.Accounts-last.Accounts)
-	problem(r.MemoryMB[2] > r.MemoryMB[1]*(1+growthPart)+growthMB, "memory grew from %.1f to %.1f MB, by the medians of the last two thirds", r.MemoryMB[1], r.MemoryMB[2])
+	problem(now > then*(1+growthPart)+growthMB, "memory grew from %.1f to %.1f MB by its medians", then, now)
+}
+
+// memory gives two medians that are to be alike: of the second third and of the last one, or
+// where something was away, of before and of the time after the catch-up. It is 0 and 0 where
+// the run ended before.
+func (r *report) memory(caughtUp float64) (then, now float64) {
+	var thirds [3][]float64
+	var earlier, later []float64
+	for i, x := range r.Samples {
+		third := 3 * i / len(r.Samples)
+		thirds[third] = append(thirds[third], x.MemoryMB)
+		switch {
+		case x.State == before:
+			earlier = append(earlier, x.MemoryMB)
+		case caughtUp >= 0 && x.Seconds > caughtUp+settled.Seconds():
+			later = append(later, x.MemoryMB)
+		}
+	}
+	r.MemoryMB = []float64{lab.Median(thirds[0]), lab.Median(thirds[1]), lab.Median(thirds[2])}
+	switch {
+	case r.Outage == none:
+		return r.MemoryMB[1], r.MemoryMB[2]
+	case len(earlier) == 0 || len(later) == 0:
+		return 0, 0
+	}
+	r.MemoryBack = lab.Median(later)
+	return lab.Median(earlier), r.MemoryBack
 }
 
 // rate is the mean of a rate over the samples that count, by their length.
@@ -136,14 +186,19 @@ func (r *report) table() string {
 	row("refreshes/s, the outage aside (most in one sample)", "%.2f (%.1f)", r.PerSecond, r.PerSecondBack)
 	if r.Outage != none {
 		row("requests/s at the provider while the "+r.Outage+" was away", "%.2f", r.RequestsAway)
-		row("until no account was behind again", "%.0f s", r.RecoverySeconds)
+		if r.RecoverySeconds >= 0 {
+			row("until no account was behind again", "%.0f s", r.RecoverySeconds)
+		}
 	}
 	row("requests/s at the provider, most in one sample", "%.1f", r.RequestsMost)
 	row("lag of the latest account, most", "%.0f s", r.LagMost)
 	row("after the end, until no account was behind", "%.0f s", r.SettledSeconds)
-	row("answers 429 of the vault", "%d", r.Throttled)
+	row("answers 429 of the vault, of the provider", "%d, %d", r.Throttled, r.Limited)
 	row("refresh tokens lost", "%d", len(r.Lost))
 	row("memory of the largest worker: medians of the thirds", "%v MB, most %.1f", r.MemoryMB, r.MemoryMost)
+	if r.MemoryBack > 0 {
+		row("the same once all was caught up", "%.1f MB", r.MemoryBack)
+	}
 	row("CPU seconds of the workers per 1,000 refreshes", "%.1f", r.CPUPer1000)
 	for _, p := range r.Problems {
 		b.WriteString("NOT AS IT SHOULD BE: " + p + "\n")

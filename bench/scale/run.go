@@ -37,7 +37,7 @@ func run(ctx context.Context, o options, save func(*report) error) (r *report, e
 	s := &scale{o: o, save: save, last: make([]time.Time, o.accounts), report: &report{Accounts: o.accounts, Provider: o.provider.Name, Workers: o.workers, Outage: o.outage, Burst: o.burst}}
 	r = s.report
 	o.lab.TaskQueue = "scale"
-	o.lab.Provider = authserver.Options{Provider: o.provider}
+	o.lab.Provider = authserver.Options{Provider: o.provider, RequestLimit: o.limit}
 	s.consents.Store(-int64(slotOf(o.accounts)))
 	o.lab.Vault = keyvault.Options{CreationLimit: keyvault.Creations, CallLimit: keyvault.OtherCalls, Now: func() time.Time { return time.Now().Add(time.Duration(s.consents.Load())) }}
 	if s.lab, err = lab.Open(ctx, o.lab); err != nil {
@@ -51,6 +51,7 @@ func run(ctx context.Context, o options, save func(*report) error) (r *report, e
 	if err != nil && ctx.Err() == nil {
 		return r, err
 	}
+	r.Interrupted = err != nil
 	s.audit()
 	r.judge()
 	return r, errors.Join(err, save(r))
@@ -88,7 +89,7 @@ func (s *scale) prepare(ctx context.Context) error {
 		s.workers = append(s.workers, w)
 	}
 	s.plan = newPlan(s.o, time.Now())
-	s.report.Period = s.plan.period.String()
+	s.report.Period, s.report.PeriodSeconds = s.plan.period.String(), s.plan.period.Seconds()
 	s.say("starting %d crons with a period of %s", s.o.accounts, s.plan.period)
 	var crons []lab.Cron
 	for i := range s.o.accounts {
@@ -148,7 +149,6 @@ func (s *scale) watch(ctx context.Context) error {
 			return nil
 		}
 		if now.After(end.Add(s.plan.period + settles)) {
-			s.report.Unsettled = x.Behind
 			return nil
 		}
 		if err := lab.Sleep(ctx, s.o.every); err != nil {
@@ -199,6 +199,7 @@ func (s *scale) sample(ctx context.Context, state string, since time.Duration) (
 	stats := s.lab.Provider.Stats().Total
 	x.Refreshed, x.Requests = stats.Refreshes, stats.Calls[authserver.Token]
 	counts := s.lab.Vault.Counts()
+	x.Limited = stats.Limited
 	x.Throttled, x.Writes = counts.Throttled, counts.ByOperation[keyvault.OpSet]
 	if n := len(s.report.Samples); n > 0 {
 		before := s.report.Samples[n-1]

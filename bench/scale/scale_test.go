@@ -33,19 +33,25 @@ func TestAnotherRateHasAnotherPeriod(t *testing.T) {
 	require.Equal(t, 10*time.Minute, newPlan(options{accounts: 9_000, rate: 15}, time.Now()).period)
 }
 
-// calm is the report of a run in which all was well.
-func calm() *report {
-	r := &report{Accounts: 100, Outage: ofVault}
-	for i := range 30 {
-		x := sample{State: before, Seconds: float64(5 * i), Refreshed: 10 * i, Accounts: min(100, 10*i), RefreshesPerSecond: 2, RequestsPerSecond: 2, MemoryMB: 50, CPUSeconds: float64(i)}
-		switch {
-		case i >= 10 && i < 14:
-			x.State, x.RefreshesPerSecond = away, 0
-		case i >= 14:
-			x.State = after
-		}
-		if i >= 12 && i < 18 {
-			x.Behind, x.LagSeconds = 7, float64(60+i)
+// calm is the report of a run in which all was well: half a minute between two samples,
+// away from 5 to 7 minutes, and caught up after 9.
+func calm(outage string) *report {
+	r := &report{Accounts: 100, Outage: outage, PeriodSeconds: 600}
+	for i := range 40 {
+		x := sample{State: before, Seconds: float64(30 * i), Refreshed: 10 * i, Accounts: min(100, 10*i), RefreshesPerSecond: 2, RequestsPerSecond: 2, MemoryMB: 50, CPUSeconds: float64(i)}
+		if outage != none {
+			switch {
+			case i >= 10 && i < 14:
+				x.State, x.RefreshesPerSecond, x.RequestsPerSecond, x.MemoryMB = away, 0, 0.5, 100
+			case i >= 14:
+				x.State = after
+			}
+			if i == 10 {
+				x.RequestsPerSecond = 9 // at first
+			}
+			if i >= 12 && i < 18 {
+				x.Behind, x.LagSeconds = 7, float64(60+i)
+			}
 		}
 		r.Samples = append(r.Samples, x)
 	}
@@ -53,28 +59,52 @@ func calm() *report {
 }
 
 func TestARunIsGreenOnlyWhereAllWasWell(t *testing.T) {
-	r := calm()
-	r.judge()
-	require.Empty(t, r.Problems)
-	require.InDelta(t, 2, r.PerSecond, 0.01, "the outage does not count")
-	require.InDelta(t, 20, r.RecoverySeconds, 0.01)
-	require.InDelta(t, 77, r.LagMost, 0.01)
-	for says, spoil := range map[string]func(*report){
-		"1 refresh tokens are lost, such as scale-7": func(r *report) { r.Lost = []string{"scale-7"} },
-		"429 to 3 calls":                  func(r *report) { r.Samples[29].Throttled = 3 },
-		"2 accounts were still behind":    func(r *report) { r.Unsettled = 2 },
-		"5 accounts were never refreshed": func(r *report) { r.Samples[29].Accounts = 95 },
-		"memory grew from 50.0 to 70.0 MB": func(r *report) {
-			for i := 20; i < 30; i++ {
-				r.Samples[i].MemoryMB = 70
+	for _, outage := range []string{ofVault, ofProvider, none} {
+		r := calm(outage)
+		r.judge()
+		require.Empty(t, r.Problems, outage)
+		require.InDelta(t, 2, r.PerSecond, 0.01, "the outage does not count")
+		if outage == none {
+			continue
+		}
+		require.InDelta(t, 120, r.RecoverySeconds, 0.01)
+		require.InDelta(t, 77, r.LagMost, 0.01)
+		require.InDelta(t, 0.5, r.RequestsAway, 0.01, "the first minute aside")
+		require.InDelta(t, 50, r.MemoryBack, 0.01)
+	}
+	type spoiling struct {
+		outage string
+		spoil  func(*report)
+	}
+	each := func(from, to int, spoil func(*sample)) func(*report) {
+		return func(r *report) {
+			for i := from; i < to; i++ {
+				spoil(&r.Samples[i])
 			}
-		},
-		"ended before it had begun": func(r *report) { r.Samples = nil },
+		}
+	}
+	for says, c := range map[string]spoiling{
+		"1 refresh tokens are lost, such as scale-7":  {ofVault, func(r *report) { r.Lost = []string{"scale-7"} }},
+		"the vault answered 429 to 3 calls":           {ofVault, func(r *report) { r.Samples[39].Throttled = 3 }},
+		"the provider answered 429 to 4 requests":     {none, func(r *report) { r.Samples[39].Limited = 4 }},
+		"2 accounts were still behind":                {ofVault, func(r *report) { r.Samples[39].Behind = 2 }},
+		"5 accounts were never refreshed":             {ofVault, func(r *report) { r.Samples[39].Accounts = 95 }},
+		"memory grew from 50.0 to 70.0 MB":            {none, each(27, 40, func(x *sample) { x.MemoryMB = 70 })},
+		"memory grew from 50.0 to 80.0 MB":            {ofProvider, each(25, 40, func(x *sample) { x.MemoryMB = 80 })},
+		"5.00 requests a second went to the provider": {ofProvider, each(13, 14, func(x *sample) { x.RequestsPerSecond = 5 })},
+		"more than the period of 600 s":               {ofProvider, each(14, 37, func(x *sample) { x.Behind = 1 })},
+		"interrupted after 1170 s":                    {ofVault, func(r *report) { r.Interrupted = true }},
+		"ended before it had begun":                   {ofVault, func(r *report) { r.Samples = nil }},
 	} {
-		worse := calm()
-		spoil(worse)
+		worse := calm(c.outage)
+		c.spoil(worse)
 		worse.judge()
 		require.Len(t, worse.Problems, 1, says)
 		require.Contains(t, worse.Problems[0], says)
 	}
+	never := calm(ofVault)
+	each(14, 40, func(x *sample) { x.Behind = 3 })(never)
+	never.judge()
+	require.Equal(t, []string{"the accounts behind were not caught up with after the outage", "3 accounts were still behind at the end"}, never.Problems)
+	require.NotContains(t, never.table(), "until no account was behind again")
 }

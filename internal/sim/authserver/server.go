@@ -66,6 +66,9 @@ type Options struct {
 	// RepeatPause is [Provider.RepeatPause]. Zero means the provider's; [NoPause] turns
 	// it off.
 	RepeatPause time.Duration
+	// RequestLimit is how many requests the token endpoint takes from the application in
+	// any ten seconds; those beyond are answered 429 with a Retry-After. Zero: any number.
+	RequestLimit int
 	// ReuseRevokes ends a grant when one of its spent refresh tokens is
 	// presented outside the replay window, also where the provider does not.
 	ReuseRevokes bool
@@ -114,6 +117,7 @@ type Server struct {
 	journal journal
 	quota   quota
 	repeats repeats
+	taken   []time.Time // requests that count against Options.RequestLimit
 	paused  map[*pausedRequest]struct{}
 	retired bool
 

@@ -13,6 +13,9 @@ import (
 
 // token reads the body only: a token in the URL is ignored.
 func (s *Server) token(r *http.Request) reply {
+	if refusal, beyond := s.beyondLimit(); beyond {
+		return refusal
+	}
 	if refusal, again := s.tooSoon(r.PostForm); again {
 		return refusal
 	}
