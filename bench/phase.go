@@ -24,23 +24,27 @@ type phase struct {
 	paced bool
 }
 
-// The phases of a round. An idle account's runs come one at a time. At saturation each of
+// The phases of a round. An idle account's runs come one at a time, and long enough that a
+// hundred pairs have a 99th percentile. At saturation each of
 // the accounts is due a second after its last run, so that accounts / (1 s + a run) come:
 // more than two cores finish. The steady load is what one vault takes.
 func phases(o options) (all []phase) {
 	if o.idle.accounts > 0 {
-		all = append(all, phase{name: "idle", workers: 1, load: o.idle, seconds: o.seconds, paced: true})
+		all = append(all, phase{name: "idle", workers: 1, load: o.idle, seconds: 3 * o.seconds, paced: true})
 	}
 	for _, workers := range o.workers {
 		all = append(all, phase{name: saturated(workers), workers: workers, load: load{o.accounts, time.Second}, seconds: o.seconds})
 	}
 	if o.steadySeconds > 0 {
-		all = append(all, phase{name: steady, workers: 1, load: load{150, 10 * time.Second}, seconds: o.steadySeconds})
+		all = append(all, phase{name: steady, workers: 1, load: load{10 * steadyRate, 10 * time.Second}, seconds: o.steadySeconds})
 	}
 	return all
 }
 
-const steady = "steady"
+const (
+	steady     = "steady"
+	steadyRate = 15 // refreshes per second
+)
 
 func saturated(workers int) string { return fmt.Sprintf("saturation/%d", workers) }
 
@@ -76,6 +80,8 @@ type measured struct {
 	// Where a refresh's time goes: medians, by activity.
 	WaitedMS map[string]float64 `json:"waited_ms,omitempty"` // for a worker
 	WorkedMS map[string]float64 `json:"worked_ms,omitempty"`
+	// WorkedP99MS is the same by the 99th percentile.
+	WorkedP99MS map[string]float64 `json:"worked_p99_ms,omitempty"`
 }
 
 // measure runs a phase of a target.
@@ -158,12 +164,13 @@ func (b *bench) add(m *measured, w watched) {
 		}
 	}
 	m.Events, m.Bytes, m.Actions = lab.Median(events), lab.Median(bytes), lab.Median(actions)
-	m.WaitedMS = mediansOf(runs, func(r lab.Run) map[string]time.Duration { return r.Waited })
-	m.WorkedMS = mediansOf(runs, func(r lab.Run) map[string]time.Duration { return r.Worked })
+	m.WaitedMS = quantilesOf(runs, 0.5, func(r lab.Run) map[string]time.Duration { return r.Waited })
+	worked := func(r lab.Run) map[string]time.Duration { return r.Worked }
+	m.WorkedMS, m.WorkedP99MS = quantilesOf(runs, 0.5, worked), quantilesOf(runs, 0.99, worked)
 }
 
-// mediansOf is the median of each step over the runs that ended well.
-func mediansOf(runs []lab.Run, steps func(lab.Run) map[string]time.Duration) map[string]float64 {
+// quantilesOf is a quantile of each step over the runs that ended well.
+func quantilesOf(runs []lab.Run, q float64, steps func(lab.Run) map[string]time.Duration) map[string]float64 {
 	all := map[string][]time.Duration{}
 	for _, r := range runs {
 		if r.Completed {
@@ -172,11 +179,11 @@ func mediansOf(runs []lab.Run, steps func(lab.Run) map[string]time.Duration) map
 			}
 		}
 	}
-	medians := map[string]float64{}
+	quantiles := map[string]float64{}
 	for name, values := range all {
-		medians[name] = milliseconds(lab.Median(values))
+		quantiles[name] = milliseconds(lab.Quantile(values, q))
 	}
-	return medians
+	return quantiles
 }
 
 // watched is what is seen of a target from outside while it is measured.

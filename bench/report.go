@@ -59,7 +59,7 @@ func (r *report) ratio(phase string, figure func(measured) float64) (float64, bo
 			}
 		}
 	}
-	return lab.Round(lab.Median(values), 2), len(values) > 0
+	return lab.Median(values), len(values) > 0
 }
 
 func median(m measured) float64    { return m.MedianMS }
@@ -86,7 +86,7 @@ func (r *report) sum() {
 	at := func(name, unit string, value float64, known bool, most, least float64) {
 		if known {
 			met := (most == 0 || value <= most) && value >= least
-			r.Goals = append(r.Goals, goal{name, value, most, least, unit, met})
+			r.Goals = append(r.Goals, goal{name, lab.Round(value, 3), most, least, unit, met})
 		}
 	}
 	v, ok := r.ratio("idle", median)
@@ -107,6 +107,17 @@ func (r *report) sum() {
 	}
 	v, ok = r.of(steady, product, memory)
 	at("memory of a worker at the steady load", "MB", v, ok, 60, 0)
+	v, ok = r.of(steady, product, perSecond)
+	at("refreshes/s at the steady load", "", v, ok, 0, steadyRate*0.98)
+	v, ok = r.of(steady, product, func(m measured) float64 { return m.VaultCalls })
+	at("vault calls for one refresh", "", v, ok, 7, 0)
+	v, ok = r.of(steady, product, func(m measured) float64 { return float64(m.Actions) })
+	at("actions for one refresh", "", v, ok, 5, 0)
+	for _, s := range r.Summary {
+		if s.Target == product {
+			r.Goals = append(r.Goals, goal{Name: "failed refreshes, " + s.Phase, Value: float64(s.Failed), Met: s.Failed == 0})
+		}
+	}
 	polls := r.FirstPollMS[product]
 	at("start to first poll", "ms", lab.Median(polls), len(polls) > 0, 500, 0)
 }
@@ -143,14 +154,14 @@ func (r *report) summaryOf(phase, target string) (s measured, ok bool) {
 // steps says where the time of a refresh goes, by the medians of the last round.
 func (r *report) steps() string {
 	var b strings.Builder
-	b.WriteString("\nmedians of the last round, ms: waited for a worker + worked\n")
+	b.WriteString("\nmedians of the last round, ms: waited for a worker + worked (p99 of the latter)\n")
 	for _, m := range r.Measured {
 		if m.Round != r.Rounds || len(m.WorkedMS) == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "%-13s %-11s", m.Phase, m.Target)
 		for _, name := range slices.Sorted(maps.Keys(m.WorkedMS)) {
-			fmt.Fprintf(&b, "  %s %.0f + %.0f", name, m.WaitedMS[name], m.WorkedMS[name])
+			fmt.Fprintf(&b, "  %s %.0f + %.0f (%.0f)", name, m.WaitedMS[name], m.WorkedMS[name], m.WorkedP99MS[name])
 		}
 		b.WriteString("\n")
 	}
@@ -194,7 +205,7 @@ func (r *report) table() string {
 		if g.Least > 0 {
 			bound = fmt.Sprintf("at least %g", g.Least)
 		}
-		fmt.Fprintf(&b, "%s  %-62s %8.2f %-5s (%s)\n", verdict, g.Name, g.Value, g.Unit, bound)
+		fmt.Fprintf(&b, "%s  %-62s %9.3f %-5s (%s)\n", verdict, g.Name, g.Value, g.Unit, bound)
 	}
 	return b.String()
 }

@@ -29,7 +29,9 @@ const (
 // Limits. Key Vault's are from "Azure Key Vault service limits": 300 new secrets in 10 s for
 // a vault, and five times a vault's for a subscription in a region.
 const (
-	paceOfVault           = 13 // refreshes/s: the worker's default, with room below the 15 of the quota
+	// paceOfVault is refreshes/s where all accounts rotate: what the worker has by default, below
+	// the 15 of the quota, but for the twentieth that is kept for accounts that do not rotate.
+	paceOfVault           = 12.35
 	vaultsPerSubscription = 5
 	versionsToBackup      = 500
 )

@@ -2,9 +2,13 @@ package main
 
 import (
 	"os"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tokenkeeper/internal/config"
 )
 
 func TestThePageHasTheseTables(t *testing.T) {
@@ -39,9 +43,14 @@ func TestAFleetIsSpreadOverVaultsByThePace(t *testing.T) {
 	for _, c := range []struct {
 		accounts                       int
 		vaults, subscriptions, workers int
-	}{{1, 1, 1, 1}, {1000, 1, 1, 2}, {280_000, 1, 1, 2}, {281_000, 2, 1, 4}, {1_000_000, 4, 1, 8}, {10_000_000, 36, 8, 72}} {
+	}{{1, 1, 1, 1}, {1000, 1, 1, 2}, {266_760, 1, 1, 2}, {267_000, 2, 1, 4}, {1_000_000, 4, 1, 8}, {10_000_000, 38, 8, 76}} {
 		f := fleet{c.accounts, 4}
 		require.Equal(t, []int{c.vaults, c.subscriptions, c.workers}, []int{f.vaults(), f.subscriptions(), f.workers()}, c.accounts)
 	}
+	all := config.WorkerVariables()
+	i := slices.IndexFunc(all, func(v config.Variable) bool { return v.Name == "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND" })
+	versions, err := strconv.ParseFloat(all[i].Default, 64)
+	require.NoError(t, err)
+	require.InDelta(t, paceOfVault, versions/versionsPerRefresh*0.95, 1e-9)
 	require.InDelta(t, 125, fleet{1, 4}.daysToBackup(), 0.01)
 }
