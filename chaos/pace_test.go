@@ -50,19 +50,22 @@ func green(t *testing.T, runs []run) {
 	}
 }
 
-// A seventh of Key Vault's quota, and of the pace for it by default: slower than a busy
-// machine, which is not what is to be seen.
+// A seventh of Key Vault's quota, and a pace further below it than by default: slower than a
+// busy machine, and with room for what such a one bunches up, which is not to be seen.
 const (
 	quota     = keyvault.Creations / 7
-	pace      = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=3.7"
-	perSecond = 3.7 / 2 * .95
+	pace      = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=3.2"
+	perSecond = 3.2 / 2 * .95
 	fleetSize = 40
 )
 
+// All at once would write twice the quota. The vault has no limit in the rows that count what
+// would have met one.
 func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
-	s := newSystem(t, testenv.Options{Vault: keyvault.Options{CreationLimit: quota}})
+	s := newSystem(t, testenv.Options{})
 	s.work().Kill() // the namespace has the search attributes now
-	runs := due(s.fleet(fleetSize))
+	accounts := s.fleet(fleetSize)
+	runs := due(accounts)
 	for range 2 {
 		s.work(pace)
 	}
@@ -70,12 +73,10 @@ func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
 	green(t, runs)
 	// The server divides a queue's rate among its partitions, so that the last ones wait longest.
 	t.Logf("%.2f per second, of %.2f that the pace allows", fleetSize/time.Since(began).Seconds(), perSecond)
-	// All at once would write twice the quota. What a busy machine bunches up may be refused.
-	throttled := s.Vault.Counts().Throttled
-	require.Less(t, throttled, fleetSize/5)
-	if throttled == 0 {
-		require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
-	}
+	most := s.mostCreations(accounts)
+	t.Logf("%d versions in the busiest ten seconds", most)
+	require.LessOrEqual(t, most, quota)
+	require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token])
 
 	if os.Getenv(testenv.EnvTemporal) != "cluster" {
 		return // the development server hands out none
@@ -143,10 +144,8 @@ func TestAStrangerWhoEatsTheVaultsQuotaIsMadeRoomFor(t *testing.T) {
 }
 
 // A provider keeps its answers back and then gives them all at once: the loads before them
-// had their pace, and the stores after them come together, on top of what is due then. The
-// vault has no limit here, so that what would have met one is counted.
+// had their pace, and the stores after them come together, on top of what is due then.
 func TestStoresThatComeTogetherHaveTurns(t *testing.T) {
-	const slower = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=3.2" // what a busy machine bunches up is not to be seen
 	for name, killed := range map[string]bool{"workers stay": false, "workers are killed while stores wait": true} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t, testenv.Options{})
@@ -154,7 +153,7 @@ func TestStoresThatComeTogetherHaveTurns(t *testing.T) {
 			accounts := s.fleet(fleetSize)
 			runs := due(accounts)
 			require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true, Times: authserver.EveryTime}))
-			workers := []*testenv.Worker{s.work(slower), s.work(slower)}
+			workers := []*testenv.Worker{s.work(pace), s.work(pace)}
 			s.eventually("a call waits for its answer", func() bool { return s.Provider.Held("") > 0 })
 			time.Sleep(10 * time.Second) // a call waits 12 s
 			t.Logf("%d answers at once", s.Provider.Held(""))
@@ -165,8 +164,8 @@ func TestStoresThatComeTogetherHaveTurns(t *testing.T) {
 				for _, w := range workers {
 					w.Kill()
 				}
-				s.work(slower)
-				s.work(slower)
+				s.work(pace)
+				s.work(pace)
 			}
 			green(t, runs)
 			most := s.mostCreations(accounts)

@@ -39,7 +39,7 @@ expires_in alone, the next refresh writes another.
 
 --accounts imports many. It can be interrupted and repeated: a token that is in the
 vault, or that what is there came from, is left alone. A row that fails leaves the
-others alone. It writes five accounts a second, to leave the fleet its part of the
+others alone. It writes two accounts a second, to leave the fleet its part of the
 vault's quota. ` + rowsFile,
 		Example: `  starter import --account will < refresh-token.txt
   starter import --account will --file tokens.json --replace

@@ -7,9 +7,9 @@ import (
 )
 
 // accountsPerSecond is how fast a command writes many accounts' tokens to a vault. Key
-// Vault takes 300 creations in 10 s, two of which an account needs; the fleet's refreshes
-// have two thirds of them.
-const accountsPerSecond = 5
+// Vault takes 300 creations in 10 s, two of which an account needs; the workers keep to 260 of
+// them by default, and these are the rest.
+const accountsPerSecond = 2
 
 // pace spreads what a command does over time.
 type pace struct {
