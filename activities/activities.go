@@ -54,6 +54,8 @@ type Metrics interface {
 	// Durable records where a pair's first durable copy is, "history" or "vault",
 	// and how long after the provider's answer it existed.
 	Durable(ctx context.Context, where string, after time.Duration)
+	// HeldBack counts attempts that were not let through yet, by one of [HeldBack].
+	HeldBack(ctx context.Context, provider, failure string)
 	// Escrowed counts pairs that the vault took because Temporal had not.
 	Escrowed(ctx context.Context, provider string)
 	// Stored records that an account's tokens are in the vault.

@@ -10,8 +10,8 @@ import (
 // their answers count.
 //
 // It opens after failures of several accounts in a row. Open, it lets one probe through at a
-// time, and none while as many accounts ask urgently as it opens for: at a provider that
-// repeats lost answers each probe that fails makes one more of those. The first answer begins
+// time, and only one in ten minutes while as many accounts ask urgently as it opens for: at a
+// provider that repeats lost answers each probe that fails makes one more of those. The first answer begins
 // a ramp: as many calls at a time as have been answered, so that a provider that has come
 // back is not met by all that wait.
 type breaker struct {
@@ -22,6 +22,7 @@ type breaker struct {
 	opened  time.Time // also before an interrupted ramp
 	until   time.Time // the next probe, and the provider's own Retry-After
 	probing bool
+	probed  time.Time            // the last probe's end, or the opening
 	probes  int                  // that have failed
 	asking  map[string]time.Time // accounts whose urgent calls have failed while it is open, and when
 
@@ -46,8 +47,10 @@ const (
 
 	firstProbe = 5 * time.Second
 	lastProbe  = time.Minute
-	// asksOn is how long an urgent call that has failed stands for a probe.
-	asksOn = 2 * lastProbe
+	// asksOn is how long an urgent call that has failed stands for a probe, and othersProbe
+	// after what time another account is asked for all the same: what those that ask have in
+	// common may be their own trouble.
+	asksOn, othersProbe = 2 * lastProbe, 10 * time.Minute
 	// A refused call comes back after as long as the provider has been away, within these
 	// bounds: each attempt costs Temporal an action, and what waits is to be fresh again
 	// soon after the provider's return.
@@ -62,9 +65,10 @@ const (
 type pass int
 
 const (
-	free  pass = iota // urgent, or closed
-	probe             // the one that finds out
-	slow              // one of a ramp's
+	free   pass = iota // closed
+	exempt             // urgent: its token may be spent
+	probe              // the one that finds out
+	slow               // one of a ramp's
 )
 
 // outcome is what a call says of its provider.
@@ -100,7 +104,7 @@ func (b *breaker) admit(now time.Time) (p pass, again time.Duration, ok bool) {
 // manyAsk reports whether urgent calls find out what a probe would.
 func (b *breaker) manyAsk(now time.Time) bool {
 	maps.DeleteFunc(b.asking, func(_ string, at time.Time) bool { return now.Sub(at) > asksOn })
-	return len(b.asking) >= opensAfter
+	return len(b.asking) >= opensAfter && now.Sub(b.probed) < othersProbe
 }
 
 // pause is how long a refused call waits, before it is spread.
@@ -113,6 +117,7 @@ func (b *breaker) pause(now time.Time) time.Duration {
 func (b *breaker) end(p pass, account string, o outcome, wait time.Duration, now time.Time) (changed bool) {
 	switch p {
 	case probe:
+		b.probed = now
 		if b.probing = false; o == unknown && b.state == open {
 			b.nextProbe(now) // of another account
 		}
@@ -155,7 +160,7 @@ func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duratio
 	switch {
 	case b.state != open:
 		b.failed[account] = isLimited || b.failed[account]
-	case p == free:
+	case p == exempt:
 		if b.asking == nil {
 			b.asking = map[string]time.Time{}
 		}
@@ -172,7 +177,7 @@ func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duratio
 		if b.state == closed {
 			b.opened = now
 		}
-		b.state, b.probing, b.probes = open, false, 0
+		b.state, b.probing, b.probes, b.probed = open, false, 0, now
 		b.nextProbe(now)
 		return true
 	}

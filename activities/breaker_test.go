@@ -42,11 +42,13 @@ func TestAProviderThatIsAwayForManyIsNotAskedByTheOthers(t *testing.T) {
 	s, waiting := away(t)
 	err := s.call(attempt{}, waiting)
 	require.Equal(t, "Fitbit is away for every account (503 Service Unavailable), so that few ask it until it answers; nothing was sent", requireFailure(t, err, "ProviderAway", false))
+	require.Equal(t, []string{"ProviderAway"}, s.metrics.held)
 	require.Equal(t, 5, s.requests())
 	require.GreaterOrEqual(t, delayOf(t, err), 5*time.Second)
 	words := s.heard.list()
 	word := words[len(words)-1]
 	require.Equal(t, true, word["unsent"])
+	require.InDelta(t, 1, word["held"], 0)
 	require.Contains(t, s.said.String(), `msg="a provider is away for every account; few calls ask it until it answers" provider=fitbit cause="503 Service Unavailable"`)
 
 	s.provider.ClearFaults()

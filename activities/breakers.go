@@ -42,6 +42,7 @@ func (a *Activities) admit(ctx context.Context, p provider.Provider, c *calling)
 	ad := &admission{a: a, provider: p, account: c.loaded.Account.String()}
 	now := time.Now()
 	if c.window(now).IsOpen(now) {
+		ad.pass = exempt
 		return ad, nil
 	}
 	var (
@@ -57,7 +58,7 @@ func (a *Activities) admit(ctx context.Context, p provider.Provider, c *calling)
 	if ok {
 		return ad, nil
 	}
-	failure := heldBack(providerAway, "%s is away for every account (%s), so that few ask it until it answers; nothing was sent", p.Title, cause)
+	failure := a.heldBack(ctx, p.Name, providerAway, "%s is away for every account (%s), so that few ask it until it answers; nothing was sent", p.Title, cause)
 	return nil, c.withoutRequest(ctx, failure, spread(again))
 }
 

@@ -107,9 +107,10 @@ const longWait = time.Minute
 // calling is one attempt of a call.
 type calling struct {
 	timing
-	began time.Time
-	again bool // an earlier attempt may have sent a request
-	first bool // it is known that none before it has
+	began   time.Time
+	attempt int32
+	again   bool // an earlier attempt may have sent a request
+	first   bool // it is known that none before it has
 	// waited: so long has gone by since the grant was loaded that another run may have spent it.
 	waited bool
 	told   progress
@@ -123,7 +124,7 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 		_ = activity.GetHeartbeatDetails(ctx, &c.told) // of another version of the program: no word
 	}
 	now := time.Now()
-	c.began = now
+	c.began, c.attempt = now, info.Attempt
 	c.timing = newTiming(in, info.Attempt, info.ScheduledTime, c.told, now)
 	if c.told.leftOut(info.Attempt, info.ScheduledTime, now) {
 		for _, request := range c.told.requests(info.Attempt, info.ScheduledTime, now) {
@@ -169,6 +170,7 @@ func (c *calling) unsent(ctx context.Context, err error) error {
 func (c *calling) withoutRequest(ctx context.Context, err error, pause time.Duration) error {
 	told := c.told
 	told.Unsent = c.first
+	told.Held++
 	err = c.leaveWord(ctx, told, retryIn(err, pause))
 	if activity.GetInfo(ctx).HeartbeatTimeout == 0 && c.first {
 		recordWord(ctx, c.details)

@@ -238,6 +238,7 @@ type measured struct {
 	mu       sync.Mutex
 	answered []string
 	durable  []string
+	held     []string
 	escrowed int
 	stored   []string
 	alerted  []string
@@ -252,6 +253,8 @@ func (m *measured) Durable(_ context.Context, where string, after time.Duration)
 	}
 	m.add(&m.durable, where)
 }
+
+func (m *measured) HeldBack(_ context.Context, _, failure string) { m.add(&m.held, failure) }
 
 func (m *measured) Escrowed(context.Context, string) {
 	m.mu.Lock()

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -48,6 +49,9 @@ const (
 	noWordFromTemporal = "NoWordFromTemporal"
 	keysetChanged      = "KeysetChanged" // the vault's keyset has a primary key from elsewhere
 )
+
+// HeldBack lists the types of failures of attempts that were not let through yet.
+func HeldBack() []string { return []string{awaitsTurn, shareInUse, providerAway} }
 
 // fail ends the activity for good. The message goes into the history as it is,
 // without its causes, so that nothing secret can come with it.
@@ -130,8 +134,10 @@ func retryIn(err error, pause time.Duration) error {
 }
 
 // heldBack ends an attempt that was not let through yet. Where many accounts wait that is
-// what should be: Temporal's SDK neither logs it as an error nor counts it as a failure.
-func heldBack(kind, format string, args ...any) error {
+// what should be: Temporal's SDK neither logs it as an error nor counts it as a failure. We
+// count it.
+func (a *Activities) heldBack(ctx context.Context, provider, kind, format string, args ...any) error {
+	a.Metrics.HeldBack(ctx, provider, kind)
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(format, args...), kind, temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
 }
 

@@ -103,6 +103,7 @@ func (a *Activities) complete(ctx context.Context, d *delivery) bool {
 func (a *Activities) escrow(ctx context.Context, d *delivery) {
 	tryCtx, cancel := context.WithTimeout(ctx, escrowTimeout)
 	defer cancel()
+	a.Pace.StoreNow(writes(!d.issued.Rotated))
 	if _, err := a.Vault.Store(tryCtx, d.names, entryOf(d.issued, d.pair), runOf(d.info)); err != nil {
 		d.log.ErrorContext(ctx, "neither Temporal nor the vault takes the pair; trying on", "error", err)
 		return

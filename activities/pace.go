@@ -59,7 +59,7 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 	case err == nil:
 		return nil
 	case errors.Is(err, pace.ErrStopping):
-		return retryIn(heldBack(awaitsTurn, "load the grant of %s: %v; another worker takes it", at.Account, err), time.Second)
+		return retryIn(a.heldBack(ctx, at.Provider.Name, awaitsTurn, "load the grant of %s: %v; another worker takes it", at.Account, err), time.Second)
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.
 		return nil
 	}
 	c.told.Turn = now.Add(pause)
-	failure := heldBack(awaitsTurn, "the refresh of %s was held up after its load, and has its turn at the vault in %s; nothing was sent", at.Account, pause.Round(time.Second))
+	failure := a.heldBack(ctx, at.Provider.Name, awaitsTurn, "the refresh of %s was held up after its load, and has its turn at the vault in %s; nothing was sent", at.Account, pause.Round(time.Second))
 	return c.withoutRequest(ctx, failure, pause)
 }
 
@@ -98,7 +98,7 @@ func (a *Activities) storeInTurn(ctx context.Context, issued RefreshResult) erro
 	if pause <= pace.Brief {
 		return wait(ctx, pause)
 	}
-	return retryIn(heldBack(awaitsTurn, "generation %d of %s has its turn at the vault in %s; its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), pause)
+	return retryIn(a.heldBack(ctx, issued.Account.Provider, awaitsTurn, "generation %d of %s has its turn at the vault in %s; its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), pause)
 }
 
 // longestTurn is how far ahead a peek is given a turn. More would have to wait than a vault
@@ -116,15 +116,20 @@ func (a *Activities) peekInTurn(ctx context.Context, info activity.Info, at vaul
 		a.Pace.PeekNow()
 		return nil
 	}
-	horizon := mayBeOpen(info, at.Provider.ReplayWindow).Wait(window.Retry, longestTurn, time.Now())
+	now := time.Now()
+	w := mayBeOpen(info, at.Provider.ReplayWindow)
+	horizon := w.Wait(window.Retry, longestTurn, now)
 	pause, ok := a.Pace.Peek(info.Attempt > 1, horizon)
 	switch {
-	case !ok:
-		pause = spread(longestTurn)
-	case pause <= pace.Brief:
+	case ok && pause <= pace.Brief:
 		return wait(ctx, pause)
+	case !ok && w.IsOpen(now) && horizon <= 2*pace.Brief: // the last moment
+		a.Pace.PeekNow()
+		return nil
+	case !ok:
+		pause = spread(horizon)
 	}
-	return retryIn(heldBack(awaitsTurn, "the first look at the grant of %s is in %s, because many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), pause)
+	return retryIn(a.heldBack(ctx, at.Provider.Name, awaitsTurn, "the first look at the grant of %s is in %s, because many accounts are due at once; nothing is spent", in.Account, pause.Round(time.Second)), pause)
 }
 
 func wait(ctx context.Context, pause time.Duration) error {

@@ -128,14 +128,13 @@ func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 func TestAStoreBeyondTheWorkersShareTakesATurn(t *testing.T) {
 	s := newSystem(t)
 	s.Pace = pace.New(26)
-	for s.Pace.Store(2) <= pace.Brief {
-	}
+	s.Pace.Throttled(time.Minute)
 	issued := s.issued()
 	before := len(s.vault.All("RefreshToken"))
 	for number := range int32(3) {
 		_, err := perform[activities.StoreResult](s, attempt{number: number + 1}, "StoreSecrets", issued)
 		require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "its pair is in the history")
-		require.Greater(t, delayOf(t, err), pace.Brief, "until those before it count no more")
+		require.Greater(t, delayOf(t, err), 30*time.Second)
 	}
 	require.Len(t, s.vault.All("RefreshToken"), before)
 
@@ -168,7 +167,10 @@ func TestAPeekBeyondTheWorkersShareTakesATurn(t *testing.T) {
 	usedUp(60)
 	_, err = look(attempt{asked: 80 * time.Second}, false)
 	requireFailure(t, err, "AwaitsTurn", false)
-	require.GreaterOrEqual(t, delayOf(t, err), time.Minute, "none is free in half of what is left of the replay window, and it asks again")
+	require.GreaterOrEqual(t, delayOf(t, err), 9*time.Second, "none is free in half of what is left of the replay window, and it asks again")
+	require.LessOrEqual(t, delayOf(t, err), 20*time.Second, "within that half")
+	_, err = look(attempt{asked: 117 * time.Second}, false)
+	require.NoError(t, err, "the last moment of the window")
 
 	_, err = look(attempt{}, true)
 	require.NoError(t, err, "its run has been cancelled, and ends soon")

@@ -109,7 +109,7 @@ func (a *Activities) enter(ctx context.Context, p provider.Provider, c *calling)
 	if now = time.Now(); c.window(now).IsOpen(now) {
 		pause = min(pause, c.retryDelay(0, now))
 	}
-	failure := heldBack(shareInUse, "%s has its share of this worker's calls, %d at a time; nothing was sent", p.Title, a.shares.each)
+	failure := a.heldBack(ctx, p.Name, shareInUse, "%s has its share of this worker's calls, %d at a time; nothing was sent", p.Title, a.shares.each)
 	return nil, c.withoutRequest(ctx, failure, spread(pause))
 }
 

@@ -207,8 +207,8 @@ func requireFailure(t *testing.T, err error, kind string, final bool) string {
 	require.Equal(t, kind, failure.Type(), failure.Message())
 	require.Equal(t, final, failure.NonRetryable(), "whether it ends the activity for good")
 	require.NotContains(t, failure.Message(), "\n")
-	expected := failure.Category() == temporal.ApplicationErrorCategoryBenign
-	require.Equal(t, slices.Contains([]string{"AwaitsTurn", "ProviderShareInUse", "ProviderAway"}, kind), expected, "an error of the SDK's log only where something has failed")
+	benign := failure.Category() == temporal.ApplicationErrorCategoryBenign
+	require.Equal(t, slices.Contains([]string{"AwaitsTurn", "ProviderShareInUse", "ProviderAway"}, kind), benign, "an error of the SDK's log only where something has failed")
 	return failure.Message()
 }
 

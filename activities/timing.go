@@ -24,6 +24,8 @@ type progress struct {
 	Doubted time.Time `json:"doubted,omitzero"`
 	// Unsent: no attempt up to this one has sent anything, as where no slot came free.
 	Unsent bool `json:"unsent,omitempty"`
+	// Held counts the attempts that were not let through yet.
+	Held int32 `json:"held,omitempty"`
 	// Turn is when the call has its turn at the vault; zero where it has not asked for one.
 	Turn time.Time `json:"turn,omitzero"`
 }
@@ -70,7 +72,7 @@ func (p progress) leftOut(attempt int32, scheduled, now time.Time) bool {
 // timing decides the waits of one attempt of a call.
 type timing struct {
 	loaded   LoadResult
-	attempt  int32
+	tries    int32       // this attempt's number among those that were let through
 	requests []time.Time // all that may have spent the token, by any run
 	// doubted is this call's first request whose answer may mean a dead grant; zero: none.
 	// A gateway may have given that answer for a commit as well, so that it opens a window:
@@ -85,7 +87,7 @@ type timing struct {
 const longestDoubt = 30 * time.Minute
 
 func newTiming(in LoadResult, attempt int32, scheduled time.Time, told progress, now time.Time) timing {
-	t := timing{in, attempt, told.requests(attempt, scheduled, now), told.Doubted}
+	t := timing{in, max(1, attempt-told.Held), told.requests(attempt, scheduled, now), told.Doubted}
 	for _, intent := range in.MayHaveSpent {
 		if !intent.Over && !intent.At.IsZero() {
 			t.requests = append(t.requests, intent.At)
@@ -152,5 +154,5 @@ func (t timing) policyPause() time.Duration {
 	if t.loaded.ReplayWindow == 0 && !t.loaded.NonRotating {
 		first = MaxInFlight
 	}
-	return time.Duration(min(float64(first)*math.Pow(coefficient, float64(t.attempt-1)), float64(longest)))
+	return time.Duration(min(float64(first)*math.Pow(coefficient, float64(t.tries-1)), float64(longest)))
 }

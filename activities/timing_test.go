@@ -17,6 +17,19 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func ago(d time.Duration) time.Time { return noon.Add(-d) }
 
+// An account that was held back for an hour would else ask for its first lost answer late.
+func TestAttemptsThatWereHeldBackDoNotLengthenThePause(t *testing.T) {
+	now := time.Now()
+	told := progress{Attempt: 11, Unsent: true, Held: 11, Said: now}
+	for held, want := range map[int32]time.Duration{11: time.Second, 10: 1500 * time.Millisecond, 0: 60 * time.Second} {
+		told.Held = held
+		lost := newTiming(LoadResult{ReplayWindow: 2 * time.Minute}, 12, now.Add(-time.Hour), told, now)
+		lost.requests = []time.Time{now}
+		require.Equal(t, want, lost.retryDelay(0, now), held)
+	}
+	require.EqualValues(t, 1, newTiming(LoadResult{}, 1, now, progress{Held: 3}, now).tries, "an operator's reset counts from 1")
+}
+
 func TestTheRequestsThatMayHaveSpentAToken(t *testing.T) {
 	scheduled, first, last := ago(5*time.Minute), ago(4*time.Minute), ago(3*time.Minute)
 	latest := ago(CallTimeout)
@@ -97,7 +110,7 @@ func TestThePauseBeforeTheNextAttempt(t *testing.T) {
 		{"the longest", forgiving, 1000, nil, lost, 5 * time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := timing{loaded: c.in, attempt: c.attempt, requests: c.earlier}
+			before := timing{loaded: c.in, tries: c.attempt, requests: c.earlier}
 			require.Equal(t, c.want, before.answered(c.failure, noon, noon).retryDelay(c.failure.RetryAfter, noon))
 			require.Equal(t, c.earlier, before.requests, "is left as it was")
 		})
@@ -124,7 +137,7 @@ func TestOfALongCallAnyRequestMayBeTheOneThatWasAnswered(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := LoadResult{ReplayWindow: length, RepeatPause: c.pause}
-			call := timing{loaded: in, attempt: 20, requests: []time.Time{noon.Add(-c.first), noon.Add(-c.last)}}
+			call := timing{loaded: in, tries: 20, requests: []time.Time{noon.Add(-c.first), noon.Add(-c.last)}}
 			require.Equal(t, c.want, call.answered(down, noon, noon).retryDelay(0, noon))
 		})
 	}

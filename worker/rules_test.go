@@ -78,6 +78,7 @@ func TestEveryMetricOfRulesDashboardAndPageIsThereFromAWorkersStart(t *testing.T
 		`tokenkeeper_keyset_changes_total{cause="lost"} 0`,
 		`tokenkeeper_stalled_runs{cause="no_worker"} 0`,
 		`tokenkeeper_escrows_total{provider="withings"} 0`,
+		`tokenkeeper_held_back_total{failure="ProviderAway",provider="withings"} 0`,
 		`tokenkeeper_accounts{health="healthy"} 0`,
 		`tokenkeeper_accounts{health="needs-consent"} 0`,
 		`tokenkeeper_overdue_runs 0`,

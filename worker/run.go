@@ -154,7 +154,7 @@ func run(ctx context.Context, s setup) error {
 
 // labels are the values that the metrics' labels can have on this worker.
 func labels(table provider.Table) telemetry.Labels {
-	l := telemetry.Labels{Outcomes: workflows.Outcomes(), Answers: provider.Answers(), Reasons: workflows.AlertReasons()}
+	l := telemetry.Labels{Outcomes: workflows.Outcomes(), Answers: provider.Answers(), Reasons: workflows.AlertReasons(), Held: activities.HeldBack()}
 	for _, p := range table.Providers() {
 		l.Providers = append(l.Providers, p.Name)
 	}

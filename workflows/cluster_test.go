@@ -105,6 +105,7 @@ type unmeasured struct{}
 
 func (unmeasured) Answered(context.Context, string, string)                   {}
 func (unmeasured) Durable(context.Context, string, time.Duration)             {}
+func (unmeasured) HeldBack(context.Context, string, string)                   {}
 func (unmeasured) Escrowed(context.Context, string)                           {}
 func (unmeasured) Breaker(context.Context, string, bool)                      {}
 func (unmeasured) Stored(context.Context, token.Account, string, token.Issue) {}

@@ -35,7 +35,7 @@ func (r *run) call(ctx workflow.Context, loaded activities.LoadResult) (issued a
 	w := openedBy(windowOf(loaded, began), began)
 	r.called = began
 	r.setDetails(ctx, "Asking %s for generation %d of %s.", loaded.ProviderTitle, p.Generation+1, r.account)
-	r.isAt(ctx, CallStuck, fmt.Sprintf("%s gives no usable answer to the refresh of %s.", loaded.ProviderTitle, r.account))
+	r.isAt(ctx, CallStuck, fmt.Sprintf("%s gives no usable answer to the refresh of %s, or its call waits for its turn.", loaded.ProviderTitle, r.account))
 	end, err := r.patienceFor(loaded, w).hold(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: activities.CallTimeout,
 		HeartbeatTimeout:    heartbeat(loaded, w, began),
@@ -78,7 +78,7 @@ func (r *run) store(ctx workflow.Context, loaded activities.LoadResult, issued a
 	issued = issued.Shown() // an older worker's words may be too long, and its pair is genuine
 	next := issued.Provenance.Generation
 	r.setDetails(ctx, "Generation %d of %s is issued and sealed in this run's history. Storing it.", next, r.account)
-	r.isAt(ctx, StoreStuck, fmt.Sprintf("Generation %d of %s is issued and sealed in the run's history, and the vault does not take it.", next, r.account))
+	r.isAt(ctx, StoreStuck, fmt.Sprintf("Generation %d of %s is issued and sealed in the run's history, and waits for the vault, or for its turn there.", next, r.account))
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	ctx = forVault(ctx, forEver, "write generation %d of %s, the refresh token first", next, r.account)
 	var stored activities.StoreResult

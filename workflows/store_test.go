@@ -35,13 +35,13 @@ func TestAPairWaitsForTheVaultForAsLongAsItTakes(t *testing.T) {
 	require.Equal(t, will, began.Account)
 	require.Equal(t, workflows.StoreStuck, began.Reason)
 	require.False(t, began.Healed)
-	require.Regexp(t, `^Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it\. Run \S+ goes on trying\.$`, began.Message)
+	require.Regexp(t, `^Generation 5 of fitbit/will is issued and sealed in the run's history, and waits for the vault, or for its turn there\. Run \S+ goes on trying\.$`, began.Message)
 	require.Equal(t, workflows.StoreStuck, over.Reason)
 	require.True(t, over.Healed)
 	require.Contains(t, over.Message, "Generation 5 of fitbit/will is in the vault")
 
 	require.Equal(t, []string{"stuck", "healthy"}, s.health)
-	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and the vault does not take it. For some 10m20s now. Still trying.",
+	require.Equal(t, "Generation 5 of fitbit/will is issued and sealed in the run's history, and waits for the vault, or for its turn there. For some 10m20s now. Still trying.",
 		s.step(t, "Alert").details)
 }
 

@@ -67,6 +67,6 @@ func TestTheCauseOfAStandstillIsShownWherePeopleLook(t *testing.T) {
 	_, err := s.refresh()
 	require.NoError(t, err)
 	require.Equal(t, workflows.CallStuck, s.notices[0].Reason)
-	require.Contains(t, s.step(t, "timer").details, "Fitbit gives no usable answer to the refresh of fitbit/default. Run ")
+	require.Contains(t, s.step(t, "timer").details, "Fitbit gives no usable answer to the refresh of fitbit/default, or its call waits for its turn. Run ")
 	require.Contains(t, s.step(t, "timer").details, "goes on trying. The call is paused by an operator;? unpause it.")
 }

@@ -35,39 +35,48 @@ var ErrStopping = errors.New("the worker stops before the vault's pace lets this
 
 // Limiter paces the secret versions that one process creates, and its peeks. It is safe for
 // concurrent use. A nil one does not limit.
+//
+// Times are since its start, by the clock that is never set: a wall clock that was ahead
+// would have all wait until it is that late again.
 type Limiter struct {
+	started time.Time
+
 	mu      sync.Mutex
 	all     float64 // versions per second that all workers together may create
 	workers int
 	share   float64 // this process's part of them
 	rate    float64 // what it allows itself; below its share after a 429
-	started time.Time
-	asOf    time.Time
-	until   time.Time // until when the vault wants no call
-	cut     time.Time // when the rate was cut last
-	writes  turns     // of loads, calls and stores, by the versions that follow
-	stores  ledger    // of versions
-	looks   turns     // of peeks
+	asOf    time.Duration
+	until   time.Duration // until when the vault wants no call
+	cut     time.Duration // when the rate was cut last
+	writes  turns         // of loads, calls and stores, by the versions that follow
+	stores  ledger        // of versions
+	looks   turns         // of peeks
 	peeks   ledger
 }
 
 // New returns a limiter for a process that may create so many versions per second.
 func New(perSecond float64) *Limiter {
-	now := time.Now()
-	return &Limiter{all: perSecond, workers: 1, share: perSecond, rate: perSecond, started: now,
-		writes: turns{booked: map[int64]float64{}}, looks: turns{booked: map[int64]float64{}},
-		stores: presumed(headroom*perSecond, now), peeks: presumed(peeksPerSecond, now)}
+	return &Limiter{started: time.Now(), all: perSecond, workers: 1, share: perSecond, rate: perSecond, cut: -counted,
+		writes: newTurns(), stores: presumed(headroom * perSecond), looks: newTurns()}
+}
+
+// now is the time since the start, after what has passed since the last call was taken in.
+// The lock is held.
+func (l *Limiter) now() time.Duration {
+	now := time.Since(l.started)
+	l.grow(now)
+	return now
 }
 
 // SetWorkers says among how many processes the rate is shared out.
 func (l *Limiter) SetWorkers(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.grow(time.Now())
+	l.now()
 	share := l.all / float64(n)
 	l.rate *= share / l.share
-	l.stores.scale(share/l.share, l.started)
-	l.peeks.scale(share/l.share, l.started)
+	l.stores.scalePresumed(share / l.share)
 	l.share, l.workers = share, n
 }
 
@@ -79,14 +88,11 @@ func (l *Limiter) Throttled(wait time.Duration) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	l.grow(now)
-	if now.Sub(l.cut) >= counted && !now.Before(l.until) {
+	now := l.now()
+	if now-l.cut >= counted && now >= l.until {
 		l.rate, l.cut = max(l.rate/2, l.share*least), now
 	}
-	if end := now.Add(wait); end.After(l.until) {
-		l.until = end
-	}
+	l.until = max(l.until, now+wait)
 }
 
 // Wait lets a load begin that will have so many versions created. It returns at once
@@ -115,23 +121,14 @@ func (l *Limiter) Wait(ctx context.Context, stopping <-chan struct{}, versions i
 func (l *Limiter) begin(versions float64) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	l.grow(now)
+	now := l.now()
 	at := now
-	if l.rate < l.share || now.Before(l.until) || l.writes.outstanding(now) {
+	if l.rate < l.share || now < l.until || l.writes.outstanding(now) {
 		room := l.stores.room(int(versions), headroom*l.rate, now) // its store has that at the earliest
-		at = l.writes.next(versions, l.rate, l.from(room))
+		at = l.writes.next(versions, l.rate, max(room, l.until))
 	}
 	l.writes.book(versions, at)
-	return at.Sub(now)
-}
-
-// from is the given time, or when the vault takes calls again.
-func (l *Limiter) from(t time.Time) time.Time {
-	if t.Before(l.until) {
-		return l.until
-	}
-	return t
+	return at - now
 }
 
 // Turn returns the pause before a call, or a store that has failed, may begin whose versions
@@ -142,11 +139,10 @@ func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	l.grow(now)
-	at := l.writes.next(float64(versions), l.rate, l.from(now.Add(after)))
+	now := l.now()
+	at := l.writes.next(float64(versions), l.rate, max(now+after, l.until))
 	l.writes.give(float64(versions), at)
-	return at.Sub(now)
+	return at - now
 }
 
 // Store returns the pause until a store of so many versions may begin, and counts one that
@@ -158,16 +154,25 @@ func (l *Limiter) Store(versions int) (pause time.Duration) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	l.grow(now)
-	at := l.from(l.stores.room(versions, headroom*l.rate, now))
-	if pause = at.Sub(now); pause <= Brief {
+	now := l.now()
+	at := max(l.stores.room(versions, headroom*l.rate, now), l.until)
+	if pause = at - now; pause <= Brief {
 		l.stores.add(versions, at)
 		return pause
 	}
 	at = l.writes.next(float64(versions), l.rate, at)
 	l.writes.give(float64(versions), at)
-	return at.Sub(now)
+	return at - now
+}
+
+// StoreNow counts a store that waits for nothing, such as one whose pair is nowhere else.
+func (l *Limiter) StoreNow(versions int) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stores.add(versions, l.now())
 }
 
 // Peek returns the pause until a peek may begin, and counts one that waits for it no longer
@@ -179,19 +184,18 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	l.grow(now)
+	now := l.now()
 	perSecond := peeksPerSecond / float64(l.workers)
 	at := l.peeks.room(1, perSecond, now)
-	if end := l.from(now); end.After(at) && end.Sub(now) <= counted { // a longer one is not Key Vault's
-		at = end
+	if l.until-now <= counted { // a longer one is not Key Vault's
+		at = max(at, l.until)
 	}
-	if pause = at.Sub(now); pause <= Brief && (waited || !l.looks.outstanding(now)) {
+	if pause = at - now; pause <= Brief && (waited || !l.looks.outstanding(now)) {
 		l.peeks.add(1, at)
 		return pause, true
 	}
 	at = l.looks.next(1, perSecond, at)
-	if pause = at.Sub(now); pause > horizon {
+	if pause = at - now; pause > horizon {
 		return 0, false
 	}
 	l.looks.give(1, at)
@@ -208,18 +212,15 @@ func (l *Limiter) PeekNow() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.peeks.add(1, time.Now())
+	l.peeks.add(1, l.now())
 }
 
 // grow gives back what a cut has taken, and forgets the spans that are over.
-func (l *Limiter) grow(now time.Time) {
-	if from := l.until; l.rate < l.share && now.After(from) {
-		if l.asOf.After(from) {
-			from = l.asOf
-		}
-		l.rate = min(l.share, l.rate+l.share*now.Sub(from).Seconds()/recovery.Seconds())
+func (l *Limiter) grow(now time.Duration) {
+	if from := max(l.until, l.asOf); l.rate < l.share && now > l.until {
+		l.rate = min(l.share, l.rate+l.share*(now-from).Seconds()/recovery.Seconds())
 	}
-	if l.asOf.IsZero() || span(now) != span(l.asOf) {
+	if span(now) != span(l.asOf) {
 		l.writes.forget(now)
 		l.looks.forget(now)
 	}

@@ -6,40 +6,39 @@ import "time"
 // these spans holds nearly in any two.
 const width = counted / 2
 
-// turns are booked in spans of time.
+// turns are booked in spans of time. All times are since the limiter's start.
 type turns struct {
 	booked map[int64]float64
 	last   int64 // the last span with a turn that was given to one who waits
 }
 
+func newTurns() turns { return turns{booked: map[int64]float64{}, last: -1} }
+
 // next is the first turn from a time on for n at so many per second. Those of one span
 // follow each other evenly. What is more than a span has by itself has one alone.
-func (t *turns) next(n, perSecond float64, from time.Time) time.Time {
+func (t *turns) next(n, perSecond float64, from time.Duration) time.Duration {
 	room := max(perSecond*width.Seconds(), n)
 	at := span(from)
 	for t.booked[at] > 0 && t.booked[at]+n > room {
 		at++
 	}
-	turn := time.Unix(0, at*int64(width)).Add(time.Duration(t.booked[at] / room * float64(width)))
-	if turn.Before(from) {
-		return from
-	}
-	return turn
+	turn := time.Duration(at)*width + time.Duration(t.booked[at]/room*float64(width))
+	return max(turn, from)
 }
 
 // book takes a turn.
-func (t *turns) book(n float64, at time.Time) { t.booked[span(at)] += n }
+func (t *turns) book(n float64, at time.Duration) { t.booked[span(at)] += n }
 
 // give books a turn for one who waits for it. Others come after it.
-func (t *turns) give(n float64, at time.Time) {
+func (t *turns) give(n float64, at time.Duration) {
 	t.book(n, at)
 	t.last = max(t.last, span(at))
 }
 
 // outstanding reports whether a turn that was given is still to come.
-func (t *turns) outstanding(now time.Time) bool { return t.last >= span(now) }
+func (t *turns) outstanding(now time.Duration) bool { return t.last >= span(now) }
 
-func (t *turns) forget(now time.Time) {
+func (t *turns) forget(now time.Duration) {
 	for at := range t.booked {
 		if at < span(now) {
 			delete(t.booked, at)
@@ -47,4 +46,4 @@ func (t *turns) forget(now time.Time) {
 	}
 }
 
-func span(t time.Time) int64 { return t.UnixNano() / int64(width) }
+func span(t time.Duration) int64 { return int64(t / width) }

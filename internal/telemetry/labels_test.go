@@ -17,6 +17,7 @@ var known = telemetry.Labels{
 	Outcomes:  []string{"refreshed"},
 	Answers:   []string{"ok", "grant dead"},
 	Reasons:   []string{"StoreStuck"},
+	Held:      []string{"AwaitsTurn"},
 }
 
 // Prometheus sees no increase in a series that begins at 1.
@@ -28,6 +29,7 @@ func TestEverySeriesIsThereAtZeroBeforeTheFirstIncident(t *testing.T) {
 			`tokenkeeper_provider_answers_total{kind="ok",provider="%s"} 0`,
 			`tokenkeeper_provider_answers_total{kind="grant_dead",provider="%s"} 0`,
 			`tokenkeeper_escrows_total{provider="%s"} 0`,
+			`tokenkeeper_held_back_total{failure="AwaitsTurn",provider="%s"} 0`,
 			`tokenkeeper_alerts_total{provider="%s",reason="StoreStuck"} 0`,
 		} {
 			require.Contains(t, page, strings.ReplaceAll(series, "%s", provider)+"\n")

@@ -22,6 +22,7 @@ type Labels struct {
 	Outcomes  []string // of refreshes
 	Answers   []string // of providers, by kind
 	Reasons   []string // of alerts
+	Held      []string // failure types of attempts that are held back
 }
 
 // otherProvider stands for a provider that is not among Labels.Providers: an input may name
@@ -34,6 +35,7 @@ type Metrics struct {
 	known     Labels
 	refreshes metric.Int64Counter
 	answers   metric.Int64Counter
+	held      metric.Int64Counter
 	escrows   metric.Int64Counter
 	alerts    metric.Int64Counter
 	stalled   metric.Int64Gauge
@@ -68,6 +70,7 @@ func newMetrics(meter metric.Meter, known Labels) (*Metrics, error) {
 	}
 	m.refreshes = counter("refreshes", "Refreshes whose pair is in the vault, by outcome.")
 	m.answers = counter("provider.answers", "Answers of providers to refreshes, by kind.")
+	m.held = counter("held_back", "Attempts of activities that were not let through yet, and sent and wrote nothing, by the failure that they ended with.")
 	m.escrows = counter("escrows", "Pairs that went into the vault because Temporal did not acknowledge them.")
 	m.alerts = counter("alerts", "Alerts, by reason.")
 	m.keyset = counter("keyset.changes", "Keysets in the vault that are not to be believed, or not there, by cause. Every worker sees the same.")
@@ -110,6 +113,9 @@ func (m *Metrics) begin() {
 		for _, kind := range m.known.Answers {
 			m.answers.Add(ctx, 0, labels("provider", provider, "kind", snakeCase(kind)))
 		}
+		for _, kind := range m.known.Held {
+			m.held.Add(ctx, 0, labels("provider", provider, "failure", kind))
+		}
 		for _, reason := range m.known.Reasons {
 			m.alerts.Add(ctx, 0, labels("provider", provider, "reason", reason))
 		}
@@ -134,6 +140,11 @@ func (m *Metrics) Stored(ctx context.Context, account token.Account, outcome str
 // Answered counts a provider's answer by kind.
 func (m *Metrics) Answered(ctx context.Context, provider, kind string) {
 	m.answers.Add(ctx, 1, labels("provider", m.provider(provider), "kind", snakeCase(kind)))
+}
+
+// HeldBack counts an attempt that was not let through yet, by its failure's type.
+func (m *Metrics) HeldBack(ctx context.Context, provider, failure string) {
+	m.held.Add(ctx, 1, labels("provider", m.provider(provider), "failure", failure))
 }
 
 // snakeCase makes a label's value of a kind, which is words in messages.

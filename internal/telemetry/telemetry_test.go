@@ -55,6 +55,7 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 	tel.Answered(ctx, "fitbit", "ok")
 	tel.Durable(ctx, "history", 4*time.Millisecond)
 	tel.Escrowed(ctx, "fitbit")
+	tel.HeldBack(ctx, "fitbit", "AwaitsTurn")
 	tel.Stored(ctx, will, "refreshed", token.Issue{Expiry: time.Unix(1_800_000_000, 0), GrantEnds: time.Unix(1_900_000_000, 0)})
 	tel.Alerted(ctx, will, "ReauthorizationRequired")
 	tel.Stalled(ctx, "no_worker", 3)
@@ -70,6 +71,7 @@ func TestEveryMeasureReachesPrometheus(t *testing.T) {
 		`tokenkeeper_first_copy_seconds_bucket{where="history",le="0.002"} 0`,
 		`tokenkeeper_first_copy_seconds_bucket{where="history",le="0.005"} 1`,
 		`tokenkeeper_escrows_total{provider="fitbit"} 1`,
+		`tokenkeeper_held_back_total{failure="AwaitsTurn",provider="fitbit"} 1`,
 		`tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1`,
 		`tokenkeeper_alerts_total{provider="fitbit",reason="ReauthorizationRequired"} 1`,
 		`tokenkeeper_access_token_expiry_timestamp_seconds{account="will",provider="fitbit"} 1.8e+09`,
