@@ -117,8 +117,11 @@ func (b *breaker) pause(now time.Time) time.Duration {
 func (b *breaker) end(p pass, account string, o outcome, wait time.Duration, now time.Time) (changed bool) {
 	switch p {
 	case probe:
-		b.probed = now
-		if b.probing = false; o == unknown && b.state == open {
+		b.probing = false
+		switch {
+		case o != unknown:
+			b.probed = now
+		case b.state == open:
 			b.nextProbe(now) // of another account
 		}
 	case slow:
@@ -158,6 +161,8 @@ func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duratio
 		b.failed = map[string]bool{}
 	}
 	switch {
+	case b.state == ramping && p == exempt:
+		// It may have trouble of its own, and others are asked now.
 	case b.state != open:
 		b.failed[account] = isLimited || b.failed[account]
 	case p == exempt:
@@ -166,7 +171,11 @@ func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duratio
 		}
 		b.asking[account] = now
 	}
-	if end := now.Add(wait); end.After(b.until) {
+	end := now.Add(wait)
+	if others := b.probed.Add(othersProbe); b.state == open && p == exempt && end.After(others) {
+		end = others
+	}
+	if end.After(b.until) {
 		b.until = end
 	}
 	switch {

@@ -121,6 +121,50 @@ func TestFewProbesAreNeededWhereManyAccountsAskUrgently(t *testing.T) {
 	require.True(t, ok)
 }
 
+func TestOthersAreAskedNowAndThenWhateverThoseThatAskUrgentlyAreTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		accounts int
+		probe    outcome
+		least    int
+	}{
+		"one is told to wait longer than it does": {1, away, 10},
+		"five are": {5, away, 10},
+		"each probe sends nothing, and five asked": {5, unknown, 60},
+	} {
+		b := &breaker{}
+		told(b, "fffff", 0, noon)
+		probes := 0
+		for now := noon; now.Before(noon.Add(2 * time.Hour)); now = now.Add(30 * time.Second) {
+			for i := range c.accounts {
+				b.end(exempt, fmt.Sprint("urgent-", i), away, time.Minute, now)
+			}
+			if p, _, ok := b.admit(now); ok {
+				probes++
+				b.end(p, "prober", c.probe, 0, now)
+			}
+		}
+		require.GreaterOrEqual(t, probes, c.least, name)
+	}
+}
+
+// Twenty accounts whose window is open have trouble of their own when the provider is back.
+func TestARampGoesOnWhereAFewAskInVain(t *testing.T) {
+	b := &breaker{}
+	told(b, "fffff", 0, noon)
+	later := noon.Add(time.Hour)
+	p, _, ok := b.admit(later)
+	require.True(t, ok)
+	b.end(p, "prober", answered, 0, later)
+	require.Equal(t, ramping, b.state)
+	for i := range 20 {
+		require.False(t, b.end(exempt, fmt.Sprint("sick-", i), away, 0, later))
+	}
+	require.Equal(t, ramping, b.state)
+	p, _, ok = b.admit(later)
+	require.True(t, ok)
+	require.Equal(t, slow, p)
+}
+
 // They were let through before it opened, and are no one's who asks on.
 func TestCallsInFlightAsItOpensStandForNoProbe(t *testing.T) {
 	b := &breaker{}

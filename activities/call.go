@@ -123,6 +123,9 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &c.told) // of another version of the program: no word
 	}
+	if info.Attempt <= c.told.Attempt { // an operator's reset counts from 1
+		c.told.Held = 0
+	}
 	now := time.Now()
 	c.began, c.attempt = now, info.Attempt
 	c.timing = newTiming(in, info.Attempt, info.ScheduledTime, c.told, now)
@@ -172,7 +175,7 @@ func (c *calling) withoutRequest(ctx context.Context, err error, pause time.Dura
 	told.Unsent = c.first
 	told.Held++
 	err = c.leaveWord(ctx, told, retryIn(err, pause))
-	if activity.GetInfo(ctx).HeartbeatTimeout == 0 && c.first {
+	if activity.GetInfo(ctx).HeartbeatTimeout == 0 {
 		recordWord(ctx, c.details)
 	}
 	return err

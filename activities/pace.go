@@ -123,8 +123,7 @@ func (a *Activities) peekInTurn(ctx context.Context, info activity.Info, at vaul
 	switch {
 	case ok && pause <= pace.Brief:
 		return wait(ctx, pause)
-	case !ok && w.IsOpen(now) && horizon <= 2*pace.Brief: // the last moment
-		a.Pace.PeekNow()
+	case !ok && w.IsOpen(now) && horizon <= 2*pace.Brief && a.Pace.PeekLast():
 		return nil
 	case !ok:
 		pause = spread(horizon)

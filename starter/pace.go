@@ -7,8 +7,8 @@ import (
 )
 
 // accountsPerSecond is how fast a command writes many accounts' tokens to a vault. Key
-// Vault takes 300 creations in 10 s, two of which an account needs; the workers keep to 260 of
-// them by default, and these are the rest.
+// Vault takes 300 creations in 10 s, two of which an account needs; the workers have 260 of
+// them on the average by default, and these are the rest.
 const accountsPerSecond = 2
 
 // pace spreads what a command does over time.

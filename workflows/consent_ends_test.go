@@ -53,7 +53,7 @@ func TestAResultSaysWhenTheConsentEnds(t *testing.T) {
 	}
 }
 
-// A cron's next run inherits no attribute, and fails or waits with what is known.
+// A cron's next run inherits no attribute that a run has set, and fails or waits with what is known.
 func TestTheConsentsEndIsKeptByTheRunsAfterIt(t *testing.T) {
 	last := workflows.Result{Account: "default", Provider: "fitbit", Generation: 4, Fingerprint: fingerprint(4), Attributes: allAttributes, RefreshTokenEnds: idleEnd, GrantEnds: hardEnd}
 	later := hardEnd.Add(365 * 24 * time.Hour)

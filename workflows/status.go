@@ -59,7 +59,8 @@ type shown struct {
 
 // showAccount sets what is known of the account when the run begins, its health as the last
 // run left it: nothing that changes from one good run to the next, so that this is the only
-// update of a run that goes well. A cron's next run inherits no attribute.
+// update of a run that goes well. A cron's next run has those that
+// the cron was started with, and none that a run has set.
 func (r *run) showAccount(ctx workflow.Context) {
 	updates := []temporal.SearchAttributeUpdate{TokenAccount.ValueSet(r.account.Name), TokenProvider.ValueSet(r.account.Provider)}
 	r.setSearchAttributes(ctx, append(updates, r.changes(r.leftBehind(ctx))...)...)

@@ -91,28 +91,20 @@ func (r *report) judge() {
 	last := r.Samples[n-1]
 	r.Throttled, r.Limited, r.Unsettled = last.Throttled, last.Limited, last.Behind
 	r.PerSecond = rate(r.Samples, func(x sample) bool { return x.State != away }, func(x sample) float64 { return x.RefreshesPerSecond })
-	out, back, caughtUp := -1.0, -1.0, -1.0
+	out, back, caughtUp := r.moments()
 	for _, x := range r.Samples {
 		r.MemoryMost = max(r.MemoryMost, x.MemoryMB)
 		r.LagMost = max(r.LagMost, x.LagSeconds)
 		r.RequestsMost = max(r.RequestsMost, x.RequestsPerSecond)
 		r.PerSecondBack = max(r.PerSecondBack, x.RefreshesPerSecond)
-		switch {
-		case x.State == away && out < 0:
-			out = x.Seconds
-		case x.State == after && back < 0:
-			back = x.Seconds
-		}
-		if back >= 0 && caughtUp < 0 && x.Behind == 0 {
-			caughtUp = x.Seconds
-		}
 	}
-	r.RequestsAway = rate(r.Samples, func(x sample) bool { return x.State == away && x.Seconds > out+noticed.Seconds() }, func(x sample) float64 { return x.RequestsPerSecond })
+	noticedAt := out + min(noticed.Seconds(), (back-out)/2)
+	r.RequestsAway = rate(r.Samples, func(x sample) bool { return x.State == away && x.Seconds > noticedAt }, func(x sample) float64 { return x.RequestsPerSecond })
 	r.RecoverySeconds = -1
 	if caughtUp >= 0 {
 		r.RecoverySeconds = lab.Round(caughtUp-back, 0)
 	}
-	then, now := r.memory(caughtUp)
+	then, now, seen := r.memory(caughtUp)
 	if last.Refreshed > 0 {
 		r.CPUPer1000 = lab.Round(last.CPUSeconds/float64(last.Refreshed)*1000, 1)
 	}
@@ -130,13 +122,13 @@ func (r *report) judge() {
 	problem(r.RecoverySeconds > r.PeriodSeconds, "it took %.0f s to catch up after the outage, more than the period of %.0f s", r.RecoverySeconds, r.PeriodSeconds)
 	problem(r.Unsettled > 0, "%d accounts were still behind at the end", r.Unsettled)
 	problem(last.Accounts < r.Accounts, "%d accounts were never refreshed", r.Accounts-last.Accounts)
+	problem(!seen, "it ended too early to see what memory the workers have once all is caught up")
 	problem(now > then*(1+growthPart)+growthMB, "memory grew from %.1f to %.1f MB by its medians", then, now)
 }
 
 // memory gives two medians that are to be alike: of the second third and of the last one, or
-// where something was away, of before and of the time after the catch-up. It is 0 and 0 where
-// the run ended before.
-func (r *report) memory(caughtUp float64) (then, now float64) {
+// where something was away, of before and of the time after the catch-up.
+func (r *report) memory(caughtUp float64) (then, now float64, seen bool) {
 	var thirds [3][]float64
 	var earlier, later []float64
 	for i, x := range r.Samples {
@@ -152,12 +144,40 @@ func (r *report) memory(caughtUp float64) (then, now float64) {
 	r.MemoryMB = []float64{lab.Median(thirds[0]), lab.Median(thirds[1]), lab.Median(thirds[2])}
 	switch {
 	case r.Outage == none:
-		return r.MemoryMB[1], r.MemoryMB[2]
+		return r.MemoryMB[1], r.MemoryMB[2], true
 	case len(earlier) == 0 || len(later) == 0:
-		return 0, 0
+		return 0, 0, false
 	}
 	r.MemoryBack = lab.Median(later)
-	return lab.Median(earlier), r.MemoryBack
+	return lab.Median(earlier), r.MemoryBack, true
+}
+
+// moments are when something was away first and back first, and since when no account has
+// been behind after it; below 0 what was not seen.
+func (r *report) moments() (out, back, caughtUp float64) {
+	out, back, caughtUp = -1, -1, -1
+	for _, x := range r.Samples {
+		switch {
+		case x.State == away && out < 0:
+			out = x.Seconds
+		case x.State == after && back < 0:
+			back = x.Seconds
+		}
+		switch {
+		case x.State != after || x.Behind > 0:
+			caughtUp = -1
+		case caughtUp < 0:
+			caughtUp = x.Seconds
+		}
+	}
+	return out, back, caughtUp
+}
+
+// seenBack reports whether it has been seen what memory the workers have once all is caught
+// up with, as far as something was away.
+func (r *report) seenBack() bool {
+	_, _, caughtUp := r.moments()
+	return r.Outage == none || caughtUp >= 0 && r.Samples[len(r.Samples)-1].Seconds > caughtUp+settled.Seconds()+30
 }
 
 // rate is the mean of a rate over the samples that count, by their length.

@@ -144,7 +144,7 @@ func (s *scale) watch(ctx context.Context) error {
 		}
 		s.say("%6.0f s %-7s %7d refreshed, %5d behind, latest %5.0f s, %5.1f requests/s, %d times 429, %.1f MB",
 			x.Seconds, x.State, x.Refreshed, x.Behind, x.LagSeconds, x.RequestsPerSecond, x.Throttled, x.MemoryMB)
-		if now.After(end) && x.Behind == 0 && x.Accounts == s.o.accounts {
+		if now.After(end) && x.Behind == 0 && x.Accounts == s.o.accounts && s.report.seenBack() {
 			s.report.SettledSeconds = lab.Round(now.Sub(end).Seconds(), 0)
 			return nil
 		}

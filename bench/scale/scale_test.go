@@ -84,17 +84,17 @@ func TestARunIsGreenOnlyWhereAllWasWell(t *testing.T) {
 		}
 	}
 	for says, c := range map[string]spoiling{
-		"1 refresh tokens are lost, such as scale-7":  {ofVault, func(r *report) { r.Lost = []string{"scale-7"} }},
-		"the vault answered 429 to 3 calls":           {ofVault, func(r *report) { r.Samples[39].Throttled = 3 }},
-		"the provider answered 429 to 4 requests":     {none, func(r *report) { r.Samples[39].Limited = 4 }},
-		"2 accounts were still behind":                {ofVault, func(r *report) { r.Samples[39].Behind = 2 }},
-		"5 accounts were never refreshed":             {ofVault, func(r *report) { r.Samples[39].Accounts = 95 }},
-		"memory grew from 50.0 to 70.0 MB":            {none, each(27, 40, func(x *sample) { x.MemoryMB = 70 })},
-		"memory grew from 50.0 to 80.0 MB":            {ofProvider, each(25, 40, func(x *sample) { x.MemoryMB = 80 })},
-		"5.00 requests a second went to the provider": {ofProvider, each(13, 14, func(x *sample) { x.RequestsPerSecond = 5 })},
-		"more than the period of 600 s":               {ofProvider, each(14, 37, func(x *sample) { x.Behind = 1 })},
-		"interrupted after 1170 s":                    {ofVault, func(r *report) { r.Interrupted = true }},
-		"ended before it had begun":                   {ofVault, func(r *report) { r.Samples = nil }},
+		"1 refresh tokens are lost, such as scale-7":                        {ofVault, func(r *report) { r.Lost = []string{"scale-7"} }},
+		"the vault answered 429 to 3 calls":                                 {ofVault, func(r *report) { r.Samples[39].Throttled = 3 }},
+		"the provider answered 429 to 4 requests":                           {none, func(r *report) { r.Samples[39].Limited = 4 }},
+		"2 accounts were still behind":                                      {none, func(r *report) { r.Samples[39].Behind = 2 }},
+		"5 accounts were never refreshed":                                   {ofVault, func(r *report) { r.Samples[39].Accounts = 95 }},
+		"memory grew from 50.0 to 70.0 MB":                                  {none, each(27, 40, func(x *sample) { x.MemoryMB = 70 })},
+		"memory grew from 50.0 to 80.0 MB":                                  {ofProvider, each(25, 40, func(x *sample) { x.MemoryMB = 80 })},
+		"5.00 requests a second went to the provider":                       {ofProvider, each(13, 14, func(x *sample) { x.RequestsPerSecond = 5 })},
+		"120 s to catch up after the outage, more than the period of 100 s": {ofProvider, func(r *report) { r.PeriodSeconds = 100 }},
+		"interrupted after 1170 s":                                          {ofVault, func(r *report) { r.Interrupted = true }},
+		"ended before it had begun":                                         {ofVault, func(r *report) { r.Samples = nil }},
 	} {
 		worse := calm(c.outage)
 		c.spoil(worse)
@@ -102,9 +102,21 @@ func TestARunIsGreenOnlyWhereAllWasWell(t *testing.T) {
 		require.Len(t, worse.Problems, 1, says)
 		require.Contains(t, worse.Problems[0], says)
 	}
+	const unseen = "it ended too early to see what memory the workers have once all is caught up"
 	never := calm(ofVault)
 	each(14, 40, func(x *sample) { x.Behind = 3 })(never)
+	require.False(t, never.seenBack())
 	never.judge()
-	require.Equal(t, []string{"the accounts behind were not caught up with after the outage", "3 accounts were still behind at the end"}, never.Problems)
+	require.Equal(t, []string{"the accounts behind were not caught up with after the outage", "3 accounts were still behind at the end", unseen}, never.Problems)
 	require.NotContains(t, never.table(), "until no account was behind again")
+	short := calm(ofVault)
+	require.True(t, short.seenBack())
+	short.Samples = short.Samples[:24]
+	require.False(t, short.seenBack())
+	short.judge()
+	require.Equal(t, []string{unseen}, short.Problems)
+	again := calm(ofVault)
+	each(20, 22, func(x *sample) { x.Behind = 1 })(again)
+	again.judge()
+	require.InDelta(t, 240, again.RecoverySeconds, 0.01, "the first moment was not the end of it")
 }

@@ -62,6 +62,22 @@ func TestWorkersShareOutThePeeks(t *testing.T) {
 	})
 }
 
+// Many windows end at the same moment.
+func TestLastPeeksUseUpNoMoreThanTheVaultAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(26)
+		for range 390 {
+			l.Peek(true, time.Minute)
+		}
+		n := 0
+		for l.PeekLast() {
+			n++
+		}
+		require.Equal(t, 250, n)
+		require.True(t, (*Limiter)(nil).PeekLast())
+	})
+}
+
 // A peek that is given a turn in a moment counts like one that begins.
 func TestAPeekWithATurnInAMomentCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -26,6 +26,9 @@ const (
 	// create nothing, and six at an account's first run; Key Vault takes 400 per second, and
 	// the rest is for what follows.
 	peeksPerSecond = 39
+	// lastPeeksPerSecond are begun beyond them where a window is about to end: with six calls
+	// each, together just what Key Vault takes.
+	lastPeeksPerSecond = 25
 	// Brief is a pause that a store or a peek waits out where it is: another attempt costs more.
 	Brief = time.Second
 )
@@ -203,6 +206,22 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 		l.peeks.add(1, at)
 	}
 	return pause, true
+}
+
+// PeekLast lets a peek begin at once, whose window is about to end, or refuses it: many that
+// end alike would use up what the vault answers.
+func (l *Limiter) PeekLast() bool {
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if l.peeks.room(1, (peeksPerSecond+lastPeeksPerSecond)/float64(l.workers), now) > now {
+		return false
+	}
+	l.peeks.add(1, now)
+	return true
 }
 
 // PeekNow counts a peek that waits for nothing.

@@ -23,6 +23,6 @@ func (s *Server) beyondLimit() (reply, bool) {
 		return reply{}, false
 	}
 	s.journal.total.Limited++
-	wait := limitWindow - now.Sub(s.taken[0])
+	wait := (limitWindow - now.Sub(s.taken[0]) + time.Second - 1).Truncate(time.Second)
 	return Fault{Status: http.StatusTooManyRequests, RetryAfter: Duration(wait)}.statusReply(s.options.Provider), true
 }
