@@ -168,17 +168,18 @@ func (c *calling) unsent(ctx context.Context, err error) error {
 }
 
 // withoutRequest is unsent for an attempt that was not let through. Its pause is its own: the
-// provider has not been asked. Where no heartbeats are expected it leaves its word all the
-// same.
+// provider has not been asked. It leaves its word also where no heartbeats are expected.
 func (c *calling) withoutRequest(ctx context.Context, err error, pause time.Duration) error {
 	told := c.told
-	told.Unsent = c.first
+	told.Unsent, told.Attempt = c.first, c.attempt
 	told.Held++
-	err = c.leaveWord(ctx, told, retryIn(err, pause))
-	if activity.GetInfo(ctx).HeartbeatTimeout == 0 {
-		recordWord(ctx, c.details)
+	c.report(told)
+	timeout := heldWordTimeout
+	if now := time.Now(); c.window(now).IsOpen(now) {
+		timeout = wordTimeout
 	}
-	return err
+	recordWord(ctx, timeout, c.details)
+	return retryIn(err, pause)
 }
 
 // leaveWord tells the next attempt, where there will be one, how this one has ended.

@@ -52,7 +52,7 @@ func TestEveryTargetIsMeasured(t *testing.T) {
 			require.InDelta(t, 5, m.Actions, 1, m)
 			require.LessOrEqual(t, m.WorkedMS["CallFitbit"], m.WorkedP99MS["CallFitbit"])
 			require.Positive(t, m.FirstCopyP99MS, m)
-			require.GreaterOrEqual(t, m.VaultCalls, 5.0, "two secrets are read and two written, at least: %v", m)
+			require.InDelta(t, 7, m.VaultCalls, 5, "of few refreshes, some of which began before or end later: %v", m)
 		case baseline:
 			require.InDelta(t, 4, m.VaultCalls, 4, "two secrets are read and two written, also of refreshes that had not ended: %v", m)
 		}

@@ -2,11 +2,13 @@ package main_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
@@ -48,7 +50,9 @@ func TestWorkersShareTheLoadAndTheDeathOfAnyIsInvisible(t *testing.T) {
 			runs = refreshAll(all)
 			for i, doomed := range team[:workers-1] {
 				enough := (i + 1) * accounts / workers / 2
-				s.eventually(fmt.Sprintf("%d calls have begun", enough), func() bool { return begun(all, 2) >= enough })
+				s.eventually(fmt.Sprintf("%d calls have begun, and one of them there", enough), func() bool {
+					return begun(all, 2) >= enough && slices.ContainsFunc(runs, func(r run) bool { return r.callsFrom(doomed) })
+				})
 				doomed.Kill()
 			}
 			orphaned := 0
@@ -63,6 +67,13 @@ func TestWorkersShareTheLoadAndTheDeathOfAnyIsInvisible(t *testing.T) {
 			require.NotZero(t, orphaned, "no worker was killed with a call in flight")
 		})
 	}
+}
+
+// callsFrom reports whether a worker waits for the provider's answer to the run's second call.
+func (r run) callsFrom(w *testenv.Worker) bool {
+	p := r.pending("CallFitbit")
+	return r.calls() >= 2 && p.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED &&
+		strings.HasPrefix(p.GetLastWorkerIdentity(), fmt.Sprintf("%d@", w.PID()))
 }
 
 // refreshAll starts a run of each account at once.

@@ -102,6 +102,28 @@ func (s *system) begin() (id string) {
 	return id
 }
 
+// greenRun is a run that has ended green.
+func (s *system) greenRun() (id string) {
+	s.t.Helper()
+	id = s.begin()
+	s.greenInTheEnd(id)
+	return id
+}
+
+// ranBy is the identity of the worker that took a run's first workflow task.
+func (s *system) ranBy(id string) string {
+	s.t.Helper()
+	events := s.temporal.GetWorkflowHistory(s.t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		require.NoError(s.t, err)
+		if started := e.GetWorkflowTaskStartedEventAttributes(); started != nil {
+			return started.GetIdentity()
+		}
+	}
+	return ""
+}
+
 // greenInTheEnd asserts that a run ends green.
 func (s *system) greenInTheEnd(id string) {
 	s.t.Helper()
@@ -175,7 +197,9 @@ func TestARampingVersionWhoseWorkersDiedIsReportedByThoseOfTheCurrent(t *testing
 	successor := s.work(versioned("v2")...)
 	successor.logged("this version is not current and gets no new runs (v1 is current)", 1)
 	s.temporalCLI("worker", "deployment", "set-ramping-version", "--deployment-name", deployment, "--build-id", "v2", "--percentage", "100", "--yes")
-	s.refreshes(s.consent())
+	// A queue learns of the ramp some time later; until then it gives runs to the current one.
+	identity := fmt.Sprintf("%d@", successor.PID())
+	require.Eventually(t, func() bool { return strings.HasPrefix(s.ranBy(s.greenRun()), identity) }, stallPatience, time.Millisecond)
 	successor.Kill()
 	id := s.begin()
 
