@@ -50,7 +50,8 @@ type report struct {
 	PerSecondBack   float64   `json:"refreshes_per_second_most"` // of any 10 s
 	RequestsAway    float64   `json:"requests_per_second_away"`  // without the first minute
 	RequestsMost    float64   `json:"requests_per_second_most"`
-	RecoverySeconds float64   `json:"recovery_seconds"` // from the end of the outage until no account is behind; below 0: not seen
+	ServedSeconds   float64   `json:"served_seconds"`   // from the end of the outage until all that waited then are refreshed; below 0: not seen
+	RecoverySeconds float64   `json:"recovery_seconds"` // from then on until no account is behind, also of those that came due since; below 0: not seen
 	SettledSeconds  float64   `json:"settled_seconds"`  // after the end
 	LagMost         float64   `json:"lag_seconds_most"`
 	Unsettled       int       `json:"unsettled"` // accounts behind at the end
@@ -91,7 +92,7 @@ func (r *report) judge() {
 	last := r.Samples[n-1]
 	r.Throttled, r.Limited, r.Unsettled = last.Throttled, last.Limited, last.Behind
 	r.PerSecond = rate(r.Samples, func(x sample) bool { return x.State != away }, func(x sample) float64 { return x.RefreshesPerSecond })
-	out, back, caughtUp := r.moments()
+	out, back, served, caughtUp := r.moments()
 	for _, x := range r.Samples {
 		r.MemoryMost = max(r.MemoryMost, x.MemoryMB)
 		r.LagMost = max(r.LagMost, x.LagSeconds)
@@ -100,10 +101,13 @@ func (r *report) judge() {
 	}
 	noticedAt := out + min(noticed.Seconds(), (back-out)/2)
 	r.RequestsAway = rate(r.Samples, func(x sample) bool { return x.State == away && x.Seconds > noticedAt }, func(x sample) float64 { return x.RequestsPerSecond })
-	r.RecoverySeconds = -1
-	if caughtUp >= 0 {
-		r.RecoverySeconds = lab.Round(caughtUp-back, 0)
+	since := func(t float64) float64 {
+		if t < 0 {
+			return -1
+		}
+		return lab.Round(t-back, 0)
 	}
+	r.ServedSeconds, r.RecoverySeconds = since(served), since(caughtUp)
 	then, now, seen := r.memory(caughtUp)
 	if last.Refreshed > 0 {
 		r.CPUPer1000 = lab.Round(last.CPUSeconds/float64(last.Refreshed)*1000, 1)
@@ -118,8 +122,8 @@ func (r *report) judge() {
 	problem(r.Throttled > 0, "the vault answered 429 to %d calls", r.Throttled)
 	problem(r.Limited > 0, "the provider answered 429 to %d requests beyond its limit", r.Limited)
 	problem(r.Outage == ofProvider && r.RequestsAway > fewRequests, "%.2f requests a second went to the provider while it was away, where %d is enough", r.RequestsAway, fewRequests)
-	problem(back >= 0 && caughtUp < 0, "the accounts behind were not caught up with after the outage")
-	problem(r.RecoverySeconds > r.PeriodSeconds, "it took %.0f s to catch up after the outage, more than the period of %.0f s", r.RecoverySeconds, r.PeriodSeconds)
+	problem(back >= 0 && served < 0, "the accounts that waited were not all refreshed after the outage")
+	problem(r.ServedSeconds > r.PeriodSeconds, "it took %.0f s after the outage to refresh all that waited, more than the period of %.0f s", r.ServedSeconds, r.PeriodSeconds)
 	problem(r.Unsettled > 0, "%d accounts were still behind at the end", r.Unsettled)
 	problem(last.Accounts < r.Accounts, "%d accounts were never refreshed", r.Accounts-last.Accounts)
 	problem(!seen, "it ended too early to see what memory the workers have once all is caught up")
@@ -152,16 +156,19 @@ func (r *report) memory(caughtUp float64) (then, now float64, seen bool) {
 	return lab.Median(earlier), r.MemoryBack, true
 }
 
-// moments are when something was away first and back first, and since when no account has
-// been behind after it; below 0 what was not seen.
-func (r *report) moments() (out, back, caughtUp float64) {
-	out, back, caughtUp = -1, -1, -1
+// moments are when something was away first and back first, from when on no account has
+// waited since before that, and from when on none has been behind; below 0 what was not seen.
+func (r *report) moments() (out, back, served, caughtUp float64) {
+	out, back, served, caughtUp = -1, -1, -1, -1
 	for _, x := range r.Samples {
 		switch {
 		case x.State == away && out < 0:
 			out = x.Seconds
 		case x.State == after && back < 0:
 			back = x.Seconds
+		}
+		if x.State == after && served < 0 && (x.Behind == 0 || x.LagSeconds < x.Seconds-back) {
+			served = x.Seconds
 		}
 		switch {
 		case x.State != after || x.Behind > 0:
@@ -170,13 +177,13 @@ func (r *report) moments() (out, back, caughtUp float64) {
 			caughtUp = x.Seconds
 		}
 	}
-	return out, back, caughtUp
+	return out, back, served, caughtUp
 }
 
 // seenBack reports whether it has been seen what memory the workers have once all is caught
 // up with, as far as something was away.
 func (r *report) seenBack() bool {
-	_, _, caughtUp := r.moments()
+	_, _, _, caughtUp := r.moments()
 	return r.Outage == none || caughtUp >= 0 && r.Samples[len(r.Samples)-1].Seconds > caughtUp+settled.Seconds()+30
 }
 
@@ -206,6 +213,9 @@ func (r *report) table() string {
 	row("refreshes/s, the outage aside (most in one sample)", "%.2f (%.1f)", r.PerSecond, r.PerSecondBack)
 	if r.Outage != none {
 		row("requests/s at the provider while the "+r.Outage+" was away", "%.2f", r.RequestsAway)
+		if r.ServedSeconds >= 0 {
+			row("until all that waited then were refreshed", "%.0f s", r.ServedSeconds)
+		}
 		if r.RecoverySeconds >= 0 {
 			row("until no account was behind again", "%.0f s", r.RecoverySeconds)
 		}
