@@ -11,9 +11,9 @@ import (
 //
 // It opens after failures of several accounts in a row. Open, it lets one probe through at a
 // time, and only one in ten minutes while as many accounts ask urgently as it opens for: at a
-// provider that repeats lost answers each probe that fails makes one more of those. The first answer begins
-// a ramp: as many calls at a time as have been answered, so that a provider that has come
-// back is not met by all that wait.
+// provider that repeats lost answers each probe that fails makes one more of those. The
+// first answer begins a ramp: as many calls at a time as have been answered, so that a
+// provider that has come back is not met by all that wait.
 type breaker struct {
 	state  breakerState
 	failed map[string]bool // accounts whose calls have failed since the last answer; true: rate limited

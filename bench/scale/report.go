@@ -51,7 +51,7 @@ type report struct {
 	RequestsAway    float64   `json:"requests_per_second_away"`  // without the first minute
 	RequestsMost    float64   `json:"requests_per_second_most"`
 	ServedSeconds   float64   `json:"served_seconds"`   // from the end of the outage until all that waited then are refreshed; below 0: not seen
-	RecoverySeconds float64   `json:"recovery_seconds"` // from then on until no account is behind, also of those that came due since; below 0: not seen
+	RecoverySeconds float64   `json:"recovery_seconds"` // the same until no account is behind, also of those that came due since
 	SettledSeconds  float64   `json:"settled_seconds"`  // after the end
 	LagMost         float64   `json:"lag_seconds_most"`
 	Unsettled       int       `json:"unsettled"` // accounts behind at the end

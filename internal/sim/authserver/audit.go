@@ -52,7 +52,7 @@ type Counts struct {
 	// Refusals are tokens refused for another reason: never issued, or of a
 	// grant that has ended.
 	Refusals int `json:"refusals"`
-	// Limited are requests beyond [Options.RequestLimit], which name nobody.
+	// Limited are requests beyond [Options.RequestLimit]; they count for no user.
 	Limited int `json:"limited"`
 	// Calls that arrived, by endpoint, answered or not.
 	Calls map[Endpoint]int `json:"calls"`
