@@ -31,8 +31,11 @@ screenshot: temporal ## Take the pictures of runs in README and operations.md ag
 test: temporal ## Run every test, and check the coverage of what handles tokens
 	@scripts/left-out
 	@echo 'go test $(RACE) ./... (on an empty cache it compiles for some minutes first; ./chaos begins first and takes longest, and its line comes before the others)'
-	@TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
-		go test $(RACE) -count=1 -timeout 40m -coverprofile=.bin/coverage.out ./chaos ./starter ./worker $$(go list ./... | grep -v '/chaos/model/protocol$$')
+	@rm -f .bin/test.status; { TOKENKEEPER_TEMPORAL_CLI='$(TEMPORAL)' TOKENKEEPER_REQUIRE_TEMPORAL=1 \
+		go test $(RACE) -count=1 -timeout 40m -coverprofile=.bin/coverage.out ./chaos ./starter ./worker $$(go list ./... | grep -v '/chaos/model/protocol$$'); \
+		echo $$? >.bin/test.status; } 2>&1 | tee .bin/test.log
+	@[ "$$(cat .bin/test.status)" = 0 ] || { \
+		printf '\nIn short, and whole in .bin/test.log:\n'; awk -v most=40 -f scripts/failures.awk .bin/test.log; exit 1; }
 	@go test -count=1 ./chaos/model/protocol # one goroutine explores each model: the race detector would find nothing, slowly
 	@awk -v floor=$(FLOOR) -v module=tokenkeeper -v covered='$(COVERED)' \
 		-f scripts/coverage.awk .bin/coverage.out

@@ -70,7 +70,7 @@ func TestF03PassingRefusalAfterTheAnswerWasLostIsNotFinal(t *testing.T) {
 			require.NoError(t, a.Provider.Inject(refusal))
 			w := s.work()
 
-			require.Equal(t, workflows.Refreshed, run.result().Outcome)
+			run.refreshed()
 			require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed}, a.outcomes())
 			require.Equal(t, []int{3}, run.attempts("CallFitbit"))
 			require.Empty(t, a.logged(w, saysAlert))

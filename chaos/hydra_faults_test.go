@@ -36,7 +36,7 @@ func TestWorkerKilledBeforeItReadHydrasAnswerIsFollowedByOneThatGetsAnotherPair(
 	h.edge.release()
 	h.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	require.Equal(t, []int{2}, run.attempts("CallHydra"))
 	a.nothingLost(1)
 	h.works(a)
@@ -89,7 +89,7 @@ func TestPairOfHydraThatComesAfterItsSiblingIsStoredIsKeptUntilItCountsNoMore(t 
 	a := h.consent()
 	run, first, mend := h.inHand(a)
 	h.edge.release()
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	a.nothingLost(1)
 	mend()
 	h.says(first, "both are generation 1 of one consent")

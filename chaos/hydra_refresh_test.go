@@ -7,7 +7,6 @@ import (
 
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/token"
-	"tokenkeeper/workflows"
 )
 
 func TestTenRefreshesAtHydraLoseNothingThoughOneAnswerIsLost(t *testing.T) {
@@ -25,8 +24,7 @@ func TestTenRefreshesAtHydraLoseNothingThoughOneAnswerIsLost(t *testing.T) {
 					attempts = 2
 				}
 				run := a.refresh()
-				result := run.result()
-				require.Equal(t, workflows.Refreshed, result.Outcome)
+				result := run.refreshed()
 				require.EqualValues(t, generation, result.Generation)
 				require.Equal(t, []int{attempts}, run.attempts("CallHydra"), "generation %d", generation)
 				run.holdsNoSecret()

@@ -116,7 +116,7 @@ func TestF18KeysetIsRotatedWhileRunsAreInFlight(t *testing.T) {
 	busy := s.consent()
 	rotated, runs := seal.KeyID(0), 0
 	for rotated == 0 {
-		require.Equal(t, workflows.Refreshed, busy.refresh().result().Outcome)
+		busy.refresh().refreshed()
 		runs++
 		select {
 		case id, ok := <-ended:
@@ -135,19 +135,19 @@ func TestF18KeysetIsRotatedWhileRunsAreInFlight(t *testing.T) {
 	// What was sealed before needs the old key, and is stored.
 	require.Contains(t, s.starter(3, "keys", "retire", fmt.Sprint(old)), "is needed: workflow "+before.id+", run "+before.runID)
 	s.Vault.ClearFaults()
-	require.Equal(t, workflows.Refreshed, before.result().Outcome)
+	before.refreshed()
 	waits.nothingLost(1)
 	s.starter(0, "keys", "verify")
 	s.starter(0, "keys", "retire", fmt.Sprint(old))
 	s.starter(0, "keys", "retire", fmt.Sprint(old), "--destroy", "--yes")
 	for _, a := range []account{waits, busy} {
-		require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+		a.refresh().refreshed()
 	}
 	late := s.work() // knows what is left of the keyset only
 	for _, w := range workers {
 		w.Kill()
 	}
-	require.Equal(t, workflows.Refreshed, waits.refresh().result().Outcome)
+	waits.refresh().refreshed()
 	for _, w := range append(workers, late) {
 		require.NotContains(t, w.Output(), "no enabled version of", "a worker met a key that it could not open")
 		require.NotContains(t, w.Output(), saysKeyset)
@@ -168,7 +168,7 @@ func TestF18WorkerThatMissedTheRotationOpensWhatANewerOneSealed(t *testing.T) {
 	link.mend()
 	temporal.mend()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	require.Equal(t, rotated, run.sealedWith())
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed}, a.outcomes())
 	a.nothingLost(1)
@@ -206,12 +206,12 @@ func TestF31KeysetOfAStrangerSealsNothingAndIsTold(t *testing.T) {
 			require.Contains(t, run.pending("LoadSecrets").GetLastFailure().GetMessage(), "nothing is sealed with it")
 			require.Zero(t, a.calls())
 			s.Vault.ClearFaults()
-			require.Equal(t, workflows.Refreshed, before.result().Outcome)
+			before.refreshed()
 			waits.nothingLost(1)
 
 			// The rotation begins with the trusted keys on top: all goes on before it has ended.
 			rotated := s.rotate()
-			require.Equal(t, workflows.Refreshed, run.result().Outcome)
+			run.refreshed()
 			require.Equal(t, before.sealedWith(), run.sealedWith())
 			a.nothingLost(1)
 			s.says(w, "the keyset can be believed again")
@@ -263,7 +263,7 @@ func TestF18NothingIsSpentWithoutAKeysetThatOpens(t *testing.T) {
 
 			c.mend(s)
 			s.eventually("the keyset opens again", func() bool { return s.keyring().Ready(t.Context()) == nil })
-			require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+			a.refresh().refreshed()
 			require.Equal(t, 1, a.calls())
 			a.nothingLost(1)
 		})
@@ -291,6 +291,6 @@ func TestF18WorkerDoesNotReplaceADeletedKeyset(t *testing.T) {
 	s.az("POST", "/deletedsecrets/"+seal.SecretName+"/recover")
 	s.eventually("the keyset opens again", func() bool { return s.keyring().Ready(t.Context()) == nil })
 	s.work()
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	a.nothingLost(1)
 }

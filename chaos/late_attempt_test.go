@@ -12,7 +12,6 @@ import (
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
-	"tokenkeeper/workflows"
 )
 
 // The provider repeats an answer until its tokens are used, and revokes the grant
@@ -35,7 +34,7 @@ func TestF17AttemptThatWakesAfterItsDeadlineSendsNothing(t *testing.T) {
 	require.NoError(t, zombie.Signal(syscall.SIGSTOP))
 	temporal.cut() // or the server would give a frozen worker more to do
 	s.work()
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	require.Equal(t, []int{3}, run.attempts("CallFitbit"))
 	require.EqualValues(t, 2, a.refresh().result().Generation)
 	sent := a.calls()

@@ -66,7 +66,7 @@ func TestF33GrantThatIsProbablyDeadIsPresentedTwiceAndAsksForConsent(t *testing.
 	// The token was good all the time, and the next run finds out.
 	s.Provider.ClearFaults()
 	for _, run := range runs {
-		require.Equal(t, workflows.Refreshed, run.refresh().result().Outcome)
+		run.refresh().refreshed()
 		run.nothingLost(1)
 	}
 }
@@ -135,7 +135,7 @@ func TestF33RefusalInsideTheWindowGivesNothingUp(t *testing.T) {
 		runs[name] = a.refresh()
 	}
 	for name, run := range runs {
-		require.Equal(t, workflows.Refreshed, run.result().Outcome, name)
+		run.refreshed(name)
 		require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed}, run.outcomes(), name)
 		require.Equal(t, 6, run.calls(), name)
 		require.Empty(t, run.logged(w, saysAlert), name)

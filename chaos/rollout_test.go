@@ -12,7 +12,6 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/testenv"
-	"tokenkeeper/workflows"
 )
 
 // version is the environment of a worker of a deployment.
@@ -88,12 +87,12 @@ func TestF19RunEndsOnTheVersionThatItBeganOn(t *testing.T) {
 		return begun.triedOnce()
 	})
 
-	require.Equal(t, workflows.Refreshed, begun.result().Outcome)
+	begun.refreshed()
 	require.Equal(t, "v1", begun.build())
 	s.sigterm(old)
 	s.exits(old, 0)
 	next := a.refresh()
-	require.Equal(t, workflows.Refreshed, next.result().Outcome)
+	next.refreshed()
 	require.Equal(t, "v2", next.build())
 	a.nothingLost(2)
 }
@@ -151,7 +150,7 @@ func TestF19CronIsRolledForwardAndBackWithoutARetry(t *testing.T) {
 		build string
 		by    *testenv.Worker
 	}{{"v1", v1}, {"v2", v2}, {"v2", v2}, {"v1", v1}} {
-		require.Equal(t, workflows.Refreshed, runs[i].result().Outcome, "run %d", i+1)
+		runs[i].refreshed("run %d", i+1)
 		runs[i].onlyOn(c.build, c.by)
 	}
 	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Rotated, grant.Rotated, grant.Rotated}, a.outcomes()[:4])
@@ -175,7 +174,7 @@ func TestF19RampSplitsTheAccountsAndNoRun(t *testing.T) {
 	}
 	on, retried := map[string]int{}, 0
 	for _, r := range runs {
-		require.Equal(t, workflows.Refreshed, r.result().Outcome)
+		r.refreshed()
 		on[r.build()]++
 		r.onlyOn(r.build(), workers[r.build()])
 		if !r.triedOnce() {
@@ -216,9 +215,9 @@ func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing
 	s.temporalCLI("workflow", "update-options", "--query", query, "--versioning-override-behavior", "auto_upgrade", "--yes")
 
 	next := left.next()
-	require.Equal(t, workflows.Refreshed, left.result().Outcome)
+	left.refreshed()
 	require.True(t, left.triedOnce())
-	require.Equal(t, workflows.Refreshed, next.result().Outcome)
+	next.refreshed()
 	require.Equal(t, "v2", next.build())
 	described, err := s.temporal.DescribeWorkflowExecution(t.Context(), next.id, next.runID)
 	require.NoError(t, err)
@@ -244,7 +243,7 @@ func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
 		"--versioning-override-behavior", "pinned",
 		"--versioning-override-deployment-name", deployment, "--versioning-override-build-id", "v2")
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	require.True(t, run.triedOnce())
 	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
 	a.nothingLost(1)

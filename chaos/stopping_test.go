@@ -23,7 +23,7 @@ func TestF19WorkerThatIsToldToStopFinishesItsCallFirst(t *testing.T) {
 	s.exits(leaving, 0)
 	s.work()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	require.True(t, run.triedOnce())
 	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
 	a.nothingLost(1)
@@ -72,7 +72,7 @@ func TestF19WorkerThatIsToldToStopFinishesItsLoadAndItsStoreFirst(t *testing.T) 
 			require.NotContains(t, attempts, 2)
 			s.work()
 
-			require.Equal(t, workflows.Refreshed, run.result().Outcome)
+			run.refreshed()
 			require.True(t, run.triedOnce())
 			a.nothingLost(1)
 		})

@@ -76,7 +76,7 @@ func TestF11PairThatTheVaultDoesNotTakeWaitsInTheHistory(t *testing.T) {
 			run.holdsNoSecret()
 			s.Vault.ClearFaults()
 
-			require.Equal(t, workflows.Refreshed, run.result().Outcome)
+			run.refreshed()
 			require.Equal(t, 1, a.calls())
 			a.nothingLost(1)
 		})
@@ -138,7 +138,7 @@ func TestF12SecretThatCannotBeReadFailsTheRunBeforeAnythingIsSpent(t *testing.T)
 			require.Zero(t, a.calls())
 			c.mend(a, secret)
 
-			require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+			a.refresh().refreshed()
 			require.Equal(t, 1, a.calls())
 			a.nothingLost(1)
 		})
@@ -162,7 +162,7 @@ func TestF12NameReusedForSomethingElseFailsTheRunBeforeAnythingIsSpent(t *testin
 	_, err = s.Vault.Put(secret, consented)
 	require.NoError(t, err)
 
-	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	a.refresh().refreshed()
 	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
 	require.True(t, s.Provider.IsLive(s.Held(a.name)))
 }
@@ -171,13 +171,13 @@ func TestF12SecretsDeletedWhileThePairIsOnItsWayAreRecovered(t *testing.T) {
 	s := newSystem(t, testenv.Options{Vault: keyvault.Options{DeletionDelay: 2 * time.Second}})
 	a := s.consent()
 	s.work()
-	require.Equal(t, workflows.Refreshed, a.refresh().result().Outcome)
+	a.refresh().refreshed()
 	run := a.refreshHeld()
 	require.NoError(t, s.Vault.Delete(a.secret("RefreshToken")))
 	require.NoError(t, s.Vault.Delete(a.secret("AccessToken")))
 	a.release()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	require.Equal(t, 2, a.calls())
 	a.nothingLost(2)
 }
@@ -191,7 +191,7 @@ func TestF12SecretDisabledWhileThePairIsOnItsWayKeepsThePair(t *testing.T) {
 	require.NoError(t, s.Vault.SetEnabled(a.secret("RefreshToken"), spent, false))
 	a.release()
 
-	require.Equal(t, workflows.Refreshed, run.result().Outcome)
+	run.refreshed()
 	require.Equal(t, 1, a.calls())
 	require.NoError(t, s.Vault.SetEnabled(a.secret("RefreshToken"), spent, true))
 	a.nothingLost(1)
