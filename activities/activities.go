@@ -33,7 +33,9 @@ type Dependencies struct {
 	Providers provider.Table
 	Client    *provider.Client
 	Temporal  Temporal
-	Metrics   Metrics
+	// Words are those of the worker's client; nil: they are lost.
+	Words   *LastWords
+	Metrics Metrics
 	// Incidents takes what is alerted; nil: it is logged and counted only.
 	Incidents Incidents
 	Webhooks  Webhooks
@@ -79,6 +81,9 @@ type Activities struct {
 func New(d Dependencies) *Activities {
 	if d.Log == nil {
 		d.Log = slog.Default()
+	}
+	if d.Words == nil {
+		d.Words = &LastWords{}
 	}
 	return &Activities{Dependencies: d, shares: newShares(d.Slots), breakers: newBreakers()}
 }

@@ -55,29 +55,6 @@ func record(ctx context.Context, details func() any) {
 	}
 }
 
-// wordTimeout bounds the last heartbeat of an attempt that has failed: its failure, with
-// the pause before the next one, must reach Temporal within the attempt's time.
-const wordTimeout = time.Second
-
-// heldWordTimeout bounds that of an attempt that was not let through: it has just begun, and
-// where its word is lost, the next one has to ask for an answer that may have been lost. Less
-// than the silence after which it counts as dead.
-const heldWordTimeout = 3 * time.Second
-
-// recordLast sends the last heartbeat, for as long as wordTimeout. The SDK holds a lock
-// meanwhile that the attempt's end takes as well, so that only its context bounds it.
-func recordLast(ctx context.Context, details func() any) {
-	if activity.GetInfo(ctx).HeartbeatTimeout > 0 {
-		recordWord(ctx, wordTimeout, details)
-	}
-}
-
-func recordWord(ctx context.Context, timeout time.Duration, details func() any) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	defer cancel()
-	activity.RecordHeartbeat(ctx, details())
-}
-
 // uncut is an activity's context for its work: it ends with the attempt's time, with the
 // worker, or with a cancellation, but not because one heartbeat got no answer, which
 // would stop a store between its two writes for a second without Temporal.

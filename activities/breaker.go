@@ -92,7 +92,7 @@ func (b *breaker) admit(now time.Time) (p pass, again time.Duration, ok bool) {
 	case b.state == ramping:
 		b.calling++
 		return slow, 0, true
-	case b.state == open && (b.probing || now.Before(b.until) || b.manyAsk(now)):
+	case b.state == open && !b.mayProbe(now):
 		return 0, b.pause(now), false
 	case b.state == open:
 		b.probing = true
@@ -101,10 +101,12 @@ func (b *breaker) admit(now time.Time) (p pass, again time.Duration, ok bool) {
 	return free, 0, true
 }
 
-// manyAsk reports whether urgent calls find out what a probe would.
-func (b *breaker) manyAsk(now time.Time) bool {
+// mayProbe reports whether a call may find out now whether the provider is back: one at a
+// time, after the pause and the provider's Retry-After, and, while urgent calls of several
+// accounts find out as well, once in othersProbe.
+func (b *breaker) mayProbe(now time.Time) bool {
 	maps.DeleteFunc(b.asking, func(_ string, at time.Time) bool { return now.Sub(at) > asksOn })
-	return len(b.asking) >= opensAfter && now.Sub(b.probed) < othersProbe
+	return !b.probing && !now.Before(b.until) && (len(b.asking) < opensAfter || now.Sub(b.probed) >= othersProbe)
 }
 
 // pause is how long a refused call waits, before it is spread.

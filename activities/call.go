@@ -42,6 +42,7 @@ const (
 func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, error) {
 	info := activity.GetInfo(ctx)
 	c := newCalling(ctx, info, in)
+	c.words = a.Words
 	at, err := a.locate(info, in.Account)
 	if err != nil {
 		return RefreshResult{}, c.unsent(ctx, err)
@@ -114,8 +115,9 @@ type calling struct {
 	// waited: so long has gone by since the grant was loaded that another run may have spent it.
 	waited bool
 	told   progress
-	// reported is what the heartbeats say.
+	// reported is what the heartbeats say, and words take the last one.
 	reported atomic.Pointer[progress]
+	words    *LastWords
 }
 
 func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling {
@@ -174,11 +176,7 @@ func (c *calling) withoutRequest(ctx context.Context, err error, pause time.Dura
 	told.Unsent, told.Attempt = c.first, c.attempt
 	told.Held++
 	c.report(told)
-	timeout := heldWordTimeout
-	if now := time.Now(); c.window(now).IsOpen(now) {
-		timeout = wordTimeout
-	}
-	recordWord(ctx, timeout, c.details)
+	c.words.leave(ctx, c.details())
 	return retryIn(err, pause)
 }
 
@@ -190,7 +188,9 @@ func (c *calling) leaveWord(ctx context.Context, told progress, err error) error
 	}
 	told.Attempt = c.attempt
 	c.report(told)
-	recordLast(ctx, c.details)
+	if activity.GetInfo(ctx).HeartbeatTimeout > 0 {
+		c.words.leave(ctx, c.details())
+	}
 	return err
 }
 

@@ -1,10 +1,12 @@
 package activities_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,8 +15,12 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
@@ -36,6 +42,40 @@ type cluster struct {
 	*testenv.System
 	t      *testing.T
 	client client.Client
+	sent   requests
+}
+
+// requests are those of the worker's connection to Temporal, by type.
+type requests struct {
+	mu    sync.Mutex
+	count map[string]int
+	// refuse says which are not to reach the server.
+	refuse func(request any, nth int) bool
+}
+
+func (r *requests) observe(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	kind := fmt.Sprintf("%T", request)
+	r.mu.Lock()
+	r.count[kind]++
+	refused := r.refuse != nil && r.refuse(request, r.count[kind])
+	r.mu.Unlock()
+	if refused {
+		return status.Error(codes.Unavailable, "connection refused")
+	}
+	return invoke(ctx, method, request, reply, connection, options...)
+}
+
+func (r *requests) refuseWhere(refuse func(request any, nth int) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = refuse
+}
+
+// of is how many there were of the type of one.
+func (r *requests) of(one any) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count[fmt.Sprintf("%T", one)]
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -47,9 +87,14 @@ func newCluster(t *testing.T) *cluster {
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	require.NoError(t, s.CreateAccount(""))
 
-	c, err := s.Temporal.Dial()
+	words := &activities.LastWords{}
+	all := &cluster{System: s, t: t, sent: requests{count: map[string]int{}}}
+	options := words.ClientOptions(client.Options{HostPort: server.Address(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(all.sent.observe))
+	c, err := client.Dial(options)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	all.client = c
 	secrets, err := s.Secrets()
 	require.NoError(t, err)
 	table, err := s.Providers()
@@ -59,7 +104,7 @@ func newCluster(t *testing.T) *cluster {
 	require.NoError(t, err)
 	acts := activities.New(activities.Dependencies{
 		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
-		Temporal: c, Metrics: &measured{}, Attributes: activities.Attributes{Searchable: true}, Log: slog.New(slog.DiscardHandler),
+		Temporal: c, Words: words, Metrics: &measured{}, Attributes: activities.Attributes{Searchable: true}, Log: slog.New(slog.DiscardHandler),
 	})
 	w := worker.New(c, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout, MaxHeartbeatThrottleInterval: time.Second})
 	acts.Register(w)
@@ -68,7 +113,7 @@ func newCluster(t *testing.T) *cluster {
 	require.NoError(t, w.Start())
 	t.Cleanup(acts.Drain)
 	t.Cleanup(w.Stop)
-	return &cluster{System: s, t: t, client: c}
+	return all
 }
 
 // interrupted is a refresh that stops before the pair is stored. With a lost

@@ -4,22 +4,27 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	sdkinterceptor "go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/provider"
@@ -49,6 +54,7 @@ type system struct {
 	temporal *temporalServer
 	metrics  *measured
 	said     *transcript
+	words    *activities.LastWords
 	heard    heartbeats
 }
 
@@ -79,7 +85,7 @@ func newSystemWith(t *testing.T, o setup) *system {
 	})
 	require.NoError(t, err)
 	t.Cleanup(sim.Close)
-	s := &system{t: t, provider: sim, vault: &memvault.Vault{}, temporal: &temporalServer{}, metrics: &measured{}, said: &transcript{}}
+	s := &system{t: t, provider: sim, vault: &memvault.Vault{}, temporal: &temporalServer{}, metrics: &measured{}, said: &transcript{}, words: &activities.LastWords{}}
 	if o.tokenURL == "" {
 		o.tokenURL = sim.URL() + "/oauth2/token"
 	}
@@ -106,6 +112,7 @@ func newSystemWith(t *testing.T, o setup) *system {
 		Providers: table,
 		Client:    provider.NewClient(nil),
 		Temporal:  s.temporal,
+		Words:     s.words,
 		Metrics:   s.metrics,
 		Slots:     o.slots,
 		Log:       slog.New(slog.NewTextHandler(s.said, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -130,6 +137,7 @@ type attempt struct {
 	told     any             // the last attempt's heartbeat; none unless set
 	unheard  bool            // no heartbeats are expected
 	queue    string          // the task queue; the test environment's unless set
+	token    string          // set by perform
 }
 
 // perform has an activity done as a worker would, and keeps every failure for
@@ -143,6 +151,7 @@ func perform[Out any](s *system, at attempt, name string, in any) (out Out, err 
 	if at.ctx == nil {
 		at.ctx = s.t.Context()
 	}
+	at.token = rand.Text()
 	env.SetWorkerOptions(worker.Options{
 		BackgroundActivityContext: at.ctx,
 		Interceptors:              []sdkinterceptor.WorkerInterceptor{&circumstances{at: at}},
@@ -157,12 +166,22 @@ func perform[Out any](s *system, at attempt, name string, in any) (out Out, err 
 	value, err := env.ExecuteActivity(name, in)
 	if err != nil {
 		_, _ = fmt.Fprintf(s.said, "failure: %+v\n", err)
+		s.fails(at)
 		return out, err
 	}
 	if value.HasValue() {
 		require.NoError(s.t, value.Get(&out))
 	}
 	return out, nil
+}
+
+// fails has the worker's connection send an attempt's failure, which takes its last words along.
+func (s *system) fails(at attempt) {
+	sent := &workflowservice.RespondActivityTaskFailedRequest{TaskToken: []byte(at.token)}
+	require.NoError(s.t, s.words.Attach(s.t.Context(), "", sent, nil, nil, func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }))
+	if sent.GetLastHeartbeatDetails() != nil {
+		s.heard.add(client.NewValues(sent.GetLastHeartbeatDetails()))
+	}
 }
 
 func (s *system) load(at attempt) (activities.LoadResult, error) {
@@ -219,26 +238,38 @@ type circumstances struct {
 }
 
 func (c *circumstances) InterceptActivity(_ context.Context, next sdkinterceptor.ActivityInboundInterceptor) sdkinterceptor.ActivityInboundInterceptor {
-	return &inbound{ActivityInboundInterceptorBase: sdkinterceptor.ActivityInboundInterceptorBase{Next: next}, at: c.at}
+	return &inbound{ActivityInboundInterceptorBase: sdkinterceptor.ActivityInboundInterceptorBase{Next: next}, at: c.at, began: new(atomic.Bool)}
 }
 
 type inbound struct {
 	sdkinterceptor.ActivityInboundInterceptorBase
-	at attempt
+	at    attempt
+	began *atomic.Bool
+}
+
+// ExecuteActivity gives the attempt a task token that no other one of the test has. Until
+// then the test environment needs its own.
+func (i *inbound) ExecuteActivity(ctx context.Context, in *sdkinterceptor.ExecuteActivityInput) (any, error) {
+	i.began.Store(true)
+	return i.Next.ExecuteActivity(ctx, in)
 }
 
 func (i *inbound) Init(next sdkinterceptor.ActivityOutboundInterceptor) error {
-	return i.Next.Init(&outbound{ActivityOutboundInterceptorBase: sdkinterceptor.ActivityOutboundInterceptorBase{Next: next}, at: i.at})
+	return i.Next.Init(&outbound{ActivityOutboundInterceptorBase: sdkinterceptor.ActivityOutboundInterceptorBase{Next: next}, at: i.at, began: i.began})
 }
 
 type outbound struct {
 	sdkinterceptor.ActivityOutboundInterceptorBase
-	at attempt
+	at    attempt
+	began *atomic.Bool
 }
 
 func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 	info := o.Next.GetInfo(ctx)
 	info.Attempt = max(1, o.at.number)
+	if o.began.Load() {
+		info.TaskToken = []byte(o.at.token)
+	}
 	info.WorkflowExecution.ID = "fitbit-token-refresh"
 	info.WorkflowExecution.RunID = "run-1"
 	if o.at.run != "" {

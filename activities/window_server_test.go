@@ -79,8 +79,23 @@ func TestAServerRetriesWithinTheReplayWindowAndKeepsWhenItOpened(t *testing.T) {
 	pause := call.GetNextAttemptScheduleTime().AsTime().Sub(call.GetLastAttemptCompleteTime().AsTime())
 	require.InDelta(t, (time.Minute).Seconds(), pause.Seconds(), 2)
 	require.WithinDuration(t, began, firstRequest(t, call.GetHeartbeatDetails()), 10*time.Second)
+	// The first heartbeat of an attempt comes after a second.
+	require.LessOrEqual(t, c.sent.of(&workflowservice.RecordActivityTaskHeartbeatRequest{}), int(time.Since(began)/time.Second), "its failure took the words along")
 
 	require.Contains(t, c.alerted(run).Message, "Fitbit gives no usable answer. The last failure of CallFitbit, before attempt 2: provider: refresh at fitbit: unavailable (503 Service Unavailable")
+}
+
+func TestTheLastWordsComeWithAFailureThatIsSentMoreThanOnce(t *testing.T) {
+	c := newCluster(t)
+	c.sent.refuseWhere(func(request any, nth int) bool {
+		_, failed := request.(*workflowservice.RespondActivityTaskFailedRequest)
+		return failed && nth <= 2
+	})
+	require.NoError(t, c.Provider.Inject(authserver.Fault{Commit: true, Answer: authserver.Status, Status: 503, RetryAfter: authserver.Duration(time.Hour)}))
+	run := c.startStuck()
+	call := c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool { return p.GetLastFailure() != nil })
+	require.NotZero(t, firstRequest(t, call.GetHeartbeatDetails()))
+	require.Equal(t, 3, c.sent.of(&workflowservice.RespondActivityTaskFailedRequest{}))
 }
 
 func firstRequest(t *testing.T, details *commonpb.Payloads) (first time.Time) {

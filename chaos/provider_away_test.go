@@ -41,6 +41,14 @@ func TestF34AProviderThatIsAwayForAFleetIsAskedByFew(t *testing.T) {
 			}
 			t.Logf("%d of %d accounts have asked", asked, fleetSize)
 			require.Less(t, asked, fleetSize/2, "the others waited unsent")
+			told := 0
+			for _, r := range runs {
+				if call := r.pending("CallFitbit"); call.GetAttempt() > 1 && r.calls() == 0 {
+					told++
+					require.Contains(t, call.GetHeartbeatDetails().String(), `\"unsent\":true`, "the next attempt knows that nothing was sent")
+				}
+			}
+			require.NotZero(t, told)
 
 			s.Provider.ClearFaults()
 			green(t, runs)

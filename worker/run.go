@@ -81,7 +81,8 @@ func run(ctx context.Context, s setup) error {
 	if err := openKeyring(ctx, keyring, log); err != nil {
 		return err
 	}
-	temporal, err := connect(ctx, tel.ClientOptions(s.Temporal), log)
+	words := &activities.LastWords{}
+	temporal, err := connect(ctx, words.ClientOptions(tel.ClientOptions(s.Temporal)), log)
 	if err != nil {
 		return err
 	}
@@ -110,6 +111,7 @@ func run(ctx context.Context, s setup) error {
 		Providers:  s.providers,
 		Client:     provider.NewClient(nil),
 		Temporal:   temporal,
+		Words:      words,
 		Metrics:    tel,
 		Incidents:  incidents,
 		Webhooks:   sender,

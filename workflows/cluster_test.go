@@ -57,7 +57,8 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 		c.namespace = unique
 		createNamespace(t, server, c.namespace)
 	}
-	c.client, err = client.Dial(client.Options{HostPort: s.Temporal.Address(), Namespace: c.namespace, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	words := &activities.LastWords{}
+	c.client, err = client.Dial(words.ClientOptions(client.Options{HostPort: s.Temporal.Address(), Namespace: c.namespace, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))}))
 	require.NoError(t, err)
 	t.Cleanup(c.client.Close)
 
@@ -65,7 +66,7 @@ func newCluster(t *testing.T, searchable bool) *cluster {
 	if searchable {
 		attributes = allAttributes
 	}
-	acts := c.activities(attributes)
+	acts := c.activities(attributes, words)
 	w := worker.New(c.client, unique, worker.Options{WorkerStopTimeout: activities.CallTimeout})
 	acts.Register(w)
 	w.RegisterWorkflowWithOptions((&workflows.Workflows{Attributes: attributes}).RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
@@ -85,7 +86,7 @@ func start(t *testing.T, w worker.Worker) {
 	t.Cleanup(w.Stop)
 }
 
-func (c *cluster) activities(has workflows.Attributes) *activities.Activities {
+func (c *cluster) activities(has workflows.Attributes, words *activities.LastWords) *activities.Activities {
 	c.t.Helper()
 	secrets, err := c.Secrets()
 	require.NoError(c.t, err)
@@ -96,7 +97,7 @@ func (c *cluster) activities(has workflows.Attributes) *activities.Activities {
 	require.NoError(c.t, err)
 	return activities.New(activities.Dependencies{
 		Vault: vault.New(secrets), Keyring: ring, Providers: table, Client: provider.NewClient(nil),
-		Temporal: c.client, Metrics: unmeasured{}, Log: slog.New(slog.DiscardHandler), Attributes: has,
+		Temporal: c.client, Words: words, Metrics: unmeasured{}, Log: slog.New(slog.DiscardHandler), Attributes: has,
 	})
 }
 

@@ -1,0 +1,80 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/grpc"
+)
+
+// LastWords are heartbeats that attempts leave as they fail. The SDK sends a heartbeat and a
+// failure in two requests, of which the first may be lost alone, and each is a billed action.
+// Temporal's API takes both in one, and [LastWords.ClientOptions] has them put there: the next attempt
+// reads what this one has left wherever it reads that it failed. The zero value is ready.
+type LastWords struct {
+	mu   sync.Mutex
+	left map[string]lastWord // by task token
+}
+
+type lastWord struct {
+	details *commonpb.Payloads
+	at      time.Time
+}
+
+// keptFor is how long a failure may be on its way: the SDK tries for ten seconds.
+const keptFor = time.Minute
+
+// leave keeps an attempt's last words until its failure is sent.
+func (w *LastWords) leave(ctx context.Context, details any) {
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(details)
+	if err != nil {
+		return // the next attempt takes it that this one was killed
+	}
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left == nil {
+		w.left = map[string]lastWord{}
+	}
+	for attempt, word := range w.left {
+		if now.Sub(word.at) > keptFor {
+			delete(w.left, attempt)
+		}
+	}
+	w.left[string(activity.GetInfo(ctx).TaskToken)] = lastWord{payloads, now}
+}
+
+// ClientOptions are those of a client for the worker, whose connection takes the words along.
+func (w *LastWords) ClientOptions(o client.Options) client.Options {
+	o.ConnectionOptions.DialOptions = append(slices.Clone(o.ConnectionOptions.DialOptions), grpc.WithChainUnaryInterceptor(w.Attach))
+	return o
+}
+
+// Attach is the connection's [grpc.UnaryClientInterceptor]. It may see a request more than
+// once, as the SDK tries again.
+func (w *LastWords) Attach(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	failed, ok := request.(*workflowservice.RespondActivityTaskFailedRequest)
+	if !ok {
+		return invoke(ctx, method, request, reply, connection, options...)
+	}
+	token := string(failed.GetTaskToken())
+	w.mu.Lock()
+	if word, ok := w.left[token]; ok {
+		failed.LastHeartbeatDetails = word.details
+	}
+	w.mu.Unlock()
+	err := invoke(ctx, method, request, reply, connection, options...)
+	if err == nil {
+		w.mu.Lock()
+		delete(w.left, token)
+		w.mu.Unlock()
+	}
+	return err
+}
