@@ -27,10 +27,13 @@ const (
 	// has its part of the rate, and one without a poller wastes its part. The SDK's two
 	// pollers got four fifths of a rate.
 	pacedPollers = 8
-	// recountEvery is how often accounts and workers are counted, so that the start of many
+	// recountEvery is how often accounts are counted, so that the start of many
 	// accounts has its pace soon. All workers count at the same time, so that their pollers
 	// name the same rates to the server.
 	recountEvery = time.Minute
+	// workersEvery is how often the workers alone are counted, which share the vault's quota:
+	// those that start together are to know of each other soon.
+	workersEvery = 10 * time.Second
 )
 
 // pacedQueues take the loads that may wait. The rate of a task queue is kept by Temporal's
@@ -63,19 +66,29 @@ func (q *pacedQueues) start(ctx context.Context) error {
 		q.stop()
 		return err
 	}
-	q.done.Go(func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(untilRecount(time.Now())):
-				if err := q.adapt(ctx); err != nil && ctx.Err() == nil {
-					q.log.WarnContext(ctx, "cannot change the pace of the loads", "error", err)
-				}
-			}
-		}
-	})
+	q.done.Go(func() { q.recount(ctx) })
 	return nil
+}
+
+// recount adapts until ctx ends.
+func (q *pacedQueues) recount(ctx context.Context) {
+	workers := time.NewTicker(workersEvery)
+	defer workers.Stop()
+	accounts := time.NewTimer(untilRecount(time.Now()))
+	defer accounts.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-workers.C:
+			q.countWorkers(ctx)
+		case <-accounts.C:
+			if err := q.adapt(ctx); err != nil && ctx.Err() == nil {
+				q.log.WarnContext(ctx, "cannot change the pace of the loads", "error", err)
+			}
+			accounts.Reset(untilRecount(time.Now()))
+		}
+	}
 }
 
 // untilRecount is the time until all workers count.
@@ -96,8 +109,8 @@ func (q *pacedQueues) stop() {
 	stopping.Wait()
 }
 
-// adapt counts accounts and workers and has the queues handed out accordingly. Where they
-// cannot be counted, the last counts hold.
+// adapt counts accounts and workers and has the queues handed out accordingly. Where the
+// accounts cannot be counted, the last count holds.
 func (q *pacedQueues) adapt(ctx context.Context) error {
 	counting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -108,9 +121,7 @@ func (q *pacedQueues) adapt(ctx context.Context) error {
 		q.uncounted = true
 		q.log.WarnContext(ctx, "cannot count the accounts that the pace is shared out to; the share before holds", "error", err)
 	}
-	if n := q.workers(ctx); n > 0 {
-		q.limiter.SetWorkers(n)
-	}
+	q.countWorkers(ctx)
 	now := splitPace(q.perSecond, q.demand)
 	if !now.differs(q.rates) {
 		return nil
@@ -183,13 +194,14 @@ func accountsQuery(taskQueue string, providers []string) string {
 		workflows.Type, taskQueue, workflows.TokenProvider.GetName(), strings.Join(providers, ", "))
 }
 
-// workers counts the workers of this task queue; 0 where that is unknown.
-func (q *pacedQueues) workers(ctx context.Context) int {
+// countWorkers shares the vault's quota among the workers of this task queue. Where they cannot
+// be counted, the last count holds.
+func (q *pacedQueues) countWorkers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	described, err := q.temporal.DescribeTaskQueue(ctx, q.taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 	if err != nil {
-		return 0
+		return
 	}
 	identities := map[string]bool{}
 	for _, p := range described.GetPollers() {
@@ -197,5 +209,7 @@ func (q *pacedQueues) workers(ctx context.Context) int {
 			identities[p.GetIdentity()] = true
 		}
 	}
-	return len(identities)
+	if n := len(identities); n > 0 {
+		q.limiter.SetWorkers(n)
+	}
 }

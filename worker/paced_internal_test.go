@@ -4,11 +4,19 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/mocks"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/pace"
@@ -49,4 +57,33 @@ func TestAShareWhoseWorkersCannotBeCountedStays(t *testing.T) {
 		pause = limiter.Turn(2, 0)
 	}
 	require.Greater(t, pause, 30*time.Second, "120 versions at a tenth of the rate")
+}
+
+// Nine others have started with this one, and poll a moment later.
+func TestWorkersThatStartTogetherSoonKnowOfEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		temporal := &mocks.Client{}
+		temporal.On("DescribeTaskQueue", mock.Anything, "q", enumspb.TASK_QUEUE_TYPE_ACTIVITY).Return(func(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+			described := &workflowservice.DescribeTaskQueueResponse{}
+			for n := range 10 {
+				if n == 0 || time.Since(began) > time.Second {
+					described.Pollers = append(described.Pollers, &taskqueuepb.PollerInfo{Identity: strconv.Itoa(n), LastAccessTime: timestamppb.Now()})
+				}
+			}
+			return described, nil
+		})
+		limiter := pace.New(26)
+		q := &pacedQueues{temporal: temporal, taskQueue: "q", perSecond: 26, limiter: limiter, log: slog.New(slog.DiscardHandler)}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		q.countWorkers(ctx)
+		go q.recount(ctx)
+		time.Sleep(workersEvery + time.Second)
+		var pause time.Duration
+		for range 60 {
+			pause = limiter.Turn(2, 0)
+		}
+		require.Greater(t, pause, 30*time.Second, "120 versions at a tenth of the rate")
+	})
 }
