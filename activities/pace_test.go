@@ -177,3 +177,31 @@ func TestAPeekBeyondTheWorkersShareTakesATurn(t *testing.T) {
 	_, err = s.load(attempt{})
 	require.NoError(t, err, "only peeks come in such numbers")
 }
+
+// Their pair may be nowhere else, so that they wait for nothing, and others wait for them.
+func TestEscrowsAndRecoveriesCountAsStores(t *testing.T) {
+	for name, store := range map[string]func(*system){
+		"escrow": func(s *system) {
+			loaded := s.mustLoad()
+			s.temporal.answer = always(gone)
+			requireFailure(t, s.call(attempt{}, loaded), "NoWordFromTemporal", false)
+		},
+		"recovery": func(s *system) {
+			lost := activities.RecoverInput{LoadResult: s.mustLoad()}
+			s.temporal.runs = []earlierRun{{id: "run-2", called: []activities.RefreshResult{s.issued()}}}
+			recovery, err := s.recover(lost)
+			require.NoError(t, err)
+			require.Equal(t, activities.FoundInHistory, recovery.Found)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSystem(t)
+			// Seven versions in ten seconds each, so that one store's two take three seconds.
+			idle := pace.New(0.7)
+			s.Pace = pace.New(0.7)
+			store(s)
+			s.requireHeldIsLive()
+			require.Greater(t, s.Pace.Store(2), idle.Store(2)+time.Second)
+		})
+	}
+}
