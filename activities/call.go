@@ -102,19 +102,14 @@ func wasSilent(info activity.Info, now time.Time) bool {
 	return info.HeartbeatTimeout > 0 && now.Sub(info.StartedTime) > max(info.HeartbeatTimeout, prepareTimeout)
 }
 
-// longWait is how long a call waits for its provider before it looks into the vault again.
-const longWait = time.Minute
-
 // calling is one attempt of a call.
 type calling struct {
 	timing
 	began   time.Time
 	attempt int32
-	again   bool // an earlier attempt may have sent a request
-	first   bool // it is known that none before it has
-	// waited: so long has gone by since the grant was loaded that another run may have spent it.
-	waited bool
-	told   progress
+	again   bool // it is not the first one
+	first   bool // it is known that none before it has sent a request
+	told    progress
 	// reported is what the heartbeats say, and words take the last one.
 	reported atomic.Pointer[progress]
 	words    *LastWords
@@ -137,10 +132,9 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 		}
 	}
 	alone := info.Attempt == 1 && c.told == progress{}
-	told := c.told.Unsent && c.told.Attempt == info.Attempt-1
-	c.again = !alone && !told
+	told := c.told.Unsent && c.told.isFor(info.Attempt, now)
+	c.again = !alone
 	c.first = told || alone && now.Sub(info.ScheduledTime) <= CallTimeout // else it may be a reset one
-	c.waited = info.Attempt > 1 && now.Sub(info.ScheduledTime) > longWait
 	c.told.Unsent = false
 	c.report(c.told)
 	return c
@@ -150,8 +144,9 @@ func (c *calling) report(p progress) { c.reported.Store(&p) }
 
 // details are what one heartbeat says.
 func (c *calling) details() any {
+	now := time.Now() // what begins after it is no part of what is said
 	p := *c.reported.Load()
-	p.Said = time.Now()
+	p.Said = now
 	return p
 }
 
@@ -175,6 +170,7 @@ func (c *calling) withoutRequest(ctx context.Context, err error, pause time.Dura
 	told := c.told
 	told.Unsent, told.Attempt = c.first, c.attempt
 	told.Held++
+	told.Next = time.Now().Add(pause)
 	c.report(told)
 	c.words.leave(ctx, c.details())
 	return retryIn(err, pause)
@@ -187,10 +183,12 @@ func (c *calling) leaveWord(ctx context.Context, told progress, err error) error
 		return c.provingFirst(failure)
 	}
 	told.Attempt = c.attempt
-	c.report(told)
-	if activity.GetInfo(ctx).HeartbeatTimeout > 0 {
-		c.words.leave(ctx, c.details())
+	told.Next = time.Time{}
+	if ok {
+		told.Next = time.Now().Add(failure.NextRetryDelay())
 	}
+	c.report(told)
+	c.words.leave(ctx, c.details())
 	return err
 }
 
@@ -206,16 +204,16 @@ func (c *calling) provingFirst(failure *temporal.ApplicationError) error {
 }
 
 // prepare opens the grant, and looks into the vault once more where the token may have
-// been spent since it was loaded: before a further attempt that may not be the first
-// request, after a long wait, and where other runs are on the intent record. It is short, so that the request is over before Temporal starts the
-// next attempt.
+// been spent since it was loaded: before a further attempt, and where other runs are on the
+// intent record. It is short, so that the request is over before Temporal starts the next
+// attempt.
 func (a *Activities) prepare(ctx context.Context, names vault.Names, c *calling) (token.Secret, token.Client, error) {
 	ctx, cancel := context.WithDeadline(ctx, c.began.Add(prepareTimeout))
 	defer cancel()
 	refresh, client, err := a.openGrant(ctx, names, c.loaded)
 	switch {
 	case err != nil:
-	case c.again, c.waited:
+	case c.again:
 		err = a.checkEscrow(ctx, names, c)
 	case len(c.loaded.MayHaveSpent) > 0:
 		err = a.checkOvertaken(ctx, names, c)

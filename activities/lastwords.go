@@ -57,24 +57,23 @@ func (w *LastWords) ClientOptions(o client.Options) client.Options {
 	return o
 }
 
-// Attach is the connection's [grpc.UnaryClientInterceptor]. It may see a request more than
-// once, as the SDK tries again.
+// Attach is the connection's [grpc.UnaryClientInterceptor]. A request that the SDK sends more
+// than once keeps what it was given at first.
 func (w *LastWords) Attach(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 	failed, ok := request.(*workflowservice.RespondActivityTaskFailedRequest)
 	if !ok {
 		return invoke(ctx, method, request, reply, connection, options...)
 	}
-	token := string(failed.GetTaskToken())
+	if details := w.take(failed.GetTaskToken()); details != nil {
+		failed.LastHeartbeatDetails = details
+	}
+	return invoke(ctx, method, request, reply, connection, options...)
+}
+
+func (w *LastWords) take(taskToken []byte) *commonpb.Payloads {
 	w.mu.Lock()
-	if word, ok := w.left[token]; ok {
-		failed.LastHeartbeatDetails = word.details
-	}
-	w.mu.Unlock()
-	err := invoke(ctx, method, request, reply, connection, options...)
-	if err == nil {
-		w.mu.Lock()
-		delete(w.left, token)
-		w.mu.Unlock()
-	}
-	return err
+	defer w.mu.Unlock()
+	word := w.left[string(taskToken)]
+	delete(w.left, string(taskToken))
+	return word.details
 }

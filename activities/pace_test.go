@@ -100,8 +100,7 @@ func TestStoresThatTheVaultRefusesComeBackApartFromEachOther(t *testing.T) {
 // What held it up, such as a keyset that was away, held up others as well.
 func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 	s := newSystem(t)
-	unsent := func() map[string]any { return map[string]any{"attempt": 1, "unsent": true} }
-	held := attempt{number: 2, asked: 20 * time.Second, told: unsent()}
+	held := attempt{number: 2, asked: 20 * time.Second, told: unsent(1, time.Now())}
 	require.ErrorIs(t, s.call(held, s.loadedFor("free")), activity.ErrResultPending, "there is room at the vault")
 
 	s.Pace = pace.New(2)
@@ -117,7 +116,7 @@ func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 	words := s.heard.list()
 	require.Equal(t, true, words[len(words)-1]["unsent"])
 
-	inTurn := unsent()
+	inTurn := unsent(1, time.Now())
 	inTurn["turn"] = time.Now()
 	require.ErrorIs(t, s.call(attempt{number: 2, asked: time.Minute, told: inTurn}, waiting), activity.ErrResultPending)
 	require.ErrorIs(t, s.call(attempt{}, s.loadedFor("now")), activity.ErrResultPending, "its load has had the turn")

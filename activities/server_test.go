@@ -47,8 +47,9 @@ type cluster struct {
 
 // requests are those of the worker's connection to Temporal, by type.
 type requests struct {
-	mu    sync.Mutex
-	count map[string]int
+	mu        sync.Mutex
+	count     map[string]int
+	lastWords int // heartbeats of an attempt that has ended
 	// refuse says which are not to reach the server.
 	refuse func(request any, nth int) bool
 }
@@ -57,6 +58,9 @@ func (r *requests) observe(ctx context.Context, method string, request, reply an
 	kind := fmt.Sprintf("%T", request)
 	r.mu.Lock()
 	r.count[kind]++
+	if beat, ok := request.(*workflowservice.RecordActivityTaskHeartbeatRequest); ok && strings.Contains(beat.GetDetails().String(), "attempt") {
+		r.lastWords++
+	}
 	refused := r.refuse != nil && r.refuse(request, r.count[kind])
 	r.mu.Unlock()
 	if refused {
@@ -69,6 +73,12 @@ func (r *requests) refuseWhere(refuse func(request any, nth int) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.refuse = refuse
+}
+
+func (r *requests) lastWordsAlone() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lastWords
 }
 
 // of is how many there were of the type of one.

@@ -18,6 +18,8 @@ type progress struct {
 	Last    time.Time `json:"last,omitzero"`  // the last one
 	// Said is when these words were left; zero in those of an older version.
 	Said time.Time `json:"said,omitzero"`
+	// Next is when the attempt is due that they were left for.
+	Next time.Time `json:"next,omitzero"`
 	// Issued: an answer had tokens and could not be used, so that the token is spent.
 	Issued bool `json:"issued,omitempty"`
 	// Doubted is the first request whose answer may mean a dead grant; see timing.
@@ -68,6 +70,17 @@ func (p progress) leftOut(attempt int32, scheduled, now time.Time) bool {
 	}
 	return p != progress{} || now.Sub(scheduled) > CallTimeout
 }
+
+// isFor reports whether an attempt is the one that the words were left for. An operator's
+// reset counts attempts anew, so that the number alone may be that of a second one: an attempt
+// between the two has left no word then, and the time tells.
+func (p progress) isFor(attempt int32, now time.Time) bool {
+	return p.Attempt == attempt-1 && now.Sub(p.Next).Abs() <= onTime
+}
+
+// onTime is how far from when it is due an attempt begins. Another one before it would have
+// lasted for longer than that, unless it left word.
+const onTime = 5 * time.Second
 
 // timing decides the waits of one attempt of a call.
 type timing struct {
