@@ -20,8 +20,8 @@ var shared testenv.Shared
 
 func TestMain(m *testing.M) { os.Exit(shared.Around(m).Run()) }
 
-// A benchmark of a second says nothing about speed. That every figure comes from where it
-// should is shown all the same.
+// A benchmark of a second says nothing about speed. That most figures come from where
+// they should is shown all the same.
 func TestEveryTargetIsMeasured(t *testing.T) {
 	if _, err := os.Stat("/proc/self/statm"); err != nil {
 		t.Skip("bench: this system has no /proc")
@@ -43,6 +43,7 @@ func TestEveryTargetIsMeasured(t *testing.T) {
 		require.Positive(t, m.MedianMS, m)
 		require.GreaterOrEqual(t, m.P99MS, m.MedianMS, m)
 		require.Greater(t, m.MemoryMB, 5.0, m)
+		require.Positive(t, m.ServerCPUPer1000, m)
 		switch m.Target {
 		case floor:
 			require.Equal(t, 4, m.Actions, "a start and three activities: %v", m)
@@ -54,7 +55,7 @@ func TestEveryTargetIsMeasured(t *testing.T) {
 			require.Positive(t, m.FirstCopyP99MS, m)
 			require.InDelta(t, 7, m.VaultCalls, 5, "of few refreshes, some of which began before or end later: %v", m)
 		case baseline:
-			require.InDelta(t, 4, m.VaultCalls, 4, "two secrets are read and two written, also of refreshes that had not ended: %v", m)
+			require.InDelta(t, 4, m.VaultCalls, 3, "two secrets are read and two written, also of refreshes that had not ended: %v", m)
 		}
 	}
 	require.Positive(t, r.FirstPollMS[product][0])

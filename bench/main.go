@@ -3,7 +3,7 @@
 // article's way without Temporal.
 //
 //	go run ./bench
-//	go run ./bench -cluster -json docs/bench.json -svg docs/images/bench.svg
+//	go run ./bench -cluster -json bench.json -svg docs/images/bench.svg
 //
 // The targets take turns in each phase of each round, so the result is ratios and
 // medians. Everything runs on this machine: a real server, real worker processes, and

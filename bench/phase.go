@@ -104,7 +104,7 @@ func (b *bench) measure(ctx context.Context, round int, p phase, name string) (m
 	if err != nil {
 		return m, err
 	}
-	if err = t.begin(ctx, p.load, p.load.period); err != nil {
+	if err = t.begin(ctx, p.load); err != nil {
 		return m, err
 	}
 	if err = lab.Sleep(ctx, p.load.period+b.o.warmUp); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -221,5 +220,5 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d cores%s, %s, %s", runtime.NumCPU(), cmp.Or(model, ""), runtime.GOOS+"/"+runtime.GOARCH, runtime.Version())
+	return fmt.Sprintf("%d cores%s, %s, %s", runtime.NumCPU(), model, runtime.GOOS+"/"+runtime.GOARCH, runtime.Version())
 }

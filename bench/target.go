@@ -25,8 +25,8 @@ const (
 type target interface {
 	// launch starts so many of its processes for a load.
 	launch(ctx context.Context, workers int, l load) ([]*process.Process, error)
-	// begin has the load come, spread over the time.
-	begin(ctx context.Context, l load, over time.Duration) error
+	// begin has the load come, spread over its period.
+	begin(ctx context.Context, l load) error
 	// settle waits until every account has had its first run.
 	settle(ctx context.Context) error
 	// took are the times at work of what ended well within a span, and how many did not.
@@ -92,10 +92,7 @@ type productTarget struct {
 func (p *productTarget) launch(ctx context.Context, workers int, _ load) ([]*process.Process, error) {
 	p.processes, p.urls = nil, nil
 	for i := range workers {
-		env, err := p.environment(i)
-		if err != nil {
-			return nil, err
-		}
+		env := p.environment(i)
 		w, err := p.lab.StartWorker(ctx, nil, env...)
 		if err != nil {
 			return nil, err
@@ -109,29 +106,25 @@ func (p *productTarget) launch(ctx context.Context, workers int, _ load) ([]*pro
 // quota that is measured.
 const unpaced = "10000"
 
-func (p *productTarget) environment(i int) (env []string, err error) {
+func (p *productTarget) environment(i int) (env []string) {
 	env = append(env, "TOKENKEEPER_LOG_LEVEL=warn")
 	if !p.paced {
-		name, err := lab.PaceVariable()
-		if err != nil {
-			return nil, err
-		}
-		env = append(env, name+"="+unpaced)
+		env = append(env, lab.PaceVariable+"="+unpaced)
 	}
 	if p.pprof != "" && i == 0 {
 		env = append(env, "TOKENKEEPER_PPROF="+p.pprof)
 	}
-	return env, nil
+	return env
 }
 
-func (p *productTarget) begin(ctx context.Context, l load, over time.Duration) (err error) {
+func (p *productTarget) begin(ctx context.Context, l load) (err error) {
 	var crons []lab.Cron
 	for i := range l.accounts {
 		a := token.Account{Provider: token.DefaultProvider, Name: fmt.Sprintf("bench-%d", i)}
 		crons = append(crons, lab.Cron{ID: workflows.ID(a), TaskQueue: p.lab.TaskQueue(), Workflow: workflows.Type,
 			Expression: l.expression(), Input: workflows.Input{Account: a.Name}})
 	}
-	p.chains, err = p.lab.StartCrons(ctx, crons, over)
+	p.chains, err = p.lab.StartCrons(ctx, crons, l.period)
 	return err
 }
 
@@ -166,12 +159,12 @@ func (f *floorTarget) launch(_ context.Context, workers int, _ load) ([]*process
 	return f.processes, nil
 }
 
-func (f *floorTarget) begin(ctx context.Context, l load, over time.Duration) (err error) {
+func (f *floorTarget) begin(ctx context.Context, l load) (err error) {
 	var crons []lab.Cron
 	for i := range l.accounts {
 		crons = append(crons, lab.Cron{ID: fmt.Sprintf("floor-%d", i), TaskQueue: f.queue, Workflow: "Floor", Expression: l.expression()})
 	}
-	f.chains, err = f.lab.StartCrons(ctx, crons, over)
+	f.chains, err = f.lab.StartCrons(ctx, crons, l.period)
 	return err
 }
 
@@ -207,8 +200,8 @@ func (b *baselineTarget) launch(_ context.Context, workers int, l load) ([]*proc
 	return b.processes, nil
 }
 
-func (b *baselineTarget) begin(context.Context, load, time.Duration) error { return nil }
-func (b *baselineTarget) settle(context.Context) error                     { return nil }
+func (b *baselineTarget) begin(context.Context, load) error { return nil }
+func (b *baselineTarget) settle(context.Context) error      { return nil }
 
 func (b *baselineTarget) took(_ context.Context, from, to time.Time) (done []time.Duration, failed int, err error) {
 	for _, p := range b.processes {

@@ -11,7 +11,7 @@ import (
 	"tokenkeeper/internal/sim/keyvault"
 )
 
-func TestAnImportAndAFleetAtFullPaceFitIntoOneVault(t *testing.T) {
+func TestAnImportAndAFleetAtFullPaceFitIntoOneVaultOnTheAverage(t *testing.T) {
 	all := config.WorkerVariables()
 	i := slices.IndexFunc(all, func(v config.Variable) bool { return v.Name == "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND" })
 	fleet, err := strconv.ParseFloat(all[i].Default, 64)

@@ -267,6 +267,13 @@ func TestACheckThatFailsIsLoggedOnceAndChangesNothing(t *testing.T) {
 	require.Len(t, m.open, 1)
 }
 
+// A rate would be of the main queue, which has the calls and the stores as well.
+func TestTheMainQueueHandsOutEagerActivities(t *testing.T) {
+	options := workerOptions(config.Worker{})
+	require.Zero(t, options.TaskQueueActivitiesPerSecond)
+	require.False(t, options.DisableEagerActivities)
+}
+
 func TestHeartbeatsAreSentAsTheyAreRecorded(t *testing.T) {
 	const recorded = time.Second // the pause between two
 	options := workerOptions(config.Worker{})

@@ -141,7 +141,6 @@ func (l *Lab) Runs(ctx context.Context, chains []Chain, from, to time.Time) (run
 					return err
 				}
 				r := read(events)
-				r.WorkflowID = c.ID
 				next = r.next
 				if r.Ended && !r.Closed.Before(from) && r.Closed.Before(to) {
 					mu.Lock()

@@ -36,13 +36,11 @@ func parseFirstCopies(page string) (f FirstCopies, err error) {
 		return f, fmt.Errorf("read a worker's metrics: %w", err)
 	}
 	f.upTo = map[float64]float64{}
-	for name, perMillisecond := range map[string]float64{"tokenkeeper_first_copy_milliseconds": 1, "tokenkeeper_first_copy_seconds": 1000} {
-		for _, m := range families[name].GetMetric() {
-			f.pairs += float64(m.GetHistogram().GetSampleCount())
-			for _, b := range m.GetHistogram().GetBucket() {
-				if !math.IsInf(b.GetUpperBound(), 1) {
-					f.upTo[b.GetUpperBound()*perMillisecond] += float64(b.GetCumulativeCount())
-				}
+	for _, m := range families["tokenkeeper_first_copy_seconds"].GetMetric() {
+		f.pairs += float64(m.GetHistogram().GetSampleCount())
+		for _, b := range m.GetHistogram().GetBucket() {
+			if !math.IsInf(b.GetUpperBound(), 1) {
+				f.upTo[1000*b.GetUpperBound()] += float64(b.GetCumulativeCount())
 			}
 		}
 	}
@@ -59,9 +57,6 @@ func (f *FirstCopies) Add(other FirstCopies, times float64) {
 		f.upTo[bound] += times * n
 	}
 }
-
-// Pairs is how many there are.
-func (f *FirstCopies) Pairs() int { return int(f.pairs) }
 
 // Quantile interpolates within a bucket, in milliseconds. Beyond the last bucket it is
 // that bucket's bound; without any pair it is 0.

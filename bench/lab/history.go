@@ -10,7 +10,6 @@ import (
 
 // Run is what the history of one run says.
 type Run struct {
-	WorkflowID string
 	// Began is when its first workflow task was scheduled: when it was due, for a cron.
 	Began, Closed time.Time
 	Ended         bool // whichever way

@@ -13,11 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"go.temporal.io/sdk/client"
 
-	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
@@ -135,16 +133,8 @@ func (l *Lab) Close() error {
 	return errors.Join(problems...)
 }
 
-// PaceVariable is the worker's variable that keeps the fleet below the vault's quota:
-// the one that is a rate per second.
-func PaceVariable() (string, error) {
-	for _, v := range config.WorkerVariables() {
-		if strings.HasSuffix(v.Name, "_PER_SECOND") {
-			return v.Name, nil
-		}
-	}
-	return "", errors.New("the worker has no variable for its pace")
-}
+// PaceVariable is the worker's variable that keeps the fleet below the vault's quota.
+const PaceVariable = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND"
 
 // Get is the body of a page.
 func Get(ctx context.Context, url string) (string, error) {

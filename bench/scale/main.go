@@ -118,7 +118,7 @@ func (o options) problem() string {
 		return "-workers is from 1 to 8"
 	case o.outage != ofVault && o.outage != ofProvider && o.outage != none:
 		return "-outage is vault, provider or none"
-	case o.outage != none && 2*o.away > o.length+o.away:
+	case o.outage != none && o.away > o.length:
 		return "-away is at most as long as -minutes"
 	}
 	return ""

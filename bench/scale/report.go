@@ -47,7 +47,7 @@ type report struct {
 	Interrupted     bool      `json:"interrupted"`
 	StartSeconds    float64   `json:"start_seconds"` // to start all crons
 	PerSecond       float64   `json:"refreshes_per_second"`
-	PerSecondBack   float64   `json:"refreshes_per_second_most"` // of any 10 s
+	PerSecondMost   float64   `json:"refreshes_per_second_most"` // in one sample
 	RequestsAway    float64   `json:"requests_per_second_away"`  // without the first minute
 	RequestsMost    float64   `json:"requests_per_second_most"`
 	ServedSeconds   float64   `json:"served_seconds"`   // from the end of the outage until all that waited then are refreshed; below 0: not seen
@@ -97,7 +97,7 @@ func (r *report) judge() {
 		r.MemoryMost = max(r.MemoryMost, x.MemoryMB)
 		r.LagMost = max(r.LagMost, x.LagSeconds)
 		r.RequestsMost = max(r.RequestsMost, x.RequestsPerSecond)
-		r.PerSecondBack = max(r.PerSecondBack, x.RefreshesPerSecond)
+		r.PerSecondMost = max(r.PerSecondMost, x.RefreshesPerSecond)
 	}
 	noticedAt := out + min(noticed.Seconds(), (back-out)/2)
 	r.RequestsAway = rate(r.Samples, func(x sample) bool { return x.State == away && x.Seconds > noticedAt }, func(x sample) float64 { return x.RequestsPerSecond })
@@ -210,7 +210,7 @@ func (r *report) table() string {
 	}
 	row("accounts, provider, period, workers", "%d, %s, %s, %d", r.Accounts, r.Provider, r.Period, r.Workers)
 	row("started in", "%.0f s", r.StartSeconds)
-	row("refreshes/s, the outage aside (most in one sample)", "%.2f (%.1f)", r.PerSecond, r.PerSecondBack)
+	row("refreshes/s, the outage aside (most in one sample)", "%.2f (%.1f)", r.PerSecond, r.PerSecondMost)
 	if r.Outage != none {
 		row("requests/s at the provider while the "+r.Outage+" was away", "%.2f", r.RequestsAway)
 		if r.ServedSeconds >= 0 {

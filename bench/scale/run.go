@@ -75,11 +75,7 @@ func (s *scale) prepare(ctx context.Context) error {
 	s.consents.Store(0)
 	env := []string{"TOKENKEEPER_LOG_LEVEL=error"}
 	if s.o.pace > 0 {
-		variable, err := lab.PaceVariable()
-		if err != nil {
-			return err
-		}
-		env = append(env, fmt.Sprintf("%s=%g", variable, s.o.pace))
+		env = append(env, fmt.Sprintf("%s=%g", lab.PaceVariable, s.o.pace))
 	}
 	for range s.o.workers {
 		w, err := s.lab.StartWorker(ctx, nil, env...)
