@@ -2,6 +2,7 @@ package activities
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -16,11 +17,11 @@ import (
 // provider that has come back is not met by all that wait.
 type breaker struct {
 	state  breakerState
-	failed map[string]bool // accounts whose calls have failed since the last answer; true: rate limited
-	cause  string          // of the last failure, in words
+	failed map[string]failing // accounts whose calls have failed since the last answer
+	cause  string             // of the last failure, in words
 
 	opened  time.Time // also before an interrupted ramp
-	until   time.Time // the next probe, and the provider's own Retry-After
+	until   time.Time // the next probe, not before the provider's own Retry-After
 	probing bool
 	probed  time.Time            // the last probe's end, or the opening
 	probes  int                  // that have failed
@@ -28,6 +29,12 @@ type breaker struct {
 
 	limit, calling, answered int // of a ramp
 	ramped                   time.Time
+}
+
+// failing is what the last calls of an account were told.
+type failing struct {
+	limited bool
+	until   time.Time // the end of a Retry-After
 }
 
 type breakerState int
@@ -160,24 +167,26 @@ func (b *breaker) succeed(now time.Time) (changed bool) {
 
 func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duration, now time.Time) (changed bool) {
 	if b.failed == nil {
-		b.failed = map[string]bool{}
+		b.failed = map[string]failing{}
 	}
 	switch {
 	case b.state == ramping && p == exempt:
 		// It may have trouble of its own, and others are asked now.
 	case b.state != open:
-		b.failed[account] = isLimited || b.failed[account]
+		f := b.failed[account]
+		f.limited = f.limited || isLimited
+		if end := now.Add(wait); end.After(f.until) {
+			f.until = end
+		}
+		b.failed[account] = f
 	case p == exempt:
 		if b.asking == nil {
 			b.asking = map[string]time.Time{}
 		}
 		b.asking[account] = now
 	}
-	end := now.Add(wait)
-	if others := b.probed.Add(othersProbe); b.state == open && p == exempt && end.After(others) {
-		end = others
-	}
-	if end.After(b.until) {
+	// One account's Retry-After may be for itself.
+	if end := now.Add(min(wait, b.probed.Add(othersProbe).Sub(now))); b.state == open && end.After(b.until) {
 		b.until = end
 	}
 	switch {
@@ -185,14 +194,29 @@ func (b *breaker) fail(p pass, account string, isLimited bool, wait time.Duratio
 		b.probes++
 		b.nextProbe(now)
 	case b.state == closed && b.opens() || b.state == ramping && len(b.failed) >= opensAfterRamping:
+		several := opensAfterRamping
 		if b.state == closed {
-			b.opened = now
+			b.opened, several = now, opensAfterLimited
 		}
+		b.until = b.toldBy(several)
 		b.state, b.probing, b.probes, b.probed = open, false, 0, now
 		b.nextProbe(now)
 		return true
 	}
 	return false
+}
+
+// toldBy is the end of the wait that so many accounts have been told, or longer ones.
+func (b *breaker) toldBy(several int) time.Time {
+	var ends []time.Time
+	for _, f := range b.failed {
+		ends = append(ends, f.until)
+	}
+	slices.SortFunc(ends, func(a, b time.Time) int { return b.Compare(a) })
+	if len(ends) < several {
+		return time.Time{}
+	}
+	return ends[several-1]
 }
 
 // nextProbe is not before the provider's Retry-After.
@@ -204,8 +228,8 @@ func (b *breaker) nextProbe(now time.Time) {
 
 func (b *breaker) opens() bool {
 	rateLimited := 0
-	for _, isLimited := range b.failed {
-		if isLimited {
+	for _, f := range b.failed {
+		if f.limited {
 			rateLimited++
 		}
 	}

@@ -199,6 +199,16 @@ func TestARetryAfterCountsForTheWholeProvider(t *testing.T) {
 	told(b, "fffff", 0, noon)
 	_, _, ok = b.admit(noon.Add(time.Minute))
 	require.True(t, ok)
+
+	b = &breaker{}
+	told(b, "l", 6*time.Hour, noon) // the same, and nobody is answered in between
+	told(b, "fffff", 0, noon)
+	require.Equal(t, open, b.state)
+	p, _, ok := b.admit(noon.Add(time.Minute))
+	require.True(t, ok)
+	b.end(p, "prober", limited, 6*time.Hour, noon.Add(time.Minute))
+	_, _, ok = b.admit(noon.Add(11 * time.Minute))
+	require.True(t, ok, "another account is asked for")
 }
 
 func TestAfterTheFirstAnswerTheCallsComeBackByAndBy(t *testing.T) {

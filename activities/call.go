@@ -52,6 +52,9 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	}
 	ctx, stop := beat(ctx, c.details)
 	defer stop()
+	if c.reset {
+		record(ctx, c.details) // else the next attempt could take an older word for this one's
+	}
 	admission, err := a.admit(ctx, at.Provider, c)
 	if err != nil {
 		return RefreshResult{}, err
@@ -80,7 +83,7 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 	now := time.Now()
 	// A worker that was frozen may be too late: the next attempt may have begun.
 	timeout := min(c.sentAt(now).window(now).Wait(window.Answer, requestTimeout, now), time.Until(info.Deadline)-completeTimeout)
-	if timeout <= 0 || wasSilent(info, now) {
+	if timeout <= 0 || c.wasSilent(info, now) {
 		return RefreshResult{}, c.unsent(ctx, temporal.NewApplicationError(fmt.Sprintf("this attempt at the refresh of %s came too late to begin; nothing was sent", in.Account), tooLate))
 	}
 	requestCtx, cancel := context.WithTimeout(ctx, timeout)
@@ -97,9 +100,12 @@ func (a *Activities) Call(ctx context.Context, in LoadResult) (RefreshResult, er
 }
 
 // wasSilent reports whether an attempt that has sent nothing yet has taken longer than a
-// worker can that was not frozen, so that Temporal may have given it up for its heartbeats.
-func wasSilent(info activity.Info, now time.Time) bool {
-	return info.HeartbeatTimeout > 0 && now.Sub(info.StartedTime) > max(info.HeartbeatTimeout, prepareTimeout)
+// worker can that was not frozen, so that Temporal may have given it up for its heartbeats
+// and another one may have spent the token. Since when it has been under way only Temporal's
+// clock tells, which may differ by as much as leaves the two within one window.
+func (c *calling) wasSilent(info activity.Info, now time.Time) bool {
+	longest := max(info.HeartbeatTimeout, prepareTimeout)
+	return info.HeartbeatTimeout > 0 && (now.Sub(c.began) > longest || now.Sub(info.StartedTime) > longest+min(time.Minute, c.loaded.ReplayWindow/2))
 }
 
 // calling is one attempt of a call.
@@ -108,6 +114,7 @@ type calling struct {
 	began   time.Time
 	attempt int32
 	again   bool // it is not the first one
+	reset   bool // an operator has reset the activity
 	first   bool // it is known that none before it has sent a request
 	told    progress
 	// reported is what the heartbeats say, and words take the last one.
@@ -120,8 +127,8 @@ func newCalling(ctx context.Context, info activity.Info, in LoadResult) *calling
 	if activity.HasHeartbeatDetails(ctx) {
 		_ = activity.GetHeartbeatDetails(ctx, &c.told) // of another version of the program: no word
 	}
-	if info.Attempt <= c.told.Attempt { // an operator's reset counts from 1
-		c.told.Held = 0
+	if c.reset = info.Attempt <= c.told.Attempt; c.reset { // which counts from 1
+		c.told.Held, c.told.Attempt, c.told.Unsent = 0, 0, false
 	}
 	now := time.Now()
 	c.began, c.attempt = now, info.Attempt

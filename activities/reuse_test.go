@@ -158,6 +158,23 @@ func TestACallThatIsAtItSendsHeartbeats(t *testing.T) {
 	require.NotEmpty(t, s.heard.list()[0]["first"], "so that the next attempt knows when the window opened")
 }
 
+// An operator has reset the activity. Where this attempt's worker is killed as well, the second
+// one must not take the word of before the reset for this one's.
+func TestAnAttemptThatWasResetTakesBackTheWordBeforeIt(t *testing.T) {
+	s := newSystem(t)
+	loaded := s.mustLoad()
+	require.NoError(t, s.provider.Inject(authserver.Fault{Hold: true}))
+	called := make(chan error, 1)
+	go func() { called <- s.call(attempt{told: unsent(1, time.Now())}, loaded) }()
+	eventually(t, func() bool { return len(s.heard.list()) >= 1 })
+	s.provider.Release("")
+	require.ErrorIs(t, <-called, activity.ErrResultPending)
+	for _, word := range s.heard.list() {
+		require.NotContains(t, word, "attempt")
+		require.NotContains(t, word, "unsent")
+	}
+}
+
 // The vault hangs, and a quarter of the window must not pass before the request.
 func TestAnOpenWindowWaitsForTheVaultOnlyAMoment(t *testing.T) {
 	s := newSystem(t)

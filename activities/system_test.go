@@ -138,6 +138,7 @@ type attempt struct {
 	unheard  bool            // no heartbeats are expected
 	queue    string          // the task queue; the test environment's unless set
 	token    string          // set by perform
+	received time.Duration   // how long after its start by Temporal's clock
 }
 
 // perform has an activity done as a worker would, and keeps every failure for
@@ -277,6 +278,7 @@ func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 	}
 	info.TaskQueue = cmp.Or(o.at.queue, info.TaskQueue)
 	info.ScheduledTime = time.Now().Add(-o.at.asked)
+	info.StartedTime = time.Now().Add(-o.at.received)
 	info.Deadline = time.Now().Add(activities.CallTimeout)
 	if info.HeartbeatTimeout = 5 * time.Second; o.at.unheard {
 		info.HeartbeatTimeout = 0
