@@ -62,7 +62,7 @@ type pacedQueues struct {
 // start polls both queues, and adapts their rates until stop is called.
 func (q *pacedQueues) start(ctx context.Context) error {
 	ctx, q.cancel = context.WithCancel(ctx)
-	if err := q.adapt(ctx); err != nil {
+	if err := startPolling(ctx, q.log, func() error { return q.adapt(ctx) }); err != nil {
 		q.stop()
 		return err
 	}

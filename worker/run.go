@@ -97,12 +97,8 @@ func run(ctx context.Context, s setup) error {
 		}
 	}
 	worker.SetStickyWorkflowCacheSize(stickyRuns)
-	w := worker.New(temporal, s.TaskQueue, options)
 	attributes := ensureSearchAttributes(ctx, temporal, s.Temporal.Namespace, log)
 	flows := &workflows.Workflows{Attributes: attributes}
-	w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
-	// An incident lasts longer than a version.
-	w.RegisterWorkflowWithOptions(flows.TokenIncident, workflow.RegisterOptions{Name: incident.Type, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	sender := webhook.New(s.receivers, s.TaskQueue)
 	incidents := &incident.Reporter{Temporal: temporal, TaskQueue: s.TaskQueue, Receivers: sender.Names()}
 	acts := activities.New(activities.Dependencies{
@@ -120,8 +116,15 @@ func run(ctx context.Context, s setup) error {
 		Attributes: attributes,
 		Slots:      s.MaxConcurrentActivities,
 	})
-	acts.Register(w)
-	if err := w.Start(); err != nil {
+	var w worker.Worker
+	if err := startPolling(ctx, log, func() error {
+		w = worker.New(temporal, s.TaskQueue, options)
+		w.RegisterWorkflowWithOptions(flows.RefreshTokens, workflow.RegisterOptions{Name: workflows.Type})
+		// An incident lasts longer than a version.
+		w.RegisterWorkflowWithOptions(flows.TokenIncident, workflow.RegisterOptions{Name: incident.Type, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+		acts.Register(w)
+		return w.Start()
+	}); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
 	paced := &pacedQueues{temporal: temporal, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, options: options,

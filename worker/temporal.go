@@ -32,7 +32,7 @@ func connect(ctx context.Context, options client.Options, log *slog.Logger) (c c
 	// Requests are small, and sealed pairs do not compress: the SDK's gzip was a sixth of the
 	// worker's CPU.
 	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
-	err = retry(ctx, log, "waiting for Temporal", func() (final bool, err error) {
+	err = retry(ctx, log, waitingForTemporal, func() (final bool, err error) {
 		c, err = dial(ctx, options)
 		var missing *serviceerror.NamespaceNotFound
 		return errors.As(err, &missing), explain(err, options.HostPort, options.Namespace)
@@ -53,6 +53,26 @@ func dial(ctx context.Context, options client.Options) (client.Client, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// waitingForTemporal is logged with each try in vain.
+const waitingForTemporal = "waiting for Temporal"
+
+// startPolling starts what polls, and starts it anew where Temporal has gone away since it was
+// dialed: the SDK gives up after ten seconds.
+func startPolling(ctx context.Context, log *slog.Logger, start func() error) error {
+	return retry(ctx, log, waitingForTemporal, func() (final bool, err error) {
+		err = start()
+		return !isAway(err), err
+	})
+}
+
+// isAway reports whether a request has failed because the server could not be reached, or did
+// not answer in time.
+func isAway(err error) bool {
+	_, unavailable := errors.AsType[*serviceerror.Unavailable](err)
+	_, late := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	return unavailable || late || errors.Is(err, context.DeadlineExceeded)
 }
 
 // explain says in one sentence what keeps a worker from a namespace, and the fix.

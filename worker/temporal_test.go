@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -31,6 +32,24 @@ func TestATemporalServerThatIsAwayIsWaitedFor(t *testing.T) {
 
 	require.NoError(t, w.Ready(t.Context()))
 	s.refreshes(account)
+}
+
+// It has dialed, and has not begun to poll.
+func TestATemporalServerThatGoesAwayWhileAWorkerStartsIsWaitedFor(t *testing.T) {
+	s := newSystem(t)
+	namespace := unique("namespace")
+	s.createNamespace(namespace)
+	temporal := linkTo(t, s.Temporal.Address())
+	temporal.up()
+	temporal.slow(time.Second) // so that there is time to take it away
+	w := s.launch("TEMPORAL_ADDRESS="+temporal.address(), "TEMPORAL_NAMESPACE="+namespace)
+	w.logged("added the search attributes to the namespace", 1)
+	temporal.down()
+	for _, l := range w.logged("waiting for Temporal", 1) {
+		require.Contains(t, l.Error, "failed reaching server")
+	}
+	temporal.up()
+	require.NoError(t, w.Ready(t.Context()))
 }
 
 func TestAWorkerThatWaitsForTemporalStopsWhenItIsTold(t *testing.T) {
@@ -151,6 +170,13 @@ func (s *system) refreshIn(namespace string) (account string) {
 type link struct {
 	t     *testing.T
 	proxy *toxiproxy.Proxy
+}
+
+// slow holds each packet back for a while.
+func (l *link) slow(by time.Duration) {
+	l.t.Helper()
+	_, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(fmt.Sprintf(`{"type":"latency","attributes":{"latency":%d}}`, by.Milliseconds())))
+	require.NoError(l.t, err)
 }
 
 // linkTo puts a link before a server's address. It refuses connections until it is up.

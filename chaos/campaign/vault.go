@@ -97,7 +97,7 @@ func (v *vaultProcess) restart(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return v.sendFaults()
+	return v.persist(v.sendFaults)
 }
 
 func (v *vaultProcess) stop() error {
