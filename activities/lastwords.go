@@ -16,8 +16,8 @@ import (
 
 // LastWords are heartbeats that attempts leave as they fail. The SDK sends a heartbeat and a
 // failure in two requests, of which the first may be lost alone, and each is a billed action.
-// Temporal's API takes both in one, and [LastWords.ClientOptions] has them put there: the next attempt
-// reads what this one has left wherever it reads that it failed. The zero value is ready.
+// Temporal's API takes both in one, and [LastWords.ClientOptions] has them put there: Temporal
+// has both or neither. The zero value is ready.
 type LastWords struct {
 	mu   sync.Mutex
 	left map[string]lastWord // by task token

@@ -72,6 +72,17 @@ func (a account) put(refreshToken string) {
 	require.NoError(a.t, err)
 }
 
+// consentMeeting is a consent whose calls meet these faults, one after the other.
+func (s *system) consentMeeting(faults ...authserver.Fault) account {
+	s.t.Helper()
+	a := s.consent()
+	for _, f := range faults {
+		f.Endpoint, f.User = authserver.Token, a.user
+		require.NoError(s.t, s.Provider.Inject(f))
+	}
+	return a
+}
+
 // secret is the vault's name for the account's secret of the given kind.
 func (a account) secret(kind string) string { return a.at.prefix + testenv.SecretName(a.name, kind) }
 

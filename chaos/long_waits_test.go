@@ -60,12 +60,7 @@ func TestF23WaitBeyondTheWindowIsCutShortWhileAPairMayBeWaiting(t *testing.T) {
 			s.work()
 			runs := map[string]run{}
 			for name, faults := range rows {
-				a := s.consent()
-				for _, f := range faults {
-					f.Endpoint, f.User = authserver.Token, a.user
-					require.NoError(t, s.Provider.Inject(f), name)
-				}
-				runs[name] = a.refresh()
+				runs[name] = s.consentMeeting(faults...).refresh()
 			}
 			for name, run := range runs {
 				run.refreshed(name)

@@ -127,12 +127,7 @@ func TestF33RefusalInsideTheWindowGivesNothingUp(t *testing.T) {
 		"the answer was lost, and refused since":  {{Commit: true, Answer: authserver.Reset}, since},
 		"committed and lost, and refused half on": {{Commit: true, Answer: authserver.Status, Status: http.StatusServiceUnavailable}, since},
 	} {
-		a := s.consent()
-		for _, f := range faults {
-			f.Endpoint, f.User = authserver.Token, a.user
-			require.NoError(t, s.Provider.Inject(f), name)
-		}
-		runs[name] = a.refresh()
+		runs[name] = s.consentMeeting(faults...).refresh()
 	}
 	for name, run := range runs {
 		run.refreshed(name)

@@ -123,7 +123,7 @@ func run(ctx context.Context, s setup) error {
 		// An incident lasts longer than a version.
 		w.RegisterWorkflowWithOptions(flows.TokenIncident, workflow.RegisterOptions{Name: incident.Type, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 		acts.Register(w)
-		return w.Start()
+		return explain(w.Start(), s.Temporal.HostPort, s.Temporal.Namespace)
 	}); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}

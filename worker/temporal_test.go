@@ -46,7 +46,7 @@ func TestATemporalServerThatGoesAwayWhileAWorkerStartsIsWaitedFor(t *testing.T) 
 	w.logged("added the search attributes to the namespace", 1)
 	temporal.down()
 	for _, l := range w.logged("waiting for Temporal", 1) {
-		require.Contains(t, l.Error, "failed reaching server")
+		require.Contains(t, l.Error, "the Temporal server at "+temporal.address()+" does not serve this worker")
 	}
 	temporal.up()
 	require.NoError(t, w.Ready(t.Context()))
