@@ -152,10 +152,13 @@ func TestACallThatIsAtItSendsHeartbeats(t *testing.T) {
 	require.NoError(t, s.provider.Inject(authserver.Fault{Hold: true}))
 	called := make(chan error, 1)
 	go func() { called <- s.call(attempt{}, loaded) }()
-	eventually(t, func() bool { return len(s.heard.list()) >= 1 })
-	s.provider.Release("")
+	eventually(t, func() bool { return s.provider.Held("") == 1 })
+	eventually(t, func() bool { // so that the next attempt knows when the window opened
+		heard := s.heard.list()
+		return len(heard) > 0 && heard[len(heard)-1]["first"] != nil
+	})
+	require.Equal(t, 1, s.provider.Release(""))
 	require.ErrorIs(t, <-called, activity.ErrResultPending)
-	require.NotEmpty(t, s.heard.list()[0]["first"], "so that the next attempt knows when the window opened")
 }
 
 // An operator has reset the activity. Where this attempt's worker is killed as well, the second
@@ -166,8 +169,9 @@ func TestAnAttemptThatWasResetTakesBackTheWordBeforeIt(t *testing.T) {
 	require.NoError(t, s.provider.Inject(authserver.Fault{Hold: true}))
 	called := make(chan error, 1)
 	go func() { called <- s.call(attempt{told: unsent(1, time.Now())}, loaded) }()
+	eventually(t, func() bool { return s.provider.Held("") == 1 })
 	eventually(t, func() bool { return len(s.heard.list()) >= 1 })
-	s.provider.Release("")
+	require.Equal(t, 1, s.provider.Release(""))
 	require.ErrorIs(t, <-called, activity.ErrResultPending)
 	for _, word := range s.heard.list() {
 		require.NotContains(t, word, "attempt")
