@@ -128,7 +128,7 @@ func (l *Limiter) begin(versions float64) time.Duration {
 	at := now
 	if l.rate < l.share || now < l.until || l.writes.outstanding(now) {
 		room := l.stores.room(int(versions), headroom*l.rate, now) // its store has that at the earliest
-		at = l.writes.next(versions, l.rate, max(room, l.until))
+		at = l.writes.next(versions, l.rateAt, max(room, l.until))
 	}
 	l.writes.book(versions, at)
 	return at - now
@@ -143,7 +143,7 @@ func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	at := l.writes.next(float64(versions), l.rate, max(now+after, l.until))
+	at := l.writes.next(float64(versions), l.rateAt, max(now+after, l.until))
 	l.writes.give(float64(versions), at)
 	return at - now
 }
@@ -163,7 +163,7 @@ func (l *Limiter) Store(versions int) (pause time.Duration) {
 		l.stores.add(versions, at)
 		return pause
 	}
-	at = l.writes.next(float64(versions), l.rate, at)
+	at = l.writes.next(float64(versions), l.rateAt, at)
 	l.writes.give(float64(versions), at)
 	return at - now
 }
@@ -197,7 +197,7 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 		l.peeks.add(1, at)
 		return pause, true
 	}
-	at = l.looks.next(1, perSecond, at)
+	at = l.looks.next(1, func(time.Duration) float64 { return perSecond }, at)
 	if pause = at - now; pause > horizon {
 		return 0, false
 	}
@@ -234,11 +234,16 @@ func (l *Limiter) PeekNow() {
 	l.peeks.add(1, l.now())
 }
 
+// rateAt is the rate at a time that is not before the last one taken in: a cut rate grows
+// back once the vault takes calls again.
+func (l *Limiter) rateAt(t time.Duration) float64 {
+	grown := max(0, t-max(l.until, l.asOf))
+	return min(l.share, l.rate+l.share*grown.Seconds()/recovery.Seconds())
+}
+
 // grow gives back what a cut has taken, and forgets the spans that are over.
 func (l *Limiter) grow(now time.Duration) {
-	if from := max(l.until, l.asOf); l.rate < l.share && now > l.until {
-		l.rate = min(l.share, l.rate+l.share*(now-from).Seconds()/recovery.Seconds())
-	}
+	l.rate = l.rateAt(now)
 	if span(now) != span(l.asOf) {
 		l.writes.forget(now)
 		l.looks.forget(now)

@@ -89,8 +89,32 @@ func TestRefusalsThatGoOnSlowItFurther(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		}
 		list := times(t, l, 40, 1)
-		require.Greater(t, list[39], 20*time.Second, "it is slow")
-		require.Less(t, list[39], time.Minute, "and goes on")
+		require.Greater(t, list[39], 15*time.Second, "it is slow: the whole share would take a second and a quarter")
+		require.Less(t, list[39], 20*time.Second, "and grows back meanwhile")
+	})
+}
+
+// A thousand pairs whose turns are given while the rate is a thirty-second of the share would
+// have the last one wait for 40 minutes, 38 of them after the rate is back.
+func TestTurnsCountOnTheRateThatTheyMeet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := pace.New(26)
+		for range 40 {
+			l.Throttled(10 * time.Second)
+			time.Sleep(10 * time.Second)
+		}
+		var turns []time.Duration
+		soon := 0
+		for range 1000 {
+			turn := l.Turn(2, time.Second)
+			turns = append(turns, turn)
+			if turn < 20*time.Second {
+				soon++
+			}
+		}
+		require.Less(t, turns[999], 150*time.Second)
+		require.Less(t, 2*soon, 60, "few at first: a thirty-second and a sixth of the share at the end of 20 s")
+		require.LessOrEqual(t, 2*most(turns), 300, "of Key Vault's quota")
 	})
 }
 

@@ -14,16 +14,17 @@ type turns struct {
 
 func newTurns() turns { return turns{booked: map[int64]float64{}, last: -1} }
 
-// next is the first turn from a time on for n at so many per second. Those of one span
-// follow each other evenly. What is more than a span has by itself has one alone.
-func (t *turns) next(n, perSecond float64, from time.Duration) time.Duration {
-	room := max(perSecond*width.Seconds(), n)
-	at := span(from)
-	for t.booked[at] > 0 && t.booked[at]+n > room {
-		at++
+// next is the first turn from a time on for n, at as many per second as there will be then.
+// Those of one span follow each other evenly. What is more than a span has by itself has one
+// alone.
+func (t *turns) next(n float64, perSecond func(at time.Duration) float64, from time.Duration) time.Duration {
+	for at := span(from); ; at++ {
+		begin := time.Duration(at) * width
+		room := max(perSecond(begin)*width.Seconds(), n)
+		if booked := t.booked[at]; booked == 0 || booked+n <= room {
+			return max(begin+time.Duration(booked/room*float64(width)), from)
+		}
 	}
-	turn := time.Duration(at)*width + time.Duration(t.booked[at]/room*float64(width))
-	return max(turn, from)
 }
 
 // book takes a turn.
