@@ -42,7 +42,7 @@ func start(args []string) int {
 	workers := flags.String("workers", "1,2,4", "worker processes at saturation, one phase for each number")
 	jsonFile := flags.String("json", "", "file for the whole result")
 	svgFile := flags.String("svg", "", "file for the picture")
-	flags.StringVar(&o.profiles, "profiles", "", "folder for a CPU and a heap profile of Token Keeper's worker at saturation")
+	flags.StringVar(&o.profiles, "profiles", "", "folder for profiles at saturation: CPU and heap of Token Keeper's worker, CPU of the cluster's Temporal server")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}

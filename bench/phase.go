@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -279,18 +280,31 @@ func calls(v *keyvault.Server) (n int) {
 	return n
 }
 
-// profile writes the CPU and the heap profile of Token Keeper's first worker.
+// profile writes a CPU profile of the Temporal server, where it serves any, and of Token
+// Keeper's first worker a CPU and then a heap profile.
 func (b *bench) profile(ctx context.Context, seconds float64) error {
-	for name, path := range map[string]string{"cpu.pprof": fmt.Sprintf("profile?seconds=%d", max(1, int(seconds)-1)), "heap.pprof": "heap"} {
-		page, err := lab.Get(ctx, "http://"+b.product.pprof+"/debug/pprof/"+path)
+	write := func(name, url string) error {
+		page, err := lab.Get(ctx, url)
 		if err != nil {
-			return fmt.Errorf("profile: %w", err)
+			return fmt.Errorf("profile %s: %w", name, err)
 		}
-		if err := os.WriteFile(filepath.Join(b.o.profiles, name), []byte(page), 0o600); err != nil {
-			return err
-		}
+		return os.WriteFile(filepath.Join(b.o.profiles, name), []byte(page), 0o600)
 	}
-	return nil
+	cpu := fmt.Sprintf("/profile?seconds=%d", max(1, int(seconds)-1))
+	ofServer := make(chan error, 1)
+	go func() {
+		if server := b.lab.Temporal.Profiles(); server != "" {
+			ofServer <- write("server-cpu.pprof", server+cpu)
+			return
+		}
+		ofServer <- nil
+	}()
+	worker := "http://" + b.product.pprof + "/debug/pprof"
+	err := write("cpu.pprof", worker+cpu)
+	if err == nil {
+		err = write("heap.pprof", worker+"/heap")
+	}
+	return errors.Join(err, <-ofServer)
 }
 
 func milliseconds(d time.Duration) float64 { return lab.Round(d.Seconds()*1000, 1) }

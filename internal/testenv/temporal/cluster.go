@@ -52,11 +52,11 @@ func StartCluster(ctx context.Context, cli, bin, dir string) (c *Cluster, err er
 	if err = makeDatabases(ctx, programs.sql, c.Postgres.port); err != nil {
 		return c, err
 	}
-	file, port, err := writeConfiguration(dir, c.Postgres.port)
+	file, ports, err := writeConfiguration(dir, c.Postgres.port)
 	if err != nil {
 		return c, err
 	}
-	c.Temporal = &Server{cli: cli, program: programs.server, args: []string{"--config-file", file, "--allow-no-auth", "start"}, port: port}
+	c.Temporal = &Server{cli: cli, program: programs.server, args: []string{"--config-file", file, "--allow-no-auth", "start"}, port: ports.frontend, profiles: ports.profiles}
 	if err = c.Temporal.start(ctx, dir); err != nil {
 		return c, err
 	}
@@ -128,6 +128,7 @@ persistence:
 {{- end }}
 global:
   membership: {maxJoinDuration: 30s, broadcastAddress: 127.0.0.1}
+  pprof: {host: 127.0.0.1, port: {{ .Profiles }}}
 services:
 {{- range .Services }}
   {{ .Name }}: {rpc: {grpcPort: {{ .Port }}, membershipPort: {{ .Membership }}, bindOnIP: 127.0.0.1}}
@@ -151,35 +152,39 @@ type service struct {
 	Port, Membership int
 }
 
+// serverPorts are those that others talk to a cluster's server at.
+type serverPorts struct{ frontend, profiles int }
+
 // writeConfiguration writes the server's files into dir.
-func writeConfiguration(dir string, postgres int) (file string, frontend int, err error) {
+func writeConfiguration(dir string, postgres int) (file string, own serverPorts, err error) {
 	names := []string{"frontend", "history", "matching", "worker"}
-	ports, err := process.FreePorts(len(names))
+	ports, err := process.FreePorts(len(names) + 1)
 	if err != nil {
-		return "", 0, err
+		return "", own, err
 	}
+	own = serverPorts{frontend: ports[0], profiles: ports[len(names)]}
 	var services []service
 	for i, name := range names {
 		membership, err := lowPort()
 		if err != nil {
-			return "", 0, err
+			return "", own, err
 		}
 		services = append(services, service{name, ports[i], membership})
 	}
 	dynamicFile := filepath.Join(dir, "dynamic.yaml")
 	if err := os.WriteFile(dynamicFile, []byte(dynamic), 0o600); err != nil {
-		return "", 0, err
+		return "", own, err
 	}
 	var text strings.Builder
 	err = configuration.Execute(&text, map[string]any{
 		"Stores":   map[string]string{"default": "temporal", "visibility": "temporal_visibility"},
-		"Postgres": postgres, "User": databaseUser, "Services": services, "Frontend": ports[0], "Dynamic": dynamicFile,
+		"Postgres": postgres, "User": databaseUser, "Services": services, "Frontend": own.frontend, "Profiles": own.profiles, "Dynamic": dynamicFile,
 	})
 	if err != nil {
-		return "", 0, err
+		return "", own, err
 	}
 	file = filepath.Join(dir, "server.yaml")
-	return file, ports[0], os.WriteFile(file, []byte(text.String()), 0o600)
+	return file, own, os.WriteFile(file, []byte(text.String()), 0o600)
 }
 
 // lowPort is a free port that the table of a cluster's members can hold: it is a

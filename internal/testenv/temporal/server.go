@@ -30,6 +30,7 @@ type Server struct {
 	database string // the development server's
 	port     int
 	uiPort   int
+	profiles int // 0 for none
 	program  string
 	args     []string
 	log      *os.File
@@ -124,6 +125,15 @@ func (t *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv
 
 // WebUI is the base URL of the development server's Web UI.
 func (t *Server) WebUI() string { return "http://localhost:" + strconv.Itoa(t.uiPort) }
+
+// Profiles is the base URL of the server's pprof pages; empty for the development server,
+// which serves none.
+func (t *Server) Profiles() string {
+	if t.profiles == 0 {
+		return ""
+	}
+	return "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(t.profiles)) + "/debug/pprof"
+}
 
 // Database is the path of the file that holds the development server's content.
 func (t *Server) Database() string { return t.database }
