@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -139,6 +140,12 @@ func retryIn(err error, pause time.Duration) error {
 func (a *Activities) heldBack(ctx context.Context, provider, kind, format string, args ...any) error {
 	a.Metrics.HeldBack(ctx, provider, kind)
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf(format, args...), kind, temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign})
+}
+
+// isHeldBack reports whether a failure is of an attempt that was not let through yet.
+func isHeldBack(err error) bool {
+	failure, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && slices.Contains(HeldBack(), failure.Type())
 }
 
 // Fix returns the fix that a provider's refusal carries; empty for other errors

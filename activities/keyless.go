@@ -12,11 +12,14 @@ import (
 	"tokenkeeper/internal/vault"
 )
 
-// putPair opens the pair and stores it.
-func (a *Activities) putPair(ctx context.Context, n vault.Names, issued RefreshResult, run vault.Run) (vault.Receipt, error) {
+// putPair opens the pair and stores it, once begin lets it.
+func (a *Activities) putPair(ctx context.Context, n vault.Names, issued RefreshResult, run vault.Run, begin func(context.Context, RefreshResult) error) (vault.Receipt, error) {
 	pair, err := a.openPair(ctx, n, issued)
 	if err != nil {
 		return a.settleKeyless(ctx, n, issued, err)
+	}
+	if err := begin(ctx, issued); err != nil {
+		return vault.Receipt{}, err
 	}
 	receipt, err := a.Vault.Store(ctx, n, entryOf(issued, pair), run)
 	if err != nil {

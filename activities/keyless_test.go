@@ -2,10 +2,12 @@ package activities_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/pace"
 	"tokenkeeper/internal/seal"
 	"tokenkeeper/internal/sim/memvault"
 	"tokenkeeper/internal/token"
@@ -37,6 +39,20 @@ func TestAPairWhoseKeyIsGoneWaitsAndSaysSo(t *testing.T) {
 	_, err = s.store(called)
 	require.NoError(t, err)
 	s.requireHeldIsLive()
+}
+
+// It comes back each minute, and writes nothing.
+func TestAPairWhoseKeyIsGoneTakesNoTurnAtTheVault(t *testing.T) {
+	s := newSystem(t)
+	called := s.issued()
+	s.loseKey()
+	idle := pace.New(26)
+	s.Pace = pace.New(26)
+	for range 200 {
+		_, err := s.store(called)
+		requireFailure(t, err, activities.KeysetUnusable, false)
+	}
+	require.Less(t, s.Pace.Store(2), idle.Store(2)+time.Second, "200 stores would be more than ten seconds have")
 }
 
 func TestANewConsentEndsTheWaitForAKeyThatIsGone(t *testing.T) {

@@ -67,8 +67,12 @@ func (a *Activities) waitForPace(ctx context.Context, info activity.Info, at vau
 const (
 	// inTurn is how long a call still has the turn at the vault that its load has had.
 	inTurn = 5 * time.Second
-	// keepsTurn is how late a call may come for a turn of its own.
+	// keepsTurn is how late a call may come for a turn of its own, and its first attempt for
+	// that of its load: a busy server hands it out late.
 	keepsTurn = 30 * time.Second
+	// longestCallTurn is how far ahead a call is given a turn. One of more would be held for
+	// nobody where the provider is away again before it comes.
+	longestCallTurn = 10 * time.Minute
 )
 
 // takeTurn gives a call that was held up since its load a turn of its own at the vault: what
@@ -76,13 +80,22 @@ const (
 // back at once. A call whose lost answer may still be had waits for none.
 func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.Location, c *calling) error {
 	now := time.Now()
-	if now.Sub(info.ScheduledTime) < inTurn || c.window(now).IsOpen(now) {
+	kept := inTurn
+	if info.Attempt == 1 {
+		kept = keepsTurn
+	}
+	if now.Sub(info.ScheduledTime) < kept || c.window(now).IsOpen(now) {
 		return nil
 	}
 	if late := now.Sub(c.told.Turn); -time.Second < late && late < keepsTurn {
 		return nil
 	}
-	pause := a.Pace.Turn(writes(c.loaded.NonRotating), 0)
+	pause, ok := a.Pace.TurnWithin(writes(c.loaded.NonRotating), longestCallTurn)
+	if !ok {
+		pause = spread(longestCallTurn)
+		failure := a.heldBack(ctx, at.Provider.Name, awaitsTurn, "the refresh of %s was held up after its load, like so many that it asks again for a turn at the vault in %s; nothing was sent", at.Account, pause.Round(time.Second))
+		return c.withoutRequest(ctx, failure, pause)
+	}
 	if pause < time.Second {
 		return nil
 	}
@@ -91,14 +104,20 @@ func (a *Activities) takeTurn(ctx context.Context, info activity.Info, at vault.
 	return c.withoutRequest(ctx, failure, pause)
 }
 
-// storeInTurn lets a store begin, or gives it a turn: where something has held up many since
-// their loads, they come together.
+// storeInTurn lets a store begin whose pair is open, or gives it a turn: where something has
+// held up many since their loads, they come together.
 func (a *Activities) storeInTurn(ctx context.Context, issued RefreshResult) error {
 	pause := a.Pace.Store(writes(!issued.Rotated))
 	if pause <= pace.Brief {
 		return wait(ctx, pause)
 	}
 	return retryIn(a.heldBack(ctx, issued.Account.Provider, awaitsTurn, "generation %d of %s has its turn at the vault in %s; its pair is in the history", issued.Provenance.Generation, issued.Account, pause.Round(time.Second)), pause)
+}
+
+// storeNow counts a store that waits for nothing.
+func (a *Activities) storeNow(_ context.Context, issued RefreshResult) error {
+	a.Pace.StoreNow(writes(!issued.Rotated))
+	return nil
 }
 
 // longestTurn is how far ahead a peek is given a turn. More would have to wait than a vault

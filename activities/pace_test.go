@@ -120,6 +120,13 @@ func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 	inTurn["turn"] = time.Now()
 	require.ErrorIs(t, s.call(attempt{number: 2, asked: time.Minute, told: inTurn}, waiting), activity.ErrResultPending)
 	require.ErrorIs(t, s.call(attempt{}, s.loadedFor("now")), activity.ErrResultPending, "its load has had the turn")
+	require.ErrorIs(t, s.call(attempt{asked: 15 * time.Second}, s.loadedFor("busy")), activity.ErrResultPending, "its load has had the turn, and a busy server handed it out late")
+	for range 1000 {
+		s.Pace.Turn(2, 0)
+	}
+	err = s.call(held, s.loadedFor("last"))
+	require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "asks again for a turn")
+	require.LessOrEqual(t, delayOf(t, err), 10*time.Minute)
 	require.ErrorIs(t, s.call(attempt{number: 2, told: told(1, time.Minute)}, s.loadedFor("urgent")), activity.ErrResultPending, "its answer may still be had")
 }
 

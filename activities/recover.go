@@ -109,8 +109,7 @@ func (a *Activities) RecoverGrant(ctx context.Context, lost RecoverInput) (Recov
 		return cmp.Compare(b.issued.Provenance.Generation, a.issued.Provenance.Generation)
 	}
 	for _, f := range slices.SortedStableFunc(slices.Values(search.found), newestFirst) {
-		a.Pace.StoreNow(writes(!f.issued.Rotated))
-		stored, err := a.store(ctx, f.issued)
+		stored, err := a.store(ctx, f.issued, a.storeNow)
 		if undecryptable(err) {
 			a.Log.ErrorContext(ctx, "an earlier run holds a pair that no key opens", "account", lost.Account.String(), "generation", f.issued.Provenance.Generation, "error", err)
 			continue

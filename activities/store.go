@@ -19,11 +19,11 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	defer stop()
 	issued = issued.Shown()
 	info := activity.GetInfo(ctx)
-	if err := a.storeInTurn(ctx, issued); err != nil {
+	stored, err := a.store(ctx, issued, a.storeInTurn)
+	switch {
+	case isHeldBack(err):
 		return StoreResult{}, err
-	}
-	stored, err := a.store(ctx, issued)
-	if err != nil {
+	case err != nil:
 		return StoreResult{}, a.laterStore(info, issued, storeError(err))
 	}
 	if err := a.checkComplete(issued, stored); err != nil {
@@ -37,7 +37,9 @@ func (a *Activities) StoreSecrets(ctx context.Context, issued RefreshResult) (St
 	return stored, nil
 }
 
-func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResult, error) {
+// store opens and stores a pair. begin comes in between: what cannot be opened needs no turn at
+// the vault.
+func (a *Activities) store(ctx context.Context, issued RefreshResult, begin func(context.Context, RefreshResult) error) (StoreResult, error) {
 	if err := checkIssued(issued); err != nil {
 		return StoreResult{}, err
 	}
@@ -46,7 +48,7 @@ func (a *Activities) store(ctx context.Context, issued RefreshResult) (StoreResu
 	if err != nil {
 		return StoreResult{}, err
 	}
-	receipt, err := a.putPair(ctx, at.Names, issued, runOf(info))
+	receipt, err := a.putPair(ctx, at.Names, issued, runOf(info), begin)
 	if err != nil {
 		return StoreResult{}, err
 	}

@@ -9,6 +9,7 @@ package pace
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 )
@@ -53,6 +54,7 @@ type Limiter struct {
 	until   time.Duration // until when the vault wants no call
 	cut     time.Duration // when the rate was cut last
 	writes  turns         // of loads, calls and stores, by the versions that follow
+	waited  time.Duration // when a load had to wait for turns of others last
 	stores  ledger        // of versions
 	looks   turns         // of peeks
 	peeks   ledger
@@ -60,7 +62,7 @@ type Limiter struct {
 
 // New returns a limiter for a process that may create so many versions per second.
 func New(perSecond float64) *Limiter {
-	return &Limiter{started: time.Now(), all: perSecond, workers: 1, share: perSecond, rate: perSecond, cut: -counted,
+	return &Limiter{started: time.Now(), all: perSecond, workers: 1, share: perSecond, rate: perSecond, cut: -counted, waited: -counted,
 		writes: newTurns(), stores: presumed(headroom * perSecond), looks: newTurns()}
 }
 
@@ -104,20 +106,26 @@ func (l *Limiter) Wait(ctx context.Context, stopping <-chan struct{}, versions i
 	if l == nil {
 		return nil
 	}
-	pause := l.begin(float64(versions))
-	if pause <= 0 {
-		return nil
+	for pause := l.begin(float64(versions)); pause > 0; pause = l.closed() { // a 429 may have come meanwhile
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-stopping:
+			timer.Stop()
+			return ErrStopping
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-stopping:
-		return ErrStopping
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return nil
+}
+
+// closed is for how long the vault still wants no call.
+func (l *Limiter) closed() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until - l.now()
 }
 
 // begin books versions and returns the pause until they may be created.
@@ -128,24 +136,53 @@ func (l *Limiter) begin(versions float64) time.Duration {
 	at := now
 	if l.rate < l.share || now < l.until || l.writes.outstanding(now) {
 		room := l.stores.room(int(versions), headroom*l.rate, now) // its store has that at the earliest
-		at = l.writes.next(versions, l.rateAt, max(room, l.until))
+		at = l.writes.next(versions, l.rateAt, max(room, l.until), nil)
+	}
+	if at-now > Brief && l.writes.outstanding(now) {
+		l.waited = now
 	}
 	l.writes.book(versions, at)
 	return at - now
 }
 
-// Turn returns the pause before a call, or a store that has failed, may begin whose versions
-// are so many: at least the given one, and not before those that have their turn already.
+// Turn returns the pause before a store that has failed may begin whose versions are so many:
+// at least the given one, and not before those that have their turn already.
 func (l *Limiter) Turn(versions int, after time.Duration) time.Duration {
 	if l == nil {
 		return after
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
-	at := l.writes.next(float64(versions), l.rateAt, max(now+after, l.until))
-	l.writes.give(float64(versions), at)
-	return at - now
+	pause, _ := l.turn(float64(versions), l.now()+after, math.MaxInt64)
+	return pause
+}
+
+// TurnWithin returns the pause before a call may begin whose store creates so many versions.
+// ok is false, and nothing booked, where there is none within the horizon: a call may never
+// come to its turn, because its provider is away again.
+func (l *Limiter) TurnWithin(versions int, horizon time.Duration) (pause time.Duration, ok bool) {
+	if l == nil {
+		return 0, true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.turn(float64(versions), l.now(), horizon)
+}
+
+// turn gives one, from a time on, that is at most horizon ahead. While loads wait, some spans
+// are left to them. The lock is held.
+func (l *Limiter) turn(versions float64, from, horizon time.Duration) (pause time.Duration, ok bool) {
+	now := l.asOf
+	var without func(int64) bool
+	if now-l.waited < counted {
+		without = isKeptFree
+	}
+	at := l.writes.next(versions, l.rateAt, max(from, l.until), without)
+	if pause = at - now; pause > horizon {
+		return 0, false
+	}
+	l.writes.give(versions, at)
+	return pause, true
 }
 
 // Store returns the pause until a store of so many versions may begin, and counts one that
@@ -163,9 +200,8 @@ func (l *Limiter) Store(versions int) (pause time.Duration) {
 		l.stores.add(versions, at)
 		return pause
 	}
-	at = l.writes.next(float64(versions), l.rateAt, at)
-	l.writes.give(float64(versions), at)
-	return at - now
+	pause, _ = l.turn(float64(versions), at, math.MaxInt64)
+	return pause
 }
 
 // StoreNow counts a store that waits for nothing, such as one whose pair is nowhere else.
@@ -197,7 +233,7 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 		l.peeks.add(1, at)
 		return pause, true
 	}
-	at = l.looks.next(1, func(time.Duration) float64 { return perSecond }, at)
+	at = l.looks.next(1, func(time.Duration) float64 { return perSecond }, at, nil)
 	if pause = at - now; pause > horizon {
 		return 0, false
 	}

@@ -94,30 +94,6 @@ func TestRefusalsThatGoOnSlowItFurther(t *testing.T) {
 	})
 }
 
-// A thousand pairs whose turns are given while the rate is a thirty-second of the share would
-// have the last one wait for 40 minutes, 38 of them after the rate is back.
-func TestTurnsCountOnTheRateThatTheyMeet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := pace.New(26)
-		for range 40 {
-			l.Throttled(10 * time.Second)
-			time.Sleep(10 * time.Second)
-		}
-		var turns []time.Duration
-		soon := 0
-		for range 1000 {
-			turn := l.Turn(2, time.Second)
-			turns = append(turns, turn)
-			if turn < 20*time.Second {
-				soon++
-			}
-		}
-		require.Less(t, turns[999], 150*time.Second)
-		require.Less(t, 2*soon, 60, "few at first: a thirty-second and a sixth of the share at the end of 20 s")
-		require.LessOrEqual(t, 2*most(turns), 300, "of Key Vault's quota")
-	})
-}
-
 // The vault was away, and thousands of pairs wait in the history.
 func TestStoresThatFailedComeBackOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,13 +12,23 @@ type turns struct {
 	last   int64 // the last span with a turn that was given to one who waits
 }
 
+// keptFree is how many spans there are for each one that is given to nobody while loads wait:
+// turns for thousands would hold up every load until they are over.
+const keptFree = 4
+
+// isKeptFree reports whether a span is kept for loads that wait.
+func isKeptFree(at int64) bool { return at%keptFree == 0 }
+
 func newTurns() turns { return turns{booked: map[int64]float64{}, last: -1} }
 
 // next is the first turn from a time on for n, at as many per second as there will be then.
 // Those of one span follow each other evenly. What is more than a span has by itself has one
-// alone.
-func (t *turns) next(n float64, perSecond func(at time.Duration) float64, from time.Duration) time.Duration {
+// alone. without are spans that are passed over; nil for none.
+func (t *turns) next(n float64, perSecond func(at time.Duration) float64, from time.Duration, without func(at int64) bool) time.Duration {
 	for at := span(from); ; at++ {
+		if without != nil && without(at) {
+			continue
+		}
 		begin := time.Duration(at) * width
 		room := max(perSecond(begin)*width.Seconds(), n)
 		if booked := t.booked[at]; booked == 0 || booked+n <= room {
