@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -9,13 +10,16 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
 	"tokenkeeper/activities"
+	"tokenkeeper/internal/config"
 	"tokenkeeper/internal/pace"
 	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
 
@@ -47,13 +51,15 @@ type pacedQueues struct {
 	options   worker.Options // of this process's main worker
 	acts      *activities.Activities
 	providers provider.Table
-	perSecond float64 // new versions that all workers together create
+	version   config.Deployment // this worker's; empty for none
+	perSecond float64           // new versions that all workers together create
 	limiter   *pace.Limiter
 	log       *slog.Logger
 
 	rates     rates
 	demand    demand
-	uncounted bool             // the last count failed, which is logged once
+	uncounted bool             // the last count of accounts failed, which is logged once
+	unshared  bool             // that of workers likewise
 	running   [2]worker.Worker // rotating, single
 	done      sync.WaitGroup
 	cancel    context.CancelFunc
@@ -109,9 +115,10 @@ func (q *pacedQueues) stop() {
 	stopping.Wait()
 }
 
-// adapt counts accounts and workers and has the queues handed out accordingly. Where the
+// adapt counts workers and accounts and has the queues handed out accordingly. Where the
 // accounts cannot be counted, the last count holds.
 func (q *pacedQueues) adapt(ctx context.Context) error {
+	q.countWorkers(ctx)
 	counting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	switch d, err := q.count(counting); {
@@ -121,7 +128,6 @@ func (q *pacedQueues) adapt(ctx context.Context) error {
 		q.uncounted = true
 		q.log.WarnContext(ctx, "cannot count the accounts that the pace is shared out to; the share before holds", "error", err)
 	}
-	q.countWorkers(ctx)
 	now := splitPace(q.perSecond, q.demand)
 	if !now.differs(q.rates) {
 		return nil
@@ -170,16 +176,14 @@ func (q *pacedQueues) count(ctx context.Context) (d demand, err error) {
 	alike := map[refreshes][]string{}
 	for _, p := range q.providers.Providers() {
 		r := refreshes{p.Rotation == provider.NoRotation, p.Period()}
-		alike[r] = append(alike[r], "'"+p.Name+"'")
+		alike[r] = append(alike[r], p.Name)
 	}
 	for r, names := range alike {
-		counted, err := q.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
-			Namespace: q.namespace, Query: accountsQuery(q.taskQueue, names),
-		})
+		n, err := q.countOf(ctx, names)
 		if err != nil {
 			return demand{}, err
 		}
-		perSecond := float64(counted.GetCount()) / r.every.Seconds()
+		perSecond := float64(n) / r.every.Seconds()
 		if r.single {
 			d.single += perSecond
 		} else {
@@ -189,27 +193,40 @@ func (q *pacedQueues) count(ctx context.Context) (d demand, err error) {
 	return d, nil
 }
 
-func accountsQuery(taskQueue string, providers []string) string {
-	return fmt.Sprintf("WorkflowType = '%s' AND TaskQueue = '%s' AND ExecutionStatus = 'Running' AND %s IN (%s)",
-		workflows.Type, taskQueue, workflows.TokenProvider.GetName(), strings.Join(providers, ", "))
+// countOf counts the accounts of some providers: by the search attribute, which a namespace
+// may lack, and there by the workflow IDs, which an account without the attribute has as well.
+func (q *pacedQueues) countOf(ctx context.Context, providers []string) (int64, error) {
+	var quoted, prefixes []string
+	for _, name := range providers {
+		quoted = append(quoted, "'"+name+"'")
+		prefixes = append(prefixes, "WorkflowId STARTS_WITH '"+workflows.ID(token.Account{Provider: name, Name: token.DefaultAccount})+"'")
+	}
+	counted, err := q.countRuns(ctx, workflows.TokenProvider.GetName()+" IN ("+strings.Join(quoted, ", ")+")")
+	if _, unknown := errors.AsType[*serviceerror.InvalidArgument](err); unknown {
+		return q.countRuns(ctx, "("+strings.Join(prefixes, " OR ")+")")
+	}
+	return counted, err
+}
+
+func (q *pacedQueues) countRuns(ctx context.Context, of string) (int64, error) {
+	counted, err := q.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: q.namespace,
+		Query: fmt.Sprintf("WorkflowType = '%s' AND TaskQueue = '%s' AND ExecutionStatus = 'Running' AND %s", workflows.Type, q.taskQueue, of)})
+	return counted.GetCount(), err
 }
 
 // countWorkers shares the vault's quota among the workers of this task queue. Where they cannot
-// be counted, the last count holds.
+// be counted, the last count holds, and before there is one, all of it is this worker's.
 func (q *pacedQueues) countWorkers(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	counting, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	described, err := q.temporal.DescribeTaskQueue(ctx, q.taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
-	if err != nil {
-		return
-	}
-	identities := map[string]bool{}
-	for _, p := range described.GetPollers() {
-		if time.Since(p.GetLastAccessTime().AsTime()) < pollsEvery {
-			identities[p.GetIdentity()] = true
+	described, err := q.temporal.DescribeTaskQueue(counting, q.taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+	switch {
+	case err == nil:
+		if part := partOf(q.version, described); part > 0 {
+			q.limiter.SetPart(part)
 		}
+	case ctx.Err() == nil && !q.unshared:
+		q.log.WarnContext(ctx, "cannot count the workers that share the vault's quota; the count before holds", "error", err)
 	}
-	if n := len(identities); n > 0 {
-		q.limiter.SetWorkers(n)
-	}
+	q.unshared = err != nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -20,6 +22,7 @@ import (
 
 	"tokenkeeper/activities"
 	"tokenkeeper/internal/pace"
+	"tokenkeeper/internal/provider"
 )
 
 // Temporal is away for the moment in which the pollers are changed.
@@ -46,7 +49,7 @@ func TestAShareWhoseWorkersCannotBeCountedStays(t *testing.T) {
 	require.NoError(t, err)
 	defer temporal.Close()
 	limiter := pace.New(26)
-	limiter.SetWorkers(10)
+	limiter.SetPart(0.1)
 	q := &pacedQueues{temporal: temporal, namespace: "default", taskQueue: "q", acts: activities.New(activities.Dependencies{}),
 		perSecond: 26, limiter: limiter, log: slog.New(slog.DiscardHandler)}
 	gone, cancel := context.WithCancel(t.Context())
@@ -86,4 +89,22 @@ func TestWorkersThatStartTogetherSoonKnowOfEachOther(t *testing.T) {
 		}
 		require.Greater(t, pause, 30*time.Second, "120 versions at a tenth of the rate")
 	})
+}
+
+// An all-rotating fleet would have half of the pace that it needs.
+func TestAccountsAreCountedWhereTheNamespaceHasNoSearchAttributes(t *testing.T) {
+	temporal := &mocks.Client{}
+	temporal.On("CountWorkflow", mock.Anything, mock.Anything).Return(func(_ context.Context, r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+		switch {
+		case strings.Contains(r.GetQuery(), "TokenProvider"):
+			return nil, serviceerror.NewInvalidArgument("invalid query: column name TokenProvider is not defined")
+		case strings.Contains(r.GetQuery(), "WorkflowId STARTS_WITH 'fitbit-token-refresh'"):
+			return &workflowservice.CountWorkflowExecutionsResponse{Count: 21600}, nil
+		}
+		return &workflowservice.CountWorkflowExecutionsResponse{}, nil
+	})
+	q := &pacedQueues{temporal: temporal, namespace: "default", taskQueue: "q", providers: provider.Builtin()}
+	d, err := q.count(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, demand{rotating: 2}, d, "21,600 accounts each six hours")
 }

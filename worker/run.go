@@ -101,8 +101,10 @@ func run(ctx context.Context, s setup) error {
 	flows := &workflows.Workflows{Attributes: attributes}
 	sender := webhook.New(s.receivers, s.TaskQueue)
 	incidents := &incident.Reporter{Temporal: temporal, TaskQueue: s.TaskQueue, Receivers: sender.Names()}
+	refreshTokens := vault.New(s.secrets)
+	refreshTokens.CountProofs(func() { s.pace.StoreNow(1) })
 	acts := activities.New(activities.Dependencies{
-		Vault:      vault.New(s.secrets),
+		Vault:      refreshTokens,
 		Keyring:    keyring,
 		Providers:  s.providers,
 		Client:     provider.NewClient(nil),
@@ -128,7 +130,7 @@ func run(ctx context.Context, s setup) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	paced := &pacedQueues{temporal: temporal, namespace: s.Temporal.Namespace, taskQueue: s.TaskQueue, options: options,
-		acts: acts, providers: s.providers, perSecond: s.MaxSecretWritesPerSecond, limiter: s.pace, log: log}
+		acts: acts, providers: s.providers, version: s.Deployment, perSecond: s.MaxSecretWritesPerSecond, limiter: s.pace, log: log}
 	if err := paced.start(ctx); err != nil {
 		w.Stop()
 		acts.Drain()

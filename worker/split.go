@@ -1,6 +1,53 @@
 package main
 
-import "math"
+import (
+	"math"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+
+	"tokenkeeper/internal/config"
+)
+
+// leastPart is what the workers of a version have together that gets no new runs, or few: it
+// ends those that it has. With it the parts of all may be a tenth more than there is.
+const leastPart = 0.05
+
+// partOf is one worker's part of what all workers of a task queue share, by the server's
+// description of it; 0 where that shows no worker of its version. Versions share by the runs
+// that they get: those of one that is being replaced poll for an hour and longer.
+func partOf(own config.Deployment, queue *workflowservice.DescribeTaskQueueResponse) float64 {
+	if own.Name == "" {
+		own = config.Deployment{} // a build id alone is no version
+	}
+	var newest time.Time // by the server's clock
+	for _, p := range queue.GetPollers() {
+		if at := p.GetLastAccessTime().AsTime(); at.After(newest) {
+			newest = at
+		}
+	}
+	versions, workers := queue.GetVersioningInfo(), map[string]bool{}
+	for _, p := range queue.GetPollers() {
+		if newest.Sub(p.GetLastAccessTime().AsTime()) < pollsEvery && (versions == nil || versionOf(p) == own) {
+			workers[p.GetIdentity()] = true
+		}
+	}
+	if len(workers) == 0 {
+		return 0
+	}
+	part := 1.
+	if versions != nil {
+		ramp := float64(versions.GetRampingVersionPercentage()) / 100
+		part = leastPart
+		if own == deploymentOf(versions.GetCurrentDeploymentVersion()) {
+			part = max(part, 1-ramp)
+		}
+		if ramp > 0 && own == deploymentOf(versions.GetRampingDeploymentVersion()) {
+			part = max(part, ramp)
+		}
+	}
+	return part / float64(len(workers))
+}
 
 // demand is how many secret versions the accounts of a fleet need per second: those of
 // providers that rotate, two for each refresh, and of those that do not, one.

@@ -45,7 +45,7 @@ func TestALedgerHasRoomWhenWhatWasBeforeCountsNoMore(t *testing.T) {
 func TestWorkersShareOutThePeeks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(26)
-		l.SetWorkers(3)
+		l.SetPart(1. / 3)
 		atOnce := func() (n int) {
 			for {
 				if pause, ok := l.Peek(false, time.Minute); !ok || pause > 0 {
@@ -57,7 +57,7 @@ func TestWorkersShareOutThePeeks(t *testing.T) {
 		require.Equal(t, 130, atOnce(), "a third of 390; nothing is presumed")
 		time.Sleep(counted + counted/parts)
 		l.looks = newTurns()
-		l.SetWorkers(1)
+		l.SetPart(1)
 		require.Equal(t, 390, atOnce())
 	})
 }

@@ -45,24 +45,24 @@ var ErrStopping = errors.New("the worker stops before the vault's pace lets this
 type Limiter struct {
 	started time.Time
 
-	mu      sync.Mutex
-	all     float64 // versions per second that all workers together may create
-	workers int
-	share   float64 // this process's part of them
-	rate    float64 // what it allows itself; below its share after a 429
-	asOf    time.Duration
-	until   time.Duration // until when the vault wants no call
-	cut     time.Duration // when the rate was cut last
-	writes  turns         // of loads, calls and stores, by the versions that follow
-	waited  time.Duration // when a load had to wait for turns of others last
-	stores  ledger        // of versions
-	looks   turns         // of peeks
-	peeks   ledger
+	mu     sync.Mutex
+	all    float64 // versions per second that all workers together may create
+	part   float64 // this process's, from 0 to 1
+	share  float64 // the versions per second of that part
+	rate   float64 // what it allows itself; below its share after a 429
+	asOf   time.Duration
+	until  time.Duration // until when the vault wants no call
+	cut    time.Duration // when the rate was cut last
+	writes turns         // of loads, calls and stores, by the versions that follow
+	waited time.Duration // when a load had to wait for turns of others last
+	stores ledger        // of versions
+	looks  turns         // of peeks
+	peeks  ledger
 }
 
 // New returns a limiter for a process that may create so many versions per second.
 func New(perSecond float64) *Limiter {
-	return &Limiter{started: time.Now(), all: perSecond, workers: 1, share: perSecond, rate: perSecond, cut: -counted, waited: -counted,
+	return &Limiter{started: time.Now(), all: perSecond, part: 1, share: perSecond, rate: perSecond, cut: -counted, waited: -counted,
 		writes: newTurns(), stores: presumed(headroom * perSecond), looks: newTurns()}
 }
 
@@ -74,15 +74,15 @@ func (l *Limiter) now() time.Duration {
 	return now
 }
 
-// SetWorkers says among how many processes the rate is shared out.
-func (l *Limiter) SetWorkers(n int) {
+// SetPart says what part of all is this process's: above 0, and 1 for all of it.
+func (l *Limiter) SetPart(part float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now()
-	share := l.all / float64(n)
+	share := l.all * part
 	l.rate *= share / l.share
 	l.stores.scalePresumed(share / l.share)
-	l.share, l.workers = share, n
+	l.share, l.part = share, part
 }
 
 // Throttled takes in a 429 with the wait that it asks for. Several of one overload halve
@@ -224,7 +224,7 @@ func (l *Limiter) Peek(waited bool, horizon time.Duration) (pause time.Duration,
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	perSecond := peeksPerSecond / float64(l.workers)
+	perSecond := peeksPerSecond * l.part
 	at := l.peeks.room(1, perSecond, now)
 	if l.until-now <= counted { // a longer one is not Key Vault's
 		at = max(at, l.until)
@@ -253,7 +253,7 @@ func (l *Limiter) PeekLast() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	if l.peeks.room(1, (peeksPerSecond+lastPeeksPerSecond)/float64(l.workers), now) > now {
+	if l.peeks.room(1, (peeksPerSecond+lastPeeksPerSecond)*l.part, now) > now {
 		return false
 	}
 	l.peeks.add(1, now)

@@ -123,7 +123,7 @@ func TestAStoreAloneComesBackAfterItsPause(t *testing.T) {
 func TestAShareBelowOneStoreASecondMakesProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := pace.New(1)
-		l.SetWorkers(10)
+		l.SetPart(0.1)
 		l.Throttled(time.Second)
 		list := times(t, l, 5, 2)
 		require.Less(t, list[4], 2*time.Minute)
@@ -264,7 +264,7 @@ func TestWorkersThatShareThePaceHoldUpFewStores(t *testing.T) {
 		var all []*stores
 		for range workers {
 			s := &stores{limiter: pace.New(26), began: time.Now()}
-			s.limiter.SetWorkers(workers)
+			s.limiter.SetPart(1 / float64(workers))
 			all = append(all, s)
 		}
 		for range n {

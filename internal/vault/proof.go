@@ -21,6 +21,7 @@ type proofs struct {
 	proven  map[kind]bool   // one was taken, and no other name's refused since
 	refused map[string]bool // names whose last new version was refused
 	turn    chan struct{}   // one at a time proves, so that a fleet's start writes one version more
+	count   func()          // is called before each version
 }
 
 // kind is what a policy may ask of a new version.
@@ -29,7 +30,7 @@ type kind struct{ contentType, expires bool }
 func kindOf(p Properties) kind { return kind{p.ContentType != "", !p.Expires.IsZero()} }
 
 func newProofs() *proofs {
-	return &proofs{proven: map[kind]bool{}, refused: map[string]bool{}, turn: make(chan struct{}, 1)}
+	return &proofs{proven: map[kind]bool{}, refused: map[string]bool{}, turn: make(chan struct{}, 1), count: func() {}}
 }
 
 // record takes in the outcome of writing a version. A refusal of a name that was refused
@@ -120,6 +121,7 @@ func (v *Vault) writeProof(ctx context.Context, name string, t RefreshToken, tag
 	p.Expires = p.ownersExpiry(t.properties.Created, time.Now())
 	p.Tags = tags
 	p.Tags[tagStartedAt] = strings.Join([]string{tags[tagStartedAt], before.Version}, proofOver)
+	v.proofs.count()
 	written, recovered, err := v.set(ctx, name, t.Value, p)
 	if err == nil && recovered {
 		err = changedMeanwhile(name)
@@ -163,6 +165,7 @@ func (v *Vault) proveAccess(ctx context.Context, name string) error {
 	if !current.Expires.IsZero() && !current.Expires.After(time.Now()) {
 		return nil
 	}
+	v.proofs.count()
 	written, _, err := v.set(ctx, name, current.Value, current.Properties)
 	if err != nil {
 		return err

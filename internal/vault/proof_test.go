@@ -111,6 +111,36 @@ func TestWhatPassesByItselfAsksForNoProof(t *testing.T) {
 	}
 }
 
+// The pace of a fleet has to know of each version that is created beside the stores'.
+func TestEachVersionOfAProofIsCounted(t *testing.T) {
+	r := openUnproven(t)
+	counted := 0
+	r.vault.CountProofs(func() { counted++ })
+	n, current := r.loaded("counted", vault.Properties{})
+	require.NoError(t, r.vault.RecordIntent(t.Context(), n, account, current, run, nil))
+	require.Equal(t, 1, counted, "the worker's first one")
+
+	current, _, err := r.vault.Load(t.Context(), n, 0)
+	require.NoError(t, err)
+	require.NoError(t, r.vault.RecordIntent(t.Context(), n, account, current, run, nil))
+	require.Equal(t, 1, counted, "a change of tags creates none")
+
+	r.secrets.Put(n.AccessToken, "fake-access")
+	r.secrets.Before = func(op, name string) error {
+		if op == "set" {
+			return &vault.Error{Op: op, Name: name, Kind: vault.ErrDenied}
+		}
+		return nil
+	}
+	_, err = r.vault.RewriteAccessToken(t.Context(), n)
+	require.ErrorIs(t, err, vault.ErrDenied)
+	r.secrets.Before = nil
+	versions := len(r.values(n.AccessToken))
+	require.NoError(t, r.vault.RecordIntent(t.Context(), n, account, current, run, nil))
+	require.Len(t, r.values(n.AccessToken), versions+1)
+	require.Equal(t, 2, counted, "the role is back, and what was refused is written once more")
+}
+
 // A policy looks at each secret's attributes.
 func TestEachKindOfAttributesIsProvenOnce(t *testing.T) {
 	r := openUnproven(t)

@@ -33,6 +33,11 @@ type Vault struct {
 // New returns a vault over the given secrets.
 func New(secrets Secrets) *Vault { return &Vault{secrets, newProofs(), newClients()} }
 
+// CountProofs has count called before each version that a load has created: where a vault
+// has refused many names, their proofs come beside the stores' versions. It is for before
+// the first use.
+func (v *Vault) CountProofs(count func()) { v.proofs.count = count }
+
 // withFix adds to a failed read what the operator has to store where. A name that is
 // missing may be soft-deleted, which has another fix.
 func (v *Vault) withFix(ctx context.Context, err error, name, content, commands string) error {
