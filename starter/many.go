@@ -18,6 +18,9 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
+
+	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/vault"
 )
 
 // many carries out one command for many accounts, several at a time. What fails for one
@@ -67,8 +70,8 @@ type manyAnswer struct {
 
 const (
 	outcomeFailed = "failed"
-	// hopeless is how many accounts may fail one after the other, without a conflict of
-	// their own, before the rest is not tried.
+	// hopeless is how many accounts may fail one after the other, for reasons that may be
+	// those of all, before the rest is not tried.
 	hopeless = 20
 )
 
@@ -108,8 +111,7 @@ func (m many) collect(ctx context.Context, total int, jobs iter.Seq[job]) collec
 			}
 			m.note(&c, j, did, detail, err)
 			bar.step()
-			var conflict conflictError
-			if inARow++; err == nil || errors.As(err, &conflict) {
+			if inARow++; !mayMeetAll(err) {
 				inARow = 0
 			}
 			if inARow >= hopeless {
@@ -234,6 +236,31 @@ func meetsAll(err error) bool {
 		return true
 	}
 	return false
+}
+
+// mayMeetAll reports whether an error may be of Temporal, the vault or a provider as a whole.
+// One of an account's own says that these answer.
+func mayMeetAll(err error) bool {
+	var conflict conflictError
+	if err == nil || errors.As(err, &conflict) {
+		return false
+	}
+	switch grpcCode(err) {
+	case codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition:
+		return false
+	case codes.OK: // it is none of Temporal's
+	default:
+		return true
+	}
+	if failure, ok := errors.AsType[*provider.Failure](err); ok {
+		switch failure.Kind {
+		case provider.Unreachable, provider.Unavailable, provider.RateLimited, provider.InvalidClient:
+			return true
+		}
+		return false
+	}
+	_, isVaults := errors.AsType[*vault.Error](err)
+	return isVaults && (vault.Retryable(err) || errors.Is(err, vault.ErrCredential) || errors.Is(err, vault.ErrRejected))
 }
 
 func (j job) String() string {

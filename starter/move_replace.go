@@ -24,7 +24,10 @@ import (
 // does both in one step. The input stays, and so do the search attributes. Once it is asked
 // for, an interruption waits for its end: the replaced run may need to be mended.
 func (m mover) replaceCron(ctx context.Context, t target, s workflows.State) error {
-	options := m.options(ctx, t)
+	options, err := m.options(ctx, t)
+	if err != nil {
+		return err
+	}
 	options.TaskQueue = m.to.queue
 	options.CronSchedule = m.cron(s, t)
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
@@ -34,17 +37,22 @@ func (m mover) replaceCron(ctx context.Context, t target, s workflows.State) err
 	calling, cancel := context.WithDeadline(context.WithoutCancel(ctx), replaceUntil(s, time.Now()))
 	defer cancel()
 	if _, err := m.temporal.ExecuteWorkflow(calling, options, workflows.Type, s.Input); err != nil {
-		if (errors.Is(err, context.DeadlineExceeded) || grpcCode(err) == codes.DeadlineExceeded) && !waits(s, time.Now()) {
-			return errNotInTime
-		}
-		return err
+		return inTime(err, s)
 	}
 	return m.afterReplacing(ctx, t, s)
 }
 
-// errNotInTime: a replacement was not answered before the run was about to begin. It may
-// have landed.
-var errNotInTime = errors.New("it was not replaced in time")
+// errNotInTime: the end of a waiting run was not answered before the run was about to begin.
+// It may have landed.
+var errNotInTime = errors.New("it was not ended in time")
+
+// inTime is the error of a request to end a run that waited, errNotInTime where it came late.
+func inTime(err error, s workflows.State) error {
+	if (errors.Is(err, context.DeadlineExceeded) || grpcCode(err) == codes.DeadlineExceeded) && !waits(s, time.Now()) {
+		return errNotInTime
+	}
+	return err
+}
 
 // replaceUntil is when a replacement is given up, with all that the SDK tries again. One
 // that landed after the run's time would terminate it at work; the rest of what [waits]
@@ -91,7 +99,7 @@ func (m mover) mendReplaced(ctx context.Context, t target) error {
 	case err != nil || replaced.Working.IsZero():
 		return err
 	}
-	looked, err := m.lookedForSince(ctx, t, last.GetCloseTime().AsTime())
+	looked, err := m.lookedForSince(ctx, t.Account, last.GetCloseTime().AsTime())
 	if err == nil && !looked {
 		err = m.recoverIfBegun(ctx, t.id, last.GetExecution().GetRunId())
 	}
@@ -113,16 +121,4 @@ func (m mover) lastClosedHere(ctx context.Context, t target) (last *workflowpb.W
 		}
 	}
 	return last, err
-}
-
-// lookedForSince reports whether a recovery of the account on this task queue, begun since
-// then, has come to an answer.
-func (m mover) lookedForSince(ctx context.Context, t target, since time.Time) (bool, error) {
-	described, err := m.temporal.DescribeWorkflowExecution(ctx, workflows.RecoveryID(t.Account), "")
-	if gone(err) {
-		return false, nil
-	}
-	info := described.GetWorkflowExecutionInfo()
-	return err == nil && info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED &&
-		info.GetStartTime().AsTime().After(since) && described.GetExecutionConfig().GetTaskQueue().GetName() == m.taskQueue, err
 }

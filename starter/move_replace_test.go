@@ -67,7 +67,8 @@ func TestAMoveThatWasKilledIsMendedByTheNextOne(t *testing.T) {
 	require.NoError(t, m.copyTokens(t.Context(), m.account))
 	_, err := m.requestRefresh(t.Context(), m.account)
 	require.NoError(t, err)
-	options := m.options(t.Context(), m.account)
+	options, err := m.options(t.Context(), m.account)
+	require.NoError(t, err)
 	options.TaskQueue, options.CronSchedule = "shard-2", s.Cron
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
 	_, err = m.temporal.ExecuteWorkflow(t.Context(), options, workflows.Type, s.Input)

@@ -168,7 +168,9 @@ func TestAScheduleWhoseRunIsAtWorkIsMovedLast(t *testing.T) {
 func TestASingleRefreshBesideAScheduleIsWaitedFor(t *testing.T) {
 	m := newMoving(t, "move-beside", "slow")
 	m.schedule()
-	_, err := m.temporal.ExecuteWorkflow(t.Context(), m.options(t.Context(), m.account), workflows.Type, m.account.input)
+	options, err := m.options(t.Context(), m.account)
+	require.NoError(t, err)
+	_, err = m.temporal.ExecuteWorkflow(t.Context(), options, workflows.Type, m.account.input)
 	require.NoError(t, err)
 	var left int
 	m.atWork = func(target) { left++ }

@@ -9,6 +9,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"tokenkeeper/workflows"
@@ -75,15 +76,20 @@ func (app *temporalApp) awaitAnswer(ctx context.Context, answer *runAnswer, what
 // running returns the id of a workflow's present run, which may wait for its cron;
 // empty where none runs.
 func (app *temporalApp) running(ctx context.Context, workflowID string) (runID string, err error) {
-	described, err := app.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
-	info := described.GetWorkflowExecutionInfo()
-	switch {
-	case gone(err):
-		return "", nil
-	case err != nil || info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+	last, err := app.lastRun(ctx, workflowID)
+	if last.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return "", err
 	}
-	return info.GetExecution().GetRunId(), nil
+	return last.GetExecution().GetRunId(), nil
+}
+
+// lastRun is a workflow's present run, or its last one; nil where Temporal knows none.
+func (app *temporalApp) lastRun(ctx context.Context, workflowID string) (*workflowpb.WorkflowExecutionInfo, error) {
+	described, err := app.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	if gone(err) {
+		return nil, nil
+	}
+	return described.GetWorkflowExecutionInfo(), err
 }
 
 // describe reads a run's first events. An empty run id means the present run.

@@ -80,7 +80,7 @@ It can be interrupted and repeated, also for the many accounts of --accounts.`,
 			if dryRun {
 				return app.drySchedule(ctx, t, *output == "json")
 			}
-			answer, err := app.schedule(ctx, t, timesOf(t))
+			answer, err := app.schedule(ctx, t, timesOf)
 			if err == nil && *output == "json" {
 				err = app.json(answer)
 			}
@@ -113,11 +113,15 @@ type scheduleAnswer struct {
 
 // schedule creates an account's Schedule and describes it. One that exists already
 // with the same times is left alone.
-func (app *temporalApp) schedule(ctx context.Context, t target, times timing) (scheduleAnswer, error) {
-	outcome, err := app.toSchedule(ctx, t, times, 0)
+func (app *temporalApp) schedule(ctx context.Context, t target, timesOf func(target) timing) (scheduleAnswer, error) {
+	s, err := app.toSchedule(ctx, t, timesOf, func(target, timing) time.Duration { return 0 })
+	if err == nil && s.atWork != "" {
+		err = app.awaitEnd(ctx, t.id, s.atWork)
+	}
 	if err != nil {
 		return scheduleAnswer{}, err
 	}
+	t, times, outcome := s.target, s.times, s.outcome
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	described, err := app.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
@@ -149,7 +153,10 @@ func (app *temporalApp) schedule(ctx context.Context, t target, times timing) (s
 // createSchedule creates an account's Schedule unless it exists already. Its runs come at
 // offset within each period.
 func (app *temporalApp) createSchedule(ctx context.Context, t target, times timing, offset time.Duration) (exists bool, err error) {
-	options := app.options(ctx, t)
+	options, err := app.options(ctx, t)
+	if err != nil {
+		return false, err
+	}
 	_, err = app.temporal.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:      t.scheduleID(),
 		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: times.every, Offset: offset}}, Jitter: times.jitter},

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -24,18 +26,31 @@ const (
 	outcomeFromCron = "converted from a cron"
 )
 
+// scheduled is an account that has a Schedule.
+type scheduled struct {
+	target
+	times   timing
+	outcome string
+	atWork  string // the run ID of its cron's run that was at work, and has been asked to end
+}
+
 // toSchedule creates an account's Schedule, in place of its cron where that runs. Without
-// one its runs come at offset within the period.
-func (app *temporalApp) toSchedule(ctx context.Context, t target, times timing, offset time.Duration) (outcome string, err error) {
+// one its runs come at the time within the period that offsetOf gives. timesOf goes by how
+// fresh the account is kept, which its cron says.
+func (app *temporalApp) toSchedule(ctx context.Context, t target, timesOf func(target) timing, offsetOf func(target, timing) time.Duration) (s scheduled, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	running, err := app.presentCron(ctx, t)
 	if err != nil {
-		return "", err
+		return scheduled{}, err
 	}
 	isCron := running.Cron != ""
 	if isCron {
 		t.input.Keep = running.Input.Keep
+	}
+	times := timesOf(t)
+	offset := offsetOf(t, times)
+	if isCron {
 		next := running.Due
 		if !running.Working.IsZero() {
 			next = nextByCron(running.Cron, time.Now())
@@ -44,29 +59,28 @@ func (app *temporalApp) toSchedule(ctx context.Context, t target, times timing, 
 	}
 	exists, err := app.createSchedule(ctx, t, times, offset)
 	if err != nil {
-		return "", err
+		return scheduled{}, err
 	}
 	if exists {
 		described, err := app.temporal.ScheduleClient().GetHandle(ctx, t.scheduleID()).Describe(ctx)
 		if err != nil {
-			return "", err
+			return scheduled{}, err
 		}
 		if !times.same(described.Schedule.Spec) {
-			return "", conflictError{fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
+			return scheduled{}, conflictError{fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
 				t.scheduleID(), probe.Brief(times.every), probe.Brief(times.jitter), cliDeleteSchedule(t))}
 		}
 	}
+	s = scheduled{target: t, times: times, outcome: outcomeFromCron}
 	if !isCron {
+		s.outcome = outcomeCreated
 		if exists {
-			return outcomeExists, nil
+			s.outcome = outcomeExists
 		}
-		return outcomeCreated, nil
+		return s, nil
 	}
-	_, runID, err := app.endWorkflow(ctx, t.id, "starter schedule")
-	if err == nil {
-		err = app.awaitEnd(ctx, t.id, runID)
-	}
-	return outcomeFromCron, err
+	_, s.atWork, err = app.endWorkflow(ctx, t.id, "starter schedule")
+	return s, err
 }
 
 // presentCron is the state of the account's cron; without a Cron where none runs.
@@ -77,6 +91,10 @@ func (app *temporalApp) presentCron(ctx context.Context, t target) (workflows.St
 	}
 	if account, err := s.Input.Check(); err != nil || account != t.Account {
 		return s, conflictError{fmt.Errorf("workflow %s runs, but not for %s; end it with: %s, and try again", t.id, t, cliCancel(t.id))}
+	}
+	if t.input.Keep == workflows.KeepAlive && s.Input.Keep != workflows.KeepAlive {
+		return s, conflictError{fmt.Errorf("the cron of %s runs, and keeps it %s and not %s; to change it, end it with: %s, and try again",
+			t, workflows.KeepFresh, workflows.KeepAlive, t.command("stop"))}
 	}
 	return s, nil
 }
@@ -158,20 +176,44 @@ func offsetOf(spec *client.ScheduleSpec) time.Duration {
 }
 
 // scheduleMany creates the Schedules of many accounts, each at a time of its own within the
-// period.
+// period. Those whose cron was at work, which may be for long, are waited for when all have
+// their Schedules.
 func (app *temporalApp) scheduleMany(ctx context.Context, all []listed, providers provider.Table, timesOf func(target) timing, dryRun, asJSON bool) error {
 	m := many{printer: &app.printer, at: app.server(), verb: "schedule", doing: "Scheduling", done: "scheduled", dryRun: dryRun, asJSON: asJSON}
-	return m.run(ctx, len(all), jobsOf(targetsOf(all, providers), func(t target) job {
-		return job{do: func(ctx context.Context) (did, detail string, err error) {
-			if dryRun {
+	if dryRun {
+		return m.run(ctx, len(all), jobsOf(targetsOf(all, providers), func(t target) job {
+			return job{do: func(ctx context.Context) (did, detail string, err error) {
 				did, err = app.wouldSchedule(ctx, t)
 				return did, "", err
+			}}
+		}))
+	}
+	var mu sync.Mutex
+	var ending []scheduled
+	first := m.collect(ctx, len(all), jobsOf(targetsOf(all, providers), func(t target) job {
+		return job{do: func(ctx context.Context) (did, detail string, err error) {
+			s, err := app.toSchedule(ctx, t, timesOf, func(t target, times timing) time.Duration { return place(t.Account, times.every) })
+			if err != nil || s.atWork == "" {
+				return s.outcome, "", err
 			}
-			times := timesOf(t)
-			did, err = app.toSchedule(ctx, t, times, place(t.Account, times.every))
-			return did, "", err
+			mu.Lock()
+			defer mu.Unlock()
+			ending = append(ending, s)
+			return outcomeEnding, "", nil
 		}}
 	}))
+	if first.err != nil || len(ending) == 0 {
+		return m.conclude(ctx, first)
+	}
+	app.say("The crons of %s were at work, and store what they hold before they end.", grouped(len(ending)))
+	app.warnOfIdleQueue(ctx)
+	m.doing, m.atOnce = "Waiting", maxWaiting
+	second := m.collect(ctx, len(ending), jobsFor(slices.Values(ending), func(s scheduled) job {
+		return job{s.Account.Name, s.Account.Provider, func(ctx context.Context) (string, string, error) {
+			return s.outcome, "", app.awaitEnd(ctx, s.id, s.atWork)
+		}}
+	}))
+	return m.conclude(ctx, first.followedBy(second, outcomeEnding))
 }
 
 // wouldSchedule is toSchedule that only looks.

@@ -204,7 +204,10 @@ func (app *temporalApp) startCron(ctx context.Context, t target, cron string, an
 
 // startUnlessRunning starts the cron, or returns what runs.
 func (app *temporalApp) startUnlessRunning(ctx context.Context, t target, cron string) (running workflows.State, started bool, err error) {
-	options := app.options(ctx, t)
+	options, err := app.options(ctx, t)
+	if err != nil {
+		return running, false, err
+	}
 	options.CronSchedule = cron
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE

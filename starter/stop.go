@@ -136,11 +136,11 @@ const (
 func (app *temporalApp) stopMany(ctx context.Context, prompter *prompter, total int, kept iter.Seq[keeper], options stopOptions) error {
 	m := many{printer: &app.printer, at: app.server(), verb: "stop", doing: "Stopping", done: "stopped", dryRun: options.dryRun, asJSON: options.asJSON}
 	if options.dryRun {
-		return m.run(ctx, total, jobsFor(kept, func(ctx context.Context, k keeper) (string, string, error) {
+		return m.run(ctx, total, jobsFor(kept, endJob(func(ctx context.Context, k keeper) (string, string, error) {
 			found, err := app.findKept(ctx, k)
 			did, detail := describeKept(found, time.Now())
 			return did, detail, err
-		}))
+		})))
 	}
 	if total > 0 {
 		if err := confirmMany(ctx, prompter, "stop", total, options.yes); err != nil {
@@ -149,7 +149,7 @@ func (app *temporalApp) stopMany(ctx context.Context, prompter *prompter, total 
 	}
 	var mu sync.Mutex
 	var ending []keeper
-	first := m.collect(ctx, total, jobsFor(kept, func(ctx context.Context, k keeper) (string, string, error) {
+	first := m.collect(ctx, total, jobsFor(kept, endJob(func(ctx context.Context, k keeper) (string, string, error) {
 		did, runs, err := app.askToEnd(ctx, k)
 		if len(runs) > 0 && err == nil {
 			mu.Lock()
@@ -159,16 +159,16 @@ func (app *temporalApp) stopMany(ctx context.Context, prompter *prompter, total 
 			return outcomeEnding, "", nil
 		}
 		return did, "", err
-	}))
+	})))
 	if first.err != nil || len(ending) == 0 {
 		return m.conclude(ctx, first)
 	}
 	app.say("%s of them were at work, and store what they hold before they end.", grouped(len(ending)))
 	app.warnOfIdleQueue(ctx)
 	m.doing, m.atOnce = "Waiting", maxWaiting
-	second := m.collect(ctx, len(ending), jobsFor(slices.Values(ending), func(ctx context.Context, k keeper) (string, string, error) {
+	second := m.collect(ctx, len(ending), jobsFor(slices.Values(ending), endJob(func(ctx context.Context, k keeper) (string, string, error) {
 		return outcomeStopped, "", app.awaitEnds(ctx, k)
-	}))
+	})))
 	app.warnOfPaused(ctx, ending...)
 	return m.conclude(ctx, first.followedBy(second, outcomeEnding))
 }

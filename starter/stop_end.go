@@ -10,10 +10,13 @@ import (
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"tokenkeeper/internal/provider"
+	"tokenkeeper/internal/token"
 	"tokenkeeper/workflows"
 )
 
@@ -60,13 +63,19 @@ func keepersIn(all []listed, providers provider.Table) iter.Seq[keeper] {
 	}
 }
 
-func jobsFor(all iter.Seq[keeper], do func(context.Context, keeper) (string, string, error)) iter.Seq[job] {
+func jobsFor[T any](all iter.Seq[T], make func(T) job) iter.Seq[job] {
 	return func(yield func(job) bool) {
-		for k := range all {
-			if !yield(job{k.account, k.provider, func(ctx context.Context) (string, string, error) { return do(ctx, k) }}) {
+		for one := range all {
+			if !yield(make(one)) {
 				return
 			}
 		}
+	}
+}
+
+func endJob(do func(context.Context, keeper) (string, string, error)) func(keeper) job {
+	return func(k keeper) job {
+		return job{k.account, k.provider, func(ctx context.Context) (string, string, error) { return do(ctx, k) }}
 	}
 }
 
@@ -184,17 +193,28 @@ const endRounds = 10
 // without a RunID where none ran.
 func (app *temporalApp) endWorkflow(ctx context.Context, workflowID, reason string) (ended workflows.State, runID string, err error) {
 	for range endRounds {
-		s, err := app.present(ctx, workflowID)
-		if err != nil || s.RunID == "" {
+		last, err := app.lastRun(ctx, workflowID)
+		if err != nil {
 			return ended, "", err
 		}
+		if last.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+			return ended, "", app.mendEnded(ctx, last)
+		}
+		s, err := app.describe(ctx, workflowID, last.GetExecution().GetRunId())
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return ended, "", err
+		}
+		s.RunID = last.GetExecution().GetRunId()
 		ended = s
 		if waits(s, time.Now()) {
 			err = app.terminateWaiting(ctx, s, reason)
 		} else if err = app.requestCancel(ctx, workflowID, reason); err == nil {
 			return ended, s.RunID, nil
 		}
-		if !gone(err) {
+		if !gone(err) && !errors.Is(err, errNotInTime) {
 			return ended, "", err
 		}
 	}
@@ -202,12 +222,70 @@ func (app *temporalApp) endWorkflow(ctx context.Context, workflowID, reason stri
 }
 
 // terminateWaiting terminates a run that waits for its time. One that has begun meanwhile
-// is recovered. The error is NotFound where that run is not the present one any more.
+// is recovered, also where ctx ends once the termination is asked for. The error is NotFound
+// where that run is not the present one any more, and errNotInTime where it would have been
+// met at work.
 func (app *temporalApp) terminateWaiting(ctx context.Context, s workflows.State, reason string) error {
-	if err := app.temporal.TerminateWorkflow(ctx, s.WorkflowID, s.RunID, reason); err != nil {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	asking, cancel := context.WithDeadline(context.WithoutCancel(ctx), replaceUntil(s, time.Now()))
+	defer cancel()
+	if err := app.temporal.TerminateWorkflow(asking, s.WorkflowID, s.RunID, reason); err != nil {
+		return inTime(err, s)
+	}
+	mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
+	defer cancel()
+	return app.recoverIfBegun(mending, s.WorkflowID, s.RunID)
+}
+
+// mendEnded is the second part of terminateWaiting for a workflow's last run, which has ended:
+// the termination's answer may have been lost, or the command that asked for it killed.
+func (app *temporalApp) mendEnded(ctx context.Context, last *workflowpb.WorkflowExecutionInfo) error {
+	workflowID, runID := last.GetExecution().GetWorkflowId(), last.GetExecution().GetRunId()
+	if last.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+		return nil
+	}
+	s, err := app.describe(ctx, workflowID, runID)
+	switch {
+	case gone(err):
+		return nil // its retention ended
+	case err != nil || s.Working.IsZero():
 		return err
 	}
-	return app.recoverIfBegun(ctx, s.WorkflowID, s.RunID)
+	events := app.temporal.GetWorkflowHistory(ctx, workflowID, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(event.GetWorkflowExecutionTerminatedEventAttributes().GetReason(), "starter ") {
+			return nil // by an operator, who is told of recover elsewhere
+		}
+	}
+	account, err := s.Input.Check()
+	if err != nil {
+		return nil // it refreshed nothing
+	}
+	looked, err := app.lookedForSince(ctx, account, last.GetCloseTime().AsTime())
+	if err != nil || looked {
+		return err
+	}
+	mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
+	defer cancel()
+	return app.recoverIfBegun(mending, workflowID, runID)
+}
+
+// lookedForSince reports whether a recovery of the account on this task queue, begun since
+// then, has come to an answer.
+func (app *temporalApp) lookedForSince(ctx context.Context, account token.Account, since time.Time) (bool, error) {
+	described, err := app.temporal.DescribeWorkflowExecution(ctx, workflows.RecoveryID(account), "")
+	if gone(err) {
+		return false, nil
+	}
+	info := described.GetWorkflowExecutionInfo()
+	return err == nil && info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED &&
+		info.GetStartTime().AsTime().After(since) && described.GetExecutionConfig().GetTaskQueue().GetName() == app.taskQueue, err
 }
 
 // recoverIfBegun brings home what a run was issued that was terminated as one that had

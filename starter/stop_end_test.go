@@ -79,7 +79,7 @@ func TestStopEndsAWaitingRunWithoutBeginningIt(t *testing.T) {
 }
 
 // scheduled has the Schedule of an account start a run where no worker is: it stays at work.
-func scheduled(t *testing.T, app *temporalApp) (k keeper, trigger func()) {
+func keptBySchedule(t *testing.T, app *temporalApp) (k keeper, trigger func()) {
 	t.Helper()
 	app.taskQueue = "without-a-worker"
 	will, err := newTarget(app.providers, "fitbit", "will", "")
@@ -101,7 +101,7 @@ func scheduled(t *testing.T, app *temporalApp) (k keeper, trigger func()) {
 func TestAStopThatWasKilledFindsTheScheduleOfTheRunAtWork(t *testing.T) {
 	var out quietWriter
 	app := appIn(t, "stop-killed", &out)
-	k, trigger := scheduled(t, app)
+	k, trigger := keptBySchedule(t, app)
 	trigger()
 	for range 2 { // the first one is killed
 		did, ending, err := app.askToEnd(t.Context(), k)
@@ -135,7 +135,7 @@ func TestAStopThatWasKilledFindsTheScheduleOfTheRunAtWork(t *testing.T) {
 func TestAStopFindsTheRunThatBeginsBeforeItsScheduleIsPaused(t *testing.T) {
 	var out quietWriter
 	app := appIn(t, "stop-pauses", &out)
-	k, trigger := scheduled(t, app)
+	k, trigger := keptBySchedule(t, app)
 	app.temporal = lateClient{Client: app.temporal, pauses: trigger}
 	_, ending, err := app.askToEnd(t.Context(), k)
 	require.NoError(t, err)

@@ -35,7 +35,7 @@ type temporalApp struct {
 	printer
 
 	// attributes are those that the namespace has, once they were asked for.
-	attributes func(context.Context) startAttributes
+	attributes func(context.Context) (startAttributes, error)
 	ended      *endedAccounts
 }
 
@@ -75,11 +75,12 @@ func dialTemporal(ctx context.Context, options client.Options) (client.Client, e
 
 // options are those of every workflow that keeps an account alive. They set no
 // timeouts: a run that holds a pair keeps it until the vault has it.
-func (app *temporalApp) options(ctx context.Context, t target) client.StartWorkflowOptions {
+func (app *temporalApp) options(ctx context.Context, t target) (client.StartWorkflowOptions, error) {
+	has, err := app.attributes(ctx)
 	return client.StartWorkflowOptions{
 		ID: t.id, TaskQueue: app.taskQueue, StaticSummary: "Keeps the " + t.tokens() + " alive",
-		TypedSearchAttributes: app.attributes(ctx).of(t),
-	}
+		TypedSearchAttributes: has.of(t),
+	}, err
 }
 
 // warnOfIdleQueue warns where no worker polls the task queue. Temporal remembers a
