@@ -254,6 +254,13 @@ func (m *measured) Durable(_ context.Context, where string, after time.Duration)
 	m.add(&m.durable, where)
 }
 
+// durableIn is where each pair was durable first.
+func (m *measured) durableIn() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.durable)
+}
+
 func (m *measured) HeldBack(_ context.Context, _, failure string) { m.add(&m.held, failure) }
 
 func (m *measured) Escrowed(context.Context, string) {

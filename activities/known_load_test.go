@@ -205,6 +205,7 @@ func TestOnlyRunsThatMayHaveSpentTheTokenAreNamed(t *testing.T) {
 
 // A call has outlasted the replay window, and its last request may have committed.
 func TestALoadNamesTheLastRequestOfARunAsWell(t *testing.T) {
+	began := time.Now()
 	s := newSystem(t)
 	first := s.mustLoad()
 	s.temporal.runs = []earlierRun{{id: "run-1", closed: true, tried: []pastCall{{of: first.Provenance.Fingerprint}}}}
@@ -215,14 +216,14 @@ func TestALoadNamesTheLastRequestOfARunAsWell(t *testing.T) {
 		own := slices.DeleteFunc(loaded.MayHaveSpent, func(i vault.Intent) bool { return i.RunID != "run-1" })
 		require.Len(t, own, 2)
 		require.True(t, own[0].At.Before(own[1].At))
-		require.WithinDuration(t, time.Now(), own[1].At, 5*time.Second)
+		require.WithinRange(t, own[1].At, began.Add(-time.Second), time.Now())
 	}
 	s.temporal.runs[0].tried[0] = pastCall{of: first.Provenance.Fingerprint, attempt: 9, failure: activities.InvalidGrant, after: 10 * time.Minute}
 	loaded, err := s.load(attempt{run: "run-4"})
 	require.NoError(t, err)
 	own := slices.DeleteFunc(loaded.MayHaveSpent, func(i vault.Intent) bool { return i.RunID != "run-1" })
 	require.Len(t, own, 2)
-	require.InDelta(t, (10 * time.Minute).Seconds(), own[1].At.Sub(own[0].At).Seconds(), 1, "it has loaded the grant again since, and the record names that load")
+	require.InDelta(t, (10 * time.Minute).Seconds(), own[1].At.Sub(own[0].At).Seconds(), 1+time.Since(began).Seconds(), "it has loaded the grant again since, and the record names that load")
 }
 
 func TestARunThatIsOnTheRecordTwiceIsReadOnce(t *testing.T) {
@@ -247,11 +248,12 @@ func TestARecoverySaysWhatTheRunsOnTheRecordAreAt(t *testing.T) {
 		{id: "calls", tried: []pastCall{{of: own}}},
 		{id: "over", closed: true, tried: []pastCall{{of: own}}},
 	}
+	began := time.Now()
 	recovery, err := s.recover(lost)
 	require.NoError(t, err)
 	require.Equal(t, []activities.Caller{{RunID: "over", State: activities.Closed}, {RunID: "calls", State: activities.Calling}, {RunID: "loads", State: activities.Called}}, recovery.Callers)
 	require.Equal(t, []string{"gone"}, recovery.Gone)
-	require.WithinDuration(t, time.Now().Add(activities.MaxInFlight), recovery.MayEnd, 5*time.Second)
+	require.WithinRange(t, recovery.MayEnd, began.Add(activities.MaxInFlight), time.Now().Add(activities.MaxInFlight))
 }
 
 func TestAClosedRunThatMadeNoCallHasNoneInFlight(t *testing.T) {
@@ -288,6 +290,12 @@ func TestAHealedAlertAsksForNoCause(t *testing.T) {
 
 func TestACallThatGoesWellSendsNoHeartbeat(t *testing.T) {
 	s := newSystem(t)
-	require.ErrorIs(t, s.call(attempt{}, s.mustLoad()), activity.ErrResultPending)
-	require.Empty(t, s.heard.list())
+	loaded := s.mustLoad()
+	began := time.Now()
+	require.ErrorIs(t, s.call(attempt{}, loaded), activity.ErrResultPending)
+	heard := s.heard.list()
+	require.LessOrEqual(t, len(heard), int(time.Since(began)/time.Second), "the first one comes after a second")
+	for _, word := range heard {
+		require.NotContains(t, word, "attempt")
+	}
 }

@@ -38,52 +38,55 @@ func TestAnAnswerThatMayMeanADeadGrantIsFinalWhereNoAnswerCanBeRepeated(t *testi
 		}
 		return said
 	}
-	later := func(told any) attempt { return attempt{number: 9, asked: 40 * time.Minute, told: told} }
+	fresh := func() attempt { return attempt{} }
+	later := func(first, doubted time.Duration) func() attempt {
+		return func() attempt { return attempt{number: 9, asked: 40 * time.Minute, told: ago(first, doubted)} }
+	}
 	const long = "    replay_window: 8h\n"
 	for _, c := range []struct {
 		name    string
 		entries string
-		at      attempt
+		at      func() attempt // at the call, for the windows are near their ends
 		doubted bool
 		status  int
 		body    string
 		want    string
 	}{
-		{"a 403, no replay", noReplay, attempt{}, false, 403, page, activities.ProbablyDead},
-		{"a 400 of no known code, no replay", noReplay, attempt{}, false, 400, `{"error":"no_such_luck"}`, activities.ProbablyDead},
-		{"an error in a 200, no replay", noReplay, attempt{}, false, 200, `{"error":"no_such_luck"}`, activities.ProbablyDead},
-		{"a refusal in a 200 in words of its own, no replay", noReplay, attempt{}, false, 200, `{"errcode":40030,"errmsg":"invalid refresh_token"}`, activities.ProbablyDead},
-		{"no more than that it is none, in a 200, no replay", noReplay, attempt{}, true, 200, `{"ok":false}`, activities.ProbablyDead},
-		{"a page in a 200, no replay", noReplay, attempt{}, true, 200, page, "ProviderNotReady"},
-		{"a 404, no replay", noReplay, attempt{}, false, 404, page, activities.ProbablyDead},
-		{"a rejected request, which spends nothing", "", attempt{}, false, 400, rejected, activities.ProbablyDead},
-		{"a 403 that a gateway may give for a commit", "", attempt{}, false, 403, page, "ProviderNotReady"},
-		{"a 403 in the window that one has opened", "", later(ago(0, time.Minute)), false, 403, page, "ProviderNotReady"},
-		{"a 403 after that window", "", later(ago(0, 3*time.Minute)), false, 403, page, activities.ProbablyDead},
-		{"a 403 in the window of a lost answer", "", later(ago(time.Minute, 3*time.Minute)), false, 403, page, "ProviderNotReady"},
-		{"a rejected request in the window of a lost answer", "", later(ago(time.Minute, 0)), false, 400, rejected, "ProviderNotReady"},
-		{"a 403 after the window of a lost answer opens one of its own", "", later(ago(3*time.Minute, 0)), false, 403, page, "ProviderNotReady"},
-		{"a 403 in the second call of a run, which opens one as well", "", attempt{}, true, 403, page, "ProviderNotReady"},
-		{"a 403 in the window of the second call", "", later(ago(0, 80*time.Second)), true, 403, page, "ProviderNotReady"},
-		{"a 403 at its end, while the provider repeats its answer", "", later(ago(0, 100*time.Second)), true, 403, page, activities.ProbablyDead},
-		{"a rejected request in the second call, which spends nothing", "", attempt{}, true, 400, rejected, activities.ProbablyDead},
-		{"a 403 in the second call, no replay", noReplay, attempt{}, true, 403, page, activities.ProbablyDead},
-		{"a 403 in a long window that only such answers may have opened", long, later(ago(0, 29*time.Minute)), false, 403, page, "ProviderNotReady"},
-		{"the same, for half an hour", long, later(ago(0, 31*time.Minute)), false, 403, page, activities.ProbablyDead},
-		{"a 403 in the long window of a lost answer", long, later(ago(time.Hour, 35*time.Minute)), false, 403, page, "ProviderNotReady"},
+		{"a 403, no replay", noReplay, fresh, false, 403, page, activities.ProbablyDead},
+		{"a 400 of no known code, no replay", noReplay, fresh, false, 400, `{"error":"no_such_luck"}`, activities.ProbablyDead},
+		{"an error in a 200, no replay", noReplay, fresh, false, 200, `{"error":"no_such_luck"}`, activities.ProbablyDead},
+		{"a refusal in a 200 in words of its own, no replay", noReplay, fresh, false, 200, `{"errcode":40030,"errmsg":"invalid refresh_token"}`, activities.ProbablyDead},
+		{"no more than that it is none, in a 200, no replay", noReplay, fresh, true, 200, `{"ok":false}`, activities.ProbablyDead},
+		{"a page in a 200, no replay", noReplay, fresh, true, 200, page, "ProviderNotReady"},
+		{"a 404, no replay", noReplay, fresh, false, 404, page, activities.ProbablyDead},
+		{"a rejected request, which spends nothing", "", fresh, false, 400, rejected, activities.ProbablyDead},
+		{"a 403 that a gateway may give for a commit", "", fresh, false, 403, page, "ProviderNotReady"},
+		{"a 403 in the window that one has opened", "", later(0, time.Minute), false, 403, page, "ProviderNotReady"},
+		{"a 403 after that window", "", later(0, 3*time.Minute), false, 403, page, activities.ProbablyDead},
+		{"a 403 in the window of a lost answer", "", later(time.Minute, 3*time.Minute), false, 403, page, "ProviderNotReady"},
+		{"a rejected request in the window of a lost answer", "", later(time.Minute, 0), false, 400, rejected, "ProviderNotReady"},
+		{"a 403 after the window of a lost answer opens one of its own", "", later(3*time.Minute, 0), false, 403, page, "ProviderNotReady"},
+		{"a 403 in the second call of a run, which opens one as well", "", fresh, true, 403, page, "ProviderNotReady"},
+		{"a 403 in the window of the second call", "", later(0, 70*time.Second), true, 403, page, "ProviderNotReady"},
+		{"a 403 at its end, while the provider repeats its answer", "", later(0, 100*time.Second), true, 403, page, activities.ProbablyDead},
+		{"a rejected request in the second call, which spends nothing", "", fresh, true, 400, rejected, activities.ProbablyDead},
+		{"a 403 in the second call, no replay", noReplay, fresh, true, 403, page, activities.ProbablyDead},
+		{"a 403 in a long window that only such answers may have opened", long, later(0, 29*time.Minute), false, 403, page, "ProviderNotReady"},
+		{"the same, for half an hour", long, later(0, 31*time.Minute), false, 403, page, activities.ProbablyDead},
+		{"a 403 in the long window of a lost answer", long, later(time.Hour, 35*time.Minute), false, 403, page, "ProviderNotReady"},
 
-		{"an outage, no replay", noReplay, attempt{}, true, 503, page, "ProviderNotReady"},
-		{"a rate limit, no replay", noReplay, attempt{}, true, 429, page, "ProviderNotReady"},
-		{"a 408, no replay", noReplay, attempt{}, true, 408, page, "ProviderNotReady"},
-		{"a 425, no replay", noReplay, attempt{}, true, 425, page, "ProviderNotReady"},
-		{"half a pair, no replay", noReplay, attempt{}, true, 200, `{"access_token":"` + canary + `a","refresh_token":"`, "ProviderNotReady"},
+		{"an outage, no replay", noReplay, fresh, true, 503, page, "ProviderNotReady"},
+		{"a rate limit, no replay", noReplay, fresh, true, 429, page, "ProviderNotReady"},
+		{"a 408, no replay", noReplay, fresh, true, 408, page, "ProviderNotReady"},
+		{"a 425, no replay", noReplay, fresh, true, 425, page, "ProviderNotReady"},
+		{"half a pair, no replay", noReplay, fresh, true, 200, `{"access_token":"` + canary + `a","refresh_token":"`, "ProviderNotReady"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			setup, requests := unclear(t, c.entries, c.status, c.body)
 			s := newSystemWith(t, setup)
 			loaded := s.mustLoad()
 			loaded.Doubted = c.doubted
-			err := s.call(c.at, loaded)
+			err := s.call(c.at(), loaded)
 			requireFailure(t, err, c.want, c.want == activities.ProbablyDead)
 			require.EqualValues(t, 1, requests.Load())
 			if c.want == activities.ProbablyDead {

@@ -30,16 +30,13 @@ var (
 
 func TestOfManyAccountsOnlyTheRunsOfOneAreRead(t *testing.T) {
 	const accounts, runsOfEach = 30, 3
-	c := newCluster(t)
+	c, run, called := issued(t, "-elsewhere")
+	loaded := result[activities.LoadResult](c, run, "LoadSecrets")
 	for range runsOfEach {
 		for a := range accounts {
 			c.terminated(fmt.Sprintf("-of-%d", a), tokenAccount.ValueSet(fmt.Sprintf("other-%d", a)), tokenProvider.ValueSet(account.Provider))
 		}
 	}
-	run := c.start("-elsewhere", nil)
-	loaded := result[activities.LoadResult](c, run, "LoadSecrets")
-	called := result[activities.RefreshResult](c, run, "CallFitbit")
-	c.terminate(run)
 	c.terminated("")
 	c.terminated("")
 	c.listed(run)

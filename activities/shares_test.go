@@ -57,7 +57,7 @@ func TestACallWithoutASlotComesBackSoonAndIsStillTheFirst(t *testing.T) {
 	s, loaded := withoutSlots(t)
 	loaded.ReplayWindow = 0
 	at := attempt{}
-	for n := int32(1); n < 8; n++ {
+	for n := int32(1); n < 4; n++ {
 		at.number = n
 		err := s.call(at, loaded)
 		requireFailure(t, err, "ProviderShareInUse", false)

@@ -129,16 +129,17 @@ func requireNoSecret(t *testing.T, text string) {
 
 // attempt is the circumstances of one attempt at an activity.
 type attempt struct {
-	number   int32           // 1 unless set
-	run      string          // "run-1" unless set
-	deadline time.Time       // in 20 s unless set
-	asked    time.Duration   // how long ago the run asked for it
-	ctx      context.Context // the test's unless set
-	told     any             // the last attempt's heartbeat; none unless set
-	unheard  bool            // no heartbeats are expected
-	queue    string          // the task queue; the test environment's unless set
-	token    string          // set by perform
-	received time.Duration   // how long after its start by Temporal's clock
+	number   int32            // 1 unless set
+	run      string           // "run-1" unless set
+	deadline func() time.Time // in 20 s unless set
+	asked    time.Duration    // how long ago the run asked for it
+	ctx      context.Context  // the test's unless set
+	told     any              // the last attempt's heartbeat; none unless set
+	unheard  bool             // no heartbeats are expected
+	silence  time.Duration    // its heartbeats' time-out; a minute unless set, for a machine that is starved
+	queue    string           // the task queue; the test environment's unless set
+	token    string           // set by perform
+	received time.Duration    // how long after its start by Temporal's clock
 }
 
 // perform has an activity done as a worker would, and keeps every failure for
@@ -280,11 +281,11 @@ func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 	info.ScheduledTime = time.Now().Add(-o.at.asked)
 	info.StartedTime = time.Now().Add(-o.at.received)
 	info.Deadline = time.Now().Add(activities.CallTimeout)
-	if info.HeartbeatTimeout = 5 * time.Second; o.at.unheard {
+	if info.HeartbeatTimeout = cmp.Or(o.at.silence, time.Minute); o.at.unheard {
 		info.HeartbeatTimeout = 0
 	}
-	if !o.at.deadline.IsZero() {
-		info.Deadline = o.at.deadline
+	if o.at.deadline != nil {
+		info.Deadline = o.at.deadline()
 	}
 	return info
 }

@@ -23,7 +23,7 @@ import (
 // stuck is a refresh that calls until it is signalled, and alerts then.
 func stuck(ctx workflow.Context) (activities.AlertResult, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: activities.CallTimeout, HeartbeatTimeout: 2 * time.Second,
+		StartToCloseTimeout: activities.CallTimeout, HeartbeatTimeout: 6 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1.5},
 	})
 	var loaded activities.LoadResult
@@ -76,9 +76,11 @@ func TestAServerRetriesWithinTheReplayWindowAndKeepsWhenItOpened(t *testing.T) {
 	began := time.Now()
 	run := c.startStuck()
 	call := c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool { return p.GetLastFailure() != nil })
-	pause := call.GetNextAttemptScheduleTime().AsTime().Sub(call.GetLastAttemptCompleteTime().AsTime())
-	require.InDelta(t, (time.Minute).Seconds(), pause.Seconds(), 2)
-	require.WithinDuration(t, began, firstRequest(t, call.GetHeartbeatDetails()), 10*time.Second)
+	ended := call.GetLastAttemptCompleteTime().AsTime()
+	pause := call.GetNextAttemptScheduleTime().AsTime().Sub(ended)
+	require.LessOrEqual(t, pause, time.Minute)
+	require.GreaterOrEqual(t, pause, time.Minute-ended.Sub(began), "half of what is left")
+	require.WithinRange(t, firstRequest(t, call.GetHeartbeatDetails()), began, time.Now())
 	require.Zero(t, c.sent.lastWordsAlone(), "its failure took the words along")
 
 	require.Contains(t, c.alerted(run).Message, "Fitbit gives no usable answer. The last failure of CallFitbit, before attempt 2: provider: refresh at fitbit: unavailable (503 Service Unavailable")
@@ -106,14 +108,18 @@ func firstRequest(t *testing.T, details *commonpb.Payloads) (first time.Time) {
 	return first
 }
 
-// Only heartbeats hold an attempt for longer than their time-out.
+// Only heartbeats hold an attempt for longer than their time-out, so that one follows another.
 func TestACallThatIsAtItIsNotGivenUp(t *testing.T) {
 	c := newCluster(t)
 	require.NoError(t, c.Provider.Inject(authserver.Fault{Hold: true}))
 	run := c.startStuck()
 	eventually(t, func() bool { return c.Provider.Held("") == 1 })
+	beats := map[time.Time]bool{}
 	call := c.pendingCall(run, func(p *workflowpb.PendingActivityInfo) bool {
-		return p.GetHeartbeatDetails() != nil && time.Since(p.GetLastStartedTime().AsTime()) > 4*time.Second
+		if p.GetHeartbeatDetails() != nil {
+			beats[p.GetLastHeartbeatTime().AsTime()] = true
+		}
+		return len(beats) == 3
 	})
 	require.EqualValues(t, 1, call.GetAttempt())
 	require.NotZero(t, firstRequest(t, call.GetHeartbeatDetails()))
@@ -158,26 +164,40 @@ func TestAServerTellsThatACallIsPaused(t *testing.T) {
 
 func TestALoadBelievesAServersHistoriesRatherThanTheVault(t *testing.T) {
 	t.Run("a terminated run was issued a pair", func(t *testing.T) {
-		c := newCluster(t)
-		run := c.start("", nil)
-		result[activities.RefreshResult](c, run, "CallFitbit")
-		c.terminate(run)
-		c.listed(run)
-		loaded := result[activities.LoadResult](c, c.start("", nil), "LoadSecrets")
-		require.True(t, loaded.Behind)
+		run, loaded := believing(t, func(loaded activities.LoadResult) bool { return loaded.Behind }, func() (*cluster, client.WorkflowRun) {
+			c, run, _ := issued(t, "")
+			c.listed(run)
+			return c, run
+		})
 		require.Equal(t, []string{run.GetRunID(), run.GetRunID()}, runsOf(loaded), "its first and its last request")
 		require.True(t, loaded.MayHaveSpent[0].At.Before(loaded.MayHaveSpent[1].At))
 	})
 	t.Run("a run whose client was refused has spent nothing", func(t *testing.T) {
-		c := newCluster(t)
-		require.NoError(t, c.Provider.Inject(authserver.Fault{Answer: authserver.InvalidClient}))
-		run := c.start("", nil)
-		require.ErrorContains(t, run.Get(t.Context(), nil), activities.InvalidClient)
-		eventually(t, func() bool { return c.closed(run) })
-		loaded := result[activities.LoadResult](c, c.start("", nil), "LoadSecrets")
+		_, loaded := believing(t, func(loaded activities.LoadResult) bool { return len(loaded.MayHaveSpent) == 0 }, func() (*cluster, client.WorkflowRun) {
+			c := newCluster(t)
+			require.NoError(t, c.Provider.Inject(authserver.Fault{Answer: authserver.InvalidClient}))
+			run := c.start("", nil)
+			require.ErrorContains(t, run.Get(t.Context(), nil), activities.InvalidClient)
+			eventually(t, func() bool { return c.closed(run) })
+			return c, run
+		})
 		require.False(t, loaded.Behind)
-		require.Empty(t, loaded.MayHaveSpent)
 	})
+}
+
+// believing is a load that was told of an earlier run. It does without where a window is open
+// and a server that is starved does not answer in two seconds; then there is another try.
+func believing(t *testing.T, is func(activities.LoadResult) bool, earlier func() (*cluster, client.WorkflowRun)) (run client.WorkflowRun, loaded activities.LoadResult) {
+	t.Helper()
+	for range 3 {
+		var c *cluster
+		c, run = earlier()
+		if loaded = result[activities.LoadResult](c, c.start("", nil), "LoadSecrets"); is(loaded) {
+			return run, loaded
+		}
+	}
+	require.FailNow(t, "no load believed the server", "%+v", loaded)
+	return run, loaded
 }
 
 // closed reports whether the server lists a run as closed.
@@ -202,10 +222,11 @@ func TestASearchSaysWhatAServersRunsAreAt(t *testing.T) {
 	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Calling}}, recovery.Callers)
 	require.Zero(t, recovery.MayEnd, "it is in flight for as long as it is pending")
 
+	ends := time.Now()
 	c.terminate(run)
 	require.NoError(t, c.start("-search", &lost).Get(t.Context(), &recovery))
 	require.Equal(t, []activities.Caller{{RunID: run.GetRunID(), State: activities.Closed}}, recovery.Callers, "the listing may not show it yet")
-	require.WithinDuration(t, time.Now().Add(activities.MaxInFlight), recovery.MayEnd, 10*time.Second)
+	require.WithinRange(t, recovery.MayEnd, ends.Add(activities.MaxInFlight), time.Now().Add(activities.MaxInFlight))
 	c.Provider.Release("")
 }
 
