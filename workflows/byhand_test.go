@@ -101,7 +101,7 @@ func TestAServersRunStartsOverWhenARefreshIsAskedFor(t *testing.T) {
 	require.NoError(t, s.client.SignalWorkflow(t.Context(), s.id, "", workflows.RefreshNow, nil))
 	require.NoError(t, s.run.Get(t.Context(), nil))
 	require.Len(t, calls, 2)
-	require.Less(t, time.Since(began), activities.MaxInFlight+10*time.Second)
+	require.Less(t, time.Since(began), time.Hour, "not the day of its pause")
 
 	cancelled := 0
 	for events := s.client.GetWorkflowHistory(t.Context(), s.id, s.run.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {

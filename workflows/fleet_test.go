@@ -110,7 +110,7 @@ func (f *fleet) reads(now time.Time, want workflows.Fleet) {
 		require.WithinDuration(t, want.OldestOverdue, got.OldestOverdue, time.Second, "the oldest overdue")
 		require.WithinDuration(t, want.NextConsent, got.NextConsent, time.Second, "the next end of a consent")
 		require.ElementsMatch(t, want.Incidents, got.Incidents)
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 }
 
 func health(good, stuck, consent, failed int) map[workflows.Health]int {
@@ -149,7 +149,7 @@ func TestAFleetsHealthIsWhatTemporalKnowsWithoutAnyWorker(t *testing.T) {
 	later := began.Add(time.Hour)
 	eventually(t, func() bool { return f.read(later).Overdue == 2 }) // the run and the Schedule's; waiting crons and the recovery are not
 	got := f.read(later)
-	require.WithinDuration(t, began, got.OldestOverdue, 30*time.Second)
+	require.WithinDuration(t, began, got.OldestOverdue, patience)
 	require.Equal(t, health(3, 2, 2, 1), got.Health)
 }
 

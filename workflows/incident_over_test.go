@@ -59,11 +59,11 @@ func TestALaterGreenRunEndsWhatNoRunReports(t *testing.T) {
 		return described.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 	}
 	require.False(t, over("CallStuck", reported), "it is at work, or waits")
-	require.Eventually(t, func() bool { return present() != run.GetRunID() }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return present() != run.GetRunID() }, patience, 50*time.Millisecond)
 	require.False(t, over("CallStuck", reported), "the run after it fails as well")
 	require.False(t, over("CallStuck", incident.Holder{Workflow: id, Schedule: id + "-converted", Run: run.GetRunID()}), "it was a Schedule's before")
 	failing.Store(false)
-	require.Eventually(t, func() bool { return over("CallStuck", reported) }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return over("CallStuck", reported) }, patience, 50*time.Millisecond)
 	require.False(t, over(incident.ConsentEnds, reported), "runs that go well report it")
 	elsewhere := &incident.Reporter{Temporal: c, TaskQueue: "another-queue"}
 	moved, err := elsewhere.Over(t.Context(), incident.ConsentEnds, reported)
@@ -155,7 +155,7 @@ func TestAScheduleIsJudgedByItsNewestRun(t *testing.T) {
 	require.False(t, over(), "no run has ended since")
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
-	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, over, patience, 50*time.Millisecond)
 	described, err := schedule.Describe(t.Context())
 	require.NoError(t, err)
 	newest := described.Info.RecentActions[0].StartWorkflowResult
@@ -163,5 +163,5 @@ func TestAScheduleIsJudgedByItsNewestRun(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, closed, "the report did not know that it was a Schedule's run, and no run has ended since")
 	require.NoError(t, schedule.Delete(t.Context()))
-	require.Eventually(t, over, 30*time.Second, 50*time.Millisecond, "it was stopped")
+	require.Eventually(t, over, patience, 50*time.Millisecond, "it was stopped")
 }

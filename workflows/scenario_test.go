@@ -95,10 +95,10 @@ func withoutActivities(t *testing.T) *scenario {
 		byHand:                  map[string]any{},
 		inputs:                  map[string][]any{},
 	}
-	s.SetTestTimeout(30 * time.Second)
+	s.SetTestTimeout(patience)
 	// As a worker does, once in a while, with a run that is still at work then.
 	s.RegisterDelayedCallback(func() { s.SignalWorkflow(workflows.Overdue, nil) }, workflows.OverdueAfter+20*time.Second)
-	s.SetWorkerOptions(worker.Options{Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
+	s.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: patience, Interceptors: []sdkinterceptor.WorkerInterceptor{&s.recorder}})
 	return s
 }
 
