@@ -142,7 +142,7 @@ func TestManyAtOnceShareOneRead(t *testing.T) {
 func TestOneWhoGivesUpTakesTheReadFromNoOther(t *testing.T) {
 	v := newVault(t)
 	v.store(t, "fake-1", time.Hour)
-	v.Inject(keyvault.Fault{Kind: keyvault.Delay, DelayBefore: 300 * time.Millisecond, Times: 1})
+	v.Inject(keyvault.Fault{Kind: keyvault.Delay, DelayBefore: 5 * time.Second, Times: 1})
 	s := v.source()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -92,6 +92,11 @@ func TestOnlyARequestThatNeverHadAConnectionIsProvenUnsent(t *testing.T) {
 		t.Cleanup(cancelSoon)
 		return ctx
 	}
+	untilAsked, giveUp := context.WithCancel(t.Context())
+	hangOnce := func(w http.ResponseWriter, r *http.Request) {
+		giveUp()
+		hang(w, r)
+	}
 	silent := silentAddress(t)
 
 	for _, tc := range []struct {
@@ -106,7 +111,7 @@ func TestOnlyARequestThatNeverHadAConnectionIsProvenUnsent(t *testing.T) {
 		{"no such name", t.Context, hang, "http://token.invalid/token", false},
 		{"a peer without TLS", t.Context, hang, "https", false},
 		{"a handshake without an answer", soon, hang, "https://" + silent, false},
-		{"no answer in time", soon, hang, "", true},
+		{"given up without an answer", func() context.Context { return untilAsked }, hangOnce, "", true},
 		{"closed", t.Context, drop, "", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

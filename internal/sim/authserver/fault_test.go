@@ -147,7 +147,7 @@ func TestDelays(t *testing.T) {
 func TestADelayedRequestTakesEffectAlthoughTheClientGaveUp(t *testing.T) {
 	s := start(t, authserver.Options{})
 	refreshToken, _ := s.CreateGrant(user)
-	require.NoError(t, s.Inject(authserver.Fault{DelayBefore: authserver.Duration(2 * time.Second)}))
+	require.NoError(t, s.Inject(authserver.Fault{DelayBefore: authserver.Duration(time.Hour)}))
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {
@@ -157,6 +157,7 @@ func TestADelayedRequestTakesEffectAlthoughTheClientGaveUp(t *testing.T) {
 	require.Eventually(t, func() bool { return s.Stats().Total.Calls[authserver.Token] == 1 }, patience, time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-failed, context.Canceled)
+	s.Close() // ends the delay
 	require.Eventually(t, func() bool { return s.Replayable(refreshToken) }, patience, time.Millisecond)
 }
 

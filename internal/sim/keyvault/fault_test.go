@@ -72,8 +72,9 @@ func TestConnectionsAreCutWithAndWithoutCommit(t *testing.T) {
 }
 
 func TestTwoWritersCanBeInterleaved(t *testing.T) {
+	t.Parallel() // it waits for the delay
 	server, vault := start(t, keyvault.Options{})
-	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Times: 1, DelayBefore: 3 * time.Second})
+	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Times: 1, DelayBefore: 10 * time.Second})
 	slow := make(chan answer, 1)
 	go func() {
 		got, _ := vault.try("PUT", withVersion("/secrets/"+name), `{"value":"fake-slow"}`, "Bearer any")
@@ -100,8 +101,9 @@ func TestADelayAfterTheCommitShowsTheCommit(t *testing.T) {
 }
 
 func TestACallOutlivesItsClient(t *testing.T) {
+	t.Parallel() // it waits for the delay
 	server, vault := start(t, keyvault.Options{})
-	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Times: 1, DelayBefore: 2 * time.Second})
+	server.Inject(keyvault.Fault{Kind: keyvault.Delay, Times: 1, DelayBefore: 10 * time.Second})
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
 	go func() {

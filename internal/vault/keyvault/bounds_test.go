@@ -194,7 +194,7 @@ func TestAVaultThatDripsIsGivenUpInTime(t *testing.T) {
 	began := time.Now()
 	_, err := c.Get(t.Context(), name, "")
 	require.ErrorIs(t, err, vault.ErrUnavailable)
-	require.Less(t, time.Since(began), 35*time.Second)
+	require.Less(t, time.Since(began), time.Minute)
 }
 
 func TestAVaultWithoutTLS12GetsNothing(t *testing.T) {

@@ -6,27 +6,42 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 func TestTheVaultHas256ConnectionsAtMost(t *testing.T) {
 	t.Parallel()
-	const most, requests = 256, 300
+	for range 5 {
+		if peak, inTime := connectionsOf(t, 300, 256); inTime {
+			require.Equal(t, 256, peak)
+			return
+		}
+	}
+	require.FailNow(t, "the vault never had all of them in time")
+}
+
+// connectionsOf is how many of so many requests a vault has at a time that answers none
+// before it has most of them. It says nothing where one is given up before, on a machine that
+// is starved: the vault learns of that later than the client opens the next connection.
+func connectionsOf(t *testing.T, requests, most int) (atOnce int, inTime bool) {
 	var (
-		mu            sync.Mutex
-		inside, peak  int
-		full, release = make(chan struct{}), make(chan struct{})
+		mu                  sync.Mutex
+		inside, peak        int
+		full, late, release = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	)
-	filled := sync.OnceFunc(func() { close(full) })
-	_, c := hostileOver(t, false, func(w http.ResponseWriter, _ *http.Request) {
+	filled, givenUp := sync.OnceFunc(func() { close(full) }), sync.OnceFunc(func() { close(late) })
+	_, c := hostileOver(t, false, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		inside++
 		if peak = max(peak, inside); inside == most {
 			filled()
 		}
 		mu.Unlock()
-		<-release
+		select {
+		case <-release:
+		case <-r.Context().Done():
+			givenUp()
+		}
 		mu.Lock()
 		inside--
 		mu.Unlock()
@@ -36,10 +51,19 @@ func TestTheVaultHas256ConnectionsAtMost(t *testing.T) {
 	for range requests {
 		all.Go(func() { _, _ = c.Get(t.Context(), name, "") })
 	}
-	<-full
-	over := func() bool { mu.Lock(); defer mu.Unlock(); return peak > most }
-	assert.Never(t, over, time.Second, 10*time.Millisecond)
+	select {
+	case <-full:
+		select {
+		case <-late:
+		case <-time.After(time.Second): // for those that wait to come as well
+			inTime = true
+		}
+	case <-late:
+	}
+	mu.Lock()
+	atOnce = peak
+	mu.Unlock()
 	close(release)
 	all.Wait()
-	require.Equal(t, most, peak)
+	return atOnce, inTime
 }

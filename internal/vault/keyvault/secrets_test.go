@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,9 +121,12 @@ func TestWritesDuringRecoveryMayBeTriedAgain(t *testing.T) {
 	server, c := start(t, sim.Options{RecoveryDelay: time.Hour})
 	put(t, server, name, value)
 	require.NoError(t, server.Delete(name))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	require.ErrorIs(t, c.Recover(ctx, name), vault.ErrUnavailable, "bounded by the context")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Recover(ctx, name) }()
+	requireAsked(t, server, sim.OpListVersions) // the name is no longer deleted
+	cancel()
+	require.ErrorIs(t, <-ended, vault.ErrUnavailable, "bounded by the context")
 
 	_, err := c.Set(t.Context(), name, token.NewSecret(value), vault.Properties{})
 	require.ErrorIs(t, err, vault.ErrUnavailable)
@@ -130,9 +134,17 @@ func TestWritesDuringRecoveryMayBeTriedAgain(t *testing.T) {
 	require.True(t, vault.Retryable(err))
 }
 
+// requireAsked waits until a vault has been asked for an operation.
+func requireAsked(t *testing.T, server *sim.Server, op sim.Operation) {
+	t.Helper()
+	require.Eventually(t, func() bool { return server.Counts().ByOperation[op] >= 1 }, 2*time.Minute, 10*time.Millisecond)
+}
+
 func TestANameThatIsBeingDeletedIsRefusedThenRecovered(t *testing.T) {
 	t.Parallel()
-	server, c := start(t, sim.Options{DeletionDelay: 700 * time.Millisecond, RecoveryDelay: 50 * time.Millisecond})
+	var ahead atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	server, c := start(t, sim.Options{Now: now, DeletionDelay: time.Hour, RecoveryDelay: 50 * time.Millisecond})
 	put(t, server, name, value)
 	require.NoError(t, server.Delete(name))
 
@@ -144,7 +156,11 @@ func TestANameThatIsBeingDeletedIsRefusedThenRecovered(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, deleted, "not yet")
 
-	require.NoError(t, c.Recover(t.Context(), name))
+	recovered := make(chan error, 1)
+	go func() { recovered <- c.Recover(t.Context(), name) }()
+	requireAsked(t, server, sim.OpRecover)
+	ahead.Store(int64(time.Hour))
+	require.NoError(t, <-recovered)
 	_, err = c.Set(t.Context(), name, token.NewSecret(value), vault.Properties{})
 	require.NoError(t, err)
 }
