@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	patience = time.Minute
+	patience = 3 * time.Minute
 	tick     = 50 * time.Millisecond
 
 	// secretPrefix begins every token and the client's secret at the simulator.
@@ -95,12 +95,13 @@ func (s *system) refresh(account string) (result workflows.Result, err error) {
 	return result, run.Get(s.t.Context(), &result)
 }
 
-// refreshes asserts that a refresh succeeds and leaves the live token in the vault.
+// refreshes asserts that a refresh succeeds and leaves the live token in the vault. Where a
+// server that is starved takes long to take a pair, its run has recovered it from the vault.
 func (s *system) refreshes(account string) {
 	s.t.Helper()
 	result, err := s.refresh(account)
 	require.NoError(s.t, err)
-	require.Equal(s.t, workflows.Refreshed, result.Outcome)
+	require.Contains(s.t, []workflows.Outcome{workflows.Refreshed, workflows.Recovered}, result.Outcome)
 	require.True(s.t, s.Provider.IsLive(s.Held(account)))
 }
 
@@ -108,7 +109,7 @@ func (s *system) refreshes(account string) {
 // yes to its questions.
 func (s *system) temporalCLI(args ...string) (said string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
 		cmd.Stdin = strings.NewReader("y\n")
 		out, err := cmd.CombinedOutput()

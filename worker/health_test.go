@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -17,28 +18,41 @@ import (
 
 func TestAWorkerIsReadyFromItsStartUntilItIsToldToStop(t *testing.T) {
 	s := newSystem(t)
-	w := s.work()
-	require.Equal(t, http.StatusOK, w.status("/healthz"))
-	require.Equal(t, http.StatusOK, w.status("/readyz"))
-	account := s.refreshHeld()
-	require.NoError(t, w.Signal(syscall.SIGTERM))
-	w.logged("stopping; calls in flight finish first", 1)
+	s.duringACall(s.work, func(w process, account string) (inTime bool) {
+		require.Equal(t, http.StatusOK, w.status("/healthz"))
+		require.Equal(t, http.StatusOK, w.status("/readyz"))
+		require.NoError(t, w.Signal(syscall.SIGTERM))
+		w.logged("stopping; calls in flight finish first", 1)
 
-	require.Equal(t, http.StatusOK, w.status("/healthz"))
-	require.Equal(t, http.StatusServiceUnavailable, w.status("/readyz"))
-	require.Equal(t, 1, s.Provider.Release(testenv.UserOf(account)))
-	require.Empty(t, w.ends(0))
-	w.logged("stopped", 1)
+		alive, ready := w.status("/healthz"), w.status("/readyz")
+		if s.Provider.Release(testenv.UserOf(account)) == 0 {
+			return false
+		}
+		require.Equal(t, http.StatusOK, alive)
+		require.Equal(t, http.StatusServiceUnavailable, ready)
+		require.Empty(t, w.ends(0))
+		w.logged("stopped", 1)
+		return true
+	})
 }
 
 func TestMetricsTellOfARefresh(t *testing.T) {
 	s := newSystem(t)
 	w := s.work()
-	account := s.consent()
-	s.refreshes(account)
+	// A server that is starved takes longer than a call waits before it puts the pair into the
+	// vault; then another account is refreshed.
+	var account string
+	var result workflows.Result
+	tries := 0
+	for ; tries < 3 && result.Outcome != workflows.Refreshed; tries++ {
+		account = s.consent()
+		var err error
+		result, err = s.refresh(account)
+		require.NoError(t, err)
+	}
 	for _, series := range []string{
 		`tokenkeeper_refreshes_total{outcome="refreshed",provider="fitbit"} 1`,
-		`tokenkeeper_provider_answers_total{kind="ok",provider="fitbit"} 1`,
+		fmt.Sprintf(`tokenkeeper_provider_answers_total{kind="ok",provider="fitbit"} %d`, tries),
 		`tokenkeeper_first_copy_seconds_count{where="history"} 1`,
 		`tokenkeeper_access_token_expiry_timestamp_seconds{account="` + account + `",provider="fitbit"} `,
 		`temporal_workflow_completed_total{`,
@@ -86,6 +100,21 @@ func (s *system) refreshHeld() (account string) {
 	return account
 }
 
+// duringACall has something done while a new worker waits for a provider's answer, and says
+// for which account. A worker waits for seconds, so that what is done may come too late on a
+// machine that is starved; it says so, and then there is another try.
+func (s *system) duringACall(work func(variables ...string) process, do func(w process, account string) (inTime bool)) {
+	s.t.Helper()
+	for range 3 {
+		w := work()
+		if do(w, s.refreshHeld()) {
+			return
+		}
+		w.Kill()
+	}
+	s.t.Fatal("a call never was in flight for long enough")
+}
+
 const anyVault = "KEY_VAULT_URL=https://my-vault.vault.azure.net"
 
 // healthy runs the health check of a container with such a worker.
@@ -94,25 +123,50 @@ func healthy(t *testing.T, address string) (code int, said string) {
 	return execute(t, []string{anyVault, "TOKENKEEPER_HTTP_ADDRESS=" + address}, "-healthy")
 }
 
+// turnsGreen waits until the health check is green: it gives a worker that is starved three
+// seconds for its answer.
+func turnsGreen(t *testing.T, address string) {
+	t.Helper()
+	eventually(t, "the health check is green", func() bool {
+		code, _ := healthy(t, address)
+		return code == 0
+	})
+}
+
+// turnsRed waits until the health check says why it is red.
+func turnsRed(t *testing.T, address, why string) (said string) {
+	t.Helper()
+	eventually(t, "the health check says that "+why, func() bool {
+		var code int
+		code, said = healthy(t, address)
+		return code == 1 && strings.Contains(said, why)
+	})
+	oneLine(t, said)
+	return said
+}
+
 func TestAHealthCheckIsGreenOnlyWhileTheWorkerTakesWork(t *testing.T) {
 	s := newSystem(t)
-	w := s.work()
-	address := strings.TrimPrefix(w.HTTP, "http://")
-	code, said := healthy(t, address)
-	require.Zero(t, code, said)
-	account := s.refreshHeld()
-	require.NoError(t, w.Signal(syscall.SIGTERM))
-	w.logged("stopping; calls in flight finish first", 1)
+	green := func(variables ...string) process {
+		w := s.work(variables...)
+		turnsGreen(t, strings.TrimPrefix(w.HTTP, "http://"))
+		return w
+	}
+	s.duringACall(green, func(w process, account string) (inTime bool) {
+		address := strings.TrimPrefix(w.HTTP, "http://")
+		require.NoError(t, w.Signal(syscall.SIGTERM))
+		w.logged("stopping; calls in flight finish first", 1)
 
-	code, said = healthy(t, address)
-	require.Equal(t, 1, code)
-	require.Contains(t, said, "lives and is not ready (503 Service Unavailable): it is told to stop")
-	require.Equal(t, 1, s.Provider.Release(testenv.UserOf(account)))
-	require.Empty(t, w.ends(0))
-	code, said = healthy(t, address)
-	require.Equal(t, 1, code)
-	require.Contains(t, said, "no worker answers")
-	oneLine(t, said)
+		code, said := healthy(t, address)
+		if s.Provider.Release(testenv.UserOf(account)) == 0 || strings.Contains(said, "deadline exceeded") {
+			return false
+		}
+		require.Equal(t, 1, code)
+		require.Contains(t, said, "lives and is not ready (503 Service Unavailable): it is told to stop")
+		require.Empty(t, w.ends(0))
+		turnsRed(t, address, "no worker answers")
+		return true
+	})
 }
 
 func TestAHealthCheckThatCannotBeSaysSo(t *testing.T) {

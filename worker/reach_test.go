@@ -18,16 +18,12 @@ func TestAWorkerIsNotReadyWhileTemporalIsAwayAndIsAgainAfterwards(t *testing.T) 
 
 	eventually(t, "the worker is not ready", func() bool { return w.status("/readyz") == http.StatusServiceUnavailable })
 	require.Equal(t, http.StatusOK, w.status("/healthz"), "a restart would not help")
-	code, said := healthy(t, address)
-	require.Equal(t, 1, code)
-	require.Contains(t, said, "lives and is not ready (503 Service Unavailable): Temporal has not answered for ")
+	said := turnsRed(t, address, "lives and is not ready (503 Service Unavailable): Temporal has not answered for ")
 	require.Contains(t, said, "the Temporal server at "+temporal.address()+" does not serve this worker")
-	oneLine(t, said)
 	require.Contains(t, w.metrics(), "\ntokenkeeper_worker_ready 0\n")
 
 	temporal.up()
 	eventually(t, "the worker is ready again", func() bool { return w.status("/readyz") == http.StatusOK })
-	code, said = healthy(t, address)
-	require.Zero(t, code, said)
+	turnsGreen(t, address)
 	w.logged("Temporal answers again", 1)
 }

@@ -63,7 +63,7 @@ func (p process) reports(cause, workflowID string) stallLine {
 func (p process) heals(cause string) {
 	p.t.Helper()
 	p.awaits("the worker reports that the stall is over", func() bool { return len(p.stallsIn("no run stands still any more for this cause")) == 1 })
-	require.Equal(p.t, "0", p.stalledRuns(cause))
+	eventually(p.t, "the metric shows it", func() bool { return p.stalledRuns(cause) == "0" })
 	require.Len(p.t, p.stallsIn("runs stand still: "), 1, "one incident is one line")
 }
 
@@ -131,7 +131,7 @@ func (s *system) greenInTheEnd(id string) {
 	defer cancel()
 	var result workflows.Result
 	require.NoError(s.t, s.temporal.GetWorkflow(ctx, id, "").Get(ctx, &result))
-	require.Equal(s.t, workflows.Refreshed, result.Outcome)
+	require.Contains(s.t, []workflows.Outcome{workflows.Refreshed, workflows.Recovered}, result.Outcome)
 }
 
 func TestASearchAttributeThatIsRemovedUnderRunningWorkersIsReportedUntilItIsBack(t *testing.T) {
@@ -163,7 +163,7 @@ func TestARunWhoseHistoryDoesNotReplayIsReported(t *testing.T) {
 	s := newSystem(t)
 	other := worker.New(s.temporal, s.TaskQueue(), worker.Options{})
 	other.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ workflows.Input) (workflows.Result, error) {
-		return workflows.Result{}, workflow.Sleep(ctx, 15*time.Second)
+		return workflows.Result{}, workflow.Sleep(ctx, time.Hour)
 	}, workflow.RegisterOptions{Name: workflows.Type})
 	require.NoError(t, other.Start())
 	id := s.begin()
@@ -179,6 +179,7 @@ func TestARunWhoseHistoryDoesNotReplayIsReported(t *testing.T) {
 	other.Stop()
 
 	w := s.work()
+	require.NoError(t, s.temporal.SignalWorkflow(t.Context(), id, "", "wake", nil)) // which gives it a workflow task
 	said := w.reports("non_determinism", id)
 	require.Contains(t, said.Error, "NonDeterministicError: ")
 	s.followed(said.Msg)

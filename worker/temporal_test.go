@@ -41,7 +41,7 @@ func TestATemporalServerThatGoesAwayWhileAWorkerStartsIsWaitedFor(t *testing.T) 
 	s.createNamespace(namespace)
 	temporal := linkTo(t, s.Temporal.Address())
 	temporal.up()
-	temporal.slow(time.Second) // so that there is time to take it away
+	temporal.slow(300 * time.Millisecond) // so that there is time to take it away
 	w := s.launch("TEMPORAL_ADDRESS="+temporal.address(), "TEMPORAL_NAMESPACE="+namespace)
 	w.logged("added the search attributes to the namespace", 1)
 	temporal.down()
