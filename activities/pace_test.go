@@ -75,7 +75,8 @@ func TestStoresThatTheVaultRefusesComeBackApartFromEachOther(t *testing.T) {
 	s.Pace = pace.New(2)
 	issued := s.issued()
 	s.refuse("set", "RefreshToken", vault.ErrUnavailable)
-	errs := make(chan error, 30)
+	errs := make(chan error, 40)
+	began := time.Now()
 	for range cap(errs) {
 		go func() {
 			_, err := s.store(issued)
@@ -93,8 +94,8 @@ func TestStoresThatTheVaultRefusesComeBackApartFromEachOther(t *testing.T) {
 		}
 		longest = max(longest, delayOf(t, err))
 	}
-	require.Greater(t, longest, 20*time.Second, "two versions a second, and thirty stores")
-	require.LessOrEqual(t, refused, 11, "of ten seconds")
+	require.Greater(t, longest, 20*time.Second, "two versions a second, and forty stores")
+	require.LessOrEqual(t, refused, 11+int(time.Since(began)/time.Second), "of ten seconds, and what the test took")
 }
 
 // What held it up, such as a keyset that was away, held up others as well.
@@ -104,14 +105,15 @@ func TestACallThatWasHeldUpSinceItsLoadTakesATurnOfItsOwn(t *testing.T) {
 	require.ErrorIs(t, s.call(held, s.loadedFor("free")), activity.ErrResultPending, "there is room at the vault")
 
 	s.Pace = pace.New(2)
-	for range 30 {
+	for range 45 {
 		s.Pace.Turn(2, 0)
 	}
 	waiting := s.loadedFor("waiting")
 	before := s.requests()
+	held.told = unsent(1, time.Now()) // it is on time
 	err := s.call(held, waiting)
 	require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "nothing was sent")
-	require.Greater(t, delayOf(t, err), 20*time.Second, "two versions a second, and thirty calls")
+	require.Greater(t, delayOf(t, err), 20*time.Second, "two versions a second, and forty-five calls")
 	require.Equal(t, before, s.requests())
 	words := s.heard.list()
 	require.Equal(t, true, words[len(words)-1]["unsent"])
@@ -165,17 +167,23 @@ func TestAPeekBeyondTheWorkersShareTakesATurn(t *testing.T) {
 	loaded, err := look(attempt{}, false)
 	require.NoError(t, err)
 	require.True(t, loaded.Waits)
+	began := time.Now()
 	usedUp(20)
 	_, err = look(attempt{}, false)
 	require.Contains(t, requireFailure(t, err, "AwaitsTurn", false), "nothing is spent")
-	require.Greater(t, delayOf(t, err), 9*time.Second, "until those before it count no more")
+	require.Greater(t, delayOf(t, err), 9*time.Second-time.Since(began), "until those before it count no more")
 	require.Less(t, delayOf(t, err), 25*time.Second)
+	began = time.Now()
 	usedUp(60)
 	_, err = look(attempt{asked: 80 * time.Second}, false)
 	requireFailure(t, err, "AwaitsTurn", false)
-	require.GreaterOrEqual(t, delayOf(t, err), 9*time.Second, "none is free in half of what is left of the replay window, and it asks again")
+	require.GreaterOrEqual(t, delayOf(t, err), 9*time.Second-time.Since(began), "none is free in half of what is left of the replay window, and it asks again")
 	require.LessOrEqual(t, delayOf(t, err), 20*time.Second, "within that half")
-	_, err = look(attempt{asked: 116 * time.Second}, false)
+	for range 3 { // a test that is starved for four seconds misses it
+		if _, err = look(attempt{asked: 116 * time.Second}, false); err == nil {
+			break
+		}
+	}
 	require.NoError(t, err, "the last moment of the window")
 
 	_, err = look(attempt{}, true)
