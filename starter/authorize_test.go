@@ -38,7 +38,7 @@ func (s *shown) String() string {
 func (s *shown) eventually(t *testing.T, pattern string) string {
 	t.Helper()
 	want := regexp.MustCompile(pattern)
-	require.Eventually(t, func() bool { return want.MatchString(s.String()) }, 30*time.Second, 20*time.Millisecond, "it never shows %s", pattern)
+	require.Eventually(t, func() bool { return want.MatchString(s.String()) }, patience, 20*time.Millisecond, "it never shows %s", pattern)
 	return want.FindString(s.String())
 }
 
@@ -79,7 +79,7 @@ func TestAuthorizeWithoutABrowserReadsWhatIsPasted(t *testing.T) {
 			select {
 			case err := <-ended:
 				require.NoError(t, err, out)
-			case <-time.After(time.Minute):
+			case <-time.After(patience):
 				t.Fatalf("it goes on asking:\n%s", out)
 			}
 			require.Contains(t, out.String(), "Stored: the tokens of "+p.Name+"/ann")

@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv/process"
 )
 
 // sick is a setup, and the problem that doctor is to find in it.
@@ -142,10 +143,9 @@ func behindTLS(t *testing.T, address string, config *tls.Config) string {
 // closedPort is an address where nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := process.FreePorts(1)
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", ports[0])
 }
 
 func TestDoctorNamesEachMistakeInTheWayToTemporal(t *testing.T) {

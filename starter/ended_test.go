@@ -47,7 +47,7 @@ func TestWhatIsEndedIsTakenOutOfOpenIncidents(t *testing.T) {
 	require.Eventually(t, func() bool {
 		open, err := incident.ListOpen(t.Context(), app.temporal, app.taskQueue)
 		return err == nil && len(open) == 2
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 
 	will, err := newTarget(app.providers, "fitbit", "will", "")
 	require.NoError(t, err)

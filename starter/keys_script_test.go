@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -256,7 +257,7 @@ func sealedRun(ts *testscript.TestScript, _ bool, args []string) {
 
 // awaitPair waits until a run's pair is in its history, and the run is listed.
 func awaitPair(ts *testscript.TestScript, app *temporalApp, id string) {
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		runs, err := app.listRuns(context.Background(), "WorkflowId = '"+id+"'", 0)
 		ts.Check(err)
 		if len(runs) == 1 {
@@ -274,6 +275,7 @@ func awaitPair(ts *testscript.TestScript, app *temporalApp, id string) {
 
 func endRun(ts *testscript.TestScript, _ bool, args []string) { endWith(ts, args[0], "ended") }
 
+// endWith returns when the run is listed as ended.
 func endWith(ts *testscript.TestScript, name, how string) {
 	c, err := client.Dial(client.Options{HostPort: ts.Getenv("TEMPORAL_ADDRESS"), Namespace: ts.Getenv("TEMPORAL_NAMESPACE"), Logger: quiet{}})
 	ts.Check(err)
@@ -281,6 +283,16 @@ func endWith(ts *testscript.TestScript, name, how string) {
 	ts.Check(c.SignalWorkflow(context.Background(), "run-of-"+name, "", "end", how))
 	if err := c.GetWorkflow(context.Background(), "run-of-"+name, "").Get(context.Background(), nil); (err == nil) != (how == "completed") {
 		ts.Fatalf("the run of %s: %v", name, err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		listed, err := c.CountWorkflow(context.Background(), &workflowservice.CountWorkflowExecutionsRequest{Query: "WorkflowId = 'run-of-" + name + "' AND ExecutionStatus != 'Running'"})
+		ts.Check(err)
+		if listed.GetCount() == 1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("the run of %s is not listed as ended", name)
+		}
 	}
 }
 

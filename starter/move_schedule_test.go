@@ -86,7 +86,7 @@ func (m *moving) fire(h client.ScheduleHandle, issued string) {
 	require.Eventually(m.t, func() bool {
 		described, err := h.Describe(m.t.Context())
 		return err == nil && described.Info.NumActions > before.Info.NumActions && len(described.Info.RunningWorkflows) == 0
-	}, 30*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	m.spend(issued)
 }
 
@@ -152,10 +152,10 @@ func TestAScheduleWhoseRunIsAtWorkIsMovedLast(t *testing.T) {
 	require.Eventually(t, func() bool {
 		described, err := h.Describe(t.Context())
 		return err == nil && len(described.Info.RunningWorkflows) > 0
-	}, 30*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	var left []target
 	m.atWork = func(t target) { left = append(left, t) }
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	did, _, err := m.mover.move(ctx, m.account)
 	require.NoError(t, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -20,6 +19,7 @@ import (
 	"tokenkeeper/internal/provider"
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/keyvault"
+	"tokenkeeper/internal/testenv/process"
 	"tokenkeeper/internal/vault"
 	vaultclient "tokenkeeper/internal/vault/keyvault"
 )
@@ -34,12 +34,11 @@ type outside struct {
 
 // freeRedirect is a redirect URL on a port that is free now.
 func freeRedirect() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := process.FreePorts(1)
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = l.Close() }()
-	return fmt.Sprintf("http://localhost:%d/callback", l.Addr().(*net.TCPAddr).Port), nil
+	return fmt.Sprintf("http://localhost:%d/callback", ports[0]), nil
 }
 
 // startOutside starts the vault and the providers, and returns the environment in
@@ -153,7 +152,7 @@ func outsideOf(ts *testscript.TestScript) *outside {
 func browserCommand(ts *testscript.TestScript, leaves bool, args []string) {
 	opened := filepath.Join(ts.Getenv("WORK"), "opened")
 	var address []byte
-	for deadline := time.Now().Add(30 * time.Second); len(address) == 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); len(address) == 0; time.Sleep(20 * time.Millisecond) {
 		address, _ = os.ReadFile(opened)
 		if time.Now().After(deadline) {
 			ts.Fatalf("no browser was opened")
@@ -240,7 +239,7 @@ func providerHolds(ts *testscript.TestScript, release bool, args []string) {
 
 // held waits until a provider holds an answer: "held PROVIDER USER".
 func held(ts *testscript.TestScript, _ bool, args []string) {
-	for deadline := time.Now().Add(30 * time.Second); outsideOf(ts).providers[args[0]].Held(args[1]) == 0; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); outsideOf(ts).providers[args[0]].Held(args[1]) == 0; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			ts.Fatalf("%s never held an answer", args[0])
 		}

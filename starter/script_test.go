@@ -118,10 +118,13 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// patience is how long a test waits for what has to come on a machine whose cores are loaded.
+const patience = 2 * time.Minute
+
 // eventually runs a command again and again until what it prints matches.
 func eventually(ts *testscript.TestScript, _ bool, args []string) {
 	want := regexp.MustCompile(args[0])
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		_ = ts.Exec(args[1], args[2:]...) // the exit code comes and goes as well
 		if want.MatchString(ts.ReadFile("stdout")) {
 			return
@@ -134,7 +137,7 @@ func eventually(ts *testscript.TestScript, _ bool, args []string) {
 
 // createNamespace makes a namespace and waits until all of the server knows it.
 func createNamespace(ctx context.Context, server *temporal.Server, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	namespaces, err := client.NewNamespaceClient(client.Options{HostPort: server.Address(), Logger: quiet{}})
 	if err != nil {
