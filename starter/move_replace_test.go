@@ -42,7 +42,7 @@ func (m *moving) cron(spec string) workflows.State {
 // A run that is woken in the last moment is terminated at work. What it was issued is
 // copied though the operator has interrupted the move meanwhile.
 func TestAnInterruptedMoveCopiesWhatTheReplacedRunWasIssued(t *testing.T) {
-	m := newMoving(t, "move-interrupted", "stubborn")
+	m := newMoving(t, "move-interrupted", "endless")
 	m.cron("0 0 1 1 *")
 	ctx, interrupt := context.WithCancel(t.Context())
 	m.temporal = startingClient{m.temporal, func(_ context.Context, start func() error) error {
@@ -62,7 +62,7 @@ func TestAnInterruptedMoveCopiesWhatTheReplacedRunWasIssued(t *testing.T) {
 // A move that was killed right after the replacement is mended by the next one, once, which
 // replaces nothing that is newer than the token that it had copied.
 func TestAMoveThatWasKilledIsMendedByTheNextOne(t *testing.T) {
-	m := newMoving(t, "move-replaced", "stubborn")
+	m := newMoving(t, "move-replaced", "endless")
 	s := m.cron("0 0 1 1 *")
 	require.NoError(t, m.copyTokens(t.Context(), m.account))
 	_, err := m.requestRefresh(t.Context(), m.account)
@@ -94,14 +94,17 @@ func TestAMoveThatWasKilledIsMendedByTheNextOne(t *testing.T) {
 // A replacement that lands after the run's time terminates it at work.
 func TestAReplacementIsGivenUpBeforeTheRunBegins(t *testing.T) {
 	m := newMoving(t, "move-in-time", "will")
-	s := m.cron("@every 20s")
+	m.cron("@every 20s")
 	var until time.Time
-	m.temporal = startingClient{m.temporal, func(ctx context.Context, start func() error) error {
+	var replaced workflows.State
+	m.temporal = startingClient{m.temporal, func(ctx context.Context, start func() error) (err error) {
 		until, _ = ctx.Deadline()
+		replaced, err = m.present(t.Context(), m.account.id)
+		require.NoError(t, err)
 		return start()
 	}}
 	require.Equal(t, outcomeMoved, m.move())
-	require.WithinRange(t, until, time.Now().Add(-20*time.Second), s.Due.Add(-aboutToBegin/3))
+	require.WithinRange(t, until, replaced.Due.Add(-aboutToBegin), replaced.Due.Add(-aboutToBegin/3))
 
 	now := time.Now()
 	require.Equal(t, now.Add(callTimeout), replaceUntil(workflows.State{Due: now.Add(time.Hour)}, now))
@@ -111,8 +114,9 @@ func TestAReplacementIsGivenUpBeforeTheRunBegins(t *testing.T) {
 func TestAReplacementWithoutAnAnswerIsLookedForAgain(t *testing.T) {
 	for name, lands := range map[string]bool{"landed": true, "lost": false} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits until shortly before the run
 			m := newMoving(t, "move-"+name, "will")
-			m.cron("@every 8s")
+			m.cron("@every 16s")
 			tries := 0
 			m.temporal = startingClient{m.temporal, func(ctx context.Context, start func() error) error {
 				if tries++; tries > 1 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 // newStandIn is a worker whose RefreshTokens ends as the account's name says:
 // dead needs a consent, advised too and at length, broken fails, slow never ends, jammed never stores and says that it is stuck, stubborn fights with the
-// vault, twin is user FAKE07's, hostile fails and forged succeeds in words that act on a terminal, and all others are refreshed. A recovery finds what recoverStandIn says.
+// vault, endless does so until it is signalled let-go, twin is user FAKE07's, hostile fails and forged succeeds in words that act on a terminal, and all others are refreshed. A recovery finds what recoverStandIn says.
 func newStandIn(c client.Client) worker.Worker {
 	w := worker.New(c, "token-refresh", worker.Options{})
 	w.RegisterWorkflowWithOptions(standIn, workflow.RegisterOptions{Name: workflows.Type})
@@ -66,9 +67,16 @@ func standIn(ctx workflow.Context, in workflows.Input) (workflows.Result, error)
 			StartToCloseTimeout: time.Minute,
 			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 6, BackoffCoefficient: 1},
 		})
-		if err := workflow.ExecuteActivity(ctx, "LoadSecrets").Get(ctx, nil); err != nil {
+		if err := workflow.ExecuteActivity(ctx, "LoadSecrets", 5).Get(ctx, nil); err != nil {
 			return workflows.Result{}, err
 		}
+	case "endless":
+		fighting, giveUp := workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+			StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1},
+		}))
+		workflow.ExecuteActivity(fighting, "LoadSecrets", math.MaxInt)
+		workflow.GetSignalChannel(ctx, "let-go").Receive(ctx, nil)
+		giveUp()
 	}
 	if ctx.Err() != nil {
 		return workflows.Result{}, ctx.Err()
@@ -131,8 +139,9 @@ func recoverStandIn(account token.Account, from []string) (workflows.Result, err
 	return r, nil
 }
 
-func fight(ctx context.Context) error {
-	if activity.GetInfo(ctx).Attempt < 5 {
+// fight succeeds at the last attempt.
+func fight(ctx context.Context, last int) error {
+	if int(activity.GetInfo(ctx).Attempt) < last {
 		return errors.New("vault: get RefreshToken: unavailable")
 	}
 	return nil

@@ -38,7 +38,7 @@ func (w *quietWriter) Write(p []byte) (int, error) { w.text += string(p); return
 func TestStopLooksForWhatARunWasIssuedThatBeganMeanwhile(t *testing.T) {
 	var out quietWriter
 	app := appIn(t, "stop-race", &out)
-	target, err := newTarget(app.providers, "fitbit", "stubborn", "")
+	target, err := newTarget(app.providers, "fitbit", "endless", "")
 	require.NoError(t, err)
 	_, err = app.startCron(t.Context(), target, "0 0 1 1 *", false)
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestStopLooksForWhatARunWasIssuedThatBeganMeanwhile(t *testing.T) {
 	_, err = app.requestRefresh(t.Context(), target)
 	require.NoError(t, err)
 	require.NoError(t, app.terminateWaiting(t.Context(), seen, "test"))
-	require.Contains(t, out.text, "A run of fitbit/stubborn began while it was ended. Looking for what it was issued.")
+	require.Contains(t, out.text, "A run of fitbit/endless began while it was ended. Looking for what it was issued.")
 	recovery, err := app.runResult(t.Context(), workflows.RecoveryID(target.Account), "", true)
 	require.NoError(t, err)
 	require.Equal(t, workflows.Recovered, recovery.Result.Outcome)
@@ -92,7 +92,7 @@ func keptBySchedule(t *testing.T, app *temporalApp) (k keeper, trigger func()) {
 		require.Eventually(t, func() bool {
 			described, err := handle.Describe(t.Context())
 			return err == nil && len(described.Info.RunningWorkflows) > 0
-		}, 30*time.Second, 20*time.Millisecond)
+		}, patience, 20*time.Millisecond)
 	}
 }
 
