@@ -106,6 +106,10 @@ func refresh(t *testing.T, s *system.System, outcome string, breakSomething func
 	require.NoError(t, err)
 	run, err := s.Await(t.Context(), runID)
 	require.NoError(t, err)
+	if outcome == string(workflows.Refreshed) {
+		require.True(t, run.Refreshed(), run.Outcome) // on a slow machine it may be recovered
+		return runID
+	}
 	require.Equal(t, outcome, run.Outcome)
 	return runID
 }

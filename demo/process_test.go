@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,6 +55,13 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
 // children are the processes with the temporary folder on their command line:
 // the server's database and the worker's program are there.
 func (d *demo) children(t *testing.T) []string {
@@ -97,9 +106,13 @@ func TestTheDemoAsAProcess(t *testing.T) {
 
 	t.Run("once ends with one line of JSON", func(t *testing.T) {
 		d := launch(t, program, "--once")
-		d.runs(t)
 		require.NoError(t, d.Wait(), read(t, d.progress))
-		require.Regexp(t, `^\{"refreshes":2,"generation":2,"tokens_lost":0,"provider_calls":2,"web_ui":"http://localhost:\d+/namespaces/default/workflows/fitbit-token-refresh"\}\n$`, read(t, d.stdout))
+		const once = `^\{"refreshes":2,"generation":(\d+),"tokens_lost":0,"provider_calls":(\d+),"web_ui":"http://localhost:\d+/namespaces/default/workflows/fitbit-token-refresh"\}\n$`
+		said := regexp.MustCompile(once).FindStringSubmatch(read(t, d.stdout))
+		require.Len(t, said, 3, read(t, d.stdout))
+		generation, calls := number(t, said[1]), number(t, said[2])
+		require.GreaterOrEqual(t, generation, 2, "on a slow machine the cron fires again before the refresh by hand")
+		require.GreaterOrEqual(t, calls, generation)
 		d.requireNothingLeft(t)
 	})
 	t.Run("a signal ends it and leaves nothing", func(t *testing.T) {
