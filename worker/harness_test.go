@@ -113,8 +113,10 @@ func (s *system) temporalCLI(args ...string) (said string) {
 		cmd := exec.CommandContext(s.t.Context(), s.Temporal.CLI(), append(args, "--address", s.Temporal.Address())...)
 		cmd.Stdin = strings.NewReader("y\n")
 		out, err := cmd.CombinedOutput()
-		if err != nil && strings.Contains(string(out), "Version not found in deployment") && time.Now().Before(deadline) {
-			continue // the server takes a moment to know a version whose workers poll
+		// The server takes a moment to know a version whose workers poll, or is busy.
+		passes := strings.Contains(string(out), "Version not found in deployment") || strings.Contains(string(out), "context deadline exceeded")
+		if err != nil && passes && time.Now().Before(deadline) {
+			continue
 		}
 		require.NoError(s.t, err, "temporal %v: %s", args, out)
 		return string(out)
