@@ -6,6 +6,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"tokenkeeper/internal/config"
+	worker "tokenkeeper/worker"
 )
 
 func TestAVersionThatIsNotCurrentNamesTheCommandThatMakesItSo(t *testing.T) {
@@ -28,6 +32,12 @@ func TestAVersionThatIsNotCurrentNamesTheCommandThatMakesItSo(t *testing.T) {
 
 	s.temporalCLI("worker", "deployment", "set-ramping-version", "--deployment-name", deployment, "--build-id", "v1", "--percentage", "25")
 	first.logged("this version gets 25% of the new runs (v2 is current)", 1)
+
+	eventually(t, "they share the pace likewise", func() bool {
+		queue, err := s.temporal.DescribeTaskQueue(t.Context(), s.TaskQueue(), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
+		return err == nil && worker.PartOf(config.Deployment{Name: deployment, BuildID: "v1"}, queue) == 0.25 &&
+			worker.PartOf(config.Deployment{Name: deployment, BuildID: "v2"}, queue) == 0.75
+	})
 }
 
 // follow runs the Temporal command that a worker has named, as soon as the server

@@ -18,3 +18,6 @@ func NewOverdueMonitor(c client.Client, has workflows.Attributes, namespace, tas
 }
 
 func (m OverdueMonitor) Check(ctx context.Context) { m.check(ctx) }
+
+// PartOf is a worker's part of the pace of its task queue.
+var PartOf = partOf
