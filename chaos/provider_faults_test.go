@@ -50,16 +50,16 @@ func TestF02NoAnswerThatIsNoPairIsStoredAndTheReplayReturnsThePair(t *testing.T)
 				trial.run = trial.account.refresh()
 			}
 			for _, trial := range few {
-				a := trial.account
+				t.Logf("%s: %s", trial.account.name, trial.name)
 				trial.run.refreshed(trial.name)
 				outcomes := []grant.Outcome{grant.Rotated}
 				if trial.committed {
 					outcomes = append(outcomes, grant.Replayed, grant.Replayed)
 				}
-				require.Equal(t, outcomes, a.outcomes(), trial.name)
-				require.Equal(t, 3, a.calls(), trial.name)
-				require.Equal(t, []int{3}, trial.run.attempts("CallFitbit"), trial.name)
-				a.nothingLost(1)
+				trial.run.providerSaw(outcomes...)
+				trial.run.asked(3)
+				trial.run.tried("CallFitbit", 3)
+				trial.run.lostNothing()
 			}
 		})
 	}
@@ -81,10 +81,10 @@ func TestF06RateLimitIsWaitedOut(t *testing.T) {
 	}
 	for header, run := range runs {
 		run.refreshed(header)
-		require.Equal(t, []grant.Outcome{grant.Rotated}, run.outcomes(), header)
-		require.Equal(t, 2, run.calls(), header)
+		run.providerSaw(grant.Rotated)
+		run.asked(2)
 		waited := run.Provider.Events(run.user)[0].Time.Sub(run.scheduled("CallFitbit"))
 		require.GreaterOrEqual(t, waited, wait, header)
-		run.nothingLost(1)
+		run.lostNothing()
 	}
 }

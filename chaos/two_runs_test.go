@@ -104,6 +104,20 @@ func TestF17LateWriteOfASpentTokenIsFoundOut(t *testing.T) {
 	a.linear(3)
 }
 
+// overtook asserts that an account's third run has kept its pair from what a worker did late
+// that had the first one's answer: the token was spent, asked for again, and spent twice more.
+// On a busy machine there may be more of both, see providerSaw.
+func overtook(third run) {
+	third.t.Helper()
+	spent, repeated := apart(third.outcomes())
+	require.GreaterOrEqual(third.t, len(spent), 3)
+	require.Positive(third.t, repeated)
+	for _, o := range spent {
+		require.Equal(third.t, grant.Rotated, o)
+	}
+	third.lostNothing()
+}
+
 func TestF17WorkerFrozenWithTheAnswerOnItsWayWakesUpOvertaken(t *testing.T) {
 	s := newSystem(t, testenv.Options{})
 	a := s.consent()
@@ -114,14 +128,14 @@ func TestF17WorkerFrozenWithTheAnswerOnItsWayWakesUpOvertaken(t *testing.T) {
 	a.release()
 	s.work()
 	run.refreshed()
-	require.EqualValues(t, 2, a.refresh().result().Generation)
-	require.EqualValues(t, 3, a.refresh().result().Generation)
+	a.refresh().refreshed()
+	last := a.refresh()
+	last.refreshed()
 	temporal.mend()
 	require.NoError(t, zombie.Signal(syscall.SIGCONT))
 
 	require.NoError(t, zombie.Stop(patience)) // with all that it still had in memory
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed, grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(3)
+	overtook(last)
 }
 
 func TestF17WorkerFrozenWithThePairInHandWakesUpOvertaken(t *testing.T) {
@@ -137,14 +151,14 @@ func TestF17WorkerFrozenWithThePairInHandWakesUpOvertaken(t *testing.T) {
 	require.NoError(t, zombie.Signal(syscall.SIGSTOP))
 	s.work()
 	run.refreshed()
-	require.EqualValues(t, 2, a.refresh().result().Generation)
-	require.EqualValues(t, 3, a.refresh().result().Generation)
+	a.refresh().refreshed()
+	last := a.refresh()
+	last.refreshed()
 	temporal.mend()
 	vault.mend()
 	require.NoError(t, zombie.Signal(syscall.SIGCONT))
 
 	s.says(zombie, saysEscrowed)
 	require.NoError(t, zombie.Stop(patience))
-	require.Equal(t, []grant.Outcome{grant.Rotated, grant.Replayed, grant.Rotated, grant.Rotated}, a.outcomes())
-	a.nothingLost(3)
+	overtook(last)
 }
