@@ -19,19 +19,27 @@ func TestF26ConsentThatAStoreWroteOverIsFoundWhenTheOldGrantDies(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: authserver.Options{Provider: authserver.Xero(), ReplayWindow: authserver.NoReplay}})
 	xero := s.fitbit()
 	xero.name, xero.title, xero.prefix = "xero", "Xero", "Xero-"
-	a := s.consentAt(xero)
 	s.work()
-	a.refresh().result()
-	again := testenv.UserOf(unique("again"))
-	// The consent comes after the store has looked and before it writes.
-	secret := a.secret("RefreshToken")
-	written := s.vaultCalls(secret, keyvault.OpSet)
-	run := a.refreshHeld()
-	s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: secret, Times: 1, DelayBefore: 3 * time.Second})
-	a.release()
-	s.eventually("the store writes", func() bool { return s.vaultCalls(secret, keyvault.OpSet) > written })
-	a.put(xero.consents(again))
-	run.refreshed()
+	var a account
+	var again string
+	var buries run
+	s.inTime(func() bool {
+		a = s.consentAt(xero)
+		a.refresh().result()
+		again = testenv.UserOf(unique("again"))
+		// The consent comes after the store has looked and before it writes.
+		secret := a.secret("RefreshToken")
+		written, versions := s.vaultCalls(secret, keyvault.OpSet), len(s.Vault.Versions(secret))
+		buries = a.refreshHeld()
+		s.Vault.Inject(keyvault.Fault{Kind: keyvault.Delay, Operation: keyvault.OpSet, Name: secret, Times: 1, DelayBefore: 3 * time.Second})
+		if !a.released() {
+			return false
+		}
+		s.eventually("the store writes", func() bool { return s.vaultCalls(secret, keyvault.OpSet) > written })
+		a.put(xero.consents(again))
+		return len(s.Vault.Versions(secret)) == versions+1 // the consent, and no pair before it
+	})
+	buries.refreshed()
 	for range 3 {
 		a.refresh().refreshed()
 	}

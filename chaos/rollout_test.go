@@ -12,6 +12,7 @@ import (
 	"tokenkeeper/internal/sim/authserver"
 	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/testenv"
+	"tokenkeeper/workflows"
 )
 
 // version is the environment of a worker of a deployment.
@@ -186,27 +187,33 @@ func TestF19RampSplitsTheAccountsAndNoRun(t *testing.T) {
 	require.Less(t, retried, len(runs)/4, "runs with a retry")
 }
 
-// abandoned is a cron's run whose pair is in its history and nowhere else, and
-// whose version has no worker any more; v2 is current and has one.
-func (s *system) abandoned(a account, deployment string) (left run, successor *testenv.Worker) {
+// abandoned is a run whose pair is in its history and nowhere else, and whose version has no
+// worker any more; v2 is current and has one.
+func (s *system) abandoned(deployment string, changes ...func(*client.StartWorkflowOptions)) (left run, successor *testenv.Worker) {
 	s.t.Helper()
-	old := s.work(version(deployment, "v1")...)
-	s.setCurrent(deployment, "v1")
-	r := a.refreshHeld(everyFewSeconds)
-	s.sigterm(old)
-	a.release()
-	s.exits(old, 0)
+	s.inTime(func() bool {
+		old := s.work(version(deployment, "v1")...)
+		s.setCurrent(deployment, "v1")
+		left = s.consent().refreshHeld(changes...)
+		s.sigterm(old)
+		inTime := left.released()
+		s.exits(old, 0)
+		if inTime && slices.Equal(left.attempts("CallFitbit"), []int{1}) {
+			return true
+		}
+		left.drop()
+		return false
+	})
 	successor = s.work(version(deployment, "v2")...)
 	s.setCurrent(deployment, "v2")
-	require.Equal(s.t, []int{1}, r.attempts("CallFitbit"))
-	return r, successor
+	return left, successor
 }
 
 func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: unforgiving})
-	a := s.consent()
 	deployment := unique("deployment")
-	left, successor := s.abandoned(a, deployment)
+	left, successor := s.abandoned(deployment, everyFewSeconds)
+	a := left.account
 	// Only a worker of another version can say it for the run.
 	s.says(successor, "runs wait for a version that has no worker any more")
 	_, command, _ := strings.Cut(successor.Output(), "have this version go on with them: temporal ")
@@ -216,7 +223,7 @@ func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing
 
 	next := left.next()
 	left.refreshed()
-	require.True(t, left.triedOnce())
+	left.callsOnce()
 	next.refreshed()
 	require.Equal(t, "v2", next.build())
 	described, err := s.temporal.DescribeWorkflowExecution(t.Context(), next.id, next.runID)
@@ -228,23 +235,12 @@ func TestF19RunsOfAVersionThatIsGoneAreFoundAndMovedAndTheirCronIsNot(t *testing
 
 func TestF19RunWhoseVersionIsGoneCanBeMovedToTheNext(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: noReplay})
-	a := s.consent()
 	deployment := unique("deployment")
-	old := s.work(version(deployment, "v1")...)
-	s.setCurrent(deployment, "v1")
-	run := a.refreshHeld()
-	s.sigterm(old)
-	a.release()
-	s.exits(old, 0)
-	s.work(version(deployment, "v2")...)
-	s.setCurrent(deployment, "v2")
-	require.Equal(t, []int{1}, run.attempts("CallFitbit"))
+	run, _ := s.abandoned(deployment)
 	s.temporalCLI("workflow", "update-options", "--workflow-id", run.id,
 		"--versioning-override-behavior", "pinned",
 		"--versioning-override-deployment-name", deployment, "--versioning-override-build-id", "v2")
 
-	run.refreshed()
-	require.True(t, run.triedOnce())
-	require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes())
-	a.nothingLost(1)
+	run.ends(workflows.Refreshed, grant.Rotated)
+	run.callsOnce()
 }
