@@ -26,34 +26,40 @@ func TestF34AProviderThatIsAwayForAFleetIsAskedByFew(t *testing.T) {
 			fault.Endpoint, fault.Times = authserver.Token, authserver.EveryTime
 			require.NoError(t, s.Provider.Inject(fault))
 			accounts := s.fleet(fleetSize)
-			runs := due(accounts)
 			workers := []*testenv.Worker{s.work(), s.work()}
+			// On a machine that stands still, all that are due may have asked before the first
+			// answer is read: only for those that come later is it known that few ask.
+			const first = 16
+			runs := due(accounts[:first])
 			for _, w := range workers {
 				s.counts(w, 1, "tokenkeeper_provider_breaker_open", "provider", "fitbit")
 			}
+			later := due(accounts[first:])
+			told := map[string]bool{}
 			began := time.Now()
-			s.eventually("the provider has been away for a while", func() bool { return time.Since(began) > awayFor })
+			s.eventually("the provider has been away for a while, and some have been told", func() bool {
+				for _, r := range later {
+					if call := r.pending("CallFitbit"); call.GetAttempt() > 1 && r.calls() == 0 {
+						told[r.id] = true
+						require.NotContains(t, call.GetHeartbeatDetails().String(), "first", "the next attempt does not take it that this one has sent a request")
+					}
+				}
+				return time.Since(began) > awayFor && len(told) > 0
+			})
 			asked := 0
-			for _, a := range accounts {
-				if a.calls() > 0 {
+			for _, r := range later {
+				if r.calls() > 0 {
 					asked++
 				}
 			}
-			t.Logf("%d of %d accounts have asked", asked, fleetSize)
-			require.Less(t, asked, fleetSize/2, "the others waited unsent")
-			told := 0
-			for _, r := range runs {
-				if call := r.pending("CallFitbit"); call.GetAttempt() > 1 && r.calls() == 0 {
-					told++
-					require.NotContains(t, call.GetHeartbeatDetails().String(), "first", "the next attempt does not take it that this one has sent a request")
-				}
-			}
-			require.NotZero(t, told)
+			t.Logf("%d of %d accounts have asked, and %d were told to wait", asked, len(later), len(told))
+			require.Less(t, asked, len(later)/2, "the others waited unsent")
 
 			s.Provider.ClearFaults()
+			runs = append(runs, later...)
 			green(t, runs)
-			for _, a := range accounts {
-				require.Equal(t, []grant.Outcome{grant.Rotated}, a.outcomes(), "each token was presented once to a provider that took it")
+			for _, r := range runs {
+				r.providerSaw(grant.Rotated) // a provider that took it was presented each token once
 			}
 			for _, w := range workers {
 				require.LessOrEqual(t, w.ExitCode(), 0)
