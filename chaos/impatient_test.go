@@ -29,14 +29,17 @@ func TestF22RunsThatAnOperatorEndsOneAfterTheOtherAllAskInsideTheWindow(t *testi
 		func(a account) { a.cli("workflow", "cancel") },
 	}
 	require.NoError(t, s.Provider.Inject(authserver.Fault{
-		Endpoint: authserver.Token, User: a.user, Times: len(commands), Commit: true, Hold: true, Answer: authserver.Reset,
+		Endpoint: authserver.Token, User: a.user, Times: authserver.EveryTime, Commit: true, Hold: true, Answer: authserver.Reset,
 	}))
 	a.refresh()
 	a.presented(1)
-	for i, command := range commands {
+	for _, command := range commands {
+		before := len(a.outcomes())
 		command(a)
-		a.presented(i + 2) // each run has, before the next command
+		a.presented(before + 1) // each run has, before the next command
 	}
+	s.Provider.ClearFaults()
+	s.Provider.Release(a.user) // its answer is lost as well
 
 	a.current().wait()
 	a.replayed(0)
