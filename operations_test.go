@@ -197,7 +197,7 @@ func (d *drills) steps(heading string, then func()) {
 // shell runs commands, each of which must succeed.
 func (d *drills) shell(commands string) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(d.t.Context(), 5*time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "sh", "-euxc", inThePagesShell+commands)
 	shell.Dir, shell.Env, shell.WaitDelay = d.dir, d.env, time.Second

@@ -61,7 +61,10 @@ func TestStarterWorksWithARealWorker(t *testing.T) {
 	require.Contains(t, s.starter(0, "refresh", "--account", "will"), "generation 1 of fitbit/will is in the vault")
 	require.NotEqual(t, before, s.Held("will"))
 	require.False(t, s.Lost("will"))
-	require.Contains(t, s.starter(0, "status", "--account", "will"), "healthy")
+	s.eventually(func() bool { // the listing follows the run with a delay
+		var out bytes.Buffer
+		return run(t.Context(), []string{"status", "--account", "will"}, config.Environ(s.Environment()), &out, &out) == 0 && bytes.Contains(out.Bytes(), []byte("healthy"))
+	})
 
 	// An account without a consent.
 	require.Contains(t, s.starter(1, "refresh", "--account", "ann"), "fitbit/ann was not refreshed (MissingSecret)")

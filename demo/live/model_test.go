@@ -91,7 +91,7 @@ func (s *screen) receive() tea.Msg {
 	select {
 	case msg := <-s.msgs:
 		return msg
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		require.FailNow(s.t, "no message came", s.m.View())
 		return nil
 	}

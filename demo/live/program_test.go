@@ -49,7 +49,7 @@ func (s *terminal) ends(t *testing.T) {
 	select {
 	case err := <-s.ended:
 		require.NoError(t, err)
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		require.FailNow(t, "the program does not end", s.text())
 	}
 }
@@ -67,7 +67,7 @@ func (s *terminal) shows(t *testing.T, texts ...string) {
 			rest = after
 		}
 		return true
-	}, time.Minute, 10*time.Millisecond, "%q", texts)
+	}, 2*time.Minute, 10*time.Millisecond, "%q", texts)
 }
 
 func show(t *testing.T, ctx context.Context, p live.Program) *terminal {
