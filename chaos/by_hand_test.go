@@ -32,8 +32,9 @@ func TestF28ActivityThatIsEndedByHandIsToldAndTheNextRunIsGreen(t *testing.T) {
 			},
 		},
 		"CallFitbit": {
-			reach: func(a account) run { return a.refreshHeld() },
-			letGo: account.release,
+			// A worker gives each answer twelve seconds, of which the CLI may take more.
+			reach: func(a account) run { return a.callHeld(authserver.Truth) },
+			letGo: account.letGo,
 		},
 		"StoreSecrets": {
 			reach: func(a account) run {
@@ -104,17 +105,31 @@ func TestF28CallThatIsPausedAndGoesOnInsideTheWindowHasThePair(t *testing.T) {
 	s := newSystem(t, testenv.Options{Provider: repeating})
 	a := s.consent()
 	s.work()
-	require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: a.user, Commit: true, Hold: true, Answer: authserver.Reset}))
-	run := a.refresh()
-	a.held()
+	run := a.callHeld(authserver.Reset)
 	a.byHand(run, "CallFitbit", "pause")
-	a.release()
+	a.letGo()
 	s.eventually("the call is paused", func() bool {
 		return run.pending("CallFitbit").GetState() == enumspb.PENDING_ACTIVITY_STATE_PAUSED
 	})
 	a.byHand(run, "CallFitbit", "unpause")
 
 	run.ends(workflows.Refreshed, grant.Rotated, grant.Replayed)
+}
+
+// callHeld starts a run whose call has this answer kept back at every attempt, until letGo.
+func (a account) callHeld(answer authserver.Answer) run {
+	a.t.Helper()
+	require.NoError(a.t, a.Provider.Inject(authserver.Fault{
+		Endpoint: authserver.Token, User: a.user, Commit: true, Hold: true, Answer: answer, Times: authserver.EveryTime,
+	}))
+	r := a.refresh()
+	a.held()
+	return r
+}
+
+func (a account) letGo() {
+	a.Provider.ClearFaults()
+	a.Provider.Release(a.user)
 }
 
 // byHand waits until an activity of a run is at work, and has the Temporal CLI do

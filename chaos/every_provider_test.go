@@ -145,6 +145,7 @@ type keptTrial struct {
 	twice, lost, limited, refused run
 	consented                     map[string]string // the vault's refresh token before the run
 	before                        int               // outcomes of lost before its answer is
+	recovered                     bool              // one of twice's pairs, see saw
 	limitedSince                  time.Time
 }
 
@@ -167,10 +168,10 @@ func (k keptAt) begin() keptTrial {
 // goOn starts all others, after those that begin has started. The clock stands still from
 // here on, because a replay window may be as short as an access token's life.
 func (k *keptTrial) goOn() {
-	require.Equal(k.t, workflows.Refreshed, k.twice.result().Outcome, k.p.Name)
+	k.recovered = k.twice.refreshed(k.p.Name).Outcome == workflows.Recovered
 	if k.lost.id != "" {
-		require.Equal(k.t, workflows.Refreshed, k.lost.result().Outcome, k.p.Name)
-		k.before = 1
+		k.lost.refreshed(k.p.Name)
+		k.before = len(k.lost.outcomes())
 	}
 	limited, refused := k.consent(), k.consent()
 	k.stepOn()
@@ -200,8 +201,12 @@ func (k keptTrial) check() {
 }
 
 func (k keptTrial) refreshesTwice() {
-	require.Equal(k.t, workflows.Refreshed, k.twice.result().Outcome)
-	require.Equal(k.t, k.refreshed(), k.twice.outcomes())
+	k.recovered = k.twice.refreshed().Outcome == workflows.Recovered || k.recovered
+	k.saw(k.twice, 0, k.recovered, k.refreshed()...)
+	k.twice.holdsLive()
+	if k.recovered {
+		return
+	}
 	versions := 1
 	for _, outcome := range k.refreshed() {
 		if outcome == grant.Rotated {
@@ -210,7 +215,25 @@ func (k keptTrial) refreshesTwice() {
 	}
 	require.Len(k.t, k.twice.refreshVersions(), versions, "versions of the refresh token")
 	require.Len(k.t, k.twice.accessVersions(), 2, "versions of the access token")
-	k.twice.holdsLive()
+}
+
+// saw asserts how the provider answered the tokens of an account, the first ones aside. On a
+// machine that stands still for seconds an answer may be asked for once more, see
+// run.providerSaw, and a pair that went into the vault is refreshed once more.
+func (k keptTrial) saw(r run, before int, recovered bool, want ...grant.Outcome) {
+	k.t.Helper()
+	got := r.outcomes()[before:]
+	for _, o := range got {
+		require.True(k.t, o.Granted(), "the provider called a token %s, of %v", o, got)
+	}
+	if spent, _ := apart(got); !recovered && k.sim.Rotation == grant.Always && !k.sim.SpentStaysGood {
+		wantSpent, _ := apart(want)
+		require.Equal(k.t, wantSpent, spent, "of %v", got)
+	}
+	require.GreaterOrEqual(k.t, len(got), len(want), "%v", got)
+	if len(got) == len(want) {
+		require.Equal(k.t, want, got)
+	}
 }
 
 // meetsALostAnswer: the request took effect and its answer never came. Where the refresh
@@ -219,16 +242,16 @@ func (k keptTrial) meetsALostAnswer() {
 	repeats := k.sim.ReplayWindow > 0
 	switch {
 	case k.sim.Rotation == grant.Never:
-		require.Equal(k.t, workflows.Refreshed, k.lost.result().Outcome)
-		require.Equal(k.t, []grant.Outcome{grant.Renewed, grant.Renewed}, k.lost.outcomes())
+		recovered := k.lost.refreshed().Outcome == workflows.Recovered
+		k.saw(k.lost, 0, recovered, grant.Renewed, grant.Renewed)
 		k.lost.holdsLive()
 	case k.sim.SpentStaysGood, repeats:
 		again := grant.Replayed
 		if !repeats {
 			again = grant.Rotated
 		}
-		require.Equal(k.t, workflows.Refreshed, k.lost.result().Outcome)
-		require.Equal(k.t, []grant.Outcome{grant.Rotated, again}, k.lost.outcomes()[k.before:])
+		recovered := k.lost.refreshed().Outcome == workflows.Recovered
+		k.saw(k.lost, k.before, recovered, grant.Rotated, again)
 		k.lost.holdsLive()
 	default:
 		k.lost.hurry(k.before + 2) // the second request is refused, perhaps in words that may mean a dead grant
@@ -241,8 +264,8 @@ func (k keptTrial) meetsALostAnswer() {
 }
 
 func (k keptTrial) waitsARateLimitOut() {
-	require.Equal(k.t, workflows.Refreshed, k.limited.result().Outcome)
-	require.Equal(k.t, 2, k.limited.calls())
+	k.limited.refreshed()
+	k.limited.asked(2)
 	taken := k.Provider.Events(k.limited.user)[0].Time.Add(-time.Duration(k.ahead.Load()))
 	require.GreaterOrEqual(k.t, taken.Sub(k.limitedSince), limit)
 	k.limited.holdsLive()
