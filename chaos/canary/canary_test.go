@@ -136,11 +136,13 @@ func (c *campaign) handPut() {
 // terminatedInTheCall has the worker end up with a pair that no run waits for.
 func (c *campaign) terminatedInTheCall() {
 	c.t.Helper()
-	require.NoError(c.t, c.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}))
+	// A worker waits for an answer no longer than twelve seconds, and asks again.
+	require.NoError(c.t, c.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: "FAKE01", Hold: true, Times: authserver.EveryTime}))
 	c.run("refresh", "--account", planted, "--wait=false")
 	c.eventually("the provider holds its answer", func() bool { return c.Provider.Held("FAKE01") > 0 })
 	id := workflows.ID(token.Account{Provider: "fitbit", Name: planted})
 	require.NoError(c.t, c.temporal.TerminateWorkflow(c.t.Context(), id, "", "canary campaign"))
+	c.Provider.ClearFaults()
 	c.Provider.Release("FAKE01")
 	c.run("recover", "--account", planted)
 	c.run("start", "--account", planted)
@@ -190,7 +192,7 @@ func (c *campaign) moved() {
 // quit has the worker print its stack while a token is in its hands.
 func (c *campaign) quit(w *testenv.Worker) {
 	c.t.Helper()
-	require.NoError(c.t, c.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true}))
+	require.NoError(c.t, c.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, User: "FAKE09", Hold: true, Times: authserver.EveryTime}))
 	refresh, _ := c.Provider.CreateGrant("FAKE09")
 	_, err := c.Vault.Put("by-hand-ok-RefreshToken", refresh)
 	require.NoError(c.t, err)
