@@ -113,8 +113,8 @@ func TestF23WaitOutsideAWindowIsWaitedOut(t *testing.T) {
 	for name, run := range runs {
 		run.refreshed(name)
 		run.asked(2)
-		waited := run.Provider.Events(run.user)[0].Time.Sub(run.scheduled("CallFitbit"))
-		require.GreaterOrEqual(t, waited, wait-time.Second, name)
+		taken, scheduled := run.Provider.Events(run.user)[0].Time, run.scheduled("CallFitbit")
+		require.GreaterOrEqual(t, taken.Sub(scheduled), wait-time.Second, "%s: scheduled at %s, taken at %s", name, scheduled, taken)
 		run.lostNothing()
 	}
 }

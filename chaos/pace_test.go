@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"tokenkeeper/internal/sim/authserver"
+	"tokenkeeper/internal/sim/authserver/grant"
 	"tokenkeeper/internal/sim/keyvault"
 	"tokenkeeper/internal/testenv"
 	"tokenkeeper/workflows"
@@ -54,9 +55,12 @@ func green(t *testing.T, runs []run) {
 // busy machine, and with room for what such a one bunches up, which is not to be seen.
 const (
 	quota     = keyvault.Creations / 7
-	pace      = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=3.2"
-	perSecond = 3.2 / 2 * .95
+	pace      = "TOKENKEEPER_MAX_SECRET_WRITES_PER_SECOND=2.8"
+	perSecond = 2.8 / 2 * .95
 	fleetSize = 40
+	// together are the answers that are given at once. Their stores and what the pace lets be
+	// due in the next ten seconds are beyond the quota.
+	together = 12
 )
 
 // All at once would write twice the quota. The vault has no limit in the rows that count what
@@ -76,7 +80,10 @@ func TestAFleetThatIsDueAtOnceStaysBelowTheVaultsQuota(t *testing.T) {
 	most := s.mostCreations(accounts)
 	t.Logf("%d versions in the busiest ten seconds", most)
 	require.LessOrEqual(t, most, quota)
-	require.Equal(t, fleetSize, s.Provider.Stats().Total.Refreshes, "each once")
+	for _, r := range runs {
+		r.providerSaw(grant.Rotated)
+		r.callsOnce()
+	}
 
 	if os.Getenv(testenv.EnvTemporal) != "cluster" {
 		return // the development server hands out none
@@ -139,7 +146,10 @@ func TestAStrangerWhoEatsTheVaultsQuotaIsMadeRoomFor(t *testing.T) {
 	t.Logf("%d accounts in %s, %d refusals of the vault", fleetSize, took.Round(time.Second), refused)
 	require.Positive(t, refused)
 	require.Less(t, refused, 2*fleetSize, "what is refused is not asked again at once")
-	require.Equal(t, fleetSize, s.Provider.Stats().Total.Calls[authserver.Token], "a pair that is issued is kept, and no token presented twice")
+	for _, r := range runs { // a pair that is issued is kept, and no token presented twice
+		r.providerSaw(grant.Rotated)
+		r.callsOnce()
+	}
 	require.False(t, slices.ContainsFunc(workers, func(w *testenv.Worker) bool { return w.ExitCode() > 0 }))
 }
 
@@ -155,7 +165,8 @@ func TestStoresThatComeTogetherHaveTurns(t *testing.T) {
 			require.NoError(t, s.Provider.Inject(authserver.Fault{Endpoint: authserver.Token, Hold: true, Times: authserver.EveryTime}))
 			workers := []*testenv.Worker{s.work(pace), s.work(pace)}
 			s.eventually("a call waits for its answer", func() bool { return s.Provider.Held("") > 0 })
-			time.Sleep(10 * time.Second) // a call waits 12 s
+			first := time.Now() // which waits 12 s
+			s.eventually("many wait", func() bool { return s.Provider.Held("") >= together || time.Since(first) > 11*time.Second })
 			t.Logf("%d answers at once", s.Provider.Held(""))
 			s.Provider.ClearFaults()
 			s.Provider.Release("")

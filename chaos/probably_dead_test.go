@@ -116,7 +116,7 @@ func TestF33RefreshNowCutsThePauseShort(t *testing.T) {
 // A gateway refuses what the provider has committed, or the requests after one whose answer
 // was lost. Until the window closes the pair can be had.
 func TestF33RefusalInsideTheWindowGivesNothingUp(t *testing.T) {
-	s := newSystem(t, testenv.Options{Provider: authserver.Options{ReplayWindow: shortWindow}})
+	s := newSystem(t, testenv.Options{Provider: repeating})
 	w := s.work()
 	committed, since := page(http.StatusForbidden), page(http.StatusForbidden)
 	committed.Commit, since.Times = true, 4
