@@ -244,9 +244,11 @@ func (out *outbound) ExecuteActivity(ctx workflow.Context, name string, args ...
 	return out.Next.ExecuteActivity(forEver(ctx), name, args...)
 }
 
-// forEver means what it says: the test environment takes unlimited attempts for ten.
+// forEver means what it says: the test environment takes unlimited attempts for ten, and holds
+// an attempt's heartbeats against the machine's clock, which goes on where a test is starved.
 func forEver(ctx workflow.Context) workflow.Context {
 	options := workflow.GetActivityOptions(ctx)
+	options.HeartbeatTimeout = 0
 	if policy := *options.RetryPolicy; policy.MaximumAttempts == 0 {
 		policy.MaximumAttempts = math.MaxInt32
 		options.RetryPolicy = &policy
