@@ -78,7 +78,7 @@ func (b bulk) migrateOne(ctx context.Context, from, to target, pair token.Pair, 
 	defer cancel()
 	err = b.migrate(within, from, to, options, pair)
 	if errors.Is(err, errInterrupted) && ctx.Err() == nil {
-		err = fmt.Errorf("it did not end within %s; migrate it again", migrateTimeout)
+		err = conflictError{fmt.Errorf("it did not end within %s; migrate it again", migrateTimeout)}
 	}
 	return outcomeMigrated, "", err
 }

@@ -70,8 +70,8 @@ type manyAnswer struct {
 
 const (
 	outcomeFailed = "failed"
-	// hopeless is how many accounts may fail one after the other, for reasons that may be
-	// those of all, before the rest is not tried.
+	// hopeless is how many accounts may fail one after the other, for reasons that are not
+	// their own, before the rest is not tried.
 	hopeless = 20
 )
 
@@ -141,7 +141,13 @@ func (c collected) followedBy(next collected, outcome string) collected {
 	if next.NotTried > 0 {
 		c.Outcomes[outcome] = next.NotTried
 	}
-	c.Accounts = slices.DeleteFunc(c.Accounts, func(r manyResult) bool { return r.Outcome == outcome && next.NotTried == 0 })
+	again := map[[2]string]bool{}
+	for _, r := range next.Accounts {
+		again[[2]string{r.Account, r.Provider}] = true
+	}
+	c.Accounts = slices.DeleteFunc(c.Accounts, func(r manyResult) bool {
+		return r.Outcome == outcome && (next.NotTried == 0 || again[[2]string{r.Account, r.Provider}])
+	})
 	c.Accounts = append(c.Accounts, next.Accounts...)
 	c.failures, c.err = append(c.failures, next.failures...), next.err
 	return c
@@ -239,7 +245,7 @@ func meetsAll(err error) bool {
 }
 
 // mayMeetAll reports whether an error may be of Temporal, the vault or a provider as a whole.
-// One of an account's own says that these answer.
+// What is an account's own says that these answer.
 func mayMeetAll(err error) bool {
 	var conflict conflictError
 	if err == nil || errors.As(err, &conflict) {
@@ -248,19 +254,14 @@ func mayMeetAll(err error) bool {
 	switch grpcCode(err) {
 	case codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition:
 		return false
-	case codes.OK: // it is none of Temporal's
-	default:
-		return true
 	}
-	if failure, ok := errors.AsType[*provider.Failure](err); ok {
-		switch failure.Kind {
-		case provider.Unreachable, provider.Unavailable, provider.RateLimited, provider.InvalidClient:
-			return true
+	for _, own := range []error{vault.ErrNotFound, vault.ErrDeleted, vault.ErrDisabled, vault.ErrMalformed, vault.ErrConflict, vault.ErrOtherProvider} {
+		if errors.Is(err, own) {
+			return false
 		}
-		return false
 	}
-	_, isVaults := errors.AsType[*vault.Error](err)
-	return isVaults && (vault.Retryable(err) || errors.Is(err, vault.ErrCredential) || errors.Is(err, vault.ErrRejected))
+	failure, _ := errors.AsType[*provider.Failure](err)
+	return failure == nil || failure.Kind != provider.InvalidGrant
 }
 
 func (j job) String() string {

@@ -45,7 +45,7 @@ func TestAccountsWithTroubleOfTheirOwnDoNotEndTheCommand(t *testing.T) {
 		return append(jobs, job{"last", "fitbit", func(context.Context) (string, string, error) { tried = true; return "moved", "", nil }})
 	}
 	for _, own := range []error{
-		errRunEachTime, errors.New("a consent is kept in a file"), serviceerror.NewNotFound("no run"), conflictError{errors.New("other times")},
+		errRunEachTime, serviceerror.NewNotFound("no run"), conflictError{errors.New("other times")},
 		&vault.Error{Op: "get", Name: "RefreshToken", Kind: vault.ErrMalformed}, &provider.Failure{Kind: provider.InvalidGrant},
 	} {
 		tried = false
@@ -54,6 +54,7 @@ func TestAccountsWithTroubleOfTheirOwnDoNotEndTheCommand(t *testing.T) {
 	}
 	for _, all := range []error{
 		context.DeadlineExceeded, serviceerror.NewResourceExhausted(0, "busy"), &vault.Error{Op: "get", Name: "RefreshToken", Kind: vault.ErrDenied}, &provider.Failure{Kind: provider.Unreachable},
+		&provider.Failure{Kind: provider.Unexpected}, errors.New("no Temporal server answers"), // as it is described
 	} {
 		tried = false
 		require.ErrorContains(t, m.run(t.Context(), hopeless+1, slices.Values(jobsThatFail(all))), "20 accounts failed one after the other")

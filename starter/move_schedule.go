@@ -71,7 +71,7 @@ func (m mover) moveSchedule(ctx context.Context, t target, schedule *client.Sche
 }
 
 // errRunEachTime ends a move whose account is never seen at rest.
-var errRunEachTime = errors.New("a run is at work each time; see that no other program starts it, and try again")
+var errRunEachTime error = conflictError{errors.New("a run is at work each time; see that no other program starts it, and try again")}
 
 // queueOfSchedule is the task queue on which an account's Schedule starts its runs.
 func (m mover) queueOfSchedule(t target, schedule *client.ScheduleDescription) (string, error) {

@@ -63,7 +63,9 @@ func (app *temporalApp) refresh(ctx context.Context, t target, wait bool) (runAn
 func (app *temporalApp) requestRefresh(ctx context.Context, t target) (runAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	options, _ := app.options(ctx, t) // a single run lists itself once it is at work
+	asking, stop := context.WithTimeout(ctx, dialTimeout)
+	options, _ := app.options(asking, t) // a single run lists itself once it is at work
+	stop()
 	run, err := app.temporal.SignalWithStartWorkflow(ctx, t.id, workflows.RefreshNow, nil, options, workflows.Type, t.input)
 	if err != nil {
 		return runAnswer{}, err

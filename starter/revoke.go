@@ -134,8 +134,8 @@ func (a *vaultApp) refusePending(ctx context.Context, t target, command string, 
 	if err != nil || !found || pending.IsOutdated(current) {
 		return err
 	}
-	return fmt.Errorf("%s %s: a consent that the vault has not taken is kept in %s, and only it can end its grant; nothing was touched; store it first with: %s, or remove the file to give the consent up",
-		command, t, a.PendingStore.Path(t.Account), t.command("authorize"))
+	return conflictError{fmt.Errorf("%s %s: a consent that the vault has not taken is kept in %s, and only it can end its grant; nothing was touched; store it first with: %s, or remove the file to give the consent up",
+		command, t, a.PendingStore.Path(t.Account), t.command("authorize"))}
 }
 
 // revokeGrant has the provider end the grant. byHand reports that only the user

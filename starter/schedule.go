@@ -78,7 +78,7 @@ It can be interrupted and repeated, also for the many accounts of --accounts.`,
 				return app.scheduleMany(ctx, all, s.providers, timesOf, dryRun, *output == "json")
 			}
 			if dryRun {
-				return app.drySchedule(ctx, t, *output == "json")
+				return app.drySchedule(ctx, t, timesOf, *output == "json")
 			}
 			answer, err := app.schedule(ctx, t, timesOf)
 			if err == nil && *output == "json" {

@@ -66,9 +66,8 @@ func (app *temporalApp) toSchedule(ctx context.Context, t target, timesOf func(t
 		if err != nil {
 			return scheduled{}, err
 		}
-		if !times.same(described.Schedule.Spec) {
-			return scheduled{}, conflictError{fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
-				t.scheduleID(), probe.Brief(times.every), probe.Brief(times.jitter), cliDeleteSchedule(t))}
+		if t, times, err = compareTimes(t, timesOf, described); err != nil {
+			return scheduled{}, err
 		}
 	}
 	s = scheduled{target: t, times: times, outcome: outcomeFromCron}
@@ -81,6 +80,20 @@ func (app *temporalApp) toSchedule(ctx context.Context, t target, timesOf func(t
 	}
 	_, s.atWork, err = app.endWorkflow(ctx, t.id, "starter schedule")
 	return s, err
+}
+
+// compareTimes returns a conflictError where an existing Schedule has other times than those
+// that are wanted. Where nothing is said of how fresh the account is kept, the Schedule says it.
+func compareTimes(t target, timesOf func(target) timing, existing *client.ScheduleDescription) (target, timing, error) {
+	if t.input.Keep == "" {
+		t.input.Keep = scheduledInput(existing).Keep
+	}
+	times := timesOf(t)
+	if times.same(existing.Schedule.Spec) {
+		return t, times, nil
+	}
+	return t, times, conflictError{fmt.Errorf("schedule %s exists already, with other times than every %s and up to %s later; to change it, delete it with: %s, and create it again",
+		t.scheduleID(), probe.Brief(times.every), probe.Brief(times.jitter), cliDeleteSchedule(t))}
 }
 
 // presentCron is the state of the account's cron; without a Cron where none runs.
@@ -183,10 +196,13 @@ func (app *temporalApp) scheduleMany(ctx context.Context, all []listed, provider
 	if dryRun {
 		return m.run(ctx, len(all), jobsOf(targetsOf(all, providers), func(t target) job {
 			return job{do: func(ctx context.Context) (did, detail string, err error) {
-				did, err = app.wouldSchedule(ctx, t)
+				did, err = app.wouldSchedule(ctx, t, timesOf)
 				return did, "", err
 			}}
 		}))
+	}
+	if _, err := app.attributes(ctx); err != nil { // once for all
+		return err
 	}
 	var mu sync.Mutex
 	var ending []scheduled
@@ -213,11 +229,11 @@ func (app *temporalApp) scheduleMany(ctx context.Context, all []listed, provider
 			return s.outcome, "", app.awaitEnd(ctx, s.id, s.atWork)
 		}}
 	}))
-	return m.conclude(ctx, first.followedBy(second, outcomeEnding))
+	return m.conclude(ctx, first.followedBy(second, outcomeEnding).untried(outcomeEnding))
 }
 
 // wouldSchedule is toSchedule that only looks.
-func (app *temporalApp) wouldSchedule(ctx context.Context, t target) (did string, err error) {
+func (app *temporalApp) wouldSchedule(ctx context.Context, t target, timesOf func(target) timing) (did string, err error) {
 	running, err := app.presentCron(ctx, t)
 	if err != nil {
 		return "", err
@@ -227,15 +243,16 @@ func (app *temporalApp) wouldSchedule(ctx context.Context, t target) (did string
 	}
 	schedule, err := app.describeSchedule(ctx, t.scheduleID())
 	if err == nil && schedule != nil {
-		return outcomeExists, nil
+		_, _, err = compareTimes(t, timesOf, schedule)
+		return outcomeExists, err
 	}
 	return "would be created", err
 }
 
-func (app *temporalApp) drySchedule(ctx context.Context, t target, asJSON bool) error {
+func (app *temporalApp) drySchedule(ctx context.Context, t target, timesOf func(target) timing, asJSON bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	did, err := app.wouldSchedule(ctx, t)
+	did, err := app.wouldSchedule(ctx, t, timesOf)
 	if err != nil {
 		return err
 	}

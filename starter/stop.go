@@ -77,6 +77,9 @@ and can be interrupted and repeated: what has ended is left alone.`,
 					only = t.Provider.Name
 				}
 				kept, err := app.listKeepers(ctx, only)
+				if err == nil && !options.dryRun {
+					err = app.mendAllEnded(ctx, only)
+				}
 				if err != nil {
 					return err
 				}
@@ -170,7 +173,7 @@ func (app *temporalApp) stopMany(ctx context.Context, prompter *prompter, total 
 		return outcomeStopped, "", app.awaitEnds(ctx, k)
 	})))
 	app.warnOfPaused(ctx, ending...)
-	return m.conclude(ctx, first.followedBy(second, outcomeEnding))
+	return m.conclude(ctx, first.followedBy(second, outcomeEnding).untried(outcomeEnding))
 }
 
 // maxWaiting bounds the runs that are waited for at a time: waiting costs the server little.

@@ -243,7 +243,7 @@ func (app *temporalApp) terminateWaiting(ctx context.Context, s workflows.State,
 // the termination's answer may have been lost, or the command that asked for it killed.
 func (app *temporalApp) mendEnded(ctx context.Context, last *workflowpb.WorkflowExecutionInfo) error {
 	workflowID, runID := last.GetExecution().GetWorkflowId(), last.GetExecution().GetRunId()
-	if last.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+	if last.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED || last.GetHistoryLength() <= unbegun || last.GetTaskQueue() != app.taskQueue {
 		return nil
 	}
 	s, err := app.describe(ctx, workflowID, runID)
@@ -271,10 +271,49 @@ func (app *temporalApp) mendEnded(ctx context.Context, last *workflowpb.Workflow
 	if err != nil || looked {
 		return err
 	}
+	app.warnOfIdleQueue(ctx)
 	mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
 	defer cancel()
-	return app.recoverIfBegun(mending, workflowID, runID)
+	if err := app.recoverIfBegun(mending, workflowID, runID); err != nil {
+		app.warn("%v", err) // nothing runs any more, which is what was asked for
+	}
+	return nil
 }
+
+// mendAllEnded is mendEnded for what a stop of all does not list any more, because it has ended.
+func (app *temporalApp) mendAllEnded(ctx context.Context, only string) error {
+	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Terminated' AND HistoryLength > %d AND TaskQueue = '%s'", workflows.Type, unbegun, strings.ReplaceAll(app.taskQueue, "'", "''"))
+	if only != "" {
+		query += " AND WorkflowId STARTS_WITH '" + only + "-token-refresh'"
+	}
+	seen := map[string]bool{}
+	for page := []byte(nil); ; {
+		list, err := app.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: largestPage, NextPageToken: page})
+		if err != nil {
+			return err
+		}
+		for _, run := range list.GetExecutions() {
+			id := run.GetExecution().GetWorkflowId()
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			last, err := app.lastRun(ctx, id)
+			if err == nil {
+				err = app.mendEnded(ctx, last)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if page = list.GetNextPageToken(); len(page) == 0 {
+			return nil
+		}
+	}
+}
+
+// unbegun is how many events a run has at most that was terminated before it began.
+const unbegun = 2
 
 // lookedForSince reports whether a recovery of the account on this task queue, begun since
 // then, has come to an answer.

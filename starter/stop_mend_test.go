@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,7 +88,29 @@ func TestARepeatedStopLooksForWhatAnEndedRunWasIssued(t *testing.T) {
 		require.Empty(t, ending)
 		require.True(t, recovered(t, app, account.Account))
 	}
-	require.Regexp(t, `^[^!]*Looking for what it was issued\.\n$`, out.text)
+	require.Equal(t, 1, strings.Count(out.text, "Looking for what it was issued."))
+}
+
+// A stop of all does not list any more what it has ended.
+func TestARepeatedStopOfAllLooksForWhatAnEndedRunWasIssued(t *testing.T) {
+	var out quietWriter
+	app := appIn(t, "stop-all-repeated", &out)
+	account := waitingCron(t, app)
+	real := app.temporal
+	app.temporal = terminatingClient{real, func(ctx context.Context, terminate func(context.Context) error) error {
+		_, err := app.requestRefresh(t.Context(), account)
+		require.NoError(t, err)
+		require.NoError(t, terminate(ctx))
+		return context.Canceled
+	}}
+	_, _, err := app.askToEnd(t.Context(), keeper{workflowID: account.id})
+	require.Error(t, err)
+	app.temporal = real
+	awaitCount(t, app.temporal, "ExecutionStatus = 'Terminated' AND HistoryLength > 2", 1)
+	require.NoError(t, app.mendAllEnded(t.Context(), "google-health"))
+	require.False(t, recovered(t, app, account.Account))
+	require.NoError(t, app.mendAllEnded(t.Context(), "fitbit"))
+	require.True(t, recovered(t, app, account.Account))
 }
 
 // Temporal is busy, and the run's time comes before the answer: it would be met at its call.

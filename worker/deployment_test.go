@@ -33,10 +33,11 @@ func TestAVersionThatIsNotCurrentNamesTheCommandThatMakesItSo(t *testing.T) {
 	s.temporalCLI("worker", "deployment", "set-ramping-version", "--deployment-name", deployment, "--build-id", "v1", "--percentage", "25")
 	first.logged("this version gets 25% of the new runs (v2 is current)", 1)
 
+	idle := func(config.Deployment) bool { return false }
 	eventually(t, "they share the pace likewise", func() bool {
 		queue, err := s.temporal.DescribeTaskQueue(t.Context(), s.TaskQueue(), enumspb.TASK_QUEUE_TYPE_ACTIVITY)
-		return err == nil && worker.PartOf(config.Deployment{Name: deployment, BuildID: "v1"}, queue) == 0.25 &&
-			worker.PartOf(config.Deployment{Name: deployment, BuildID: "v2"}, queue) == 0.75
+		return err == nil && worker.PartOf(config.Deployment{Name: deployment, BuildID: "v1"}, queue, idle) == 0.25 &&
+			worker.PartOf(config.Deployment{Name: deployment, BuildID: "v2"}, queue, idle) == 0.75
 	})
 }
 

@@ -222,7 +222,11 @@ func (q *pacedQueues) countWorkers(ctx context.Context) {
 	described, err := q.temporal.DescribeTaskQueue(counting, q.taskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY)
 	switch {
 	case err == nil:
-		if part := partOf(q.version, described); part > 0 {
+		isBusy := func(v config.Deployment) bool {
+			n, err := q.temporal.CountWorkflow(counting, &workflowservice.CountWorkflowExecutionsRequest{Namespace: q.namespace, Query: runsQuery(v)})
+			return err == nil && n.GetCount() >= manyRuns
+		}
+		if part := partOf(q.version, described, isBusy); part > 0 {
 			q.limiter.SetPart(part)
 		}
 	case ctx.Err() == nil && !q.unshared:

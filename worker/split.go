@@ -4,49 +4,94 @@ import (
 	"math"
 	"time"
 
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"tokenkeeper/internal/config"
 )
 
-// leastPart is what the workers of a version have together that gets no new runs, or few: it
-// ends those that it has. With it the parts of all may be a tenth more than there is.
-const leastPart = 0.05
+const (
+	// leastPart is what the workers of a version have together that gets no new runs, or few:
+	// it ends those that it has. With it the parts of all may be a tenth more than there is.
+	leastPart = 0.05
+	// busyPart is what those have together of which manyRuns are still at work, such as those
+	// that wait for a provider that is away.
+	busyPart = 0.5
+	manyRuns = 100
+)
 
-// partOf is one worker's part of what all workers of a task queue share, by the server's
-// description of it; 0 where that shows no worker of its version. Versions share by the runs
-// that they get: those of one that is being replaced poll for an hour and longer.
-func partOf(own config.Deployment, queue *workflowservice.DescribeTaskQueueResponse) float64 {
-	if own.Name == "" {
-		own = config.Deployment{} // a build id alone is no version
-	}
-	var newest time.Time // by the server's clock
+// polling are the workers of a task queue, by version and identity, as the server describes
+// it; all are of the empty version where it tells none apart. Its pollers stay listed for
+// minutes, by its clock.
+func polling(queue *workflowservice.DescribeTaskQueueResponse) map[config.Deployment]map[string]bool {
+	var newest time.Time
+	apart := false
 	for _, p := range queue.GetPollers() {
 		if at := p.GetLastAccessTime().AsTime(); at.After(newest) {
 			newest = at
 		}
+		apart = apart || p.GetDeploymentOptions() != nil
 	}
-	versions, workers := queue.GetVersioningInfo(), map[string]bool{}
+	apart = apart && queue.GetVersioningInfo() != nil
+	workers := map[config.Deployment]map[string]bool{}
 	for _, p := range queue.GetPollers() {
-		if newest.Sub(p.GetLastAccessTime().AsTime()) < pollsEvery && (versions == nil || versionOf(p) == own) {
-			workers[p.GetIdentity()] = true
+		if newest.Sub(p.GetLastAccessTime().AsTime()) >= pollsEvery {
+			continue
 		}
+		var v config.Deployment
+		if apart {
+			v = versionOf(p)
+		}
+		if workers[v] == nil {
+			workers[v] = map[string]bool{}
+		}
+		workers[v][p.GetIdentity()] = true
 	}
-	if len(workers) == 0 {
+	return workers
+}
+
+// routed is the part of the new runs that a version gets.
+func routed(v config.Deployment, versions *taskqueuepb.TaskQueueVersioningInfo) (part float64) {
+	ramp := float64(versions.GetRampingVersionPercentage()) / 100
+	if v == deploymentOf(versions.GetCurrentDeploymentVersion()) {
+		part = 1 - ramp
+	}
+	if ramp > 0 && v == deploymentOf(versions.GetRampingDeploymentVersion()) {
+		part += ramp
+	}
+	return part
+}
+
+// partOf is one worker's part of what all workers of a task queue share; 0 where none of its
+// version is known to poll. Versions share by the runs that they get: the workers of one that
+// is being replaced poll for an hour and longer. Of a version that gets none, isBusy says
+// whether many are at work all the same.
+func partOf(own config.Deployment, queue *workflowservice.DescribeTaskQueueResponse, isBusy func(config.Deployment) bool) float64 {
+	if own.Name == "" {
+		own = config.Deployment{} // a build id alone is no version
+	}
+	workers := polling(queue)
+	if all := workers[config.Deployment{}]; len(workers) == 1 && len(all) > 0 {
+		return 1 / float64(len(all))
+	}
+	mine := float64(len(workers[own]))
+	if mine == 0 {
 		return 0
 	}
-	part := 1.
-	if versions != nil {
-		ramp := float64(versions.GetRampingVersionPercentage()) / 100
-		part = leastPart
-		if own == deploymentOf(versions.GetCurrentDeploymentVersion()) {
-			part = max(part, 1-ramp)
-		}
-		if ramp > 0 && own == deploymentOf(versions.GetRampingDeploymentVersion()) {
-			part = max(part, ramp)
+	busy := map[config.Deployment]bool{}
+	for v := range workers {
+		if routed(v, queue.GetVersioningInfo()) == 0 && isBusy(v) {
+			busy[v] = true
 		}
 	}
-	return part / float64(len(workers))
+	part := routed(own, queue.GetVersioningInfo())
+	switch {
+	case busy[own]:
+		part = busyPart / float64(len(busy))
+	case len(busy) > 0:
+		part *= 1 - busyPart
+	}
+	return max(part, leastPart) / mine
 }
 
 // demand is how many secret versions the accounts of a fleet need per second: those of

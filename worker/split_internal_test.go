@@ -72,18 +72,32 @@ func TestWorkersShareByTheRunsThatTheirVersionsGet(t *testing.T) {
 		own      config.Deployment
 		versions *taskqueuepb.TaskQueueVersioningInfo
 		want     float64
+		busy     string
 	}{
-		"no versions known":            {own("v1"), nil, 1. / 5},
-		"current":                      {own("v2"), done, 1. / 2},
-		"replaced":                     {own("v1"), done, 0.05 / 2},
-		"without a deployment":         {config.Deployment{BuildID: "v9"}, done, 0.05},
-		"current beside a ramp":        {own("v1"), ramp, 0.8 / 2},
-		"ramping":                      {own("v2"), ramp, 0.2 / 2},
-		"not listed yet":               {own("v3"), done, 0},
-		"ramped to unversioned ones":   {config.Deployment{}, &taskqueuepb.TaskQueueVersioningInfo{CurrentDeploymentVersion: version("v1"), RampingVersionPercentage: 30}, 0.3},
-		"unversioned ones are current": {config.Deployment{}, &taskqueuepb.TaskQueueVersioningInfo{}, 1},
+		"no versions known":            {own("v1"), nil, 1. / 5, ""},
+		"current":                      {own("v2"), done, 1. / 2, ""},
+		"replaced":                     {own("v1"), done, 0.05 / 2, ""},
+		"without a deployment":         {config.Deployment{BuildID: "v9"}, done, 0.05, ""},
+		"current beside a ramp":        {own("v1"), ramp, 0.8 / 2, ""},
+		"ramping":                      {own("v2"), ramp, 0.2 / 2, ""},
+		"not listed yet":               {own("v3"), done, 0, ""},
+		"ramped to unversioned ones":   {config.Deployment{}, &taskqueuepb.TaskQueueVersioningInfo{CurrentDeploymentVersion: version("v1"), RampingVersionPercentage: 30}, 0.3, ""},
+		"unversioned ones are current": {config.Deployment{}, &taskqueuepb.TaskQueueVersioningInfo{}, 1, ""},
+		"replaced, and many wait":      {own("v1"), done, 0.5 / 2, "v1"},
+		"beside one of many that wait": {own("v2"), done, 0.5 / 2, "v1"},
+		"many of one that gets runs":   {own("v1"), ramp, 0.8 / 2, "v1"},
 	} {
 		queue := &workflowservice.DescribeTaskQueueResponse{Pollers: pollers, VersioningInfo: c.versions}
-		require.InDelta(t, c.want, partOf(c.own, queue), 1e-6, name)
+		isBusy := func(v config.Deployment) bool { return v.BuildID == c.busy && c.busy != "" }
+		require.InDelta(t, c.want, partOf(c.own, queue, isBusy), 1e-6, name)
 	}
+}
+
+// A server that tells no versions of pollers apart has all of them counted.
+func TestWorkersAreCountedWhereTheServerTellsNoVersions(t *testing.T) {
+	queue := &workflowservice.DescribeTaskQueueResponse{
+		Pollers:        []*taskqueuepb.PollerInfo{{Identity: "a", LastAccessTime: timestamppb.Now()}, {Identity: "b", LastAccessTime: timestamppb.Now()}},
+		VersioningInfo: &taskqueuepb.TaskQueueVersioningInfo{CurrentDeploymentVersion: &deploymentpb.WorkerDeploymentVersion{DeploymentName: "keeper", BuildId: "v1"}},
+	}
+	require.InDelta(t, 0.5, partOf(config.Deployment{Name: "keeper", BuildID: "v1"}, queue, nil), 1e-6)
 }

@@ -54,7 +54,7 @@ type Limiter struct {
 	until  time.Duration // until when the vault wants no call
 	cut    time.Duration // when the rate was cut last
 	writes turns         // of loads, calls and stores, by the versions that follow
-	waited time.Duration // when a load had to wait for turns of others last
+	waited time.Duration // until when loads wait for turns of others
 	stores ledger        // of versions
 	looks  turns         // of peeks
 	peeks  ledger
@@ -106,10 +106,13 @@ func (l *Limiter) Wait(ctx context.Context, stopping <-chan struct{}, versions i
 	if l == nil {
 		return nil
 	}
-	for pause := l.begin(float64(versions)); pause > 0; pause = l.closed() { // a 429 may have come meanwhile
+	for pause := l.begin(float64(versions)); pause > 0; {
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+			if pause = 0; l.closed() { // a 429 has come meanwhile
+				pause = l.begin(float64(versions))
+			}
 		case <-stopping:
 			timer.Stop()
 			return ErrStopping
@@ -121,11 +124,11 @@ func (l *Limiter) Wait(ctx context.Context, stopping <-chan struct{}, versions i
 	return nil
 }
 
-// closed is for how long the vault still wants no call.
-func (l *Limiter) closed() time.Duration {
+// closed reports whether the vault wants no call.
+func (l *Limiter) closed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.until - l.now()
+	return l.now() < l.until
 }
 
 // begin books versions and returns the pause until they may be created.
@@ -139,7 +142,7 @@ func (l *Limiter) begin(versions float64) time.Duration {
 		at = l.writes.next(versions, l.rateAt, max(room, l.until), nil)
 	}
 	if at-now > Brief && l.writes.outstanding(now) {
-		l.waited = now
+		l.waited = max(l.waited, at)
 	}
 	l.writes.book(versions, at)
 	return at - now

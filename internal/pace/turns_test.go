@@ -70,6 +70,36 @@ func TestThousandsOfTurnsLeaveRoomForLoads(t *testing.T) {
 	})
 }
 
+// Calls come back over minutes, more than the vault takes, and all loads wait meanwhile.
+func TestLoadsKeepTheirSpansWhileCallsComeBackForMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := pace.New(26)
+		begun := make(chan time.Duration, 2000)
+		from := time.Now()
+		const span = 6 * time.Minute
+		for range 20 {
+			go func() {
+				for l.Wait(t.Context(), nil, 2) == nil && time.Since(from) < span {
+					begun <- time.Since(from)
+					time.Sleep(time.Second)
+				}
+			}()
+		}
+		for time.Since(from) < 5*time.Minute {
+			l.TurnWithin(2, 10*time.Minute)
+			time.Sleep(time.Second / 30)
+		}
+		time.Sleep(time.Until(from.Add(span + 2*time.Minute)))
+		loads := 0
+		for range len(begun) {
+			if at := <-begun; at > time.Minute && at < 5*time.Minute {
+				loads++
+			}
+		}
+		require.Greater(t, loads, 600, "of the 780 that a quarter of four minutes is")
+	})
+}
+
 // It may never come to its turn, and would keep others from it.
 func TestATurnBeyondTheHorizonIsNotBooked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
