@@ -87,9 +87,14 @@ func (m many) run(ctx context.Context, total int, jobs iter.Seq[job]) error {
 	return m.conclude(ctx, m.collect(ctx, total, jobs))
 }
 
+// untried is what became of jobs none of which was begun.
+func (m many) untried(total int, err error) collected {
+	return collected{manyAnswer: manyAnswer{DryRun: m.dryRun, Total: total, Outcomes: map[string]int{}, NotTried: total, Accounts: []manyResult{}}, err: err}
+}
+
 // collect carries out the jobs.
 func (m many) collect(ctx context.Context, total int, jobs iter.Seq[job]) collected {
-	c := collected{manyAnswer: manyAnswer{DryRun: m.dryRun, Total: total, Outcomes: map[string]int{}, Accounts: []manyResult{}}}
+	c := m.untried(total, nil)
 	var mu sync.Mutex
 	inARow := 0
 	bar := newProgress(m.warnings, total, m.doing)

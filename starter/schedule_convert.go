@@ -202,7 +202,7 @@ func (app *temporalApp) scheduleMany(ctx context.Context, all []listed, provider
 		}))
 	}
 	if _, err := app.attributes(ctx); err != nil { // once for all
-		return err
+		return m.conclude(ctx, m.untried(len(all), err))
 	}
 	var mu sync.Mutex
 	var ending []scheduled

@@ -22,10 +22,10 @@ func (app *temporalApp) startMany(ctx context.Context, all []listed, providers p
 			crons[l.account.Provider] = cmp.Or(options.cron, cronOf(t.period()))
 		}
 	}
-	if _, err := app.attributes(ctx); err != nil { // once, and not in the time of an account
-		return err
-	}
 	m := many{printer: &app.printer, at: app.server(), verb: "start", doing: "Starting", done: "started", dryRun: options.dryRun, asJSON: options.asJSON}
+	if _, err := app.attributes(ctx); err != nil { // once, and not in the time of an account
+		return m.conclude(ctx, m.untried(len(all), err))
+	}
 	err := m.run(ctx, len(all), jobsOf(targetsOf(all, providers), func(t target) job {
 		return job{do: func(ctx context.Context) (did, detail string, err error) {
 			ctx, cancel := context.WithTimeout(ctx, callTimeout)
