@@ -70,8 +70,8 @@ const (
 	// keepsTurn is how late a call may come for a turn of its own, and its first attempt for
 	// that of its load: a busy server hands it out late.
 	keepsTurn = 30 * time.Second
-	// longestCallTurn is how far ahead a call is given a turn. One of more would be held for
-	// nobody where the provider is away again before it comes.
+	// longestCallTurn is how far ahead a call is given a turn. Where the provider is away again
+	// before it comes, the turn is lost to all.
 	longestCallTurn = 10 * time.Minute
 )
 

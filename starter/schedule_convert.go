@@ -223,13 +223,11 @@ func (app *temporalApp) scheduleMany(ctx context.Context, all []listed, provider
 	}
 	app.say("The crons of %s were at work, and store what they hold before they end.", grouped(len(ending)))
 	app.warnOfIdleQueue(ctx)
-	m.doing, m.atOnce = "Waiting", maxWaiting
-	second := m.collect(ctx, len(ending), jobsFor(slices.Values(ending), func(s scheduled) job {
+	return m.conclude(ctx, m.awaitEnding(ctx, first, len(ending), jobsFor(slices.Values(ending), func(s scheduled) job {
 		return job{s.Account.Name, s.Account.Provider, func(ctx context.Context) (string, string, error) {
 			return s.outcome, "", app.awaitEnd(ctx, s.id, s.atWork)
 		}}
-	}))
-	return m.conclude(ctx, first.followedBy(second, outcomeEnding).untried(outcomeEnding))
+	})))
 }
 
 // wouldSchedule is toSchedule that only looks.

@@ -168,12 +168,17 @@ func (app *temporalApp) stopMany(ctx context.Context, prompter *prompter, total 
 	}
 	app.say("%s of them were at work, and store what they hold before they end.", grouped(len(ending)))
 	app.warnOfIdleQueue(ctx)
-	m.doing, m.atOnce = "Waiting", maxWaiting
-	second := m.collect(ctx, len(ending), jobsFor(slices.Values(ending), endJob(func(ctx context.Context, k keeper) (string, string, error) {
+	both := m.awaitEnding(ctx, first, len(ending), jobsFor(slices.Values(ending), endJob(func(ctx context.Context, k keeper) (string, string, error) {
 		return outcomeStopped, "", app.awaitEnds(ctx, k)
 	})))
 	app.warnOfPaused(ctx, ending...)
-	return m.conclude(ctx, first.followedBy(second, outcomeEnding).untried(outcomeEnding))
+	return m.conclude(ctx, both)
+}
+
+// awaitEnding is the second pass, over those of the first that were at work.
+func (m many) awaitEnding(ctx context.Context, first collected, total int, jobs iter.Seq[job]) collected {
+	m.doing, m.atOnce = "Waiting", maxWaiting
+	return first.followedBy(m.collect(ctx, total, jobs), outcomeEnding).untried(outcomeEnding)
 }
 
 // maxWaiting bounds the runs that are waited for at a time: waiting costs the server little.

@@ -11,6 +11,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -132,15 +133,23 @@ func (app *temporalApp) findKept(ctx context.Context, k keeper) (found kept, err
 
 // present is the state of a workflow's present run; without a RunID where none runs.
 func (app *temporalApp) present(ctx context.Context, workflowID string) (workflows.State, error) {
-	runID, err := app.running(ctx, workflowID)
-	if err != nil || runID == "" {
+	last, err := app.lastRun(ctx, workflowID)
+	if err != nil {
 		return workflows.State{}, err
 	}
-	s, err := app.describe(ctx, workflowID, runID)
+	return app.stateOf(ctx, last)
+}
+
+// stateOf is the state of a run; without a RunID where it has ended.
+func (app *temporalApp) stateOf(ctx context.Context, run *workflowpb.WorkflowExecutionInfo) (workflows.State, error) {
+	if run.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return workflows.State{}, nil
+	}
+	s, err := app.describe(ctx, run.GetExecution().GetWorkflowId(), run.GetExecution().GetRunId())
 	if gone(err) {
 		return workflows.State{}, nil
 	}
-	s.RunID = runID
+	s.RunID = run.GetExecution().GetRunId()
 	return s, err
 }
 
@@ -198,14 +207,13 @@ func (app *temporalApp) endWorkflow(ctx context.Context, workflowID, reason stri
 		if last.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 			return ended, "", app.mendEnded(ctx, last)
 		}
-		s, err := app.describe(ctx, workflowID, last.GetExecution().GetRunId())
-		if gone(err) {
-			continue
-		}
+		s, err := app.stateOf(ctx, last)
 		if err != nil {
 			return ended, "", err
 		}
-		s.RunID = last.GetExecution().GetRunId()
+		if s.RunID == "" {
+			continue
+		}
 		ended = s
 		if waits(s, time.Now()) {
 			err = app.terminateWaiting(ctx, s, reason)

@@ -81,13 +81,18 @@ func TestTheRateRecovers(t *testing.T) {
 	})
 }
 
+// cutToTheLeast has the vault refuse for as long as it takes.
+func cutToTheLeast(l *pace.Limiter) {
+	for range 40 {
+		l.Throttled(10 * time.Second)
+		time.Sleep(10 * time.Second)
+	}
+}
+
 func TestRefusalsThatGoOnSlowItFurther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := pace.New(32)
-		for range 40 {
-			l.Throttled(10 * time.Second)
-			time.Sleep(10 * time.Second)
-		}
+		cutToTheLeast(l)
 		list := times(t, l, 40, 1)
 		require.Greater(t, list[39], 15*time.Second, "it is slow: the whole share would take a second and a quarter")
 		require.Less(t, list[39], 20*time.Second, "and grows back meanwhile")

@@ -12,11 +12,11 @@ type turns struct {
 	last   int64 // the last span with a turn that was given to one who waits
 }
 
-// keptFree is how many spans there are for each one that is given to nobody while loads wait:
-// turns for thousands would hold up every load until they are over.
+// keptFree is how many spans there are for each one without given turns while loads wait: the
+// turns of thousands would hold up every load until they are over.
 const keptFree = 4
 
-// isKeptFree reports whether a span is kept for loads that wait.
+// isKeptFree reports whether a span is kept for loads.
 func isKeptFree(at int64) bool { return at%keptFree == 0 }
 
 func newTurns() turns { return turns{booked: map[int64]float64{}, last: -1} }

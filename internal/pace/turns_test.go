@@ -15,10 +15,7 @@ import (
 func TestTurnsCountOnTheRateThatTheyMeet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := pace.New(26)
-		for range 40 {
-			l.Throttled(10 * time.Second)
-			time.Sleep(10 * time.Second)
-		}
+		cutToTheLeast(l)
 		var turns []time.Duration
 		soon := 0
 		for range 1000 {
